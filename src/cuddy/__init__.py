@@ -1,0 +1,14 @@
+"""cuddy: a container engine without a daemon.
+
+errors   the error tree; exit codes and HTTP statuses
+shapes   NamedTuple, TypedDict and NewType without the import cost of typing
+files    JSON, atomic writes, locks, temporary names, removal of trees
+kernel   floor 1: what Linux offers, one concept a file
+image    floor 2: images, layers, registries
+network  floor 2: bridges, addresses, name resolution files
+runtime  floor 2: the OCI runtime: a bundle becomes a process
+engine   floor 3: containers as the user knows them
+cli      floor 5: the Docker-compatible command line
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,143 @@
+"""The whole error tree. An error knows its exit code and its HTTP status.
+
+    CuddyError
+    ├── InvalidArgument           what the user wrote cannot be meant          125  400
+    │   ├── UsageError            flags and arguments of a command             125  400
+    │   └── InvalidReference      an image name outside the grammar            125  400
+    ├── NotFound                  the thing named does not exist                 1  404
+    │   ├── NoSuchContainer
+    │   ├── NoSuchImage
+    │   └── NoSuchNetwork
+    ├── Conflict                  the thing exists, or is in the wrong state     1  409
+    │   ├── NameTaken
+    │   ├── NotRunning
+    │   └── InUse
+    ├── NotPermitted              this user or this kernel may not               1  403
+    ├── CommandNotExecutable      the container's command cannot be executed   126  400
+    ├── CommandNotFound           the container's command does not exist       127  400
+    ├── RegistryError             a registry refused or misbehaved               1  500
+    │   ├── Unauthorized          credentials missing or refused                 1  401
+    │   └── RegistryUnreachable   no answer at all                               1  500
+    ├── CorruptContent            digest, size or structure is not as promised   1  500
+    └── SystemFailure             the kernel or a host program said no           1  500
+
+The message says what failed, the hint what to do. They are shown in two places only: `cli/main.py`
+and (later) `api/errors.py`. `run` and `create` answer 125 where the table says 1, as docker does.
+"""
+
+from __future__ import annotations
+
+import os
+
+
+class CuddyError(Exception):
+    """Root of every error a user can see. `hint`: what to do about it, or ''."""
+
+    exit_code = 1
+    http_status = 500
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} ({self.hint})" if self.hint else self.message
+
+
+class InvalidArgument(CuddyError):
+    exit_code = 125
+    http_status = 400
+
+
+class UsageError(InvalidArgument):
+    pass
+
+
+class InvalidReference(InvalidArgument):
+    pass
+
+
+class NotFound(CuddyError):
+    http_status = 404
+
+
+class NoSuchContainer(NotFound):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no such container: {name}", hint="'cuddy ps -a' lists them")
+        self.name = name
+
+
+class NoSuchImage(NotFound):
+    def __init__(self, name: str, *, hint: str = "'cuddy images' lists them") -> None:
+        super().__init__(f"no such image: {name}", hint=hint)
+        self.name = name
+
+
+class NoSuchNetwork(NotFound):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no such network: {name}", hint="use bridge, host or none")
+        self.name = name
+
+
+class Conflict(CuddyError):
+    http_status = 409
+
+
+class NameTaken(Conflict):
+    def __init__(self, name: str, holder: str) -> None:
+        super().__init__(
+            f"the container name {name!r} is already in use by container {holder[:12]}",
+            hint=f"remove it with 'cuddy rm {name}' or choose another name",
+        )
+        self.name = name
+        self.holder = holder
+
+
+class NotRunning(Conflict):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"container {name} is not running", hint=f"'cuddy start {name}' starts it")
+        self.name = name
+
+
+class InUse(Conflict):
+    pass
+
+
+class NotPermitted(CuddyError):
+    http_status = 403
+
+
+class CommandNotExecutable(CuddyError):
+    exit_code = 126
+    http_status = 400
+
+
+class CommandNotFound(CuddyError):
+    exit_code = 127
+    http_status = 400
+
+
+class RegistryError(CuddyError):
+    pass
+
+
+class Unauthorized(RegistryError):
+    http_status = 401
+
+
+class RegistryUnreachable(RegistryError):
+    pass
+
+
+class CorruptContent(CuddyError):
+    pass
+
+
+class SystemFailure(CuddyError):
+    @classmethod
+    def from_os(cls, doing: str, error: OSError, *, hint: str = "") -> SystemFailure:
+        """A failed system call, told as 'doing: the kernel's words'."""
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        where = f": {error.filename}" if error.filename else ""
+        return cls(f"{doing}{where}: {reason.lower()}", hint=hint)

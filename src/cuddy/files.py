@@ -1,0 +1,279 @@
+"""Files that are never half written, and the locks and temporary names around them.
+
+JSON goes through CPython's C scanner and encoder directly: the `json` package imports `re`, which
+costs as much as starting a container's namespaces.
+
+Temporary names live in one `tmp/` directory per root and carry their owner's pid and start time
+(`name_temporary`), so that `sweep_temporary` can tell an abandoned one from one in use.
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import time
+
+import _json  # type: ignore[import-not-found]
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import TracebackType
+    from typing import Any
+
+MAX_JSON_BYTES = 32 << 20
+
+
+class _Reading:
+    """What the C scanner asks of its context object (json/scanner.py)."""
+
+    strict = False
+    object_hook = None
+    object_pairs_hook = None
+    parse_float = float
+    parse_int = int
+
+    @staticmethod
+    def parse_constant(name: str) -> None:
+        raise ValueError(f"{name} is not JSON")
+
+
+def _refuse(value: object) -> None:
+    raise TypeError(f"{type(value).__name__} is not JSON")
+
+
+_scan = _json.make_scanner(_Reading)
+_encode = _json.make_encoder(
+    None, _refuse, _json.encode_basestring_ascii, None, ":", ",", False, False, False
+)
+quote = _json.encode_basestring_ascii
+"""`quote(text)`: the text as a JSON string, ASCII only."""
+
+
+def parse_json(data: bytes | str) -> Any:
+    """The value of one JSON document. Raises ValueError (also for absurd depth and wrong UTF-8)."""
+    text = (data if isinstance(data, str) else data.decode()).strip(" \t\r\n")
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration as error:
+        raise ValueError(f"JSON: no value at character {error.value}") from None
+    except RecursionError:
+        raise ValueError("JSON: nested too deeply") from None
+    if end != len(text):
+        raise ValueError(f"JSON: text after the value at character {end}")
+    return value
+
+
+def format_json(value: Any) -> str:
+    """The value as compact JSON, ASCII only, keys in the order they have."""
+    return "".join(_encode(value, 0))
+
+
+def read_bytes(path: str, *, limit: int = MAX_JSON_BYTES) -> bytes:
+    """The whole regular file. Raises OSError, ValueError above `limit` bytes."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        size = os.fstat(fd).st_size
+        if size > limit:
+            raise ValueError(f"{path}: larger than {limit} bytes")
+        chunks = []
+        while chunk := os.read(fd, 1 << 20):
+            chunks.append(chunk)
+        return b"".join(chunks)
+    finally:
+        os.close(fd)
+
+
+def read_json(path: str) -> Any:
+    """The JSON document in a file. Raises OSError, ValueError."""
+    return parse_json(read_bytes(path))
+
+
+def write(path: str, data: bytes, *, mode: int = 0o600, durable: bool = True) -> None:
+    """Replace `path` by `data` in one rename; `durable` survives a power cut as well as a kill.
+
+    The temporary name stands beside the file, since a rename does not cross file systems.
+    """
+    temporary = f"{path}.{name_temporary()}"
+    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    try:
+        write_all(fd, data)
+        if durable:
+            os.fsync(fd)
+        os.rename(temporary, path)
+    except BaseException:
+        os.unlink(temporary)
+        raise
+    finally:
+        os.close(fd)
+
+
+def write_json(path: str, value: Any, *, mode: int = 0o600, durable: bool = True) -> None:
+    """Replace `path` by the value as JSON, see `write`."""
+    write(path, format_json(value).encode() + b"\n", mode=mode, durable=durable)
+
+
+def write_all(fd: int, data: bytes | memoryview) -> None:
+    """write(2) until nothing is left."""
+    written = os.write(fd, data)
+    if written < len(data):
+        rest = memoryview(data)[written:]
+        while rest:
+            rest = rest[os.write(fd, rest) :]
+
+
+def make_directory(path: str, mode: int = 0o700) -> None:
+    """mkdir -p: make the directory and its missing parents."""
+    try:
+        os.mkdir(path, mode)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        make_directory(os.path.dirname(path), mode)
+        make_directory(path, mode)
+
+
+class Lock:
+    """An flock(2) on a file, held while inside `with`; released by the kernel when its holder dies."""
+
+    def __init__(self, path: str, *, shared: bool = False) -> None:
+        self.path = path
+        self.mode = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+        self.fd = -1
+
+    def __enter__(self) -> Lock:
+        self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        fcntl.flock(self.fd, self.mode)
+        return self
+
+    def attempt(self) -> bool:
+        """Take the lock if nobody has it; False if somebody has. Pair with `close`."""
+        self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+        try:
+            fcntl.flock(self.fd, self.mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            return False
+        return True
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+
+def start_time(pid: int) -> int:
+    """When a process began, in clock ticks after boot (proc(5), stat field 22); 0 if it is gone.
+
+    A pid with its start time names one process for ever; a pid alone does not.
+    """
+    try:
+        fd = os.open(f"/proc/{pid}/stat", os.O_RDONLY | os.O_CLOEXEC)
+    except (FileNotFoundError, ProcessLookupError):
+        return 0
+    try:
+        # The command name may hold spaces and brackets: count from the last bracket.
+        fields = os.read(fd, 4096).rpartition(b")")[2].split()
+    except ProcessLookupError:
+        return 0
+    finally:
+        os.close(fd)
+    return int(fields[19]) if fields and fields[0] not in (b"Z", b"X") else 0
+
+
+def name_temporary() -> str:
+    """A name nobody else uses: owner's pid, owner's start time, random digits."""
+    pid = os.getpid()
+    return f"{pid}-{start_time(pid)}-{os.urandom(6).hex()}.tmp"
+
+
+def is_abandoned(name: str) -> bool:
+    """Whether a temporary name's owner is no longer alive. False for names of another form."""
+    if not name.endswith(".tmp"):
+        return False
+    try:
+        pid, began, _ = name[:-4].rsplit(".", 1)[-1].split("-")
+        return start_time(int(pid)) != int(began)
+    except ValueError:
+        return False
+
+
+def sweep_temporary(directory: str) -> None:
+    """Remove what dead processes left in a directory of temporary names."""
+    for name in list_directory(directory):
+        if is_abandoned(name):
+            remove_tree(os.path.join(directory, name))
+
+
+def list_directory(path: str) -> list[str]:
+    """Names in a directory; none if there is no such directory."""
+    try:
+        return os.listdir(path)
+    except FileNotFoundError:
+        return []
+
+
+def remove_tree(path: str) -> None:
+    """rm -rf that follows no link and crosses no mount; a missing path is fine.
+
+    Walks by descriptors, so that nobody can swap a directory for a link on the way, and lifts what
+    lies deeper than `MAX_DEPTH` to the top first, so that depth costs neither recursion nor
+    descriptors. Raises OSError.
+    """
+    parent = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        lifted = [os.path.basename(path)]
+        device = os.fstat(parent).st_dev
+        while lifted:
+            _remove(parent, lifted.pop(), device, 0, parent, lifted)
+    except FileNotFoundError:
+        pass
+    finally:
+        os.close(parent)
+
+
+MAX_DEPTH = 64
+
+
+def _remove(parent: int, name: str, device: int, depth: int, top: int, lifted: list[str]) -> None:
+    try:
+        os.unlink(name, dir_fd=parent)
+        return
+    except IsADirectoryError:
+        pass
+    except PermissionError:
+        # unlink(2) of a directory is EPERM on some file systems, and of an immutable file on all.
+        pass
+    if depth > MAX_DEPTH:
+        lifted.append(name_temporary())
+        os.rename(name, lifted[-1], src_dir_fd=parent, dst_dir_fd=top)
+        return
+    fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
+    try:
+        if os.fstat(fd).st_dev != device:
+            raise OSError(errno.EXDEV, "a file system is mounted there", name)
+        for entry in os.listdir(fd):
+            _remove(fd, entry, device, depth + 1, top, lifted)
+    finally:
+        os.close(fd)
+    os.rmdir(name, dir_fd=parent)
+
+
+def now() -> str:
+    """The time as Docker writes it: RFC 3339 with nanoseconds, UTC."""
+    return format_time(time.time_ns())
+
+
+def format_time(stamp_ns: int) -> str:
+    """Nanoseconds since the epoch as RFC 3339 with nanoseconds, UTC."""
+    seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanoseconds:09d}Z"

@@ -1,0 +1,73 @@
+"""Opening hostile paths: openat2(2), so that no name can lead out of a directory.
+
+The only way cuddy opens anything below an image's or a container's root. Callers keep descriptors,
+never strings, and mount onto `/proc/self/fd/N`.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+import struct
+
+from cuddy.kernel.syscall import syscall
+
+# openat2(2)
+RESOLVE_NO_XDEV = 0x01
+RESOLVE_NO_MAGICLINKS = 0x02
+RESOLVE_NO_SYMLINKS = 0x04
+RESOLVE_BENEATH = 0x08
+RESOLVE_IN_ROOT = 0x10
+
+
+def openat2(dir_fd: int, path: str | bytes, flags: int, *, resolve: int, mode: int = 0) -> int:
+    """Open below a directory by the rules in `resolve`; the new descriptor is close-on-exec.
+
+    EAGAIN means that something was renamed meanwhile and the kernel could not be sure: ask again.
+    """
+    how = bytearray(struct.pack("=QQQ", flags | os.O_CLOEXEC, mode, resolve))
+    about = os.fsdecode(path)
+    for _ in range(128):
+        try:
+            return syscall("openat2", dir_fd, path, how, len(how), about=about)
+        except OSError as error:
+            if error.errno not in (errno.EAGAIN, errno.EINTR):
+                raise
+    raise OSError(errno.EAGAIN, os.strerror(errno.EAGAIN), f"openat2 {about}")
+
+
+def open_in_root(root_fd: int, path: str | bytes, flags: int, *, mode: int = 0) -> int:
+    """Open as a process chrooted at `root_fd` would: links and `..` stay inside, no magic links."""
+    return openat2(
+        root_fd, path, flags, resolve=RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, mode=mode
+    )
+
+
+def open_beneath(dir_fd: int, path: str | bytes, flags: int, *, mode: int = 0) -> int:
+    """Open a path that may pass through no symbolic link and never leave `dir_fd`."""
+    return openat2(
+        dir_fd, path, flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS, mode=mode
+    )
+
+
+def read_in_root(root_fd: int, path: str, *, limit: int = 1 << 20) -> bytes:
+    """A regular file of an image, at most `limit` bytes of it; b"" if there is none.
+
+    A fifo or device in its place does not block and is not read (CVE-2024-9676).
+    """
+    try:
+        fd = open_in_root(root_fd, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EXDEV):
+            return b""
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            return b""
+        data = b""
+        while len(data) < limit and (chunk := os.read(fd, limit - len(data))):
+            data += chunk
+        return data
+    finally:
+        os.close(fd)
