@@ -9,16 +9,14 @@ Temporary names live in one `tmp/` directory per root and carry their owner's pi
 
 from __future__ import annotations
 
+import _json
 import errno
 import fcntl
 import os
 import time
 
-import _json  # type: ignore[import-not-found]
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from types import TracebackType
     from typing import Any
 
@@ -43,7 +41,7 @@ def _refuse(value: object) -> None:
     raise TypeError(f"{type(value).__name__} is not JSON")
 
 
-_scan = _json.make_scanner(_Reading)
+_scan = _json.make_scanner(_Reading)  # type: ignore[arg-type]
 _encode = _json.make_encoder(
     None, _refuse, _json.encode_basestring_ascii, None, ":", ",", False, False, False
 )
@@ -135,7 +133,7 @@ def make_directory(path: str, mode: int = 0o700) -> None:
 
 
 class Lock:
-    """An flock(2) on a file, held while inside `with`; released by the kernel when its holder dies."""
+    """An flock(2) on a file, held inside `with`; the kernel releases it when its holder dies."""
 
     def __init__(self, path: str, *, shared: bool = False) -> None:
         self.path = path

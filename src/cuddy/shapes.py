@@ -27,7 +27,7 @@ else:
         return list(found)
 
     class _NamedTupleMeta(type):
-        def __new__(meta, name, bases, namespace):  # noqa: N804
+        def __new__(meta, name, bases, namespace):
             if not bases:
                 return super().__new__(meta, name, (), namespace)
             fields = tuple(_annotations(namespace))
@@ -70,7 +70,7 @@ else:
         """A tuple with named fields, as `typing.NamedTuple`."""
 
     class _TypedDictMeta(type):
-        def __new__(meta, name, bases, namespace, total=True):  # noqa: N804
+        def __new__(meta, name, bases, namespace, total=True):
             if not bases:
                 return super().__new__(meta, name, (), namespace)
             return type.__new__(type, name, (dict,), {"__doc__": namespace.get("__doc__")})

@@ -193,8 +193,15 @@ def parse_mountinfo(text: str) -> list[MountPoint]:
         fields, tail = left.split(" "), right.split(" ")
         points.append(
             MountPoint(
-                int(fields[0]), int(fields[1]), fields[2], unescape(fields[3]), unescape(fields[4]),
-                fields[5], tail[0], unescape(tail[1]), tail[2] if len(tail) > 2 else "",
+                int(fields[0]),
+                int(fields[1]),
+                fields[2],
+                unescape(fields[3]),
+                unescape(fields[4]),
+                fields[5],
+                tail[0],
+                unescape(tail[1]),
+                tail[2] if len(tail) > 2 else "",
             )  # fmt: skip
         )
     return points

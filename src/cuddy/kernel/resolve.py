@@ -39,16 +39,12 @@ def openat2(dir_fd: int, path: str | bytes, flags: int, *, resolve: int, mode: i
 
 def open_in_root(root_fd: int, path: str | bytes, flags: int, *, mode: int = 0) -> int:
     """Open as a process chrooted at `root_fd` would: links and `..` stay inside, no magic links."""
-    return openat2(
-        root_fd, path, flags, resolve=RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, mode=mode
-    )
+    return openat2(root_fd, path, flags, resolve=RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS, mode=mode)
 
 
 def open_beneath(dir_fd: int, path: str | bytes, flags: int, *, mode: int = 0) -> int:
     """Open a path that may pass through no symbolic link and never leave `dir_fd`."""
-    return openat2(
-        dir_fd, path, flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS, mode=mode
-    )
+    return openat2(dir_fd, path, flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS, mode=mode)
 
 
 def read_in_root(root_fd: int, path: str, *, limit: int = 1 << 20) -> bytes:

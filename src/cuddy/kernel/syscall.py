@@ -1,14 +1,13 @@
 """The one door to the kernel: `syscall(2)` of the C library, called through `_ctypes`.
 
-Every system call that `os` does not offer goes through `syscall(name, ...)` by its man-page name, so
-numbers, errno and tracing are handled once. `_ctypes` instead of `ctypes`: the wrapper package costs
-four milliseconds that the start of a container does not have.
+Every system call that `os` does not offer goes through `syscall(name, ...)` by its man-page name,
+so numbers, errno and tracing are handled once. `_ctypes` instead of `ctypes`: the wrapper package
+costs four milliseconds that the start of a container does not have.
 """
 
 from __future__ import annotations
 
 import os
-
 from _ctypes import (
     FUNCFLAG_CDECL,
     FUNCFLAG_PYTHONAPI,
@@ -25,7 +24,7 @@ from cuddy.errors import SystemFailure
 
 MACHINE = os.uname().machine
 
-# asm/unistd_64.h and asm-generic/unistd.h; only what cuddy calls. Above 424 all architectures agree.
+# asm/unistd_64.h and asm-generic/unistd.h; only what cuddy calls. From 424 on, all agree.
 NUMBERS: dict[str, dict[str, int]] = {
     "x86_64": {
         "capget": 125, "capset": 126, "prctl": 157, "pivot_root": 155, "mount": 165, "umount2": 166,
@@ -60,7 +59,7 @@ class _Call(CFuncPtr):
 
     _flags_ = FUNCFLAG_CDECL | FUNCFLAG_USE_ERRNO
     _restype_ = c_long
-    _argtypes_ = (c_long,) * 7  # type: ignore[assignment]
+    _argtypes_ = (c_long,) * 7
 
 
 class _PythonCall(CFuncPtr):
@@ -68,7 +67,7 @@ class _PythonCall(CFuncPtr):
 
     _flags_ = FUNCFLAG_CDECL | FUNCFLAG_PYTHONAPI | FUNCFLAG_USE_ERRNO
     _restype_ = c_long
-    _argtypes_ = (c_long,) * 7  # type: ignore[assignment]
+    _argtypes_ = (c_long,) * 7
 
 
 class PythonHook(CFuncPtr):
@@ -76,17 +75,17 @@ class PythonHook(CFuncPtr):
 
     _flags_ = FUNCFLAG_CDECL | FUNCFLAG_PYTHONAPI
     _restype_ = None
-    _argtypes_ = ()  # type: ignore[assignment]
+    _argtypes_ = ()
 
 
-_program = dlopen(None, 2)  # RTLD_NOW: the interpreter and every library it is linked with
+# RTLD_NOW: the interpreter and every library it is linked with
+_program = dlopen(None, 2)
 _syscall = _Call(dlsym(_program, "syscall"))
 _syscall_holding_gil = _PythonCall(dlsym(_program, "syscall"))
 
-_numbers = NUMBERS.get(MACHINE)
-if _numbers is None:
+if MACHINE not in NUMBERS:
     raise SystemFailure(f"cuddy does not know the system calls of {MACHINE}")
-_numbers |= COMMON
+_numbers = NUMBERS[MACHINE] | COMMON
 
 
 def python_hook(name: str) -> PythonHook:
@@ -100,7 +99,10 @@ def address_of(buffer: bytearray) -> int:
 
 
 def syscall(
-    name: str, *arguments: int | str | bytes | bytearray | None, about: str = "", keep_gil: bool = False
+    name: str,
+    *arguments: int | str | bytes | bytearray | None,
+    about: str = "",
+    keep_gil: bool = False,
 ) -> int:
     """Make a system call and return its result.
 
@@ -149,5 +151,3 @@ def trace_to_stderr(name: str, arguments: tuple[object, ...], result: int, code:
 
 tracer = None
 """Called after every system call of this module: `main` sets it when CUDDY_TRACE=1."""
-
-
