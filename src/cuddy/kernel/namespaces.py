@@ -1,0 +1,72 @@
+"""Namespaces: what a process sees (namespaces(7)). Names of the runtime-spec <-> flags <-> links."""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.kernel.syscall import syscall
+
+CLONE_NEWTIME = 0x00000080
+CLONE_NEWNS = 0x00020000
+CLONE_NEWCGROUP = 0x02000000
+CLONE_NEWUTS = 0x04000000
+CLONE_NEWIPC = 0x08000000
+CLONE_NEWUSER = 0x10000000
+CLONE_NEWPID = 0x20000000
+CLONE_NEWNET = 0x40000000
+
+FLAGS = {
+    "user": CLONE_NEWUSER,
+    "pid": CLONE_NEWPID,
+    "network": CLONE_NEWNET,
+    "ipc": CLONE_NEWIPC,
+    "uts": CLONE_NEWUTS,
+    "mount": CLONE_NEWNS,
+    "cgroup": CLONE_NEWCGROUP,
+    "time": CLONE_NEWTIME,
+}
+"""Name in config.json -> flag of clone(2)."""
+
+LINKS = {
+    "user": "user",
+    "pid": "pid",
+    "network": "net",
+    "ipc": "ipc",
+    "uts": "uts",
+    "mount": "mnt",
+    "cgroup": "cgroup",
+    "time": "time",
+}
+"""Name in config.json -> name under /proc/PID/ns."""
+
+
+def unshare(flags: int) -> None:
+    """Move this process into new namespaces (unshare(2))."""
+    syscall("unshare", flags)
+
+
+def setns(fd: int, flags: int) -> None:
+    """Join the namespace of a descriptor, or those of a pidfd's process (setns(2))."""
+    syscall("setns", fd, flags)
+
+
+def open_namespace(pid: int | str, name: str) -> int:
+    """A descriptor of a process's namespace; keeps the namespace alive."""
+    return os.open(f"/proc/{pid}/ns/{LINKS[name]}", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def identify(pid: int | str, name: str) -> str:
+    """The kernel's name of a process's namespace, such as "net:[4026531840]"."""
+    return os.readlink(f"/proc/{pid}/ns/{LINKS[name]}")
+
+
+def sethostname(name: str) -> None:
+    """sethostname(2) in the current UTS namespace."""
+    data = name.encode()
+    syscall("sethostname", data, len(data), about=name)
+
+
+def setdomainname(name: str) -> None:
+    """setdomainname(2) in the current UTS namespace."""
+    data = name.encode()
+    syscall("setdomainname", data, len(data), about=name)
