@@ -3,6 +3,7 @@
     CuddyError
     ├── InvalidArgument           what the user wrote cannot be meant          125  400
     │   ├── UsageError            flags and arguments of a command             125  400
+    │   │   └── WrongArguments    no such command, too many or too few, at odds  1  400
     │   └── InvalidReference      an image name outside the grammar            125  400
     ├── NotFound                  the thing named does not exist                 1  404
     │   ├── NoSuchContainer
@@ -22,7 +23,8 @@
     └── SystemFailure             the kernel or a host program said no           1  500
 
 The message says what failed, the hint what to do. They are shown in two places only: `cli/main.py`
-and (later) `api/errors.py`. `run` and `create` answer 125 where the table says 1, as docker does.
+and (later) `api/errors.py`. `run` and `create` answer 125 where the table says 1, as docker does,
+except to WrongArguments.
 """
 
 from __future__ import annotations
@@ -52,6 +54,10 @@ class InvalidArgument(CuddyError):
 
 class UsageError(InvalidArgument):
     pass
+
+
+class WrongArguments(UsageError):
+    exit_code = 1
 
 
 class InvalidReference(InvalidArgument):

@@ -1,0 +1,16 @@
+"""Commands about containers, one verb a file: its flags, and the engine's function of that name.
+
+creation  the flags that `run` and `create` share, and what becomes of them
+run       create, start, attach, wait
+create    create only
+start     start what was created or has ended
+attach    the user's terminal on a running container
+exec      another process in a running container
+ps        list
+logs      what was written so far
+stop      ask to end, then force
+kill      send a signal
+wait      until it has ended
+rm        remove
+inspect   everything that is known
+"""

@@ -1,0 +1,7 @@
+"""Commands about images, one verb a file.
+
+pull     fetch from a registry
+images   list
+inspect  everything that is known
+rmi      remove
+"""

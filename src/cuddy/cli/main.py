@@ -1,0 +1,302 @@
+"""The command line's front door: global flags, verb to module, and the error boundary.
+
+A verb's module is imported when the verb is used, and only then. Whatever goes wrong ends here as
+one line, `cuddy: message (hint)`, on standard error, and an exit status.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cuddy.cli import flags
+from cuddy.cli.escape import printable
+from cuddy.cli.flags import BOOL, STRING, Flag
+from cuddy.errors import CuddyError, UsageError, WrongArguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cuddy.cli.flags import Args, Command
+    from cuddy.engine.home import Home
+
+ROOT = "/var/lib/cuddy"
+RUN_ROOT = "/run/cuddy"
+INTERRUPTED = 130  # 128 + SIGINT
+PIPE_CLOSED = 141  # 128 + SIGPIPE
+
+GROUPS: dict[str, dict[str, str]] = {
+    "container": {
+        "attach": "container.attach",
+        "create": "container.create",
+        "exec": "container.exec",
+        "inspect": "container.inspect",
+        "kill": "container.kill",
+        "logs": "container.logs",
+        "ls": "container.ps",
+        "list": "container.ps",
+        "ps": "container.ps",
+        "rm": "container.rm",
+        "remove": "container.rm",
+        "run": "container.run",
+        "start": "container.start",
+        "stop": "container.stop",
+        "wait": "container.wait",
+    },
+    "image": {
+        "inspect": "image.inspect",
+        "ls": "image.images",
+        "list": "image.images",
+        "pull": "image.pull",
+        "rm": "image.rmi",
+        "remove": "image.rmi",
+    },
+    "system": {
+        "info": "system.info",
+    },
+}
+GROUP_SUMMARIES = {
+    "container": "Manage containers",
+    "image": "Manage images",
+    "system": "Manage cuddy",
+}
+VERBS: dict[str, str] = {
+    "run": "container.run",
+    "exec": "container.exec",
+    "ps": "container.ps",
+    "pull": "image.pull",
+    "images": "image.images",
+    "version": "system.version",
+    "info": "system.info",
+    "attach": "container.attach",
+    "create": "container.create",
+    "inspect": "system.inspect",
+    "kill": "container.kill",
+    "logs": "container.logs",
+    "rm": "container.rm",
+    "rmi": "image.rmi",
+    "start": "container.start",
+    "stop": "container.stop",
+    "wait": "container.wait",
+}
+MOST_USED = ("run", "exec", "ps", "pull", "images", "version", "info")
+
+GLOBAL_FLAGS = (
+    Flag("debug", "D", BOOL, "Show tracebacks of unexpected errors (or set CUDDY_DEBUG=1)"),
+    Flag(
+        "log-level",
+        "l",
+        STRING,
+        'Set the logging level ("debug", "info", "warn", "error", "fatal")',
+        "info",
+    ),
+    Flag("root", "", STRING, f'Where images and containers live (default "{ROOT}"; CUDDY_ROOT)'),
+    Flag("runroot", "", STRING, f'Where running state lives (default "{RUN_ROOT}"; CUDDY_RUNROOT)'),
+    Flag("version", "v", BOOL, "Print version information and quit"),
+)
+LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
+
+
+def main(words: list[str]) -> int:
+    """Run one command line, given without the program's name, and return its exit status."""
+    least = 0
+    try:
+        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+        asked = flags.parse(GLOBAL_FLAGS, words, "cuddy", interspersed=False)
+        answer = _answer_globals(asked)
+        if answer is None:
+            module, name, rest = find_command(asked.names)
+            command = load(module)
+            args = flags.parse_command(command, rest, name)
+            least = command.error_code
+            code = _show_help(module, name) if args.wants_help else _perform(command, args, asked)
+        else:
+            sys.stdout.write(answer)
+            code = 0
+        sys.stdout.flush()
+        return code
+    except CuddyError as error:
+        code = error.exit_code
+        return _complain(str(error), code if isinstance(error, UsageError) else max(code, least))
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        return PIPE_CLOSED
+    except Exception as error:
+        return _complain(_explain(error), max(1, least))
+
+
+def _answer_globals(asked: Args) -> str | None:
+    """What the words before the command say already; None if there is a command to run."""
+    if asked.log_level not in LOG_LEVELS:
+        raise WrongArguments(
+            f"unable to parse logging level: {asked.log_level}", hint=f"one of {_list(LOG_LEVELS)}"
+        )
+    if asked.debug:
+        os.environ["CUDDY_DEBUG"] = "1"
+    if asked.version:
+        from cuddy import __version__
+
+        return f"cuddy version {__version__}\n"
+    if asked.wants_help or not asked.names:
+        return overview()
+    if asked.names[0] == "help" and len(asked.names) == 1:
+        return overview()
+    if asked.names[0] == "help":
+        asked.names = [*asked.names[1:], "--help"]
+    if asked.names[0] in GROUPS and asked.names[1:2] in ([], ["--help"], ["-h"]):
+        return group_overview(asked.names[0])
+    return None
+
+
+def find_command(words: list[str]) -> tuple[str, str, list[str]]:
+    """The module that the words name, its command as typed, and the rest. Raises UsageError."""
+    group = words[0] if words[0] in GROUPS else ""
+    verb, rest = (words[1], words[2:]) if group else (words[0], words[1:])
+    verbs = GROUPS[group] if group else VERBS
+    name = f"cuddy {group} {verb}" if group else f"cuddy {verb}"
+    if verb.startswith("-"):
+        raise UsageError(f"unknown flag: {verb}", hint=f"see 'cuddy {group} --help'")
+    if verb not in verbs:
+        raise _unknown_command(group, verb)
+    return verbs[verb], name, rest
+
+
+def load(module: str) -> Command:
+    """The command that a module under `cuddy.cli` declares."""
+    command: Command = __import__(f"cuddy.cli.{module}", fromlist=["COMMAND"]).COMMAND
+    return command
+
+
+def _unknown_command(group: str, verb: str) -> WrongArguments:
+    from cuddy.cli import suggest
+
+    path = f"cuddy {group}" if group else "cuddy"
+    found = suggest.closest(verb, GROUPS[group] if group else [*VERBS, *GROUPS, "help"])
+    meant = f"did you mean '{path} {found}'? " if found else ""
+    return WrongArguments(f"unknown command: {path} {verb}", hint=f"{meant}see '{path} --help'")
+
+
+def _show_help(module: str, name: str) -> int:
+    from cuddy.cli import help
+
+    sys.stdout.write(help.command_help(load(module), name, names_of(module), help.columns()))
+    return 0
+
+
+def _perform(command: Command, args: Args, asked: Args) -> int:
+    if os.environ.get("CUDDY_TRACE") == "1":
+        from cuddy.kernel import syscall
+
+        syscall.tracer = syscall.trace_to_stderr
+    return command.action(_home(asked, opened=command.opens_home), args)
+
+
+def _home(asked: Args, *, opened: bool) -> Home:
+    from cuddy.engine import home
+
+    root = os.path.abspath(asked.root or os.environ.get("CUDDY_ROOT") or ROOT)
+    run_root = os.path.abspath(asked.runroot or os.environ.get("CUDDY_RUNROOT") or RUN_ROOT)
+    return home.open_home(root, run_root) if opened else home.Home(root, run_root)
+
+
+def names_of(module: str) -> list[str]:
+    """Every name under which a module's command is reached, groups first."""
+    return [
+        f"cuddy {group} {verb}".replace("  ", " ")
+        for group, verbs in [*GROUPS.items(), ("", VERBS)]
+        for verb in verbs
+        if verbs[verb] == module
+    ]
+
+
+def overview() -> str:
+    """What `cuddy --help` prints."""
+    from cuddy.cli import help
+
+    rest = [verb for verb in VERBS if verb not in MOST_USED]
+    sections = [
+        "Usage:  cuddy [OPTIONS] COMMAND",
+        "A container engine without a daemon",
+        help.list_commands("Common Commands", _summaries(VERBS, MOST_USED)),
+        help.list_commands("Management Commands", GROUP_SUMMARIES.items()),
+        help.list_commands("Commands", _summaries(VERBS, rest)),
+        "\n".join(["Global Options:", *help.flag_lines(GLOBAL_FLAGS, help.columns() - 1)]),
+        "Run 'cuddy COMMAND --help' for more information on a command.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def group_overview(group: str) -> str:
+    """What `cuddy GROUP --help` prints."""
+    from cuddy.cli import help
+
+    seen: dict[str, str] = {}  # one name for each module: the first
+    for verb, module in GROUPS[group].items():
+        seen.setdefault(module, verb)
+    sections = [
+        f"Usage:  cuddy {group} COMMAND",
+        GROUP_SUMMARIES[group],
+        help.list_commands("Commands", _summaries(GROUPS[group], seen.values())),
+        f"Run 'cuddy {group} COMMAND --help' for more information on a command.",
+    ]
+    return "\n\n".join(sections) + "\n"
+
+
+def _summaries(verbs: dict[str, str], chosen: Iterable[str]) -> list[tuple[str, str]]:
+    return [(verb, load(verbs[verb]).summary) for verb in chosen]
+
+
+def _list(words: Iterable[str]) -> str:
+    return ", ".join(words)
+
+
+def _complain(message: str, code: int) -> int:
+    """Say on standard error, in one line, what went wrong."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        pass
+    line = f"cuddy: {printable(message)}\n"
+    try:
+        os.write(2, line.encode("utf-8", "surrogateescape"))
+    except OSError:
+        pass
+    return code
+
+
+def _explain(error: Exception) -> str:
+    """What an exception that is no CuddyError means to the user."""
+    if os.environ.get("CUDDY_DEBUG") == "1":
+        sys.excepthook(type(error), error, error.__traceback__)
+    if isinstance(error, OSError) and error.errno:
+        return _explain_os(error)
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = ""
+    if where is not None:
+        path = where.tb_frame.f_code.co_filename.rpartition("/cuddy/")[2]
+        place = f" at {path}:{where.tb_lineno}"
+    return (
+        f"this is a bug in cuddy: {type(error).__name__}: {error}{place} "
+        "(CUDDY_DEBUG=1 shows the traceback)"
+    )
+
+
+def _explain_os(error: OSError) -> str:
+    import errno
+
+    hints = {
+        errno.ENOSPC: "the disk is full: 'cuddy rm' and 'cuddy rmi' make room",
+        errno.EDQUOT: "the disk quota is used up",
+        errno.EROFS: "choose another place with --root and --runroot",
+        errno.EMFILE: "raise the limit of open files: ulimit -n",
+    }
+    hint = hints.get(error.errno or 0, "")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        hint = "run cuddy as root" if os.geteuid() else "this machine does not allow it"
+    where = f"{error.filename}: " if error.filename else ""
+    reason = os.strerror(error.errno or 0).lower()
+    return f"{where}{reason} ({hint})" if hint else f"{where}{reason}"

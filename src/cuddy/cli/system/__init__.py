@@ -1,0 +1,6 @@
+"""Commands about the engine itself.
+
+version  cuddy's and its parts' versions
+info     what this machine offers
+inspect  a container or an image, whichever has the name
+"""

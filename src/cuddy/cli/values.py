@@ -1,0 +1,173 @@
+"""Values on the command line: Docker's grammars of sizes, CPUs, variables, labels, limits.
+
+Each function turns one word into a value or raises ValueError with Docker's words for what is
+wrong; `flags.py` adds which flag it was. Grammars: docker/go-units, docker/cli `opts`.
+"""
+
+from __future__ import annotations
+
+from cuddy.cli.escape import quote
+
+_TRUE = ("1", "t", "T", "TRUE", "true", "True")
+_FALSE = ("0", "f", "F", "FALSE", "false", "False")
+_UNITS = "bkmgtp"
+_MAX_INT = (1 << 63) - 1
+
+ULIMITS = (
+    "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc",
+    "rss", "rtprio", "rttime", "sigpending", "stack",
+)  # fmt: skip
+
+
+def boolean(word: str) -> bool:
+    """`strconv.ParseBool`."""
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError(f"strconv.ParseBool: parsing {quote(word)}: invalid syntax")
+
+
+def integer(word: str) -> int:
+    """`strconv.ParseInt` with base 0: decimal, 0x, 0o, 0b and C's octal."""
+    digits = word.lstrip("+-")
+    octal = len(digits) > 1 and digits[0] == "0" and digits[1].isdigit()
+    try:
+        if len(word) - len(digits) > 1 or not word.isascii() or digits != digits.strip():
+            raise ValueError
+        value = int(word, 8 if octal else 0)
+    except ValueError:
+        raise ValueError(f"strconv.ParseInt: parsing {quote(word)}: invalid syntax") from None
+    if not -_MAX_INT - 1 <= value <= _MAX_INT:
+        raise ValueError(f"strconv.ParseInt: parsing {quote(word)}: value out of range")
+    return value
+
+
+def size(word: str) -> int:
+    """Bytes: a number with one of the suffixes b k m g t p, also as kb or kib, powers of 1024."""
+    end = max((i for i, c in enumerate(word) if c in "0123456789. "), default=-1)
+    if end < 0:
+        raise ValueError(f"invalid size: '{word}'")
+    number, suffix = word[: end + 1].removesuffix(" "), word[end + 1 :].lower()
+    try:
+        # Digits and a point only: Python's float also takes nan, inf, spaces and underscores.
+        if not number.replace(".", "", 1).isdecimal() or not number.isascii():
+            raise ValueError
+        amount = float(number)
+    except ValueError:
+        if number.startswith("-"):
+            raise ValueError(f"invalid size: '{word}'") from None
+        raise ValueError(f"strconv.ParseFloat: parsing {quote(number)}: invalid syntax") from None
+    unit, rest = suffix[:1], suffix[1:]
+    if suffix and (unit not in _UNITS or rest not in ("", "b", "ib") or (unit == "b" and rest)):
+        raise ValueError(f"invalid suffix: '{suffix}'")
+    bytes_ = int(amount * 1024 ** _UNITS.index(unit)) if unit else int(amount)
+    if bytes_ > _MAX_INT:
+        raise ValueError(f"size out of range: '{word}'")
+    return bytes_
+
+
+def size_or_unlimited(word: str) -> int:
+    """A size, or -1 for no limit."""
+    return -1 if word == "-1" else size(word)
+
+
+def nano_cpus(word: str) -> int:
+    """A decimal number of CPUs in billionths."""
+    whole, _, fraction = word.partition(".")
+    digits = whole + fraction
+    if not digits.isdecimal() or not digits.isascii() or word.count(".") > 1:
+        raise ValueError(f"failed to parse {word} as a rational number")
+    if len(fraction.rstrip("0")) > 9:
+        raise ValueError("value is too precise")
+    value = int(whole or "0") * 10**9 + int(fraction.rstrip("0").ljust(9, "0"))
+    if value > _MAX_INT:
+        raise ValueError(f"{word} is more CPUs than there can be")
+    return value
+
+
+def variable(word: str) -> str:
+    """KEY=VALUE, or KEY alone for the caller's value."""
+    if not word.partition("=")[0]:
+        raise ValueError(f"invalid environment variable: {word}")
+    return word
+
+
+def label(word: str) -> str:
+    """KEY=VALUE or KEY."""
+    if not word.partition("=")[0]:
+        raise ValueError(f"invalid label '{word}': empty name")
+    return word
+
+
+def ulimit(word: str) -> str:
+    """NAME=SOFT[:HARD], each a number or -1 for unlimited; the hard limit is the soft one."""
+    name, equals, limits = word.partition("=")
+    if not equals:
+        raise ValueError(f"invalid ulimit argument: {word}")
+    if name not in ULIMITS:
+        raise ValueError(f"invalid ulimit type: {name}")
+    parts = limits.split(":")
+    if len(parts) > 2:
+        raise ValueError(
+            f"too many limit value arguments - {limits}, can only have up to two, `soft[:hard]`"
+        )
+    soft, hard = integer(parts[0]), integer(parts[-1])
+    if hard != -1 and (soft == -1 or soft > hard):
+        shown = f"soft: -1 (unlimited), hard: {hard}" if soft == -1 else f"{soft} > {hard}"
+        raise ValueError(f"ulimit soft limit must be less than or equal to hard limit: {shown}")
+    return f"{name}={soft}:{hard}"
+
+
+def address(word: str) -> str:
+    """An IPv4 or IPv6 address."""
+    import _socket
+
+    bare = word[1:-1] if word.startswith("[") and word.endswith("]") else word
+    for family in (_socket.AF_INET, _socket.AF_INET6):
+        try:
+            _socket.inet_pton(family, bare)
+            return bare
+        except (OSError, ValueError):
+            continue
+    raise ValueError(f"IP address is not correctly formatted: {word}")
+
+
+def extra_host(word: str) -> str:
+    """NAME:ADDRESS (or NAME=ADDRESS), as NAME:ADDRESS."""
+    separator = "=" if "=" in word else ":"
+    name, found, value = word.partition(separator)
+    if not found or not name:
+        raise ValueError(f"bad format for add-host: {quote(word)}")
+    if value == "host-gateway":
+        return f"{name}:{value}"
+    try:
+        return f"{name}:{address(value)}"
+    except ValueError:
+        raise ValueError(f"invalid IP address in add-host: {quote(value)}") from None
+
+
+def domain(word: str) -> str:
+    """A DNS search domain, or '.' for none at all."""
+    labels = word.removesuffix(".").split(".")
+    if word == ".":
+        return word
+    for part in labels:
+        plain = part.replace("-", "").replace("_", "")
+        if not plain.isalnum() or not part.isascii() or len(part) > 63 or part[0] == "-":
+            raise ValueError(f"{word} is not a valid domain")
+    return word
+
+
+def stream(word: str) -> str:
+    """One of the three standard streams."""
+    if word.lower() not in ("stdin", "stdout", "stderr"):
+        raise ValueError("valid streams are STDIN, STDOUT and STDERR")
+    return word.lower()
+
+
+def filter_(word: str) -> str:
+    """NAME=VALUE of a filter."""
+    if "=" not in word:
+        raise ValueError("bad format of filter (expected name=value)")
+    return word
