@@ -1,0 +1,113 @@
+"""The room the tests run in: as root, every session moves into namespaces of its own.
+
+Network: nothing a test does can touch the machine's links and rules. Mounts: what it mounts is
+nobody else's. Pids: a session that is killed takes all its processes along, and two sessions at the
+same time do not see each other. The outer process waits, and removes the session's directory last.
+
+`ip netns exec` would do for the network alone, but it mounts a new /sys, which hides the cgroups.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import traceback
+from collections.abc import Callable
+
+VARIABLE = "CUDDY_TESTS_DIR"
+"""Set inside: the session's directory. All files of the session are below it."""
+
+CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x20000000, 0x40000000
+MS_REC, MS_PRIVATE = 0x4000, 0x40000
+PR_SET_PDEATHSIG = 1
+OVERLAYFS_MAGIC = 0x794C7630
+
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+def is_inside() -> bool:
+    """Whether this process already is in a session's namespaces."""
+    return VARIABLE in os.environ
+
+
+def directory() -> str:
+    """The session's directory; only inside."""
+    return os.environ[VARIABLE]
+
+
+def enter(arguments: list[str]) -> int:
+    """Run pytest again, inside, and return its exit code."""
+    path = tempfile.mkdtemp(prefix="cuddy-tests-")
+    os.chmod(path, 0o711)
+    # A process whose pid namespace has ended cannot fork any more, so a child of ours unshares.
+    code = wait_for(fork(lambda: wait_for(fork(lambda: be_init(path, arguments), unshare=True))))
+    # rm, not shutil: tests leave trees deeper than Python's recursion.
+    subprocess.run(["rm", "-rf", "--one-file-system", path], check=False)
+    return code
+
+
+def fork(work: Callable[[], int], *, unshare: bool = False) -> int:
+    """A child that does `work`, exits with its result, and does not outlive its parent."""
+    if unshare:
+        check(libc.unshare(CLONE_NEWNET | CLONE_NEWPID))
+    pid = os.fork()
+    if pid == 0:
+        code = 70
+        try:
+            libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            code = work()
+        except BaseException:
+            traceback.print_exc()
+        os._exit(code)
+    return pid
+
+
+def wait_for(child: int) -> int:
+    """The exit code of a child; meanwhile reaps what is left to us and hands SIGTERM on.
+
+    The terminal sends Ctrl-C to pytest itself, so we ignore it.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    while True:
+        pid, status = os.waitpid(-1, 0)
+        if pid == child:
+            return os.waitstatus_to_exitcode(status) & 0xFF
+
+
+def be_init(path: str, arguments: list[str]) -> int:
+    """Pid 1 of the session: make the room, run pytest in it."""
+    check(libc.unshare(CLONE_NEWNS))
+    mount("none", "/", "", MS_REC | MS_PRIVATE)
+    mount("proc", "/proc", "proc")
+    if not can_hold_overlays(path):
+        mount("tmpfs", path, "tmpfs", 0, "mode=711")
+    if ip := shutil.which("ip"):
+        subprocess.run([ip, "link", "set", "lo", "up"], check=True)
+    environment = os.environ | {VARIABLE: path, "TMPDIR": path}
+    command = [sys.executable, "-m", "pytest", *arguments]
+    return wait_for(fork(lambda: os.execve(sys.executable, command, environment)))
+
+
+def can_hold_overlays(path: str) -> bool:
+    """Whether an overlay's upper directory may lie there: another overlay refuses it."""
+    buffer = (ctypes.c_long * 32)()
+    check(libc.statfs(path.encode(), buffer))
+    return buffer[0] != OVERLAYFS_MAGIC
+
+
+def mount(source: str, target: str, fstype: str, flags: int = 0, data: str = "") -> None:
+    """mount(2), from outside of what is tested."""
+    words = (word.encode() for word in (source, target, fstype))
+    check(libc.mount(*words, flags, data.encode()))
+
+
+def check(result: int) -> None:
+    if result == -1:
+        code = ctypes.get_errno()
+        raise OSError(code, os.strerror(code))
