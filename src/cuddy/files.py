@@ -26,7 +26,7 @@ MAX_JSON_BYTES = 32 << 20
 class _Reading:
     """What the C scanner asks of its context object (json/scanner.py)."""
 
-    strict = False
+    strict = True
     object_hook = None
     object_pairs_hook = None
     parse_float = float
@@ -227,12 +227,15 @@ def remove_tree(path: str) -> None:
     lies deeper than `MAX_DEPTH` to the top first, so that depth costs neither recursion nor
     descriptors. Raises OSError.
     """
-    parent = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        parent = os.open(os.path.dirname(path) or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return
     try:
         lifted = [os.path.basename(path)]
-        device = os.fstat(parent).st_dev
+        mount = _mount_of(parent)
         while lifted:
-            _remove(parent, lifted.pop(), device, 0, parent, lifted)
+            _remove(parent, lifted.pop(), mount, 0, parent, lifted)
     except FileNotFoundError:
         pass
     finally:
@@ -242,7 +245,17 @@ def remove_tree(path: str) -> None:
 MAX_DEPTH = 64
 
 
-def _remove(parent: int, name: str, device: int, depth: int, top: int, lifted: list[str]) -> None:
+def _mount_of(fd: int) -> bytes:
+    """The id of the mount a descriptor is on (proc(5), fdinfo). A device number would not do:
+    a bind mount within one file system has the same."""
+    info = os.open(f"/proc/self/fdinfo/{fd}", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        return os.read(info, 4096).partition(b"mnt_id:")[2].split()[0]
+    finally:
+        os.close(info)
+
+
+def _remove(parent: int, name: str, mount: bytes, depth: int, top: int, lifted: list[str]) -> None:
     try:
         os.unlink(name, dir_fd=parent)
         return
@@ -257,10 +270,10 @@ def _remove(parent: int, name: str, device: int, depth: int, top: int, lifted: l
         return
     fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:
-        if os.fstat(fd).st_dev != device:
+        if _mount_of(fd) != mount:
             raise OSError(errno.EXDEV, "a file system is mounted there", name)
         for entry in os.listdir(fd):
-            _remove(fd, entry, device, depth + 1, top, lifted)
+            _remove(fd, entry, mount, depth + 1, top, lifted)
     finally:
         os.close(fd)
     os.rmdir(name, dir_fd=parent)

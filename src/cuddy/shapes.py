@@ -47,7 +47,7 @@ else:
                 "_replace": _replace,
                 "_asdict": _asdict,
                 "__repr__": _repr,
-                "__getnewargs__": tuple,
+                "__getnewargs__": _getnewargs,
                 "__match_args__": fields,
             }
             getters = {field: _tuplegetter(i, field) for i, field in enumerate(fields)}
@@ -58,6 +58,9 @@ else:
         if changes:
             raise ValueError(f"unexpected field names: {sorted(changes)}")
         return tuple.__new__(type(self), values)
+
+    def _getnewargs(self):
+        return tuple(self)
 
     def _asdict(self):
         return dict(zip(self._fields, self))

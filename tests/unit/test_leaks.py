@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from leaks import Detector
 
 pytestmark = [pytest.mark.root]
