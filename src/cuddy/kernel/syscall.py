@@ -39,7 +39,7 @@ NUMBERS: dict[str, dict[str, int]] = {
         "ioctl": 29, "statfs": 43, "prlimit64": 261, "rt_sigprocmask": 135,
     },
 }  # fmt: skip
-COMMON = {
+SAME_EVERYWHERE = {
     "pidfd_send_signal": 424, "open_tree": 428, "move_mount": 429, "fsopen": 430, "fsconfig": 431,
     "fsmount": 432, "pidfd_open": 434, "clone3": 435, "close_range": 436, "openat2": 437,
     "pidfd_getfd": 438, "mount_setattr": 442,
@@ -85,7 +85,7 @@ _syscall_holding_gil = _PythonCall(dlsym(_program, "syscall"))
 
 if MACHINE not in NUMBERS:
     raise SystemFailure(f"cuddy does not know the system calls of {MACHINE}")
-_numbers = NUMBERS[MACHINE] | COMMON
+_numbers = NUMBERS[MACHINE] | SAME_EVERYWHERE
 
 
 def python_hook(name: str) -> PythonHook:
