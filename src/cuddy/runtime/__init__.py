@@ -1,0 +1,20 @@
+"""Floor 2: the OCI runtime. A bundle (config.json and a root file system) becomes a process.
+
+spec         config.json, field for field (runtime-spec)
+bundle       load and validate config.json
+state        state.json: creating, created, running, stopped
+handshake    the messages between the creator and init
+create       the creator's side: cgroup, clone, id maps, hooks
+init         the container's side: STEPS, the ordered list that ends in execve
+rootfs       the plan of mounts, and making them below a hostile root
+devices      device nodes and links of /dev
+masks        masked and read-only paths
+credentials  user, groups, capabilities, limits
+resources    linux.resources as cgroup file values
+profile      linux.seccomp as a BPF program
+start        let a created container's program begin
+kill         send a signal to a container
+delete       remove what is left of a stopped container
+exec         one more process inside a running container
+hooks        programs run at points of the life cycle
+"""

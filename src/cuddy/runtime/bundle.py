@@ -1,0 +1,95 @@
+"""A bundle: a directory with config.json and a root file system. Loading, and checking, before
+anything is touched (runtime-spec, bundle.md and config.md).
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.errors import InvalidArgument
+from cuddy.kernel import namespaces
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.runtime.spec import Config
+
+ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
+
+
+class Bundle(NamedTuple):
+    """A bundle as it was when the container was created; later edits of the file do not matter."""
+
+    path: str
+    config: Config
+
+    @property
+    def rootfs(self) -> str:
+        """The root file system on the host."""
+        return os.path.join(self.path, self.config["root"]["path"])
+
+    def has_namespace(self, kind: str) -> bool:
+        """Whether the container gets, or joins, a namespace of that kind."""
+        return any(entry["type"] == kind for entry in self.config["linux"].get("namespaces", []))
+
+    def namespace_path(self, kind: str) -> str:
+        """Path of the namespace to join, "" for a new one or none."""
+        for entry in self.config["linux"].get("namespaces", []):
+            if entry["type"] == kind:
+                return entry.get("path", "")
+        return ""
+
+
+def load(path: str) -> Bundle:
+    """Read and check a bundle's config.json. Raises InvalidArgument."""
+    try:
+        config = files.read_json(os.path.join(path, "config.json"))
+    except FileNotFoundError:
+        raise InvalidArgument(f"no config.json in {path}", hint="is it an OCI bundle?") from None
+    except ValueError as error:
+        raise InvalidArgument(f"{path}/config.json: {error}") from None
+    return check(path, config)
+
+
+def check(path: str, config: Config) -> Bundle:
+    """A bundle of a parsed config, or InvalidArgument naming the field that is wrong."""
+    if not isinstance(config, dict):
+        raise InvalidArgument("config.json: not an object")
+    version = str(config.get("ociVersion", ""))
+    if version.split(".")[0] != "1":
+        raise InvalidArgument(f"config.json: ociVersion {version!r} is not 1.x")
+    if not config.get("root", {}).get("path"):
+        raise InvalidArgument("config.json: root.path is missing")
+    check_process(config)
+    config.setdefault("linux", {})
+    kinds = [entry.get("type", "") for entry in config["linux"].get("namespaces", [])]
+    for kind in kinds:
+        if kind not in namespaces.FLAGS:
+            raise InvalidArgument(f"config.json: unknown namespace {kind!r}")
+        if kinds.count(kind) > 1:
+            raise InvalidArgument(f"config.json: namespace {kind!r} is given twice")
+    for field, kind in (("hostname", "uts"), ("domainname", "uts")):
+        if config.get(field) and kind not in kinds:
+            raise InvalidArgument(f"config.json: {field} needs a {kind} namespace")
+    return Bundle(os.path.realpath(path), config)
+
+
+def check_process(config: Config) -> None:
+    """The part of the check about `process`, which a container without a program may lack."""
+    process = config.get("process")
+    if process is None:
+        return
+    if not process.get("args"):
+        raise InvalidArgument("config.json: process.args is empty")
+    if not process.get("cwd", "").startswith("/"):
+        raise InvalidArgument("config.json: process.cwd must be an absolute path")
+    for text in (*process["args"], *process.get("env", [])):
+        if "\0" in text:
+            raise InvalidArgument("config.json: process has a NUL character in args or env")
+
+
+def check_id(container_id: str) -> None:
+    """Refuse a container id that could be anything but one path component."""
+    if container_id in ("", ".", "..") or not ID_CHARACTERS.issuperset(container_id):
+        raise InvalidArgument(f"invalid container ID format: {container_id!r}")

@@ -1,0 +1,267 @@
+"""The creator's side of a container's birth: cgroup, clone, id maps, hooks, wait until init is ready.
+
+    birth = create.begin(...)      the process exists in its namespaces and is mounting
+    ...                            meanwhile: the network, by birth.pid
+    create.finish(birth)           init stands before `start`; errors of its steps are raised here
+
+In between nothing of the container's own program runs. `abort` takes everything back.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.errors import Conflict, InvalidArgument, SystemFailure
+from cuddy.kernel import cgroup as cgroups
+from cuddy.kernel import idmap, namespaces, process
+from cuddy.runtime import handshake, hooks, resources, state
+from cuddy.runtime.bundle import check_id
+from cuddy.runtime.init import Newborn, init
+from cuddy.undo import Undo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.kernel.cgroup import Cgroup
+    from cuddy.runtime.bundle import Bundle
+    from cuddy.runtime.handshake import Channel, Message
+    from cuddy.runtime.spec import Linux, State
+
+OCI_VERSION = "1.2.0"
+
+
+class Birth:
+    """A container on its way from clone to running; closed when the program runs or it is undone."""
+
+    def __init__(self, bundle: Bundle, container_id: str, state_root: str) -> None:
+        self.bundle = bundle
+        self.id = container_id
+        self.state_root = state_root
+        self.directory = state.directory(state_root, container_id)
+        self.pid = 0
+        self.pidfd = -1
+        self.terminal_fd = -1
+        self.warnings: list[str] = []
+        self.cgroup: Cgroup | None = None
+        self.channel: Channel | None = None
+
+    @property
+    def program(self) -> str:
+        """The name of the program that is to run, for messages."""
+        return self.bundle.config["process"]["args"][0]
+
+    def document(self) -> State:
+        """The container's state as hooks and `state` show it."""
+        return {
+            "ociVersion": OCI_VERSION,
+            "id": self.id,
+            "status": "creating",
+            "pid": self.pid,
+            "bundle": self.bundle.path,
+            "annotations": self.bundle.config.get("annotations", {}),
+        }
+
+    def close(self) -> None:
+        """Let go of the conversation with init."""
+        if self.channel:
+            self.channel.close()
+            self.channel = None
+
+
+def begin(
+    bundle: Bundle,
+    container_id: str,
+    *,
+    state_root: str,
+    stdio: tuple[int, int, int] | None = None,
+    die_with_parent: bool = False,
+) -> Birth:
+    """Make cgroup and process; return while init is still mounting. Raises CuddyError."""
+    check_id(container_id)
+    if "process" not in bundle.config:
+        raise InvalidArgument("config.json: process is missing")
+    birth = Birth(bundle, container_id, state_root)
+    with Undo() as undo:
+        make_directory(birth)
+        undo.add(files.remove_tree, birth.directory)
+        undo.add(birth.close)
+        make_cgroup(birth, undo)
+        fifo_fd = open_fifo(birth)
+        birth.channel, theirs = handshake.pair()
+        newborn = Newborn(
+            bundle, birth.document(), theirs, fifo_fd, birth.cgroup, stdio,
+            die_with_parent=die_with_parent,
+        )  # fmt: skip
+        birth.pid, birth.pidfd = clone(bundle, birth.cgroup, newborn, birth.channel)
+        undo.add(kill_init, birth)
+        theirs.close()
+        os.close(fifo_fd)
+        adopt(birth)
+        write_state(birth)
+        birth.channel.send("go")
+    return birth
+
+
+def make_directory(birth: Birth) -> None:
+    """The container's place below the state root; its name is the claim to the id."""
+    files.make_directory(birth.state_root)
+    try:
+        os.mkdir(birth.directory, 0o700)
+    except FileExistsError:
+        if os.path.exists(os.path.join(birth.directory, "state.json")):
+            raise Conflict("container with given ID already exists") from None
+
+
+def make_cgroup(birth: Birth, undo: Undo) -> None:
+    """The container's cgroup with its limits set, still empty."""
+    linux = birth.bundle.config["linux"]
+    path = linux.get("cgroupsPath") or f"/cuddy/{birth.id}"
+    hierarchies = cgroups.find()
+    writes = resources.plan(linux.get("resources", {}), hierarchies)
+    birth.cgroup = cgroups.create(hierarchies, path, resources.controllers(writes))
+    undo.add(birth.cgroup.remove)
+    birth.cgroup.apply(writes)
+
+
+def open_fifo(birth: Birth) -> int:
+    """The gate that `start` opens: init reads it, so init gets a descriptor before pivot_root."""
+    path = os.path.join(birth.directory, state.FIFO)
+    os.mkfifo(path, 0o600)
+    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    os.set_blocking(fd, True)
+    return fd
+
+
+def clone(
+    bundle: Bundle, cgroup: Cgroup | None, newborn: Newborn, ours: Channel
+) -> tuple[int, int]:
+    """The one clone call that a container is. Returns pid and pidfd; the child never returns."""
+    flags = clone_flags(bundle)
+    cgroup_fd = cgroup.fd if cgroup else -1
+    back = enter_pid_namespace(bundle.namespace_path("pid"))
+    try:
+        child = process.clone(flags, cgroup_fd=cgroup_fd)
+        if child.pid == 0:
+            ours.close()
+            init(newborn)
+        return child
+    except OSError as error:
+        hint = "cuddy needs root" if os.geteuid() else ""
+        raise SystemFailure.from_os("cannot create the namespaces", error, hint=hint) from error
+    finally:
+        if back >= 0:
+            namespaces.setns(back, namespaces.CLONE_NEWPID)
+            os.close(back)
+
+
+def clone_flags(bundle: Bundle) -> int:
+    """New namespaces to be born in. The cgroup namespace comes later, inside: see init.py."""
+    flags = 0
+    for entry in bundle.config["linux"].get("namespaces", []):
+        if entry["type"] not in ("cgroup", "time") and not entry.get("path"):
+            flags |= namespaces.FLAGS[entry["type"]]
+    if not flags & namespaces.CLONE_NEWNS:
+        raise InvalidArgument("config.json: a container needs a mount namespace of its own")
+    return flags
+
+
+def enter_pid_namespace(path: str) -> int:
+    """Let children be born in an existing pid namespace; the descriptor that leads back, or -1."""
+    if not path:
+        return -1
+    back = namespaces.open_namespace("self", "pid")
+    target = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        namespaces.setns(target, namespaces.CLONE_NEWPID)
+    finally:
+        os.close(target)
+    return back
+
+
+def adopt(birth: Birth) -> None:
+    """Put the newborn into its cgroup and give it its ids, while it waits."""
+    if birth.cgroup and birth.cgroup.fd < 0:
+        birth.cgroup.attach(birth.pid)
+    linux = birth.bundle.config["linux"]
+    if birth.bundle.has_namespace("user") and not birth.bundle.namespace_path("user"):
+        uids, gids = id_ranges(linux, "uidMappings"), id_ranges(linux, "gidMappings")
+        try:
+            idmap.write_maps(birth.pid, uids, gids)
+        except OSError as error:
+            raise SystemFailure.from_os("cannot map the user namespace's ids", error) from error
+
+
+def id_ranges(linux: Linux, field: str) -> list[idmap.IdRange]:
+    """uidMappings or gidMappings as values."""
+    entries = linux.get("uidMappings" if field == "uidMappings" else "gidMappings", [])
+    return [idmap.IdRange(e["containerID"], e["hostID"], e["size"]) for e in entries]
+
+
+def write_state(birth: Birth) -> None:
+    """Make the container findable."""
+    document = birth.document()
+    document["created"] = files.now()
+    document["startTime"] = files.start_time(birth.pid)
+    document["cgroupPaths"] = birth.cgroup.paths if birth.cgroup else {}
+    state.write(birth.state_root, document)
+
+
+def finish(birth: Birth) -> None:
+    """Wait until init is ready, running hooks when it asks. On failure all is undone."""
+    with Undo() as undo:
+        undo.add(abort, birth)
+        while (message := receive(birth)).kind != "ready":
+            answer(birth, message)
+
+
+def receive(birth: Birth) -> Message:
+    """Init's next word, or the error its words stand for."""
+    assert birth.channel
+    message = birth.channel.receive()
+    if message.kind in ("error", "exec", "end", "not found", "not executable"):
+        raise handshake.failure(message, birth.program)
+    return message
+
+
+def answer(birth: Birth, message: Message) -> None:
+    """Do what a message other than "ready" asks for."""
+    assert birth.channel
+    if message.kind == "warning":
+        birth.warnings.append(message.text)
+    elif message.kind == "terminal":
+        birth.terminal_fd = message.fd
+    elif message.kind == "mounted":
+        for kind in ("prestart", "createRuntime"):
+            hooks.run(birth.bundle.config, kind, birth.document(), birth.bundle.path)
+        birth.channel.send("go")
+
+
+def await_program(birth: Birth) -> None:
+    """After `start`: wait until the program runs. Raises CommandNotFound and its kin."""
+    try:
+        assert birth.channel
+        message = birth.channel.receive()
+        if message.kind != "end":
+            raise handshake.failure(message, birth.program)
+    finally:
+        birth.close()
+
+
+def kill_init(birth: Birth) -> None:
+    """End a process that never became a program, and bury it."""
+    if birth.pidfd >= 0:
+        process.pidfd_send_signal(birth.pidfd, 9)
+        os.waitpid(birth.pid, 0)
+        os.close(birth.pidfd)
+        birth.pidfd = -1
+
+
+def abort(birth: Birth) -> None:
+    """Take a birth back: process, cgroup, state."""
+    with_undo = Undo()
+    with_undo.add(files.remove_tree, birth.directory)
+    if birth.cgroup:
+        with_undo.add(birth.cgroup.remove)
+    with_undo.add(kill_init, birth)
+    with_undo.add(birth.close)
+    with_undo.run()

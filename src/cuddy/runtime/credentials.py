@@ -1,0 +1,143 @@
+"""Giving up power: user, groups, capabilities, limits (credentials(7), capabilities(7)).
+
+Order matters: the bounding set shrinks while CAP_SETPCAP is still effective; the ids change with
+"keep capabilities" set, or the kernel would take the permitted set away; the final sets come last.
+"""
+
+from __future__ import annotations
+
+import os
+import resource
+import stat
+
+from cuddy.errors import InvalidArgument
+from cuddy.kernel import capabilities, process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuddy.runtime.spec import Process, Rlimit, User
+
+NULL_DEVICE = os.makedev(1, 3)
+
+
+def become_user(spec: Process) -> None:
+    """Change to the process's user, groups and capabilities. Raises OSError."""
+    user = spec.get("user", {})
+    wanted = spec.get("capabilities", {})
+    own = capabilities.own()
+    bounding = own.intersection(wanted.get("bounding", ()))
+    own_stdio(user)
+    capabilities.drop_bounding(bounding)
+    process.prctl(process.PR_SET_KEEPCAPS, 1)
+    change_ids(user)
+    process.prctl(process.PR_SET_KEEPCAPS, 0)
+    permitted = own.intersection(wanted.get("permitted", ()))
+    capabilities.set_sets(
+        permitted=permitted,
+        effective=own.intersection(wanted.get("effective", ())),
+        inheritable=own.intersection(wanted.get("inheritable", ())),
+    )
+    capabilities.set_ambient(own.intersection(wanted.get("ambient", ())))
+    if spec.get("noNewPrivileges"):
+        process.prctl(process.PR_SET_NO_NEW_PRIVS, 1)
+
+
+def change_ids(user: User) -> None:
+    """setgroups, setgid, setuid. The primary group is always among the groups (CVE-2022-2989)."""
+    uid, gid = user.get("uid", 0), user.get("gid", 0)
+    os.setgroups(sorted({gid, *user.get("additionalGids", [])}))
+    os.setresgid(gid, gid, gid)
+    os.setresuid(uid, uid, uid)
+    os.umask(user.get("umask", 0o022))
+
+
+def own_stdio(user: User) -> None:
+    """Give standard streams that we made to the user, so that /dev/stdout can be opened again.
+
+    The null device belongs to everybody and stays root's.
+    """
+    for fd in (0, 1, 2):
+        status = os.fstat(fd)
+        if status.st_rdev == NULL_DEVICE or status.st_uid == user.get("uid", 0):
+            continue
+        if stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode):
+            try:
+                os.fchown(fd, user.get("uid", 0), status.st_gid)
+            except OSError:
+                pass  # a stream of the caller's that may not change hands: only a comfort
+
+
+def set_limits(rlimits: list[Rlimit], warn: Callable[[str], None]) -> None:
+    """setrlimit(2) for each; a limit above what we may raise to is clamped, and said so."""
+    for limit in rlimits:
+        number = getattr(resource, limit["type"], None)
+        if number is None or not limit["type"].startswith("RLIMIT_"):
+            raise InvalidArgument(f"unknown resource limit {limit['type']!r}")
+        soft, hard = as_rlim(limit["soft"]), as_rlim(limit["hard"])
+        try:
+            resource.setrlimit(number, (soft, hard))
+        except (ValueError, PermissionError):
+            _, ceiling = resource.getrlimit(number)
+            clamped = min(as_count(soft), as_count(ceiling)), min(as_count(hard), as_count(ceiling))
+            resource.setrlimit(number, (as_rlim(clamped[0]), as_rlim(clamped[1])))
+            name = limit["type"].removeprefix("RLIMIT_").lower()
+            warn(f"ulimit {name}: {limit['hard']} is above what this host allows, using {ceiling}")
+
+
+def as_count(value: int) -> int:
+    """A limit as a number that compares: unlimited is the largest."""
+    return (1 << 64) - 1 if value == resource.RLIM_INFINITY else value
+
+
+def as_rlim(value: int) -> int:
+    """A limit as `resource` wants it: the largest 64-bit number, or -1, is RLIM_INFINITY."""
+    return resource.RLIM_INFINITY if value < 0 or value >= (1 << 63) - 1 else value
+
+
+def set_oom_score(score: int, warn: Callable[[str], None]) -> None:
+    """Write oom_score_adj; lowering it needs CAP_SYS_RESOURCE and is only warned about."""
+    fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+    try:
+        if int(os.read(fd, 16)) == score:
+            return
+        os.pwrite(fd, str(score).encode(), 0)
+    except PermissionError:
+        warn(f"oom_score_adj {score}: this host does not let us lower it")
+    finally:
+        os.close(fd)
+
+
+def find_program(name: str, environment: list[str], cwd: str) -> str:
+    """The path that execvp(3) would run, searched in the container's own PATH.
+
+    Raises FileNotFoundError or PermissionError as execvp would.
+    """
+    if "/" in name:
+        path = os.path.join(cwd, name)
+        if not os.path.lexists(path):
+            raise FileNotFoundError(2, "no such file or directory", name)
+        return path
+    refused = False
+    for directory in search_path(environment):
+        path = os.path.join(directory or cwd, name)
+        try:
+            status = os.stat(path)
+        except OSError:
+            continue
+        if stat.S_ISREG(status.st_mode):
+            if os.access(path, os.X_OK):
+                return path
+            refused = True
+    if refused:
+        raise PermissionError(13, "permission denied", name)
+    raise FileNotFoundError(2, "executable file not found in $PATH", name)
+
+
+def search_path(environment: list[str]) -> list[str]:
+    """PATH of an environment; none at all if it is not set, as runc has it."""
+    for entry in reversed(environment):
+        if entry.startswith("PATH="):
+            return entry[5:].split(":")
+    return []

@@ -1,0 +1,37 @@
+"""Delete: remove what is left of a stopped container (runtime-spec, runtime.md "Delete")."""
+
+from __future__ import annotations
+
+from cuddy import files
+from cuddy.errors import Conflict, NoSuchContainer
+from cuddy.kernel.cgroup import Cgroup
+from cuddy.runtime import state
+
+
+def delete(state_root: str, container_id: str, *, force: bool = False) -> None:
+    """Kill what still runs, remove cgroups and state. Raises NoSuchContainer, Conflict.
+
+    A container that was created and never started is deleted, as runc does; a running one only
+    with `force`, and then an absent one is no error either.
+    """
+    try:
+        document = state.read(state_root, container_id)
+    except NoSuchContainer:
+        if not force:
+            raise
+        files.remove_tree(state.directory(state_root, container_id))
+        return
+    if document["status"] == "running" and not force:
+        raise Conflict(
+            f"cannot delete container {container_id} that is not stopped: {document['status']}"
+        )
+    remove_cgroup(document["cgroupPaths"])
+    files.remove_tree(state.directory(state_root, container_id))
+
+
+def remove_cgroup(paths: dict[str, str]) -> None:
+    """Kill every process in the cgroup and remove it."""
+    if paths:
+        cgroup = Cgroup.from_paths(paths)
+        cgroup.kill()
+        cgroup.remove()

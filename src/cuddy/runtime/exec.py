@@ -1,0 +1,180 @@
+"""Exec: one more process inside a running container.
+
+The process is cloned as a child of ours, so that we can wait for it, but born in the container's pid
+namespace; it joins the other namespaces itself and takes the same last steps as init.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.errors import SystemFailure
+from cuddy.kernel import namespaces, process, springboard
+from cuddy.kernel.cgroup import Cgroup
+from cuddy.runtime import credentials, handshake, launch, terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from cuddy.runtime.bundle import Bundle
+    from cuddy.runtime.handshake import Channel
+    from cuddy.runtime.spec import Process, State
+
+JOINED = (
+    namespaces.CLONE_NEWNS
+    | namespaces.CLONE_NEWUTS
+    | namespaces.CLONE_NEWIPC
+    | namespaces.CLONE_NEWNET
+    | namespaces.CLONE_NEWCGROUP
+)
+
+
+class Joined:
+    """A process made by `join`: its pid, a pidfd, its terminal's master or -1."""
+
+    def __init__(self, child: process.Child) -> None:
+        self.pid, self.pidfd = child
+        self.terminal_fd = -1
+        self.warnings: list[str] = []
+        self.prepared = False
+
+    def close(self) -> None:
+        """Let go of the descriptors; the process goes on."""
+        for fd in (self.pidfd, self.terminal_fd):
+            if fd >= 0:
+                os.close(fd)
+        self.pidfd = self.terminal_fd = -1
+
+
+def join(
+    bundle: Bundle, document: State, spec: Process, stdio: tuple[int, int, int] | None
+) -> Joined:
+    """Run `spec` in the container of `document`; returns when its program runs.
+
+    Raises CommandNotFound, CommandNotExecutable, SystemFailure.
+    """
+    init_fd = process.open_exact(document["pid"], document["startTime"])
+    if init_fd < 0:
+        raise SystemFailure("the container ended meanwhile")
+    ours, theirs = handshake.pair()
+    try:
+        # From its first moment the child is visible inside: nobody there may trace it.
+        process.prctl(process.PR_SET_DUMPABLE, 0)
+        child = clone_into(init_fd)
+        if child.pid == 0:
+            ours.close()
+            become(Entrant(bundle, spec, theirs, init_fd, stdio))
+        theirs.close()
+        Cgroup.from_paths(document["cgroupPaths"]).attach(child.pid)
+        return converse(Joined(child), ours, spec)
+    finally:
+        ours.close()
+        os.close(init_fd)
+
+
+def clone_into(init_fd: int) -> process.Child:
+    """Clone a child into the pid namespace of init; ourselves we stay where we are."""
+    back = namespaces.open_namespace("self", "pid")
+    namespaces.setns(init_fd, namespaces.CLONE_NEWPID)
+    child = process.clone(0)
+    if child.pid:
+        namespaces.setns(back, namespaces.CLONE_NEWPID)
+    os.close(back)
+    return child
+
+
+def converse(joined: Joined, ours: Channel, spec: Process) -> Joined:
+    """Let the child go on, and hear it out until its program runs."""
+    ours.send("go")
+    while (message := ours.receive()).kind != "end" or not joined.prepared:
+        if message.kind == "warning":
+            joined.warnings.append(message.text)
+        elif message.kind == "terminal":
+            joined.terminal_fd = message.fd
+        elif message.kind == "ready":
+            joined.prepared = True
+        else:
+            os.waitpid(joined.pid, 0)
+            joined.close()
+            raise handshake.failure(message, spec["args"][0])
+    return joined
+
+
+class Entrant:
+    """The process on its way in: what it was given."""
+
+    def __init__(
+        self, bundle: Bundle, spec: Process, channel: Channel, init_fd: int,
+        stdio: tuple[int, int, int] | None,
+    ) -> None:  # fmt: skip
+        self.bundle = bundle
+        self.spec = spec
+        self.channel = channel
+        self.init_fd = init_fd
+        self.stdio = stdio
+        self.springboard_fd = -1
+        self.filter = launch.NO_FILTER
+
+    def warn(self, text: str) -> None:
+        """Tell the caller something the user should hear."""
+        self.channel.send("warning", text)
+
+
+def join_session(entrant: Entrant) -> None:
+    """A session of our own, and the streams we were given."""
+    process.reset_signals()
+    os.setsid()
+    for number, fd in enumerate(entrant.stdio or ()):
+        os.dup2(fd, number)
+
+
+def prepare(entrant: Entrant) -> None:
+    """What needs the host's files: limits, the filter, the springboard. Then we may be in a cgroup."""
+    launch.expect_go(entrant.channel)
+    credentials.set_limits(entrant.spec.get("rlimits", []), entrant.warn)
+    entrant.filter = launch.compile_filter(entrant.bundle.config)
+    entrant.springboard_fd = springboard.prepare(entrant.channel.fileno())
+
+
+def join_namespaces(entrant: Entrant) -> None:
+    """Every namespace of init's that is not ours already; from here on nothing is loaded."""
+    flags = JOINED
+    if entrant.bundle.has_namespace("user"):
+        flags |= namespaces.CLONE_NEWUSER
+    namespaces.setns(entrant.init_fd, flags)
+
+
+def open_terminal(entrant: Entrant) -> None:
+    """A pty of the container's, if asked for."""
+    if entrant.spec.get("terminal"):
+        root_fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.close(terminal.open_terminal(root_fd, entrant.spec, entrant.channel))
+        os.close(root_fd)
+
+
+def enter_cwd(entrant: Entrant) -> None:
+    """The working directory of the new process."""
+    launch.enter_cwd(entrant.spec["cwd"])
+
+
+def become_program(entrant: Entrant) -> None:
+    """Give up power and run."""
+    entrant.channel.send("ready")
+    launch.run(entrant.spec, entrant.channel, entrant.springboard_fd, entrant.filter)
+
+
+STEPS = (join_session, prepare, join_namespaces, open_terminal, enter_cwd, become_program)
+
+
+def become(entrant: Entrant) -> NoReturn:
+    """Take every step; never returns into the caller's code."""
+    name = "exec"
+    try:
+        for step in STEPS:
+            name = step.__name__
+            step(entrant)
+    except BaseException as error:
+        launch.report(entrant.channel, name, error)
+    finally:
+        os._exit(1)

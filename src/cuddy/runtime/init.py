@@ -1,0 +1,235 @@
+"""The container's side of its birth: STEPS, the ordered list that ends in execve(2).
+
+Runs in the new namespaces, in a process cloned by `create.py`. Everything it needs is imported
+before the clone and opened before pivot_root: afterwards nothing is loaded from anywhere, since
+every file then is the image's (CVE-2019-14271). The order is the knowledge of this file.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+from cuddy.errors import SystemFailure
+from cuddy.kernel import mount, namespaces, process, resolve, springboard
+from cuddy.kernel.pivot_root import pivot_root
+from cuddy.runtime import credentials, devices, hooks, launch, masks, rootfs, terminal
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+    from cuddy.kernel.cgroup import Cgroup
+    from cuddy.runtime.bundle import Bundle
+    from cuddy.runtime.handshake import Channel
+    from cuddy.runtime.spec import State
+
+
+class Newborn:
+    """A container's first process on its way: what it was given, what it opened so far."""
+
+    def __init__(
+        self,
+        bundle: Bundle,
+        state: State,
+        channel: Channel,
+        fifo_fd: int,
+        cgroup: Cgroup | None,
+        stdio: tuple[int, int, int] | None,
+        *,
+        die_with_parent: bool,
+    ) -> None:
+        self.bundle = bundle
+        self.state = state
+        self.config = bundle.config
+        self.spec = bundle.config["process"]
+        self.channel = channel
+        self.fifo_fd = fifo_fd
+        self.cgroup = cgroup
+        self.stdio = stdio
+        self.filter = launch.NO_FILTER
+        self.die_with_parent = die_with_parent
+        self.root_fd = -1
+        self.springboard_fd = -1
+
+    def warn(self, text: str) -> None:
+        """Tell the creator something the user should hear; the container starts all the same."""
+        self.channel.send("warning", text)
+
+
+def join_session(newborn: Newborn) -> None:
+    """A session of our own, the streams we were given, and no way in for ptrace(2)."""
+    process.prctl(process.PR_SET_DUMPABLE, 0)
+    process.reset_signals()
+    os.setsid()
+    if newborn.stdio:
+        for number, fd in enumerate(newborn.stdio):
+            os.dup2(fd, number)
+
+
+def wait_for_parent(newborn: Newborn) -> None:
+    """Until cgroups are joined and ids mapped; then die with the creator if it is a monitor."""
+    launch.expect_go(newborn.channel)
+    if newborn.die_with_parent:
+        process.prctl(process.PR_SET_PDEATHSIG, 9)
+    if newborn.bundle.has_namespace("user"):
+        os.setresgid(0, 0, 0)
+        os.setresuid(0, 0, 0)
+
+
+def join_namespaces(newborn: Newborn) -> None:
+    """Namespaces given by path; the cgroup namespace now, so that its root is our own cgroup."""
+    for kind in ("ipc", "uts", "network", "cgroup"):
+        if path := newborn.bundle.namespace_path(kind):
+            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+            namespaces.setns(fd, namespaces.FLAGS[kind])
+            os.close(fd)
+        elif kind == "cgroup" and newborn.bundle.has_namespace("cgroup"):
+            namespaces.unshare(namespaces.CLONE_NEWCGROUP)
+
+
+def mount_rootfs(newborn: Newborn) -> None:
+    """Everything the config mounts, below the rootfs."""
+    plans = rootfs.plan_mounts(newborn.config)
+    newborn.root_fd = rootfs.open_root(newborn.bundle)
+    rootfs.perform(plans, newborn.root_fd, newborn.bundle.path, newborn.cgroup)
+
+
+def make_devices(newborn: Newborn) -> None:
+    """Nodes and links, if /dev is a file system of the container's own."""
+    if any(entry["destination"] == "/dev" for entry in newborn.config.get("mounts", [])):
+        in_user_namespace = newborn.bundle.has_namespace("user")
+        devices.make_devices(
+            newborn.config, newborn.root_fd, in_user_namespace=in_user_namespace
+        )
+
+
+def open_terminal(newborn: Newborn) -> None:
+    """Our streams become a pty of the container's own devpts."""
+    if newborn.spec.get("terminal"):
+        slave = terminal.open_terminal(newborn.root_fd, newborn.spec, newborn.channel)
+        terminal.show_console(newborn.root_fd, slave)
+        os.close(slave)
+
+
+def run_hooks(newborn: Newborn) -> None:
+    """Hooks of the creator run while we wait; createContainer hooks are ours: before pivot_root."""
+    if hooks.at_creation(newborn.config):
+        newborn.channel.send("mounted")
+        launch.expect_go(newborn.channel)
+        hooks.run(newborn.config, "createContainer", newborn.state, newborn.bundle.path)
+
+
+def write_sysctls(newborn: Newborn) -> None:
+    """Kernel settings of the container's namespaces, through its own /proc and no other."""
+    settings = newborn.config["linux"].get("sysctl", {})
+    if not settings:
+        return
+    proc_fd = resolve.open_beneath(newborn.root_fd, "proc/sys", os.O_PATH | os.O_DIRECTORY)
+    for name, value in settings.items():
+        path = name.replace(".", "/")
+        try:
+            fd = resolve.open_beneath(proc_fd, path, os.O_WRONLY)
+            os.write(fd, value.encode())
+            os.close(fd)
+        except OSError as error:
+            raise SystemFailure.from_os(f"cannot set sysctl {name}", error) from error
+    os.close(proc_fd)
+
+
+def hide_paths(newborn: Newborn) -> None:
+    """Masks and read-only paths; then, if asked, the root itself."""
+    linux = newborn.config["linux"]
+    masks.freeze(newborn.root_fd, linux.get("readonlyPaths", []))
+    masks.hide(newborn.root_fd, linux.get("maskedPaths", []))
+    if newborn.config["root"].get("readonly"):
+        mount.remount_bind(f"/proc/self/fd/{newborn.root_fd}", mount.MS_RDONLY)
+
+
+def set_names(newborn: Newborn) -> None:
+    """Host name and domain name of the new UTS namespace."""
+    if hostname := newborn.config.get("hostname"):
+        namespaces.sethostname(hostname)
+    if domainname := newborn.config.get("domainname"):
+        namespaces.setdomainname(domainname)
+
+
+def set_limits(newborn: Newborn) -> None:
+    """Limits that need the host's /proc, or power we are about to lose."""
+    credentials.set_limits(newborn.spec.get("rlimits", []), newborn.warn)
+    if "oomScoreAdj" in newborn.spec:
+        credentials.set_oom_score(newborn.spec["oomScoreAdj"], newborn.warn)
+    newborn.springboard_fd = springboard.prepare(newborn.channel.fileno())
+
+
+def compile_filter(newborn: Newborn) -> None:
+    """The seccomp profile as a program: the tables it needs are files of the host's."""
+    newborn.filter = launch.compile_filter(newborn.config)
+
+
+def pivot(newborn: Newborn) -> None:
+    """The rootfs becomes the root; the host's is gone."""
+    pivot_root(newborn.root_fd)
+    os.close(newborn.root_fd)
+
+
+def enter_cwd(newborn: Newborn) -> None:
+    """The working directory the config names."""
+    launch.enter_cwd(newborn.spec["cwd"])
+
+
+def check_program(newborn: Newborn) -> None:
+    """A program that does not exist should fail `create`, not `start`."""
+    launch.look_up(newborn.spec)
+
+
+def wait_for_start(newborn: Newborn) -> None:
+    """Say "ready" and block until `start` writes its byte."""
+    newborn.channel.send("ready")
+    # A fifo opened without a writer reads as ended until one comes, but polls as silent: poll(2).
+    poll = select.poll()
+    poll.register(newborn.fifo_fd, select.POLLIN)
+    poll.poll()
+    if not os.read(newborn.fifo_fd, 1):
+        os._exit(1)
+
+
+def become_program(newborn: Newborn) -> None:
+    """The startContainer hooks; then power goes, and the program comes."""
+    hooks.run(newborn.config, "startContainer", newborn.state, "/")
+    launch.run(newborn.spec, newborn.channel, newborn.springboard_fd, newborn.filter)
+
+
+STEPS: tuple[Callable[[Newborn], None], ...] = (
+    join_session,
+    wait_for_parent,
+    join_namespaces,
+    mount_rootfs,
+    make_devices,
+    open_terminal,
+    run_hooks,
+    write_sysctls,
+    hide_paths,
+    set_names,
+    set_limits,
+    compile_filter,
+    pivot,
+    enter_cwd,
+    check_program,
+    wait_for_start,
+    become_program,
+)
+
+
+def init(newborn: Newborn) -> NoReturn:
+    """Take every step. A failure names its step; nothing ever returns into the creator's code."""
+    name = "init"
+    try:
+        for step in STEPS:
+            name = step.__name__
+            step(newborn)
+    except BaseException as error:
+        launch.report(newborn.channel, name, error)
+    finally:
+        os._exit(1)

@@ -1,0 +1,34 @@
+"""Kill: send a signal to a container's first process (runtime-spec, runtime.md "Kill")."""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.errors import Conflict
+from cuddy.kernel import process
+from cuddy.kernel.cgroup import Cgroup
+from cuddy.runtime import state
+
+
+def kill(state_root: str, container_id: str, signal: int, *, all: bool = False) -> None:
+    """Send `signal` to init, or with `all` to every process of the cgroup.
+
+    Raises NoSuchContainer, Conflict("container not running").
+    """
+    document = state.read(state_root, container_id)
+    if all:
+        for pid in Cgroup.from_paths(document["cgroupPaths"]).pids():
+            try:
+                os.kill(pid, signal)
+            except ProcessLookupError:
+                pass
+        return
+    pidfd = process.open_exact(document["pid"], document["startTime"])
+    if pidfd < 0:
+        raise Conflict("container not running")
+    try:
+        process.pidfd_send_signal(pidfd, signal)
+    except ProcessLookupError:
+        raise Conflict("container not running") from None
+    finally:
+        os.close(pidfd)

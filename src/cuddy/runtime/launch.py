@@ -1,0 +1,114 @@
+"""The last steps before a program runs in a container, the same for its first process and for `exec`:
+working directory, the program's path, giving up power, and the springboard.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from cuddy.errors import CommandNotExecutable, CommandNotFound, CuddyError, SystemFailure
+from cuddy.kernel import process, seccomp, springboard
+from cuddy.runtime import credentials, profile
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from cuddy.runtime.handshake import Channel
+    from cuddy.runtime.spec import Config, Process
+
+
+class Filter(NamedTuple):
+    """A seccomp program and the flags to load it with."""
+
+    program: bytes
+    flags: int
+
+
+NO_FILTER = Filter(b"", 0)
+
+
+def enter_cwd(cwd: str) -> None:
+    """The working directory, made if missing, and surely inside the root (CVE-2024-21626)."""
+    try:
+        os.makedirs(cwd, 0o755, exist_ok=True)
+        os.chdir(cwd)
+        inside = os.getcwd().startswith("/")
+    except OSError as error:
+        raise SystemFailure.from_os(f"cannot enter the working directory {cwd}", error) from error
+    if not inside:
+        raise SystemFailure(f"the working directory {cwd} lies outside the container")
+
+
+def look_up(spec: Process) -> str:
+    """The path of the program to run. Raises CommandNotFound, CommandNotExecutable."""
+    name = spec["args"][0]
+    try:
+        return credentials.find_program(name, spec.get("env", []), spec["cwd"])
+    except PermissionError:
+        raise CommandNotExecutable(f'exec: "{name}": permission denied') from None
+    except OSError as error:
+        raise CommandNotFound(f'exec: "{name}": {error.strerror}') from None
+
+
+def compile_filter(config: Config) -> Filter:
+    """The config's seccomp section, ready to load."""
+    section = config["linux"].get("seccomp")
+    if not section:
+        return NO_FILTER
+    return Filter(profile.compile(section), profile.flags(section))
+
+
+def run(spec: Process, channel: Channel, springboard_fd: int, filter: Filter) -> NoReturn:
+    """Give up power and become the program. Raises if it cannot.
+
+    Without no_new_privs, loading a filter takes CAP_SYS_ADMIN, so it comes before the capabilities
+    go; with it, the filter is the very last thing, and need not allow what setting up needs.
+    """
+    late = bool(spec.get("noNewPrivileges"))
+    if filter.program and not late:
+        seccomp.load(filter.program, filter.flags)
+    credentials.become_user(spec)
+    path = look_up(spec)
+    process.close_on_exec_from(3)
+    os.set_inheritable(channel.fileno(), True)
+    if filter.program and late:
+        seccomp.load(filter.program, filter.flags)
+    springboard.execute(springboard_fd, path, spec["args"], with_home(spec))
+
+
+def with_home(spec: Process) -> list[str]:
+    """The environment; HOME is / if nobody said otherwise."""
+    environment = spec.get("env", [])
+    if any(entry.startswith("HOME=") for entry in environment):
+        return environment
+    return [*environment, "HOME=/"]
+
+
+def report(channel: Channel, step: str, error: BaseException) -> None:
+    """Tell the creator why there will be no container."""
+    kind = "error"
+    if isinstance(error, CommandNotFound):
+        kind = "not found"
+    elif isinstance(error, CommandNotExecutable):
+        kind = "not executable"
+    if isinstance(error, CuddyError):
+        text = str(error)
+    elif isinstance(error, OSError):
+        reason = os.strerror(error.errno) if error.errno else str(error)
+        text = f"container init, step {step}: {error.filename or ''}: {reason.lower()}"
+    else:
+        text = f"container init, step {step}: {type(error).__name__}: {error}"
+    try:
+        channel.send(kind, text)
+    except OSError as lost:
+        if lost.errno not in (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN):
+            raise
+
+
+def expect_go(channel: Channel) -> None:
+    """Wait for the creator's "go"; without it there is nobody to report to."""
+    if channel.receive().kind != "go":
+        os._exit(1)

@@ -1,0 +1,232 @@
+"""The container's root: the plan of its mounts, and making them below a hostile root.
+
+Targets lie in a file system an attacker filled. Each is opened by `openat2(RESOLVE_IN_ROOT)`, and the
+mount goes onto that descriptor, never onto a name (CVE-2021-30465 and its family). /proc, /sys and
+/dev must be real directories, and nothing may be mounted over what the runtime writes to below /proc
+(CVE-2019-16884).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from cuddy.errors import InvalidArgument, SystemFailure
+from cuddy.kernel import mount, resolve
+from cuddy.kernel.mount import MS_BIND, MS_RDONLY, MS_REC, Mount
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.kernel.cgroup import Cgroup
+    from cuddy.runtime.bundle import Bundle
+    from cuddy.runtime.spec import Config, MountEntry
+
+KERNEL_DIRECTORIES = ("/proc", "/sys", "/dev")
+# Files that lxcfs and friends cover with their own; everything else below /proc stays the kernel's.
+PROC_ALLOWED = frozenset(
+    f"/proc/{name}"
+    for name in (
+        "cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo",
+        "net/dev", "sys/kernel/ns_last_pid", "sys/crypto/fips_enabled",
+    )
+)  # fmt: skip
+MOUNT_ATTRIBUTES = {
+    mount.MS_RDONLY: mount.MOUNT_ATTR_RDONLY,
+    mount.MS_NOSUID: mount.MOUNT_ATTR_NOSUID,
+    mount.MS_NODEV: mount.MOUNT_ATTR_NODEV,
+    mount.MS_NOEXEC: mount.MOUNT_ATTR_NOEXEC,
+}
+ROOT_PROPAGATION = {"": mount.PROPAGATION["rslave"]} | mount.PROPAGATION
+
+
+def plan_mounts(config: Config) -> list[Mount]:
+    """The config's mounts in their order; targets are paths inside the container."""
+    return [plan_mount(entry) for entry in config.get("mounts", [])]
+
+
+def plan_mount(entry: MountEntry) -> Mount:
+    """One entry of `mounts` as the arguments of mount(2). Raises InvalidArgument."""
+    target = os.path.normpath("/" + entry["destination"])
+    if target == "/":
+        raise InvalidArgument(f"mount destination {entry['destination']!r} is the root itself")
+    if target.startswith("/proc/") and target not in PROC_ALLOWED:
+        raise InvalidArgument(f"nothing may be mounted at {target}: it is inside /proc")
+    flags, propagation, data = parse_options(entry.get("options", []))
+    fstype = entry.get("type", "")
+    if fstype == "bind":
+        flags |= MS_BIND
+    if flags & MS_BIND:
+        return Mount(entry.get("source", ""), target, "", flags, "", propagation)
+    return Mount(entry.get("source", fstype), target, fstype, flags, ",".join(data), propagation)
+
+
+def parse_options(options: list[str]) -> tuple[int, int, list[str]]:
+    """Options of mount(8) -> flags, propagation, and what is left for the file system itself."""
+    flags, propagation, data = 0, 0, []
+    for option in options:
+        if option in mount.OPTIONS:
+            flag, clears = mount.OPTIONS[option]
+            flags = flags & ~flag if clears else flags | flag
+        elif option in mount.PROPAGATION:
+            propagation = mount.PROPAGATION[option]
+        else:
+            data.append(option)
+    return flags, propagation, data
+
+
+def open_root(bundle: Bundle) -> int:
+    """Cut propagation, make the rootfs a mount point of its own, and open it."""
+    wanted = bundle.config["linux"].get("rootfsPropagation", "")
+    if wanted not in ROOT_PROPAGATION:
+        raise InvalidArgument(f"config.json: unknown rootfsPropagation {wanted!r}")
+    mount.set_propagation("/", ROOT_PROPAGATION[wanted])
+    mount.bind(bundle.rootfs, bundle.rootfs, recursive=True)
+    # pivot_root(2) refuses a new root whose mount, or whose parent's, is shared.
+    mount.set_propagation(bundle.rootfs, mount.MS_PRIVATE)
+    return os.open(bundle.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def perform(plans: list[Mount], root_fd: int, bundle_path: str, cgroup: Cgroup | None) -> None:
+    """Make the planned mounts, in order. Raises SystemFailure naming the one that failed."""
+    for plan in plans:
+        try:
+            if plan.fstype in ("cgroup", "cgroup2"):
+                attach_cgroups(plan, root_fd, cgroup)
+            elif plan.flags & MS_BIND:
+                source = os.path.join(bundle_path, plan.source)
+                attach_bind(plan._replace(source=source), root_fd)
+            else:
+                attach(plan, root_fd)
+        except OSError as error:
+            doing = f"cannot mount {plan.source or plan.fstype} at {plan.target}"
+            raise SystemFailure.from_os(doing, error) from error
+
+
+def attach(plan: Mount, root_fd: int) -> None:
+    """Mount a new file system."""
+    target_fd = make_target(root_fd, plan.target, directory=True)
+    try:
+        mount.perform(plan._replace(target=f"/proc/self/fd/{target_fd}"))
+    finally:
+        os.close(target_fd)
+
+
+def attach_bind(plan: Mount, root_fd: int) -> None:
+    """Show a file or directory of the host inside.
+
+    The copy is made detached, gets its flags, and is then attached to the target's descriptor: at no
+    moment is it visible without them, and no name is looked up twice.
+    """
+    recursive = bool(plan.flags & MS_REC)
+    tree_flags = mount.OPEN_TREE_CLONE | (mount.AT_RECURSIVE if recursive else 0)
+    tree_fd = mount.open_tree(plan.source, tree_flags)
+    try:
+        directory = stat.S_ISDIR(os.fstat(tree_fd).st_mode)
+        target_fd = make_target(root_fd, plan.target, directory=directory)
+        try:
+            set_flags(tree_fd, plan)
+            mount.move_mount(tree_fd, "", dir_fd=target_fd)
+        finally:
+            os.close(target_fd)
+    finally:
+        os.close(tree_fd)
+
+
+def set_flags(tree_fd: int, plan: Mount) -> None:
+    """Give a detached mount its flags and propagation (private unless asked for)."""
+    attributes = 0
+    for flag, attribute in MOUNT_ATTRIBUTES.items():
+        attributes |= attribute if plan.flags & flag else 0
+    propagation = plan.propagation & ~MS_REC or mount.MS_PRIVATE
+    recursive = not plan.propagation or bool(plan.propagation & MS_REC)
+    mount.mount_setattr(tree_fd, 0, propagation=propagation, recursive=recursive)
+    if attributes:
+        mount.mount_setattr(tree_fd, attributes)
+
+
+def attach_cgroups(plan: Mount, root_fd: int, cgroup: Cgroup | None) -> None:
+    """The container's own cgroups: one mount on version 2, a directory of mounts on version 1."""
+    if cgroup is None:
+        return
+    if cgroup.hierarchies.version == 2:
+        attach(plan._replace(source="cgroup", fstype="cgroup2", data=""), root_fd)
+        return
+    tmpfs = Mount("tmpfs", plan.target, "tmpfs", plan.flags & ~MS_RDONLY, "mode=755")
+    attach(tmpfs, root_fd)
+    for name, options in cgroup.mount_names():
+        attach(
+            Mount("cgroup", f"{plan.target}/{name}", "cgroup", plan.flags, options), root_fd
+        )
+        for alias in options.split(",") if "," in options else ():
+            link_controller(root_fd, plan.target, alias, name)
+    if plan.flags & MS_RDONLY:
+        remount_readonly(root_fd, plan.target, plan.flags)
+
+
+def link_controller(root_fd: int, target: str, alias: str, name: str) -> None:
+    """cpu -> cpu,cpuacct, as every host with joint controllers has it."""
+    directory_fd = resolve.open_in_root(root_fd, target, os.O_PATH | os.O_DIRECTORY)
+    try:
+        os.symlink(name, alias, dir_fd=directory_fd)
+    finally:
+        os.close(directory_fd)
+
+
+def remount_readonly(root_fd: int, target: str, flags: int = 0) -> None:
+    """Make the mount at `target` read-only, keeping its other flags."""
+    fd = resolve.open_in_root(root_fd, target, os.O_PATH)
+    try:
+        mount.remount_bind(f"/proc/self/fd/{fd}", (flags & ~MS_REC) | MS_RDONLY)
+    finally:
+        os.close(fd)
+
+
+def make_target(root_fd: int, target: str, *, directory: bool) -> int:
+    """Open a mount's target, making it and its parents where they are missing. An O_PATH descriptor.
+
+    Raises OSError: ELOOP or ENOTDIR where the image put a link or file in the way of /proc, /sys, /dev.
+    """
+    kernel_directory = target in KERNEL_DIRECTORIES
+    opening = resolve.open_beneath if kernel_directory else resolve.open_in_root
+    path = target.lstrip("/") if kernel_directory else target
+    try:
+        fd = opening(root_fd, path, os.O_PATH)
+    except FileNotFoundError:
+        make_parents(root_fd, target)
+        make_leaf(root_fd, target, directory=directory)
+        fd = opening(root_fd, path, os.O_PATH)
+    is_directory = stat.S_ISDIR(os.fstat(fd).st_mode)
+    if is_directory != directory:
+        os.close(fd)
+        code = errno.ENOTDIR if directory else errno.EISDIR
+        raise OSError(code, os.strerror(code), f"mount target {target}")
+    return fd
+
+
+def make_parents(root_fd: int, target: str) -> None:
+    """mkdir -p of the directory above `target`, inside the root."""
+    parent = os.path.dirname(target)
+    if parent == "/":
+        return
+    try:
+        os.close(resolve.open_in_root(root_fd, parent, os.O_PATH | os.O_DIRECTORY))
+    except FileNotFoundError:
+        make_parents(root_fd, parent)
+        make_leaf(root_fd, parent, directory=True)
+
+
+def make_leaf(root_fd: int, target: str, *, directory: bool) -> None:
+    """Make one missing directory or empty file; a dangling link in its place is EEXIST."""
+    parent_fd = resolve.open_in_root(
+        root_fd, os.path.dirname(target), os.O_PATH | os.O_DIRECTORY
+    )
+    name = os.path.basename(target)
+    try:
+        if directory:
+            os.mkdir(name, 0o755, dir_fd=parent_fd)
+        else:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+            os.close(os.open(name, flags, 0o644, dir_fd=parent_fd))
+    finally:
+        os.close(parent_fd)

@@ -1,0 +1,51 @@
+"""state.json: what is known of a container, and what the kernel says of it now.
+
+Kept as `<state root>/<id>/state.json`, beside `exec.fifo`, the gate that `start` opens. The status is
+never stored but computed: a pid counts only together with its start time (runtime-spec,
+runtime.md "State").
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.errors import NoSuchContainer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.runtime.spec import State
+
+FIFO = "exec.fifo"
+
+
+def directory(state_root: str, container_id: str) -> str:
+    """Where a container's state lives."""
+    return os.path.join(state_root, container_id)
+
+
+def write(state_root: str, state: State) -> None:
+    """Replace a container's state.json. Not fsynced: it is worth nothing after a reboot."""
+    path = os.path.join(directory(state_root, state["id"]), "state.json")
+    files.write_json(path, state, durable=False)
+
+
+def read(state_root: str, container_id: str) -> State:
+    """A container's state with its current status. Raises NoSuchContainer."""
+    where = directory(state_root, container_id)
+    try:
+        state: State = files.read_json(os.path.join(where, "state.json"))
+    except FileNotFoundError:
+        raise NoSuchContainer(container_id) from None
+    state["status"] = status(state, where)
+    return state
+
+
+def status(state: State, where: str) -> str:
+    """creating, created, running or stopped."""
+    pid = state.get("pid", 0)
+    if not pid:
+        return "creating"
+    if files.start_time(pid) != state["startTime"]:
+        return "stopped"
+    return "created" if os.path.exists(os.path.join(where, FIFO)) else "running"
