@@ -1,0 +1,62 @@
+# make try     install into .venv and run a shell in a container (IMAGE=host needs no download)
+# make test    every test this user may run: as root all of them, otherwise the units
+# The rest is for people who change cuddy: see docs/architecture.md.
+
+IMAGE ?= host
+VENV := .venv
+BIN := $(VENV)/bin
+SOURCES := pyproject.toml README.md $(shell find src -name '*.py')
+NEED_RUN := venv=python3-venv ip=iproute2 nft=nftables
+NEED_TEST := $(NEED_RUN) docker-registry=docker-registry skopeo=skopeo busybox-static=busybox-static \
+             ps=procps curl=curl
+PYTEST := CUDDY=$(CURDIR)/$(BIN)/cuddy $(BIN)/python -m pytest
+
+.PHONY: try setup test test-root check golden docs bench shell clean
+
+try: $(BIN)/cuddy
+	@if [ -t 0 ]; then $(BIN)/cuddy run --rm -it $(IMAGE) sh; \
+	else $(BIN)/cuddy run --rm $(IMAGE) sh -c 'echo "pid $$$$ in a container on $$(hostname)"; ls /'; fi
+
+setup: $(VENV)/tests
+
+test: $(VENV)/tests
+	@$(PYTEST) $(ARGS)
+
+test-root: $(VENV)/tests
+	@$(PYTEST) tests/kernel tests/cli $(ARGS)
+
+check: $(VENV)/tests
+	$(BIN)/ruff check src tests bench
+	$(BIN)/ruff format --check src tests bench
+	$(BIN)/mypy
+	$(PYTEST) -q tests/test_architecture.py tests/test_docs.py tests/test_startup.py
+
+golden: $(VENV)/tests
+	CUDDY_UPDATE_GOLDEN=1 $(PYTEST) -q tests/unit
+
+docs: $(VENV)/tests
+	CUDDY_UPDATE_GOLDEN=1 $(PYTEST) -q tests/test_docs.py
+
+bench: $(VENV)/tests
+	@$(BIN)/python -m bench --cuddy $(BIN)/cuddy $(ARGS)
+
+shell: $(BIN)/cuddy
+	@mkdir -p .try
+	@echo "a namespace of its own, a Home in .try: 'cuddy run -it host sh', 'exit' when done"
+	@PATH="$(CURDIR)/$(BIN):$$PATH" CUDDY_ROOT=$(CURDIR)/.try/root CUDDY_RUNROOT=$(CURDIR)/.try/run \
+	unshare --mount --net --pid --fork --kill-child --mount-proc $${SHELL:-sh}
+
+clean:
+	rm -rf $(VENV) build dist .try .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+# What is installed is a copy, as users have it: anything changed in src/ installs again.
+$(BIN)/cuddy: $(SOURCES)
+	@.ci/need $(NEED_RUN)
+	@[ -x $(BIN)/pip ] || python3 -m venv $(VENV)
+	@$(BIN)/pip install --quiet --disable-pip-version-check .
+	@touch $@
+
+$(VENV)/tests: $(BIN)/cuddy
+	@.ci/need $(NEED_TEST)
+	@$(BIN)/pip install --quiet --disable-pip-version-check '.[test]'
+	@touch $@
