@@ -254,7 +254,7 @@ def test_errors_are_shown_in_one_place(module: Module) -> None:
 
 
 HIDDEN_INPUTS = {
-    "os.environ", "os.environb", "os.getenv", "os.getcwd", "os.putenv",
+    "os.environ", "os.environb", "os.getenv", "os.putenv",
     "sys.argv", "sys.exit", "sys.stdin", "sys.stdout", "sys.stderr",
 }  # fmt: skip
 

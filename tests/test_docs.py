@@ -1,0 +1,153 @@
+"""The documentation tells the truth: what it names exists, and what exists is in it.
+
+commands     every `cuddy ...` line in a code block parses; every command has its page
+sources      every `file.py` and `file.py: function` exists
+links        every relative link leads somewhere
+make         every `make target` is in the Makefile
+options      compatibility.md has every flag of `docker run`, and says yes only to ours
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import shlex
+import tomllib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from cuddy.cli import flags, help, main
+
+ROOT = Path(__file__).parent.parent
+SOURCE = ROOT / "src/cuddy"
+DOCS = ROOT / "docs"
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
+COMMANDS = sorted(set(main.VERBS) | {f"{g} {v}" for g, verbs in main.GROUPS.items() for v in verbs})
+
+every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
+every_command = pytest.mark.parametrize("command", COMMANDS)
+
+
+def code_lines(text: str) -> Iterator[str]:
+    """Lines of fenced and of indented code blocks, comments and prompts taken off."""
+    fenced = False
+    for line in text.splitlines():
+        if line.lstrip().startswith("```"):
+            fenced = not fenced
+        elif fenced or line.startswith("    "):
+            yield re.sub(r"\s+(#|→) .*", "", line).strip().removeprefix("$ ").removeprefix("# ")
+
+
+@every_page
+def test_every_command_line_in_the_docs_is_one_cuddy_takes(page: Path) -> None:
+    for line in code_lines(page.read_text()):
+        line = line.removeprefix("sudo ")
+        if not line.startswith("cuddy "):
+            continue
+        words = shlex.split(line.partition(" | ")[0].partition(" > ")[0])[1:]
+        if words == ["--help"] or "[OPTIONS]" in words or "COMMAND" in words:
+            continue
+        asked = flags.parse(main.GLOBAL_FLAGS, words, "cuddy", interspersed=False)
+        module, name, rest = main.find_command(asked.names)
+        flags.parse_command(main.load(module), rest, name)
+
+
+@every_page
+def test_every_make_target_in_the_docs_is_in_the_makefile(page: Path) -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
+    text = page.read_text()
+    named = {line.split()[1] for line in code_lines(text) if re.match(r"make [a-z]", line)}
+    named |= set(re.findall(r"`make ([a-z-]+)", text))
+    assert named <= targets
+
+
+def is_in(path: Path, name: str) -> bool:
+    """Whether a source file defines a function, class or constant, as `name` or `Class.name`."""
+    node: ast.AST = ast.parse(path.read_text())
+    for part in name.split("."):
+        found = [child for child in getattr(node, "body", []) if part in defined_by(child)]
+        if not found:
+            return False
+        node = found[0]
+    return True
+
+
+def defined_by(node: ast.stmt) -> set[str]:
+    if isinstance(node, (ast.FunctionDef, ast.ClassDef)):
+        return {node.name}
+    targets = getattr(node, "targets", [getattr(node, "target", None)])
+    return {target.id for target in targets if isinstance(target, ast.Name)}
+
+
+@every_page
+def test_every_source_named_in_the_docs_exists(page: Path) -> None:
+    for path, name in re.findall(r"`([\w/]+\.py)(?:: ([\w.]+))?", page.read_text()):
+        file = next((top / path for top in (SOURCE, ROOT) if (top / path).exists()), None)
+        assert file, f"there is no {path}"
+        assert not name or is_in(file, name), f"{path} has no {name}"
+
+
+@every_page
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
+        if not re.match(r"https?://|#", target):
+            assert (page.parent / target.partition("#")[0]).exists(), f"no {target}"
+
+
+@every_page
+def test_pages_are_words_for_people(page: Path) -> None:
+    assert "/work/" not in page.read_text()
+    assert "TODO" not in page.read_text()
+
+
+@every_command
+def test_every_command_has_help(command: str) -> None:
+    module, name, _ = main.find_command(command.split())
+    declared = main.load(module)
+    assert declared.summary
+    assert declared.summary[0].isupper()
+    assert not declared.summary.endswith(".")
+    for flag in declared.flags:
+        assert flag.help, f"{name} --{flag.name} has no help"
+        assert not flag.help.endswith("."), f"{name} --{flag.name}"
+        assert re.fullmatch(r"[a-z][a-z0-9-]+", flag.name)
+
+
+@every_command
+def test_every_command_has_a_page_with_its_help(command: str) -> None:
+    module, _, _ = main.find_command(command.split())
+    page = DOCS / f"commands/{module.rpartition('.')[2]}.md"
+    assert page.exists(), f"docs/commands has no page for {command}"
+    declared = main.load(module)
+    text = page.read_text()
+    for flag in declared.flags:
+        if not flag.hidden:
+            assert f"--{flag.name}" in text, f"{page.name} says nothing of --{flag.name}"
+
+
+def test_every_page_of_a_command_has_its_command() -> None:
+    modules = {main.find_command(command.split())[0].rpartition(".")[2] for command in COMMANDS}
+    pages = {page.stem for page in (DOCS / "commands").glob("*.md")} - {"index", "README"}
+    assert pages <= modules
+
+
+def test_the_overview_names_every_verb() -> None:
+    for verb in main.VERBS:
+        assert re.search(rf"^  {verb} ", main.overview(), re.MULTILINE)
+
+
+def test_help_fits_a_terminal() -> None:
+    for command in COMMANDS:
+        module, name, _ = main.find_command(command.split())
+        text = help.command_help(main.load(module), name, main.names_of(module), 80)
+        assert max(map(len, text.splitlines())) <= 80 or "Aliases" in text
+
+
+def test_the_console_scripts_exist() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    assert "cuddy" in project.get("scripts", {})
+    for target in project.get("scripts", {}).values():
+        module, _, function = target.partition(":")
+        assert is_in(ROOT / "src" / f"{module.replace('.', '/')}.py", function)
