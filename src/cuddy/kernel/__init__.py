@@ -3,4 +3,11 @@
 Wrappers raise OSError that names the call and its object; no policy lives here.
 
 syscall       the one door to the kernel: numbers by architecture, errno -> OSError, trace
+cgroup        control groups of either version: create, enter, limit, freeze, kill, count
+cgroup_v1     what is particular to version 1
+cgroup_v2     what is particular to version 2
+cgroup_stats  what a group has used, in one shape
+control_file  one-line files of cgroupfs and procfs
+capabilities  root's power in pieces
+bpf           the device filter of cgroup version 2
 """

@@ -1,0 +1,455 @@
+"""Control groups: a group of processes is a directory, a limit is a file in it. cgroups(7)
+
+A host has version 1 (a hierarchy of directories for each controller), version 2 (one hierarchy for
+all), or both side by side ("hybrid"). `Hierarchies` tells which controller is where; a `Cgroup` is
+one group in all hierarchies it has joined, and its methods mean the same on every host. What is
+particular to a version is in `cgroup_v1` and `cgroup_v2`.
+
+Two ways in. A new child goes in by itself: `CLONE_INTO_CGROUP` with `open_unified()`, and `enter`
+with `open_doors()` for version 1. Moving some other process with `attach` works always, but makes
+the kernel wait ten milliseconds for all CPUs (docs/decisions/0002-which-cgroups.md).
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import time
+
+from cuddy.errors import InUse, InvalidArgument, NotPermitted, SystemFailure
+from cuddy.kernel import cgroup_v1, cgroup_v2, control_file
+from cuddy.kernel.cgroup_stats import Stats
+from cuddy.kernel.mount import parse_mountinfo
+from cuddy.shapes import NamedTuple
+from cuddy.undo import Undo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+ALWAYS = ("cpu", "cpuacct", "devices", "memory", "pids")
+"""What each container is counted and limited by, asked or not; the others only when asked."""
+UNIFIED = "unified"
+"""The key of the version 2 directory in `Cgroup.paths`."""
+SIGKILL = 9
+INTERDEPENDENT = ("memory", "cpu", "cpuset")
+"""Controllers of which one limit may only be valid after another has been changed."""
+
+
+class Hierarchy(NamedTuple):
+    """A mounted tree of groups. `own` is where the calling process is in it, from the mount on."""
+
+    version: int
+    target: str
+    controllers: tuple[str, ...]
+    own: str
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Under which names a group's directory here is in `Cgroup.paths`."""
+        return self.controllers if self.version == 1 else (UNIFIED,)
+
+    def directory(self, path: str) -> str:
+        """Where a cgroupsPath lies here; a relative one is beside (v2: below) the caller's group.
+
+        In version 2 the caller's group has a process, so its children could have no controllers.
+        """
+        if any(part in ("", ".", "..") for part in path.strip("/").split("/")):
+            raise InvalidArgument(f"not a path of a control group: {path!r}")
+        if path.startswith("/"):
+            return f"{self.target}/{path.strip('/')}"
+        start = self.own if self.version == 1 else os.path.dirname(self.own)
+        return f"{self.target}{start.rstrip('/')}/{path.strip('/')}"
+
+
+class Hierarchies(NamedTuple):
+    """All hierarchies of a host."""
+
+    all: tuple[Hierarchy, ...]
+
+    @property
+    def unified(self) -> Hierarchy | None:
+        """The hierarchy of version 2."""
+        return next((hierarchy for hierarchy in self.all if hierarchy.version == 2), None)
+
+    @property
+    def mode(self) -> str:
+        """`v1`, `v2` or `hybrid`; `none` when no hierarchy is mounted."""
+        versions = {hierarchy.version for hierarchy in self.all}
+        return {0: "none", 1: f"v{min(versions, default=0)}", 2: "hybrid"}[len(versions)]
+
+    def of(self, controller: str) -> Hierarchy | None:
+        """The hierarchy that has a controller; version 2 limits devices by BPF, without one."""
+        for hierarchy in self.all:
+            if controller in hierarchy.controllers:
+                return hierarchy
+        return self.unified if controller == "devices" else None
+
+    def joined(self, controllers: Iterable[str]) -> list[Hierarchy]:
+        """The hierarchies that a group needs which uses these controllers."""
+        wanted = {*ALWAYS, *controllers, *(() if self.unified else cgroup_v1.TRACKERS)}
+        return [h for h in self.all if h.version == 2 or wanted.intersection(h.controllers)]
+
+
+class CgroupWrite(NamedTuple):
+    """A value for a control file. `limit` is what the user calls it; "" means the file's name."""
+
+    controller: str
+    file: str
+    value: str
+    limit: str = ""
+
+    def __str__(self) -> str:
+        return f"echo {self.value} > {self.controller}:{self.file}"
+
+
+def find(pid: int | str = "self") -> Hierarchies:
+    """The hierarchies mounted here, and where a process is in them."""
+    mountinfo = control_file.read("/proc/self/mountinfo") or ""
+    return parse(mountinfo, control_file.read(f"/proc/{pid}/cgroup") or "")
+
+
+def parse(mountinfo: str, groups: str) -> Hierarchies:
+    """The hierarchies in the texts of /proc/self/mountinfo and /proc/PID/cgroup."""
+    mounts = parse_mountinfo("\n".join(x for x in mountinfo.split("\n") if " - cgroup" in x))
+    found = []
+    for line in filter(None, groups.split("\n")):
+        _, names, own = line.split(":", 2)
+        controllers = tuple(names.split(",")) if names else ()
+        for mount in mounts:
+            if mount.fstype != ("cgroup" if controllers else "cgroup2"):
+                continue
+            if not set(controllers).issubset(mount.super_options.split(",")):
+                continue
+            # A mount may show a subtree only; one that does not hold us is somebody else's.
+            if f"{own}/".startswith(f"{mount.root.rstrip('/')}/"):
+                place = own.removeprefix(mount.root.rstrip("/")) or "/"
+                available = controllers or cgroup_v2.controllers(mount.target)
+                version = 1 if controllers else 2
+                found.append(Hierarchy(version, mount.target, available, place))
+                break
+    return Hierarchies(tuple(found))
+
+
+def create(hierarchies: Hierarchies, path: str, controllers: Iterable[str] = ()) -> Cgroup:
+    """Make an empty group at `path`, with all controllers asked for; a dead one there is replaced.
+
+    Raises NotPermitted for a controller that is not there, InUse when processes are in that group.
+    """
+    needed = set(controllers)
+    for name in sorted(needed):
+        if hierarchies.of(name) is None:
+            raise NotPermitted(f"this host has no {name} controller for control groups")
+    paths: dict[str, str] = {}
+    with Undo() as undo:
+        for hierarchy in hierarchies.joined(needed):
+            directory = hierarchy.directory(path)
+            _make(hierarchy, directory, needed)
+            undo.add(_remove, directory, 0)
+            paths.update(dict.fromkeys(hierarchy.keys, directory))
+    return Cgroup(paths)
+
+
+def _make(hierarchy: Hierarchy, directory: str, needed: set[str]) -> None:
+    wanted = [name for name in hierarchy.controllers if name in ALWAYS or name in needed]
+    above = hierarchy.target
+    try:
+        for part in directory.removeprefix(f"{hierarchy.target}/").split("/"):
+            if hierarchy.version == 2 and wanted:
+                cgroup_v2.enable(above, wanted, needed)
+            above = f"{above}/{part}"
+            try:
+                os.mkdir(above, 0o755)
+            except FileExistsError:
+                if above == directory:
+                    _replace(directory)
+            if "cpuset" in hierarchy.controllers and hierarchy.version == 1:
+                cgroup_v1.prepare(above)
+    except PermissionError as error:
+        raise NotPermitted(f"cannot make the control group {above}: {_words(error)}") from error
+    except OSError as error:
+        raise SystemFailure.from_os("cannot make a control group", error) from error
+
+
+def _replace(directory: str) -> None:
+    """Start over with an empty group where an earlier one was left behind."""
+    try:
+        _remove(directory, 0)
+    except OSError as error:
+        raise InUse(
+            f"the control group {directory} is in use", hint="stop what runs in it"
+        ) from error
+    os.mkdir(directory, 0o755)
+
+
+def of_process(pid: int) -> Cgroup:
+    """The group in which a process is, in every hierarchy. Its processes may not all be ours."""
+    paths = {}
+    for hierarchy in find(pid).all:
+        directory = f"{hierarchy.target}{hierarchy.own}".rstrip("/")
+        paths.update(dict.fromkeys(hierarchy.keys, directory))
+    return Cgroup(paths)
+
+
+def list_groups(hierarchies: Hierarchies, parent: str) -> dict[str, Cgroup]:
+    """The groups directly below `parent` in any hierarchy, by name: what a sweep looks through."""
+    groups: dict[str, dict[str, str]] = {}
+    for hierarchy in hierarchies.all:
+        try:
+            with os.scandir(hierarchy.directory(parent)) as entries:
+                names = [entry.name for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except OSError:
+            continue
+        for name in names:
+            directory = f"{hierarchy.directory(parent)}/{name}"
+            groups.setdefault(name, {}).update(dict.fromkeys(hierarchy.keys, directory))
+    return {name: Cgroup(paths) for name, paths in groups.items()}
+
+
+def enter(doors: Iterable[int]) -> None:
+    """Put the calling process into the group whose `open_doors()` these are. Raises OSError.
+
+    For a process that is its own only thread: it names itself as "0" in `tasks`, which spares the
+    kernel the lock that stops every fork and exit of the machine.
+    """
+    for door in doors:
+        os.write(door, b"0")
+
+
+class Cgroup:
+    """A group of processes: its directory in each hierarchy it has joined, by controller."""
+
+    def __init__(self, paths: Mapping[str, str]) -> None:
+        self.paths = dict(paths)
+        self._directories = list(dict.fromkeys(self.paths.values()))
+
+    @classmethod
+    def from_paths(cls, paths: Mapping[str, str]) -> Cgroup:
+        """The group that was recorded as its `paths`."""
+        return cls(paths)
+
+    @property
+    def unified(self) -> str:
+        """The directory in version 2, or ""."""
+        return self.paths.get(UNIFIED, "")
+
+    def mount_names(self) -> list[tuple[str, str]]:
+        """Mounts of version 1 that show the group: directory name and options, as hosts have it."""
+        joint: dict[str, list[str]] = {}
+        for controller, directory in self.paths.items():
+            if controller != UNIFIED:
+                joint.setdefault(directory, []).append(controller)
+        options = [",".join(controllers) for controllers in joint.values()]
+        return [(option.removeprefix("name="), option) for option in options]
+
+    def open_unified(self) -> int:
+        """A descriptor for CLONE_INTO_CGROUP, or -1 when version 2 is not there."""
+        return (
+            os.open(self.unified, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            if self.unified
+            else -1
+        )
+
+    def open_doors(self) -> list[int]:
+        """Descriptors through which a child goes in by `enter`, one per hierarchy of version 1."""
+        doors: list[int] = []
+        try:
+            for directory in self._directories:
+                if directory != self.unified:
+                    doors.append(os.open(f"{directory}/tasks", os.O_WRONLY | os.O_CLOEXEC))
+        except OSError:
+            for door in doors:
+                os.close(door)
+            raise
+        return doors
+
+    def attach(self, pid: int) -> None:
+        """Move a process in. Raises OSError; ProcessLookupError when it is gone."""
+        for directory in self._directories:
+            control_file.write(f"{directory}/cgroup.procs", str(pid))
+
+    def pids(self) -> list[int]:
+        """The processes of the group and of the groups below it."""
+        for name in (UNIFIED, "freezer", "pids", *self.paths):
+            if name in self.paths:
+                return _pids(self.paths[name])
+        return []
+
+    def kill(self, timeout_s: float = 10) -> None:
+        """Send SIGKILL to every process; none that is being forked escapes. Does not wait."""
+        if not (self.unified and cgroup_v2.kill(self.unified)):
+            self._kill_one_by_one(timeout_s)
+        elif "freezer" in self.paths:
+            cgroup_v1.set_frozen(self.paths["freezer"], False, timeout_s)
+
+    def _kill_one_by_one(self, timeout_s: float) -> None:
+        """What frozen is cannot fork; what cannot be frozen is killed until nothing is left."""
+        deadline = time.monotonic() + timeout_s
+        killed: set[int] = set()
+        while time.monotonic() < deadline:
+            frozen = self._try_freeze()
+            pids = set(self.pids())
+            for pid in pids:
+                _kill(pid)
+            if frozen:
+                self.thaw()
+            if frozen or pids <= killed:
+                return
+            killed = pids
+
+    def _try_freeze(self) -> bool:
+        try:
+            self.freeze(timeout_s=1)
+        except (OSError, NotPermitted):
+            return False
+        return True
+
+    def freeze(self, timeout_s: float = 10) -> None:
+        """Stop every process where it is. Raises NotPermitted, TimeoutError."""
+        self._set_frozen(True, timeout_s)
+
+    def thaw(self, timeout_s: float = 10) -> None:
+        """Let every process go on."""
+        self._set_frozen(False, timeout_s)
+
+    def _set_frozen(self, frozen: bool, timeout_s: float) -> None:
+        if self.unified:
+            cgroup_v2.set_frozen(self.unified, frozen, timeout_s)
+        elif "freezer" in self.paths:
+            cgroup_v1.set_frozen(self.paths["freezer"], frozen, timeout_s)
+        else:
+            raise NotPermitted("cannot freeze: this host has no freezer for control groups")
+
+    def stats(self) -> Stats:
+        """What the group has used."""
+        found = cgroup_v2.stats(self.unified) if self.unified else Stats()
+        found.update(cgroup_v1.stats(self.paths))
+        return found
+
+    def oom_kills(self) -> int:
+        """How many processes the kernel has killed here for want of memory."""
+        if "memory" in self.paths:
+            return sum(map(cgroup_v1.oom_kills, _subtree(self.paths["memory"])))
+        return cgroup_v2.oom_kills(self.unified) if self.unified else 0
+
+    def apply(self, writes: Iterable[CgroupWrite]) -> None:
+        """Write limits in this order. Raises NotPermitted, InvalidArgument naming the limit.
+
+        A value that the kernel finds invalid while another stands is tried again after that one.
+        """
+        rules = []
+        late = []
+        for write in writes:
+            if write.controller == "devices" and "devices" not in self.paths:
+                rules.append(write)
+            elif not self._write(write, final=write.controller not in INTERDEPENDENT):
+                late.append(write)
+        while late:
+            left = [write for write in late if not self._write(write, final=False)]
+            if len(left) == len(late):
+                self._write(left[0], final=True)
+            late = left
+        if rules:
+            self._limit_devices(rules)
+
+    def _write(self, write: CgroupWrite, *, final: bool) -> bool:
+        directory = self.paths.get(write.controller, self.unified)
+        if not directory:
+            raise NotPermitted(f"cannot set {write.limit}: the group has no {write.controller}")
+        try:
+            control_file.write(f"{directory}/{write.file}", write.value)
+        except OSError as error:
+            if not final and error.errno in (errno.EINVAL, errno.EBUSY):
+                return False
+            raise _refused(write, directory, error) from error
+        return True
+
+    def _limit_devices(self, writes: list[CgroupWrite]) -> None:
+        """Version 2 has no files for it; `bpf` is only imported where it is needed."""
+        from cuddy.kernel import bpf
+
+        rules = [bpf.parse_rule(w.file.removeprefix("devices."), w.value) for w in writes]
+        fd = self.open_unified()
+        try:
+            bpf.limit_devices(fd, rules)
+        except OSError as error:
+            raise SystemFailure.from_os("cannot limit the devices", error) from error
+        finally:
+            os.close(fd)
+
+    def remove(self, timeout_s: float = 2) -> None:
+        """Remove the group and those below it in every hierarchy; gone already is fine.
+
+        Raises InUse when processes are left in it after `timeout_s`.
+        """
+        deadline = time.monotonic() + timeout_s
+        for directory in self._directories:
+            try:
+                _remove(directory, deadline)
+            except OSError as error:
+                pids = ", ".join(map(str, self.pids())) or "that are not visible here"
+                raise InUse(f"cannot remove {directory}: it holds processes {pids}") from error
+
+
+def _subtree(directory: str) -> list[str]:
+    """The directory and all below it, parents first."""
+    found = [directory]
+    for above in found:
+        try:
+            with os.scandir(above) as entries:
+                found += [entry.path for entry in entries if entry.is_dir(follow_symlinks=False)]
+        except FileNotFoundError:
+            pass
+    return found
+
+
+def _pids(directory: str) -> list[int]:
+    """Processes of another pid namespace read as 0: they are not ours to name."""
+    return [
+        pid
+        for group in _subtree(directory)
+        for pid in control_file.read_numbers(f"{group}/cgroup.procs")
+        if pid
+    ]
+
+
+def _words(error: OSError) -> str:
+    return os.strerror(error.errno or 0).lower()
+
+
+def _kill(pid: int) -> None:
+    try:
+        os.kill(pid, SIGKILL)
+    except ProcessLookupError:
+        pass
+
+
+def _remove(directory: str, deadline: float) -> None:
+    """rmdir(2) from the leaves up, again while the kernel still says EBUSY for a dying process."""
+    pause_s = 0.0002
+    while True:
+        try:
+            for group in reversed(_subtree(directory)):
+                os.rmdir(group)
+            return
+        except FileNotFoundError:
+            if not os.path.exists(directory):
+                return
+        except OSError as error:
+            if error.errno not in (errno.EBUSY, errno.ENOTEMPTY) or time.monotonic() > deadline:
+                raise
+        time.sleep(pause_s)
+        pause_s = min(pause_s * 2, 0.02)
+
+
+def _refused(write: CgroupWrite, directory: str, error: OSError) -> NotPermitted | InvalidArgument:
+    """The kernel's refusal in the words of the limit."""
+    what = f"cannot set {write.limit or write.file} to {write.value}"
+    if error.errno == errno.ENOENT:
+        return NotPermitted(f"{what}: this kernel has no {write.file}")
+    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+        return NotPermitted(f"{what}: {_words(error)}")
+    if error.errno == errno.EBUSY and write.controller == "memory":
+        used = control_file.read_number(f"{directory}/memory.usage_in_bytes")
+        return InvalidArgument(f"{what}: the limit is too small, {used} bytes are in use")
+    return InvalidArgument(f"{what}: {_words(error)}")
