@@ -33,7 +33,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if capture:
         capture.suspend_global_capture(in_=True)
     sys.stdout.flush()
-    os._exit(isolation.enter(list(config.invocation_params.args)))
+    os._exit(isolation.enter([sys.executable, "-m", "pytest", *config.invocation_params.args]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

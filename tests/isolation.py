@@ -14,7 +14,6 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import tempfile
 import traceback
 from collections.abc import Callable
@@ -40,12 +39,12 @@ def directory() -> str:
     return os.environ[VARIABLE]
 
 
-def enter(arguments: list[str]) -> int:
-    """Run pytest again, inside, and return its exit code."""
+def enter(command: list[str]) -> int:
+    """Run a command inside, and return its exit code."""
     path = tempfile.mkdtemp(prefix="cuddy-tests-")
     os.chmod(path, 0o711)
     # A process whose pid namespace has ended cannot fork any more, so a child of ours unshares.
-    code = wait_for(fork(lambda: wait_for(fork(lambda: be_init(path, arguments), unshare=True))))
+    code = wait_for(fork(lambda: wait_for(fork(lambda: be_init(path, command), unshare=True))))
     # rm, not shutil: tests leave trees deeper than Python's recursion.
     subprocess.run(["rm", "-rf", "--one-file-system", path], check=False)
     return code
@@ -70,7 +69,7 @@ def fork(work: Callable[[], int], *, unshare: bool = False) -> int:
 def wait_for(child: int) -> int:
     """The exit code of a child; meanwhile reaps what is left to us and hands SIGTERM on.
 
-    The terminal sends Ctrl-C to pytest itself, so we ignore it.
+    The terminal sends Ctrl-C to the command itself, so we ignore it.
     """
     signal.signal(signal.SIGTERM, lambda *_: os.kill(child, signal.SIGTERM))
     signal.signal(signal.SIGINT, signal.SIG_IGN)
@@ -80,8 +79,8 @@ def wait_for(child: int) -> int:
             return os.waitstatus_to_exitcode(status) & 0xFF
 
 
-def be_init(path: str, arguments: list[str]) -> int:
-    """Pid 1 of the session: make the room, run pytest in it."""
+def be_init(path: str, command: list[str]) -> int:
+    """Pid 1 of the session: make the room, run the command in it."""
     check(libc.unshare(CLONE_NEWNS))
     mount("none", "/", "", MS_REC | MS_PRIVATE)
     mount("proc", "/proc", "proc")
@@ -90,8 +89,7 @@ def be_init(path: str, arguments: list[str]) -> int:
     if ip := shutil.which("ip"):
         subprocess.run([ip, "link", "set", "lo", "up"], check=True)
     environment = os.environ | {VARIABLE: path, "TMPDIR": path}
-    command = [sys.executable, "-m", "pytest", *arguments]
-    return wait_for(fork(lambda: os.execve(sys.executable, command, environment)))
+    return wait_for(fork(lambda: os.execvpe(command[0], command, environment)))
 
 
 def can_hold_overlays(path: str) -> bool:
