@@ -288,3 +288,34 @@ def format_time(stamp_ns: int) -> str:
     """Nanoseconds since the epoch as RFC 3339 with nanoseconds, UTC."""
     seconds, nanoseconds = divmod(stamp_ns, 1_000_000_000)
     return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanoseconds:09d}Z"
+
+
+def parse_time(text: str) -> int:
+    """Nanoseconds since the epoch of an RFC 3339 time. Raises ValueError."""
+    date, _, clock = text.partition("T")
+    year, month, day = (int(part) for part in date.split("-"))
+    plain, offset = _split_offset(clock)
+    hour, minute, rest = plain.split(":")
+    second, _, fraction = rest.partition(".")
+    seconds = ((days_from_epoch(year, month, day) * 24 + int(hour)) * 60 + int(minute)) * 60
+    return (seconds + int(second) - offset) * 1_000_000_000 + int(fraction[:9].ljust(9, "0"))
+
+
+def _split_offset(clock: str) -> tuple[str, int]:
+    """A clock time without its zone, and the zone's offset in seconds."""
+    if clock.endswith(("Z", "z")):
+        return clock[:-1], 0
+    hours, minutes = clock[-5:].split(":")
+    seconds = (int(hours) * 60 + int(minutes)) * 60
+    if clock[-6] not in "+-":
+        raise ValueError(f"{clock}: no zone")
+    return clock[:-6], -seconds if clock[-6] == "-" else seconds
+
+
+def days_from_epoch(year: int, month: int, day: int) -> int:
+    """Days from 1970-01-01 to a date of the Gregorian calendar, whose years here begin in March."""
+    if not (1 <= month <= 12 and 1 <= day <= 31):
+        raise ValueError(f"{year}-{month}-{day} is not a date")
+    years = year - (month < 3)
+    in_year = (153 * ((month - 3) % 12) + 2) // 5 + day - 1
+    return 365 * years + years // 4 - years // 100 + years // 400 + in_year - 719468

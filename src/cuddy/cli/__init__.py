@@ -1,12 +1,19 @@
 """Floor 5: the Docker-compatible command line.
 
-main       global flags, verb to module, the error boundary: start here
-flags      declared flags with pflag's rules
-values     grammars of sizes, CPUs, variables, labels, limits
-help       help texts in Docker's layout
-suggest    what a mistyped word was meant to be
-escape     what may reach a terminal
-container  commands about containers
-image      commands about images
-system     commands about the engine
+main                global flags, verb to module, the error boundary: start here
+flags               declared flags with pflag's rules
+values              grammars of sizes, CPUs, variables, labels, limits
+moments             grammar of --since and --until
+help                help texts in Docker's layout
+suggest             what a mistyped word was meant to be
+escape              what may reach a terminal
+document            JSON as inspect prints it
+table               tables in Docker's layout, --format of commands that list
+template            Go templates for --format
+template_tokens     the words of a template
+template_run        a template at work
+template_functions  the functions of templates, and how Go prints values
+container           commands about containers
+image               commands about images
+system              commands about the engine
 """

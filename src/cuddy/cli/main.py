@@ -12,6 +12,7 @@ import sys
 from cuddy.cli import flags
 from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, STRING, Flag
+from cuddy.engine.home import DEFAULT_ROOT, DEFAULT_RUN_ROOT, Home, open_home
 from cuddy.errors import CuddyError, UsageError, WrongArguments
 
 TYPE_CHECKING = False
@@ -19,10 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cuddy.cli.flags import Args, Command
-    from cuddy.engine.home import Home
 
-ROOT = "/var/lib/cuddy"
-RUN_ROOT = "/run/cuddy"
 INTERRUPTED = 130  # 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 
@@ -91,8 +89,18 @@ GLOBAL_FLAGS = (
         'Set the logging level ("debug", "info", "warn", "error", "fatal")',
         "info",
     ),
-    Flag("root", "", STRING, f'Where images and containers live (default "{ROOT}"; CUDDY_ROOT)'),
-    Flag("runroot", "", STRING, f'Where running state lives (default "{RUN_ROOT}"; CUDDY_RUNROOT)'),
+    Flag(
+        "root",
+        "",
+        STRING,
+        f'Where images and containers live (default "{DEFAULT_ROOT}"; CUDDY_ROOT)',
+    ),
+    Flag(
+        "runroot",
+        "",
+        STRING,
+        f'Where running state lives (default "{DEFAULT_RUN_ROOT}"; CUDDY_RUNROOT)',
+    ),
     Flag("version", "v", BOOL, "Print version information and quit"),
 )
 LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
@@ -194,11 +202,9 @@ def _perform(command: Command, args: Args, asked: Args) -> int:
 
 
 def _home(asked: Args, *, opened: bool) -> Home:
-    from cuddy.engine import home
-
-    root = os.path.abspath(asked.root or os.environ.get("CUDDY_ROOT") or ROOT)
-    run_root = os.path.abspath(asked.runroot or os.environ.get("CUDDY_RUNROOT") or RUN_ROOT)
-    return home.open_home(root, run_root) if opened else home.Home(root, run_root)
+    root = asked.root or os.environ.get("CUDDY_ROOT") or DEFAULT_ROOT
+    run_root = asked.runroot or os.environ.get("CUDDY_RUNROOT") or DEFAULT_RUN_ROOT
+    return open_home(root, run_root) if opened else Home(root, run_root)
 
 
 def names_of(module: str) -> list[str]:

@@ -22,6 +22,10 @@ from _ctypes import (
 
 from cuddy.errors import SystemFailure
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 MACHINE = os.uname().machine
 
 # asm/unistd_64.h and asm-generic/unistd.h; only what cuddy calls. From 424 on, all agree.
@@ -149,5 +153,5 @@ def trace_to_stderr(name: str, arguments: tuple[object, ...], result: int, code:
     os.write(2, f"[{os.getpid()}] {name}({shown}) = {result}{error}\n".encode())
 
 
-tracer = None
+tracer: Callable[[str, tuple[object, ...], int, int], None] | None = None
 """Called after every system call of this module: `main` sets it when CUDDY_TRACE=1."""

@@ -1,0 +1,109 @@
+"""Tables in Docker's layout, and `--format` of commands that list.
+
+Columns are as wide as Go's text/tabwriter makes them (at least 10, three blanks between). A
+listing names its columns; templates are only loaded when the user writes one.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.cli import document
+from cuddy.cli.escape import printable
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import Any
+
+    Row = dict[str, Any]
+
+_NARROWEST = 10
+_GUTTER = 3
+
+
+class Listing(NamedTuple):
+    """What a list command can show."""
+
+    headers: dict[str, str]  # every field with the title of its column
+    columns: tuple[str, ...]  # fields of the default table
+    identity: str = "ID"  # the field that -q shows
+
+
+def align(lines: list[str]) -> str:
+    """Tab-separated lines as columns, each line ended."""
+    rows = [line.split("\t") for line in lines]
+    for column in range(max(map(len, rows), default=1) - 1):
+        for block in _blocks(rows, column):
+            width = max(_NARROWEST, *(len(row[column]) + _GUTTER for row in block))
+            for row in block:
+                row[column] = row[column].ljust(width)
+    return "".join("".join(row) + "\n" for row in rows)
+
+
+def _blocks(rows: list[list[str]], column: int) -> Iterable[list[list[str]]]:
+    """Runs of neighbouring rows in which a column is not the last: each run has its own width."""
+    block: list[list[str]] = []
+    for row in rows:
+        if column < len(row) - 1:
+            block.append(row)
+        elif block:
+            yield block
+            block = []
+    if block:
+        yield block
+
+
+def render(listing: Listing, rows: Iterable[Row], *, form: str, quiet: bool = False) -> str:
+    """All rows in the form that `--format` asks for. Raises BadTemplate, Unfit.
+
+    On a terminal, control characters in values are made visible.
+    """
+    if os.isatty(1):
+        rows = [{key: _shown(value) for key, value in row.items()} for row in rows]
+    if quiet:
+        return "".join(f"{row[listing.identity]}\n" for row in rows)
+    if form in ("", "table"):
+        return _default_table(listing, rows)
+    if form == "json":
+        return "".join(document.compact(_object(row)) + "\n" for row in rows)
+    return _templated(listing, rows, form)
+
+
+def _default_table(listing: Listing, rows: Iterable[Row]) -> str:
+    lines = ["\t".join(listing.headers[field] for field in listing.columns)]
+    lines += ["\t".join(row[field] for field in listing.columns) for row in rows]
+    return align(lines)
+
+
+def _object(row: Row) -> Row:
+    """A row as an object: its fields by name, without those that want an argument."""
+    return {key: row[key] for key in sorted(row) if not callable(row[key])}
+
+
+def _templated(listing: Listing, rows: Iterable[Row], form: str) -> str:
+    from cuddy.cli.template import Template
+    from cuddy.cli.template_functions import HEADER_FUNCTIONS
+
+    is_table = form.startswith("table ")
+    source = form[6:].strip() if is_table else form
+    source = source.replace("\\t", "\t").replace("\\n", "\n")
+    template = Template(source)
+    shown = [template.render(row) for row in rows]
+    if not is_table:
+        return "".join(line + "\n" for line in shown)
+    titles = Template(source, HEADER_FUNCTIONS).render(listing.headers)
+    return align("\n".join([titles, *shown]).split("\n"))
+
+
+def _shown(value: Any) -> Any:
+    if isinstance(value, str):
+        return printable(value)
+    if callable(value):
+        return _shown_result(value)
+    return value
+
+
+def _shown_result(call: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments: _shown(call(*arguments))
