@@ -6,9 +6,11 @@ that something below it is gone: Documentation/filesystems/overlayfs.rst.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
+from cuddy.kernel import mount
 from cuddy.kernel.mount import MS_RDONLY, Mount
 
 OPAQUE = "trusted.overlay.opaque"
@@ -24,6 +26,41 @@ def plan(lower_dirs: list[str], upper_dir: str, work_dir: str, target: str) -> M
         options += f",upperdir={escape(upper_dir)},workdir={escape(work_dir)}"
         return Mount("overlay", target, "overlay", 0, options)
     return Mount("overlay", target, "overlay", MS_RDONLY, options)
+
+
+def perform(plan: Mount) -> None:
+    """Make an overlay mount, however many layers it has (500 is the kernel's limit).
+
+    When the options outgrow the page that mount(2) takes, each lower directory is opened and named
+    by its descriptor, relative to /proc/self/fd.
+    """
+    if len(os.fsencode(plan.data)) < PAGE_BYTES:
+        mount.perform(plan)
+        return
+    lower, comma, rest = plan.data.removeprefix("lowerdir=").partition(",upperdir=")
+    opened = [os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
+    try:
+        for path in split(lower):
+            opened.append(os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
+        os.chdir("/proc/self/fd")
+        names = ":".join(map(str, opened[1:]))
+        mount.perform(plan._replace(data=f"lowerdir={names}{comma}{rest}"))
+    finally:
+        os.fchdir(opened[0])
+        for fd in opened:
+            os.close(fd)
+
+
+def split(escaped: str) -> list[str]:
+    """The paths of an escaped `lowerdir` option."""
+    paths = [""]
+    characters = iter(escaped)
+    for character in characters:
+        if character == ":":
+            paths.append("")
+        else:
+            paths[-1] += next(characters) if character == "\\" else character
+    return paths
 
 
 def escape(path: str) -> str:
@@ -44,3 +81,13 @@ def is_whiteout(status: os.stat_result) -> bool:
 def make_opaque(dir_fd: int, attribute: str = OPAQUE) -> None:
     """Say that nothing of the same directory below shows through."""
     os.setxattr(dir_fd, attribute, b"y")
+
+
+def is_opaque(path: str | bytes | int, attribute: str = OPAQUE) -> bool:
+    """Whether a directory hides the same directory below. Raises OSError other than 'no xattr'."""
+    try:
+        return os.getxattr(path, attribute) == b"y"
+    except OSError as error:
+        if error.errno in (errno.ENODATA, errno.ENOTSUP):
+            return False
+        raise

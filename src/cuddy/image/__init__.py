@@ -1,0 +1,12 @@
+"""Floor 2: images, layers and registries (image-spec, distribution-spec).
+
+storage      the paths of one store: an OCI image layout, the layers unpacked from it
+digest       content named by its own hash: digest, diff_id, chain_id
+reference    image names, made complete as Docker does
+spec         the documents: descriptor, index, manifest, config
+platform     os/architecture/variant: the host's, and which manifest suits it
+blobs        the content store: verified, then renamed; half a download is kept
+index        index.json: which names there are, and what each means
+snapshots    unpacked layers, and overlays of them
+store        the images: find, list, tag
+"""

@@ -1,0 +1,98 @@
+"""Layers unpacked once per chain id, and overlays of them: what a container's root is made of.
+
+`layers/<chain-id hex>/` holds one layer's changes, written by `layer.apply` and never again. A
+container's root is an overlay of its image's layers under a directory of its own.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.image.storage import Storage
+from cuddy.kernel import overlay
+from cuddy.kernel.mount import Mount
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def path(storage: Storage, chain_id: str) -> str:
+    """Where the layer with this chain id is or will be."""
+    return f"{storage.layers_dir}/{chain_id.partition(':')[2]}"
+
+
+def has(storage: Storage, chain_id: str) -> bool:
+    """Whether the layer is unpacked."""
+    return os.path.isdir(path(storage, chain_id))
+
+
+def lower_dirs(storage: Storage, chain_ids: Sequence[str]) -> list[str]:
+    """The directories of a stack, topmost first.
+
+    overlayfs heeds no opaque mark on the root itself, so a layer that hides all below its root ends
+    the stack here.
+    """
+    directories = []
+    for chain_id in reversed(chain_ids):
+        directories.append(path(storage, chain_id))
+        if _hides_all_below(directories[-1]):
+            break
+    return directories or [f"{storage.layers_dir}/empty"]
+
+
+def _hides_all_below(directory: str) -> bool:
+    try:
+        return overlay.is_opaque(directory)
+    except FileNotFoundError:
+        return False  # whoever mounts will say it better
+
+
+def prepare(
+    storage: Storage, chain_ids: Sequence[str], upper_dir: str, work_dir: str, target: str
+) -> Mount:
+    """The writable overlay of a container over its image's layers; a plan, nothing is mounted."""
+    return overlay.plan(lower_dirs(storage, chain_ids), upper_dir, work_dir, target)
+
+
+def make_upper(storage: Storage, chain_ids: Sequence[str], upper_dir: str, work_dir: str) -> None:
+    """Make the two directories of a writable overlay.
+
+    The upper directory's owner and mode are what the container sees as those of `/`: they come
+    from the image's own root.
+    """
+    root = os.stat(lower_dirs(storage, chain_ids)[0])
+    os.mkdir(work_dir, 0o700)
+    os.mkdir(upper_dir, 0o700)
+    os.chown(upper_dir, root.st_uid, root.st_gid)
+    os.chmod(upper_dir, root.st_mode & 0o7777)
+
+
+def view(storage: Storage, chain_ids: Sequence[str], target: str) -> Mount:
+    """The read-only overlay of an image's layers; a plan, nothing is mounted."""
+    directories = lower_dirs(storage, chain_ids)
+    if len(directories) == 1:
+        # overlayfs wants two directories where none is writable.
+        directories.append(f"{storage.layers_dir}/empty")
+    return overlay.plan(directories, "", "", target)
+
+
+def commit(storage: Storage, directory: str, chain_id: str) -> None:
+    """Make an unpacked directory the layer of this chain id; the first of two to come stays."""
+    try:
+        os.rename(directory, path(storage, chain_id))
+    except OSError:
+        if not has(storage, chain_id):
+            raise
+        files.remove_tree(directory)
+
+
+def delete(storage: Storage, chain_id: str) -> None:
+    """Remove a layer: out of sight by one rename, then file by file."""
+    doomed = f"{storage.tmp_dir}/{files.name_temporary()}"
+    try:
+        os.rename(path(storage, chain_id), doomed)
+    except FileNotFoundError:
+        return
+    files.remove_tree(doomed)

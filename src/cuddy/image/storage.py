@@ -1,0 +1,81 @@
+"""Where images live: an OCI image layout, the layers unpacked from it, and the locks between.
+
+    <root>/images/oci-layout, index.json, blobs/<algorithm>/<hex>     a valid OCI image layout
+    <root>/images/ingest/                                             blobs on their way in
+    <root>/layers/<chain-id hex>/                                     one unpacked layer, read-only
+    <root>/layers/empty/                                              the layer of an empty image
+    <root>/tmp/                                                       what is not finished yet
+
+All of it lies on one file system: things become visible by rename(2).
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.shapes import NamedTuple
+
+LAYOUT = {"imageLayoutVersion": "1.0.0"}
+EMPTY_INDEX = {
+    "schemaVersion": 2,
+    "mediaType": "application/vnd.oci.image.index.v1+json",
+    "manifests": [],
+}
+
+
+class Storage(NamedTuple):
+    """The paths of one image store."""
+
+    root: str
+
+    @property
+    def images_dir(self) -> str:
+        return f"{self.root}/images"
+
+    @property
+    def index_path(self) -> str:
+        return f"{self.root}/images/index.json"
+
+    @property
+    def blobs_dir(self) -> str:
+        return f"{self.root}/images/blobs"
+
+    @property
+    def ingest_dir(self) -> str:
+        return f"{self.root}/images/ingest"
+
+    @property
+    def layers_dir(self) -> str:
+        return f"{self.root}/layers"
+
+    @property
+    def tmp_dir(self) -> str:
+        return f"{self.root}/tmp"
+
+    @property
+    def lock_path(self) -> str:
+        """Held shared by whoever is about to use an image, exclusively to delete one."""
+        return f"{self.root}/images.lock"
+
+    @property
+    def index_lock_path(self) -> str:
+        """Held while index.json is read, changed and replaced."""
+        return f"{self.root}/index.lock"
+
+
+def create(storage: Storage) -> None:
+    """Make the directories and an empty layout, unless they are there."""
+    for directory in (f"{storage.blobs_dir}/sha256", f"{storage.layers_dir}/empty"):
+        files.make_directory(directory)
+    for directory in (storage.ingest_dir, storage.tmp_dir):
+        files.make_directory(directory)
+    # The empty layer is the root directory of images that have none of their own.
+    os.chmod(f"{storage.layers_dir}/empty", 0o755)
+    with files.Lock(storage.index_lock_path):
+        for path, document in (
+            (f"{storage.images_dir}/oci-layout", LAYOUT),
+            (storage.index_path, EMPTY_INDEX),
+        ):
+            if not os.path.exists(path):
+                files.write_json(path, document)
