@@ -1,8 +1,8 @@
 """index.json of the layout: which names there are, and the manifest that each one means.
 
 An entry is the descriptor of one platform's manifest, so that every reader of layouts finds the
-image that cuddy would run. Readers of layouts know only manifests of OCI: of an image that came with
-Docker's, the entry means a translation, with the same blobs and so the same id. Annotations:
+image that cuddy would run. Such readers know OCI's manifests only: of an image that came with a
+Docker manifest the entry means a translation, with the same blobs and so the same id. Annotations:
 
     org.opencontainers.image.ref.name   the complete name, docker.io/library/alpine:3.20; for an
                                         image known only by digest, its SOURCE
