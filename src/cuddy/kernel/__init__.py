@@ -10,4 +10,9 @@ cgroup_stats  what a group has used, in one shape
 control_file  one-line files of cgroupfs and procfs
 capabilities  root's power in pieces
 bpf           the device filter of cgroup version 2
+netlink       how to talk with the network stack: sockets, messages, attributes
+rtnetlink     links, addresses, routes
+nftables      the firewall: looked at by messages, changed by scripts
+iptables      the same on hosts without nft
+program       programs of the host that cuddy runs
 """

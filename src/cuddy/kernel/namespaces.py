@@ -1,10 +1,14 @@
-"""Namespaces: what a process sees (namespaces(7)). Names of the runtime-spec <-> flags <-> links."""
+"""Namespaces: what a process sees (namespaces(7)). Runtime-spec names <-> flags <-> links."""
 
 from __future__ import annotations
 
 import os
 
 from cuddy.kernel.syscall import syscall
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
 
 CLONE_NEWTIME = 0x00000080
 CLONE_NEWNS = 0x00020000
@@ -70,3 +74,34 @@ def setdomainname(name: str) -> None:
     """setdomainname(2) in the current UTS namespace."""
     data = name.encode()
     syscall("setdomainname", data, len(data), about=name)
+
+
+class Joined:
+    """Inside the `with` block this process is in another namespace; after it, back in its own.
+
+    For a process with one thread. Raises OSError.
+    """
+
+    def __init__(self, fd: int, name: str) -> None:
+        self._fd = fd
+        self._name = name
+        self._own_fd = -1
+
+    def __enter__(self) -> None:
+        self._own_fd = open_namespace("self", self._name)
+        try:
+            setns(self._fd, FLAGS[self._name])
+        except OSError:
+            os.close(self._own_fd)
+            raise
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            setns(self._own_fd, FLAGS[self._name])
+        finally:
+            os.close(self._own_fd)

@@ -1,0 +1,37 @@
+"""iptables: the firewall of hosts without nft(8): iptables(8), iptables-restore(8).
+
+There are no tables of one's own here, so a chain of ours hangs in a built-in chain by one jump.
+"""
+
+from __future__ import annotations
+
+import errno
+
+from cuddy.kernel import program
+
+WAIT = ("-w", "5")  # seconds for the lock that all iptables programs share
+
+
+def restore(text: str) -> program.Finished:
+    """Have iptables-restore(8) perform its text and flush only the chains named in it.
+
+    Raises FileNotFoundError without iptables.
+    """
+    return program.run(_find("iptables-restore"), *WAIT, "--noflush", stdin=text)
+
+
+def has_rule(table: str, chain: str, *rule: str) -> bool:
+    """Whether a rule exists. Raises FileNotFoundError without iptables."""
+    return program.run(_find("iptables"), *WAIT, "-t", table, "-C", chain, *rule).code == 0
+
+
+def edit(table: str, *change: str) -> program.Finished:
+    """One change, such as "-D", "FORWARD", ... Raises FileNotFoundError without iptables."""
+    return program.run(_find("iptables"), *WAIT, "-t", table, *change)
+
+
+def _find(name: str) -> str:
+    path = program.find(name)
+    if not path:
+        raise FileNotFoundError(errno.ENOENT, "no such program", name)
+    return path

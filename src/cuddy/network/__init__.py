@@ -1,0 +1,8 @@
+"""Floor 2: how a container gets a network.
+
+network   the record of a network, and the choice of a subnet that nobody else uses
+ipam      subnets as numbers, and who holds which address
+bridge    the bridge of a network, and a container's link to it
+nat       firewall rules: containers reach the outside, the outside does not reach them
+resolv    resolv.conf and hosts of a container
+"""

@@ -1,0 +1,276 @@
+"""The bridge of a network, and a container's link to it (veth(4), "bridge" in ip-link(8)).
+
+        host                                  container
+    cuddy0 172.17.0.1 ── veth4f66ad9f0c0 ════ eth0 172.17.0.2, default route via 172.17.0.1
+
+A container's monitor calls `ensure_default`, then `connect`, and at the end `disconnect`. Killed in
+between, it leaves nothing to repair: the links die with the container's network namespace, `sweep`
+releases the lease, and a bridge half made is completed by whoever comes next.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+
+from cuddy import files
+from cuddy.errors import Conflict, SystemFailure
+from cuddy.kernel import control_file, namespaces, netlink, nftables, rtnetlink
+from cuddy.network import ipam, nat
+from cuddy.network import network as networks
+from cuddy.network.network import Endpoint, Network
+from cuddy.undo import Undo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+ATTEMPTS = 32
+HOST_MAC, CONTAINER_MAC = 0xFE, 0x02
+
+
+class SubnetTaken(Conflict):
+    """Somebody else on this host uses the subnet."""
+
+
+def ensure_default(
+    networks_dir: str, run_dir: str, link: str, *, avoid: Iterable[str] = ()
+) -> Network:
+    """The network `bridge`, ready for containers; made or completed where that is needed.
+
+    `avoid`: addresses that a subnet chosen now must not hold. Raises SystemFailure, Conflict.
+    """
+    record = networks.read(networks_dir, networks.DEFAULT)
+    if record and record.bridge == link and is_ready(record):
+        return record
+    for directory in (networks_dir, run_dir):
+        files.make_directory(directory)
+    with files.Lock(f"{run_dir}/lock"):
+        for _ in range(ATTEMPTS):
+            with netlink.open() as kernel:
+                record = networks.default(kernel, networks_dir, link, avoid=avoid)
+            try:
+                ensure(record)
+                return record
+            except SubnetTaken:
+                continue  # the next choice sees who took it
+    raise SystemFailure(f"every subnet chosen for {link} was taken by others at once")
+
+
+def ensure(network: Network) -> None:
+    """Have the network's link, its address, rules and forwarding. Raises SystemFailure, Conflict.
+
+    The address comes last: a bridge that has it has all the rest.
+    """
+    if is_ready(network):
+        return
+    try:
+        with netlink.open() as kernel:
+            link = make_link(kernel, network)
+            claim(kernel, network, link)
+            nat.apply(network)
+            # After the rules: they are what keeps others out of the bridge.
+            set_kernel("/proc/sys/net/ipv4/ip_forward", "1")
+            settle(kernel, network, link)
+    except OSError as error:
+        raise SystemFailure.from_os(f"cannot make the bridge {network.bridge}", error) from error
+
+
+def is_ready(network: Network) -> bool:
+    """Whether nothing of `ensure` is missing. Asks by netlink only: no program is run."""
+    with netlink.open() as kernel:
+        link = rtnetlink.find_link(kernel, network.bridge)
+        if not link or not link.is_up or not has_address(kernel, link.ifindex, network.gateway):
+            return False
+    if control_file.read("/proc/sys/net/ipv4/ip_forward") != "1":
+        return False
+    with nftables.open() as firewall:
+        return nat.is_ready(firewall, network.bridge)
+
+
+def has_address(kernel: netlink.Socket, link: int, address: str) -> bool:
+    """Whether a link has an address."""
+    return any(
+        found.link == link and found.address == address
+        for found in rtnetlink.list_addresses(kernel)
+    )
+
+
+def make_link(kernel: netlink.Socket, network: Network) -> int:
+    """The index of the network's bridge, made if it is missing, and up. Raises Conflict."""
+    name = network.bridge
+    attempt(kernel, rtnetlink.add_bridge(name, networks.mac_of(network.gateway)))
+    link = rtnetlink.find_link(kernel, name)
+    if link is None or link.kind != "bridge":
+        raise Conflict(f"the link {name} exists and is not a bridge", hint="rename or delete it")
+    # Nor may the host believe what containers say about routers (CVE-2020-13401).
+    turn_ipv6_off(name)
+    kernel.ask(rtnetlink.set_up(link.ifindex, mtu=network.mtu))
+    return link.ifindex
+
+
+def claim(kernel: netlink.Socket, network: Network, link: int) -> None:
+    """Take the subnet by a route that the kernel accepts only once on this host.
+
+    Of several Homes (or other engines) that choose the same subnet at the same time, one gets it.
+    Raises SubnetTaken.
+    """
+    subnet, length = network.subnet.split("/")
+    try:
+        kernel.ask(rtnetlink.add_route(subnet, int(length), link=link))
+    except OSError as error:
+        if error.errno != errno.EEXIST:
+            raise
+        others = [
+            route
+            for route in rtnetlink.list_routes(kernel)
+            if (route.destination, route.prefix_length) == (subnet, int(length))
+            and route.link != link
+        ]
+        if others:
+            attempt(kernel, rtnetlink.delete_link(link))
+            raise SubnetTaken(f"the subnet {network.subnet} is in use on this host") from None
+
+
+def settle(kernel: netlink.Socket, network: Network, link: int) -> None:
+    """Give the bridge its address; the route that comes with it makes that of `claim` needless."""
+    subnet, length = network.subnet.split("/")
+    attempt(kernel, rtnetlink.add_address(link, network.gateway, int(length)))
+    attempt(kernel, rtnetlink.delete_route(subnet, int(length), link=link))
+
+
+def attempt(kernel: netlink.Socket, request: netlink.Request) -> None:
+    """Ask for a change that somebody may have made already."""
+    try:
+        kernel.ask(request)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.ESRCH, errno.ENODEV):
+            raise
+
+
+def connect(run_dir: str, network: Network, container_id: str, netns_fd: int) -> Endpoint:
+    """Give a container its address and its link. Raises SystemFailure, Conflict."""
+    subnet = ipam.parse_subnet(network.subnet)
+    leases = networks.leases_path(run_dir, network.name)
+    with Undo() as undo:
+        undo.add(ipam.release, leases, container_id)
+        address = ipam.lease(leases, subnet, container_id, reserved=(network.gateway,))
+        endpoint = Endpoint(
+            network.name,
+            address,
+            subnet.prefix_length,
+            network.gateway,
+            networks.mac_of(address, CONTAINER_MAC),
+            host_link(container_id),
+        )
+        undo.add(delete_link, endpoint.host_link)
+        try:
+            attach(network, endpoint, netns_fd)
+            configure(endpoint, netns_fd)
+        except OSError as error:
+            what = f"cannot connect the container to network {network.name}"
+            raise SystemFailure.from_os(what, error) from error
+    return endpoint
+
+
+def host_link(container_id: str) -> str:
+    """The name of the host's end of a container's first link: 10 digits of its id, and a number.
+
+    Names in veth* are left alone by the programs that manage a host's networks.
+    """
+    return f"veth{container_id[:10]}0"
+
+
+def attach(network: Network, endpoint: Endpoint, netns_fd: int) -> None:
+    """Make the pair of links, one end on the bridge, the other in the container."""
+    pair = rtnetlink.add_veth(
+        endpoint.host_link,
+        endpoint.link,
+        peer_netns_fd=netns_fd,
+        mac=networks.mac_of(endpoint.address, HOST_MAC),
+        peer_mac=endpoint.mac,
+        mtu=network.mtu,
+        master=_socket.if_nametoindex(network.bridge),
+    )
+    up = rtnetlink.set_up(endpoint.host_link, without_ipv6=has_ipv6())
+    with netlink.open() as kernel:
+        try:
+            kernel.ask(pair)
+        except FileExistsError:
+            # The container's own link of before a restart, which the kernel is still taking down.
+            attempt(kernel, rtnetlink.delete_link(endpoint.host_link))
+            kernel.ask(pair)
+        kernel.ask(up)
+
+
+def configure(endpoint: Endpoint, netns_fd: int) -> None:
+    """What is to be set inside the container: its links up, its address, its default route."""
+    with namespaces.Joined(netns_fd, "network"):
+        kernel = netlink.Socket()
+        index = _socket.if_nametoindex(endpoint.link)
+        # A network without IPv6: neighbours could pose as its router (CVE-2020-13401).
+        turn_ipv6_off(endpoint.link)
+    with kernel:
+        kernel.ask(
+            rtnetlink.set_up(rtnetlink.LOOPBACK_INDEX),
+            rtnetlink.set_up(index),
+            rtnetlink.add_address(index, endpoint.address, endpoint.prefix_length),
+            rtnetlink.add_route("", 0, gateway=endpoint.gateway),
+        )
+
+
+def disconnect(
+    run_dir: str, network: Network, container_id: str, endpoint: Endpoint, *, ended: bool = True
+) -> None:
+    """Release a container's address, and delete its link unless the container has `ended`.
+
+    A link whose container has ended is being deleted by the kernel already; to ask for it would
+    only make us wait, some twenty milliseconds. Does nothing twice. Raises SystemFailure.
+    """
+    try:
+        if not ended:
+            delete_link(endpoint.host_link)
+    except OSError as error:
+        raise SystemFailure.from_os("cannot disconnect the container", error) from error
+    ipam.release(networks.leases_path(run_dir, network.name), container_id)
+
+
+def delete_link(name: str) -> None:
+    """Delete a link if it is there. Raises OSError."""
+    with netlink.open() as kernel:
+        attempt(kernel, rtnetlink.delete_link(name))
+
+
+def sweep(run_dir: str, is_living: Callable[[str], bool]) -> None:
+    """Release the addresses of dead containers and remove what killed writers left behind."""
+    for name in files.list_directory(run_dir):
+        if name.endswith(".json"):
+            ipam.sweep(f"{run_dir}/{name}", is_living)
+    files.sweep_temporary(run_dir)
+
+
+def remove(network: Network) -> None:
+    """Delete a network's bridge and rules; no container may be on it. Raises SystemFailure."""
+    try:
+        delete_link(network.bridge)
+        nat.remove(network.bridge)
+    except OSError as error:
+        raise SystemFailure.from_os(f"cannot remove the bridge {network.bridge}", error) from error
+
+
+def has_ipv6() -> bool:
+    """Whether this kernel speaks IPv6 at all."""
+    return control_file.read("/proc/sys/net/ipv6/conf/all/disable_ipv6") is not None
+
+
+def turn_ipv6_off(link: str) -> None:
+    """No IPv6 on a link of our own network namespace."""
+    path = f"/proc/sys/net/ipv6/conf/{link}/disable_ipv6"
+    if control_file.read(path) == "0":
+        set_kernel(path, "1")
+
+
+def set_kernel(path: str, value: str) -> None:
+    """Write a file of /proc/sys unless it says so already. Raises OSError."""
+    if control_file.read(path) != value:
+        control_file.write(path, value)

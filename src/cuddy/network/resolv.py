@@ -1,0 +1,174 @@
+"""How names are found inside a container: the text of its resolv.conf(5) and hosts(5). Pure.
+
+The host's name servers are usable inside unless they listen on the host's loopback, which is not
+the container's: those are left out, and systemd-resolved's stub is replaced by the servers behind
+it. Nothing from the host's text reaches a container but the three directives known here.
+"""
+
+from __future__ import annotations
+
+from cuddy.errors import InvalidArgument
+from cuddy.network import ipam
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+STUB = "127.0.0.53"
+UPSTREAM_PATH = "/run/systemd/resolve/resolv.conf"
+"""Where systemd-resolved writes the servers behind its stub; callers read it."""
+
+DEFAULT_SERVERS = ("8.8.8.8", "8.8.4.4")
+MAX_TEXT = 1 << 16
+MAX_WORDS = 64
+MAX_NAME = 253  # RFC 1035, section 2.3.4, less the final dot
+
+LOCAL_HOSTS = (
+    ("127.0.0.1", "localhost"),
+    ("::1", "localhost ip6-localhost ip6-loopback"),
+    ("fe00::0", "ip6-localnet"),
+    ("ff00::0", "ip6-mcastprefix"),
+    ("ff02::1", "ip6-allnodes"),
+    ("ff02::2", "ip6-allrouters"),
+)
+
+
+class Resolver(NamedTuple):
+    """What a resolv.conf says."""
+
+    nameservers: tuple[str, ...] = ()
+    search: tuple[str, ...] = ()
+    options: tuple[str, ...] = ()
+
+
+def parse(text: str) -> Resolver:
+    """The directives of a resolv.conf; of all `search` and `domain` lines the last one counts.
+
+    Lines that make no sense are passed over: the file is the host's, and the host lives with it.
+    """
+    nameservers: list[str] = []
+    search: list[str] = []
+    options: list[str] = []
+    for line in text[:MAX_TEXT].splitlines():
+        words = line.split("#")[0].split(";")[0].split()
+        directive, values = (words[0], words[1:]) if len(words) > 1 else ("", [])
+        if directive == "nameserver" and is_address(values[0]):
+            nameservers.append(values[0])
+        elif directive in ("search", "domain"):
+            search = values
+        elif directive == "options":
+            options += values
+    return Resolver(
+        tuple(nameservers[:MAX_WORDS]), tuple(search[:MAX_WORDS]), tuple(options[:MAX_WORDS])
+    )
+
+
+def nameservers(host_text: str, upstream_text: str = "") -> tuple[str, ...]:
+    """The host's name servers that a container can reach, IPv4 only as its bridge is."""
+    return tuple(
+        server
+        for server in host_resolver(host_text, upstream_text).nameservers
+        if ":" not in server and not is_loopback(server)
+    )
+
+
+def host_resolver(host_text: str, upstream_text: str) -> Resolver:
+    """What the host asks; `upstream_text`, if there is one, where it asks systemd's stub only."""
+    resolver = parse(host_text)
+    if upstream_text and set(resolver.nameservers) == {STUB}:
+        return parse(upstream_text)
+    return resolver
+
+
+def resolv_conf(
+    host_text: str,
+    *,
+    dns: Sequence[str] = (),
+    search: Sequence[str] = (),
+    options: Sequence[str] = (),
+    upstream_text: str = "",
+    on_host: bool = False,
+) -> str:
+    """The resolv.conf of a container. Each of the three lists replaces the host's.
+
+    `search` of "." alone means none. Without any name server, Docker's default ones are used.
+    `on_host`: the container has the host's network, so all of the host's servers are reachable.
+    Raises InvalidArgument.
+    """
+    host = parse(host_text) if on_host else host_resolver(host_text, upstream_text)
+    servers = tuple(check_address(server) for server in dns)
+    if not servers:
+        reachable = host.nameservers if on_host else nameservers(host_text, upstream_text)
+        servers = reachable or DEFAULT_SERVERS
+    domains = tuple(check_word(word, "search domain") for word in search) or host.search
+    flags = tuple(check_word(word, "DNS option") for word in options) or host.options
+    return format_resolv_conf(
+        Resolver(servers, tuple(word for word in domains if word != "."), flags)
+    )
+
+
+def format_resolv_conf(resolver: Resolver) -> str:
+    """The text of a resolv.conf."""
+    lines = [f"nameserver {server}" for server in resolver.nameservers]
+    if resolver.search:
+        lines.append(f"search {' '.join(resolver.search)}")
+    if resolver.options:
+        lines.append(f"options {' '.join(resolver.options)}")
+    return "".join(f"{line}\n" for line in lines)
+
+
+def hosts(names: Sequence[str], address: str, extra: Iterable[tuple[str, str]] = ()) -> str:
+    """The hosts file of a container that is `address` under its own `names`.
+
+    No line of its own without an address (`--network none`). `extra`: (name, address), as
+    `parse_extra_host` reads them. Raises InvalidArgument.
+    """
+    lines = list(LOCAL_HOSTS)
+    lines += [(check_address(at), check_word(name, "host name")) for name, at in extra]
+    if address and names:
+        lines.append((check_address(address), " ".join(check_word(n, "host name") for n in names)))
+    return "".join(f"{at}\t{name}\n" for at, name in lines)
+
+
+def parse_extra_host(text: str, *, gateway: str = "") -> tuple[str, str]:
+    """`--add-host NAME:ADDRESS` (or NAME=ADDRESS); ADDRESS "host-gateway" is the bridge's own.
+
+    Raises InvalidArgument.
+    """
+    name, _, address = text.partition("=" if "=" in text else ":")
+    if not name or not address:
+        raise InvalidArgument(f"not a host: {text!r}", hint="write it as NAME:ADDRESS")
+    if address == "host-gateway":
+        address = gateway
+    if address.startswith("[") and address.endswith("]"):
+        address = address[1:-1]
+    return check_word(name, "host name"), check_address(address)
+
+
+def is_address(text: str) -> bool:
+    """Whether a text is an IP address; a scope ("%eth0") makes it the host's private affair."""
+    try:
+        ipam.parse_address(text)
+    except InvalidArgument:
+        return False
+    return True
+
+
+def is_loopback(address: str) -> bool:
+    """Whether an address means the machine itself; 0.0.0.0 does too (resolv.conf(5))."""
+    number, bits = ipam.parse_address(address)
+    return number >> 24 == 127 or number == 0 if bits == 32 else number <= 1
+
+
+def check_address(text: str) -> str:
+    """The text, if it is an IP address. Raises InvalidArgument."""
+    ipam.parse_address(text)
+    return text
+
+
+def check_word(text: str, what: str) -> str:
+    """The text, if it can stand as one word of a line. Raises InvalidArgument."""
+    if not text or len(text) > MAX_NAME or not text.isprintable() or set(text) & set(" #;\t"):
+        raise InvalidArgument(f"not a {what}: {text[:64]!r}")
+    return text
