@@ -9,15 +9,28 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
+import images
 import isolation
+from console import Cuddy
+from cuddy.image.storage import Storage
 from leaks import Detector
+from outside import Outside
+
+if TYPE_CHECKING:
+    from registry import Registry
+
+pytest_plugins = ["registry"]
 
 TESTS = Path(__file__).parent
 NEED_ROOT = ("kernel", "cli", "contract", "api")
+ENGINE = os.environ.get("CUDDY_TESTS_ENGINE", "cuddy")
+"""docker or podman: black-box tests run against them, which shows whether a test is right."""
 DETECTOR = pytest.StashKey[Detector]()
 
 
@@ -26,7 +39,8 @@ def pytest_configure(config: pytest.Config) -> None:
     if os.geteuid() != 0:
         return
     if isolation.is_inside():
-        config.stash[DETECTOR] = Detector()
+        if ENGINE == "cuddy":
+            config.stash[DETECTOR] = Detector()
         config.option.basetemp = Path(isolation.directory(), "pytest")
         return
     capture = config.pluginmanager.getplugin("capturemanager")
@@ -59,3 +73,65 @@ def no_leaks(request: pytest.FixtureRequest) -> Iterator[None]:
     leaks = detector.leaks(before)
     if leaks:
         pytest.fail("\n".join(["this test leaks:", *leaks]), pytrace=False)
+
+
+@pytest.fixture(scope="session")
+def outside() -> Iterator[Outside]:
+    """A world behind this session's network namespace; it is the default route and name server."""
+    world = Outside()
+    yield world
+    world.close()
+
+
+@pytest.fixture(scope="session")
+def home(request: pytest.FixtureRequest) -> Iterator[Cuddy]:
+    """The session's Home, with the image `alpine` in it and the default network made."""
+    directory = Path(isolation.directory())
+    if ENGINE != "cuddy":
+        yield from other_engine(directory, request.getfixturevalue("registry"))
+        return
+    cuddy = make_home(directory / "home", request.config)
+    cuddy.ok("run", "--rm", "alpine", "true")
+    yield cuddy
+    cuddy.close()
+
+
+@pytest.fixture
+def cuddy(home: Cuddy) -> Iterator[Cuddy]:
+    """The program with the session's Home; containers that a test makes are removed after it."""
+    yield home
+    home.remove_all()
+
+
+@pytest.fixture
+def fresh(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cuddy]:
+    """The program with a Home of its own for tests that break it; it has `alpine` too."""
+    if ENGINE != "cuddy":
+        pytest.skip(f"{ENGINE} has one home")
+    cuddy = make_home(tmp_path / "home", request.config)
+    yield cuddy
+    cuddy.remove_all()
+    cuddy.close()
+    request.config.stash[DETECTOR].forget(cuddy.root)
+
+
+def make_home(directory: Path, config: pytest.Config) -> Cuddy:
+    cuddy = Cuddy(directory / "root", directory / "run")
+    images.install(Storage(str(cuddy.root)), images.alpine(), "alpine")
+    config.stash[DETECTOR].watch(cuddy.root, cuddy.run_root)
+    return cuddy
+
+
+def other_engine(directory: Path, registry: Registry) -> Iterator[Cuddy]:
+    """docker or podman in cuddy's place."""
+    sys.path.append(str(TESTS.parent))
+    from bench import engines
+
+    with ExitStack() as stack:
+        if ENGINE == "docker":
+            engine = stack.enter_context(engines.docker(directory / "docker"))
+        else:
+            engine = engines.make_podman(directory / "podman")
+        engine.ask("pull", *engine.pull_flags, registry.name("alpine"))
+        engine.ask("tag", registry.name("alpine"), "alpine")
+        yield Cuddy(directory / "root", directory / "run", engine.prefix)

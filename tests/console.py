@@ -1,0 +1,199 @@
+"""Running the real program, as a user does: from a script, and at a terminal.
+
+The program is the installed console script when `CUDDY` names it (as `make test` does), and the
+source tree otherwise.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shlex
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pexpect
+import pyte
+
+SOURCE = Path(__file__).parent.parent / "src"
+FROM_SOURCE = (
+    f"import sys; sys.path.insert(0, {str(SOURCE)!r}); "
+    "from cuddy.cli.main import main; sys.exit(main(sys.argv[1:]))"
+)
+PROGRAM = shlex.split(os.environ.get("CUDDY", "")) or [sys.executable, "-I", "-c", FROM_SOURCE]
+
+
+class Result(NamedTuple):
+    """How a command ended and what it wrote."""
+
+    code: int
+    stdout: bytes
+    stderr: bytes
+
+    @property
+    def out(self) -> str:
+        """Standard output as text without its last newline."""
+        return self.stdout.decode(errors="surrogateescape").removesuffix("\n")
+
+    @property
+    def err(self) -> str:
+        return self.stderr.decode(errors="surrogateescape").removesuffix("\n")
+
+    @property
+    def complaint(self) -> str:
+        """Standard error, which must be one line and no traceback."""
+        assert "Traceback" not in self.err, self.err
+        assert "bug in cuddy" not in self.err, self.err
+        assert self.err, "nothing on standard error"
+        assert len(self.err.splitlines()) == 1, self.err
+        return self.err
+
+
+class Cuddy:
+    """The command line with a Home. Calling it runs one command."""
+
+    def __init__(self, root: Path, run_root: Path, program: Sequence[str] = PROGRAM) -> None:
+        self.program = list(program)
+        self.root = root
+        self.run_root = run_root
+        home = {"CUDDY_ROOT": str(root), "CUDDY_RUNROOT": str(run_root)}
+        self.environment = {"PATH": os.environ["PATH"], "HOME": "/root", "TERM": "xterm"} | home
+
+    def __call__(
+        self, *words: object, input: bytes | None = None, timeout: float = 30, **options: Any
+    ) -> Result:
+        """Run a command without a terminal."""
+        stdin = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
+        done = subprocess.run(
+            [*self.program, *map(str, words)],
+            capture_output=True,
+            timeout=timeout,
+            **({"env": self.environment} | stdin | options),
+        )
+        return Result(done.returncode, done.stdout, done.stderr)
+
+    def ok(self, *words: object, **options: Any) -> str:
+        """What a command prints that must succeed."""
+        result = self(*words, **options)
+        assert result.code == 0, f"exit code {result.code}: {result.err}"
+        return result.out
+
+    @contextmanager
+    def start(self, *words: object, **options: Any) -> Iterator[subprocess.Popen[bytes]]:
+        """A command that goes on while the test does something else; killed at the end."""
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        command = [*self.program, *map(str, words)]
+        with subprocess.Popen(command, **({"env": self.environment} | pipes | options)) as process:
+            try:
+                yield process
+            finally:
+                if process.poll() is None:
+                    process.kill()
+
+    @contextmanager
+    def terminal(self, *words: object, rows: int = 24, columns: int = 80) -> Iterator[Terminal]:
+        """A command at a real terminal, as pexpect makes one."""
+        command = [*self.program, *map(str, words)]
+        child = pexpect.spawn(
+            command[0],
+            command[1:],
+            env=self.environment,
+            dimensions=(rows, columns),
+            timeout=10,
+            encoding="utf-8",
+        )
+        child.delaybeforesend = None
+        try:
+            yield Terminal(child, rows, columns)
+        finally:
+            child.close(force=True)
+
+    def inspect(self, name: str) -> Any:
+        """The one document that `inspect` prints."""
+        (document,) = json.loads(self.ok("inspect", name))
+        return document
+
+    def field(self, name: str, template: str) -> str:
+        return self.ok("inspect", "--format", template, name)
+
+    def pid(self, name: str) -> int:
+        """A running container's first process, as the host numbers it."""
+        return int(self.field(name, "{{.State.Pid}}"))
+
+    def remove_all(self) -> None:
+        if ids := self.ok("ps", "-aq").split():
+            self.ok("rm", "-f", *ids, timeout=120)
+
+
+class Terminal:
+    """A person at a terminal: types, and sees the screen."""
+
+    def __init__(self, child: pexpect.spawn, rows: int, columns: int) -> None:
+        self.child = child
+        self._screen = pyte.Screen(columns, rows)
+        self._stream = pyte.Stream(self._screen)
+
+    def type(self, text: str) -> None:
+        self.child.send(text)
+
+    def line(self, text: str) -> None:
+        self.child.send(f"{text}\r")
+
+    def expect(self, pattern: str, timeout: float = 10) -> re.Match[str]:
+        """Wait for output that matches, and return the match."""
+        self.child.expect(pattern, timeout=timeout)
+        self._stream.feed(self.child.before + self.child.after)
+        match = self.child.match
+        assert isinstance(match, re.Match)
+        return match
+
+    def ask(self, command: str) -> str:
+        """Type a command to a shell; what it answers, between two marks it could not echo."""
+        self.line(f"echo B''EGIN; {command}; echo E''ND")
+        return self.expect(r"BEGIN\r\n(.*?)\r?\n?END\r\n")[1]
+
+    def resize(self, rows: int, columns: int) -> None:
+        self.child.setwinsize(rows, columns)
+
+    def screen(self) -> list[str]:
+        """The lines on the screen so far, without blanks at their ends."""
+        return [line.rstrip() for line in self._screen.display]
+
+    def ends(self, timeout: float = 10) -> int:
+        """Wait for the command to end; its exit code."""
+        self.child.expect(pexpect.EOF, timeout=timeout)
+        self._stream.feed(self.child.before or "")
+        self.child.wait()
+        status = self.child.exitstatus
+        return int(status) if status is not None else 128 + int(self.child.signalstatus or 0)
+
+    def interrupt(self) -> None:
+        self.type("\x03")
+
+
+def wait_until(condition: Callable[[], Any], timeout: float = 5, what: str = "") -> Any:
+    """Poll until something is true; its value."""
+    deadline = time.monotonic() + timeout
+    while not (value := condition()):
+        assert time.monotonic() < deadline, what or "it did not happen in time"
+        time.sleep(0.01)
+    return value
+
+
+def is_alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+def kill(pid: int) -> None:
+    os.kill(pid, signal.SIGKILL)
