@@ -15,6 +15,7 @@ from cuddy import files
 from cuddy.errors import Conflict, InvalidArgument, SystemFailure
 from cuddy.kernel import cgroup as cgroups
 from cuddy.kernel import idmap, namespaces, process
+from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import handshake, hooks, resources, state
 from cuddy.runtime.bundle import check_id
 from cuddy.runtime.init import Newborn, init
@@ -22,7 +23,6 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuddy.kernel.cgroup import Cgroup
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.handshake import Channel, Message
     from cuddy.runtime.spec import Linux, State
@@ -42,7 +42,7 @@ class Birth:
         self.pidfd = -1
         self.terminal_fd = -1
         self.warnings: list[str] = []
-        self.cgroup: Cgroup | None = None
+        self.cgroup = Cgroup({})
         self.channel: Channel | None = None
 
     @property
@@ -92,11 +92,10 @@ def begin(
             bundle, birth.document(), theirs, fifo_fd, birth.cgroup, stdio,
             die_with_parent=die_with_parent,
         )  # fmt: skip
-        birth.pid, birth.pidfd = clone(bundle, birth.cgroup, newborn, birth.channel)
+        birth.pid, birth.pidfd = clone(newborn, birth.channel)
         undo.add(kill_init, birth)
-        theirs.close()
-        os.close(fifo_fd)
-        adopt(birth)
+        newborn.close()
+        map_ids(birth)
         write_state(birth)
         birth.channel.send("go")
     return birth
@@ -118,7 +117,7 @@ def make_cgroup(birth: Birth, undo: Undo) -> None:
     path = linux.get("cgroupsPath") or f"/cuddy/{birth.id}"
     hierarchies = cgroups.find()
     writes = resources.plan(linux.get("resources", {}), hierarchies)
-    birth.cgroup = cgroups.create(hierarchies, path, resources.controllers(writes))
+    birth.cgroup = cgroups.create(hierarchies, path, {write.controller for write in writes})
     undo.add(birth.cgroup.remove)
     birth.cgroup.apply(writes)
 
@@ -132,13 +131,11 @@ def open_fifo(birth: Birth) -> int:
     return fd
 
 
-def clone(
-    bundle: Bundle, cgroup: Cgroup | None, newborn: Newborn, ours: Channel
-) -> tuple[int, int]:
-    """The one clone call that a container is. Returns pid and pidfd; the child never returns."""
-    flags = clone_flags(bundle)
-    cgroup_fd = cgroup.fd if cgroup else -1
-    back = enter_pid_namespace(bundle.namespace_path("pid"))
+def clone(newborn: Newborn, ours: Channel) -> process.Child:
+    """The one clone call that a container is; in the child it never returns."""
+    flags = clone_flags(newborn.bundle)
+    cgroup_fd = newborn.cgroup.open_unified()
+    back = enter_pid_namespace(newborn.bundle.namespace_path("pid"))
     try:
         child = process.clone(flags, cgroup_fd=cgroup_fd)
         if child.pid == 0:
@@ -149,6 +146,8 @@ def clone(
         hint = "cuddy needs root" if os.geteuid() else ""
         raise SystemFailure.from_os("cannot create the namespaces", error, hint=hint) from error
     finally:
+        if cgroup_fd >= 0:
+            os.close(cgroup_fd)
         if back >= 0:
             namespaces.setns(back, namespaces.CLONE_NEWPID)
             os.close(back)
@@ -178,10 +177,8 @@ def enter_pid_namespace(path: str) -> int:
     return back
 
 
-def adopt(birth: Birth) -> None:
-    """Put the newborn into its cgroup and give it its ids, while it waits."""
-    if birth.cgroup and birth.cgroup.fd < 0:
-        birth.cgroup.attach(birth.pid)
+def map_ids(birth: Birth) -> None:
+    """Give a newborn in a user namespace its ids, while it waits."""
     linux = birth.bundle.config["linux"]
     if birth.bundle.has_namespace("user") and not birth.bundle.namespace_path("user"):
         uids, gids = id_ranges(linux, "uidMappings"), id_ranges(linux, "gidMappings")
@@ -202,7 +199,7 @@ def write_state(birth: Birth) -> None:
     document = birth.document()
     document["created"] = files.now()
     document["startTime"] = files.start_time(birth.pid)
-    document["cgroupPaths"] = birth.cgroup.paths if birth.cgroup else {}
+    document["cgroupPaths"] = birth.cgroup.paths
     state.write(birth.state_root, document)
 
 
@@ -260,8 +257,7 @@ def abort(birth: Birth) -> None:
     """Take a birth back: process, cgroup, state."""
     with_undo = Undo()
     with_undo.add(files.remove_tree, birth.directory)
-    if birth.cgroup:
-        with_undo.add(birth.cgroup.remove)
+    with_undo.add(birth.cgroup.remove)
     with_undo.add(kill_init, birth)
     with_undo.add(birth.close)
     with_undo.run()

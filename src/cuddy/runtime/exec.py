@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from cuddy.errors import SystemFailure
-from cuddy.kernel import namespaces, process, springboard
+from cuddy.kernel import cgroup, namespaces, process, springboard
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import credentials, handshake, launch, terminal
 
@@ -61,27 +61,30 @@ def join(
     try:
         # From its first moment the child is visible inside: nobody there may trace it.
         process.prctl(process.PR_SET_DUMPABLE, 0)
-        child = clone_into(init_fd)
-        if child.pid == 0:
-            ours.close()
-            become(Entrant(bundle, spec, theirs, init_fd, stdio))
+        entrant = Entrant(bundle, spec, theirs, init_fd, stdio)
+        child = clone_into(init_fd, Cgroup.from_paths(document["cgroupPaths"]), entrant)
         theirs.close()
-        Cgroup.from_paths(document["cgroupPaths"]).attach(child.pid)
         return converse(Joined(child), ours, spec)
     finally:
         ours.close()
         os.close(init_fd)
 
 
-def clone_into(init_fd: int) -> process.Child:
-    """Clone a child into the pid namespace of init; ourselves we stay where we are."""
+def clone_into(init_fd: int, own_cgroup: Cgroup, entrant: Entrant) -> process.Child:
+    """Clone a child into the container's pid namespace and cgroup; ourselves we stay where we are."""
+    entrant.doors = own_cgroup.open_doors()
+    cgroup_fd = own_cgroup.open_unified()
     back = namespaces.open_namespace("self", "pid")
-    namespaces.setns(init_fd, namespaces.CLONE_NEWPID)
-    child = process.clone(0)
-    if child.pid:
+    try:
+        namespaces.setns(init_fd, namespaces.CLONE_NEWPID)
+        child = process.clone(0, cgroup_fd=cgroup_fd)
+        if child.pid == 0:
+            become(entrant)
+        return child
+    finally:
         namespaces.setns(back, namespaces.CLONE_NEWPID)
-    os.close(back)
-    return child
+        for fd in (back, *entrant.doors, *([cgroup_fd] if cgroup_fd >= 0 else [])):
+            os.close(fd)
 
 
 def converse(joined: Joined, ours: Channel, spec: Process) -> Joined:
@@ -113,6 +116,7 @@ class Entrant:
         self.channel = channel
         self.init_fd = init_fd
         self.stdio = stdio
+        self.doors: list[int] = []
         self.springboard_fd = -1
         self.filter = launch.NO_FILTER
 
@@ -122,7 +126,8 @@ class Entrant:
 
 
 def join_session(entrant: Entrant) -> None:
-    """A session of our own, and the streams we were given."""
+    """The container's cgroup, a session of our own, and the streams we were given."""
+    cgroup.enter(entrant.doors)
     process.reset_signals()
     os.setsid()
     for number, fd in enumerate(entrant.stdio or ()):
@@ -130,7 +135,7 @@ def join_session(entrant: Entrant) -> None:
 
 
 def prepare(entrant: Entrant) -> None:
-    """What needs the host's files: limits, the filter, the springboard. Then we may be in a cgroup."""
+    """What needs the host's files: limits, the filter, the springboard."""
     launch.expect_go(entrant.channel)
     credentials.set_limits(entrant.spec.get("rlimits", []), entrant.warn)
     entrant.filter = launch.compile_filter(entrant.bundle.config)

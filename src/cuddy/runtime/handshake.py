@@ -2,7 +2,7 @@
 
     creator                                init
     clone ─────────────────────────────▶  (born: new namespaces, nothing set up)
-    cgroup joined, ids mapped
+    ids mapped                             enters its cgroups
     "go" ──────────────────────────────▶  mounts
            ◀─────────────────────────────  "mounted"            only if there are hooks
     createRuntime hooks

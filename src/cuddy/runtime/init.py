@@ -11,7 +11,7 @@ import os
 import select
 
 from cuddy.errors import SystemFailure
-from cuddy.kernel import mount, namespaces, process, resolve, springboard
+from cuddy.kernel import cgroup, mount, namespaces, process, resolve, springboard
 from cuddy.kernel.pivot_root import pivot_root
 from cuddy.runtime import credentials, devices, hooks, launch, masks, rootfs, terminal
 
@@ -35,7 +35,7 @@ class Newborn:
         state: State,
         channel: Channel,
         fifo_fd: int,
-        cgroup: Cgroup | None,
+        own_cgroup: Cgroup,
         stdio: tuple[int, int, int] | None,
         *,
         die_with_parent: bool,
@@ -46,12 +46,19 @@ class Newborn:
         self.spec = bundle.config["process"]
         self.channel = channel
         self.fifo_fd = fifo_fd
-        self.cgroup = cgroup
+        self.cgroup = own_cgroup
+        self.doors = own_cgroup.open_doors()
         self.stdio = stdio
         self.filter = launch.NO_FILTER
         self.die_with_parent = die_with_parent
         self.root_fd = -1
         self.springboard_fd = -1
+
+    def close(self) -> None:
+        """The creator's copy of what only the newborn needs."""
+        self.channel.close()
+        for fd in (self.fifo_fd, *self.doors):
+            os.close(fd)
 
     def warn(self, text: str) -> None:
         """Tell the creator something the user should hear; the container starts all the same."""
@@ -68,8 +75,13 @@ def join_session(newborn: Newborn) -> None:
             os.dup2(fd, number)
 
 
+def enter_cgroup(newborn: Newborn) -> None:
+    """Before anything else can be used up: into the groups that limit us."""
+    cgroup.enter(newborn.doors)
+
+
 def wait_for_parent(newborn: Newborn) -> None:
-    """Until cgroups are joined and ids mapped; then die with the creator if it is a monitor."""
+    """Until our ids are mapped; from then on die with the creator if it is a monitor."""
     launch.expect_go(newborn.channel)
     if newborn.die_with_parent:
         process.prctl(process.PR_SET_PDEATHSIG, 9)
@@ -100,9 +112,7 @@ def make_devices(newborn: Newborn) -> None:
     """Nodes and links, if /dev is a file system of the container's own."""
     if any(entry["destination"] == "/dev" for entry in newborn.config.get("mounts", [])):
         in_user_namespace = newborn.bundle.has_namespace("user")
-        devices.make_devices(
-            newborn.config, newborn.root_fd, in_user_namespace=in_user_namespace
-        )
+        devices.make_devices(newborn.config, newborn.root_fd, in_user_namespace=in_user_namespace)
 
 
 def open_terminal(newborn: Newborn) -> None:
@@ -202,6 +212,7 @@ def become_program(newborn: Newborn) -> None:
 
 
 STEPS: tuple[Callable[[Newborn], None], ...] = (
+    enter_cgroup,
     join_session,
     wait_for_parent,
     join_namespaces,

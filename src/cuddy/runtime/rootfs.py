@@ -87,7 +87,7 @@ def open_root(bundle: Bundle) -> int:
     return os.open(bundle.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def perform(plans: list[Mount], root_fd: int, bundle_path: str, cgroup: Cgroup | None) -> None:
+def perform(plans: list[Mount], root_fd: int, bundle_path: str, cgroup: Cgroup) -> None:
     """Make the planned mounts, in order. Raises SystemFailure naming the one that failed."""
     for plan in plans:
         try:
@@ -145,19 +145,15 @@ def set_flags(tree_fd: int, plan: Mount) -> None:
         mount.mount_setattr(tree_fd, attributes)
 
 
-def attach_cgroups(plan: Mount, root_fd: int, cgroup: Cgroup | None) -> None:
+def attach_cgroups(plan: Mount, root_fd: int, cgroup: Cgroup) -> None:
     """The container's own cgroups: one mount on version 2, a directory of mounts on version 1."""
-    if cgroup is None:
-        return
-    if cgroup.hierarchies.version == 2:
+    if not cgroup.mount_names():
         attach(plan._replace(source="cgroup", fstype="cgroup2", data=""), root_fd)
         return
     tmpfs = Mount("tmpfs", plan.target, "tmpfs", plan.flags & ~MS_RDONLY, "mode=755")
     attach(tmpfs, root_fd)
     for name, options in cgroup.mount_names():
-        attach(
-            Mount("cgroup", f"{plan.target}/{name}", "cgroup", plan.flags, options), root_fd
-        )
+        attach(Mount("cgroup", f"{plan.target}/{name}", "cgroup", plan.flags, options), root_fd)
         for alias in options.split(",") if "," in options else ():
             link_controller(root_fd, plan.target, alias, name)
     if plan.flags & MS_RDONLY:
@@ -217,16 +213,18 @@ def make_parents(root_fd: int, target: str) -> None:
 
 
 def make_leaf(root_fd: int, target: str, *, directory: bool) -> None:
-    """Make one missing directory or empty file; a dangling link in its place is EEXIST."""
-    parent_fd = resolve.open_in_root(
-        root_fd, os.path.dirname(target), os.O_PATH | os.O_DIRECTORY
-    )
-    name = os.path.basename(target)
+    """Make one missing directory, or one empty file.
+
+    A file may be the end of a dangling link of the image's (/etc/resolv.conf often is): it is made
+    where the link leads, inside the root. A directory is not.
+    """
+    if not directory:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
+        os.close(resolve.open_in_root(root_fd, target, flags, mode=0o644))
+        return
+    parent = os.path.dirname(target)
+    parent_fd = resolve.open_in_root(root_fd, parent, os.O_PATH | os.O_DIRECTORY)
     try:
-        if directory:
-            os.mkdir(name, 0o755, dir_fd=parent_fd)
-        else:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            os.close(os.open(name, flags, 0o644, dir_fd=parent_fd))
+        os.mkdir(os.path.basename(target), 0o755, dir_fd=parent_fd)
     finally:
         os.close(parent_fd)

@@ -1,0 +1,30 @@
+"""Floor 3: containers as the user knows them. One file per verb, nouns first.
+
+home             every path on disk
+options          what a user can ask of a new container
+container        the record of a container and its status, as docker inspect shows them
+containers       find, list, and believe nothing that the kernel does not confirm
+names            random names; the grammar of names
+users            users and groups of an image, read as hostile files
+defaults         mounts, devices, capabilities and masks every container gets
+default_profile  Docker's default seccomp profile as data
+process          what runs: command, environment, user, capabilities
+volumes          -v and --tmpfs
+limits           what it uses: --memory and its kin as linux.resources
+spec             container record -> config.json
+create           options and image -> record
+start            record -> running container
+monitor          the process that owns a running container
+relay            the monitor's loop: streams, log, clients
+frames           how the monitor and its clients speak
+logfile          the container's log on disk
+attach           a client of the monitor
+exec             one more process in a running container
+stop             end a container politely
+kill             send it a signal
+wait             until it ends
+rm               remove it
+logs             what it wrote
+inspect          everything known of it
+info             everything known of the engine
+"""

@@ -1,0 +1,139 @@
+"""Attach: a client of a container's monitor, for commands that show or feed its streams."""
+
+from __future__ import annotations
+
+import _socket
+import os
+
+from cuddy import files
+from cuddy.engine import containers, frames
+from cuddy.errors import NotRunning
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.home import Home
+
+CHUNK_BYTES = 1 << 17
+
+
+class Attachment:
+    """A connection to a running container's streams. Poll `fileno`, then `receive`."""
+
+    def __init__(self, socket: _socket.socket, *, tty: bool) -> None:
+        socket.setblocking(False)
+        self._socket = socket
+        self._decoder = frames.Decoder()
+        self._queue = bytearray()
+        self.tty = tty
+        self.exit_code: int | None = None
+        self.warnings: list[str] = []
+
+    def fileno(self) -> int:
+        """The descriptor to poll."""
+        return self._socket.fileno()
+
+    def receive(self) -> list[tuple[int, bytes]]:
+        """What the container wrote: (1 stdout or 2 stderr, data) pairs; nothing yet is [].
+
+        Raises EOFError when the container has ended; `exit_code` then says how.
+        """
+        try:
+            data = self._socket.recv(CHUNK_BYTES)
+        except BlockingIOError:
+            return []
+        except ConnectionResetError:
+            data = b""
+        if not data:
+            raise EOFError
+        found = []
+        for frame in self._decoder.feed(data):
+            if frame.kind == frames.EXIT:
+                self.exit_code = files.parse_json(frame.data)["ExitCode"]
+            else:
+                found.append((frame.kind, frame.data))
+        return found
+
+    def send(self, data: bytes) -> int:
+        """Give the container input; returns how much was taken (0: `wants_write`, try later)."""
+        if self._queue:
+            return 0
+        self._post(frames.STDIN, data)
+        return len(data)
+
+    def wants_write(self) -> bool:
+        """Whether something waits for the socket to take it: poll for writing, then `flush`."""
+        return bool(self._queue)
+
+    def flush(self) -> None:
+        """Send what waits, as far as it goes. What cannot be delivered any more is dropped."""
+        try:
+            while self._queue:
+                sent = self._socket.send(self._queue, _socket.MSG_NOSIGNAL)
+                del self._queue[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._queue.clear()
+
+    def close_stdin(self) -> None:
+        """Say that no more input comes."""
+        self._post(frames.CLOSE_STDIN)
+
+    def resize(self, rows: int, columns: int) -> None:
+        """Tell the container's terminal the size of our window."""
+        self._post(frames.RESIZE, frames.WINDOW.pack(rows, columns))
+
+    def hello(self, wants: int) -> None:
+        """Say what this client is for."""
+        self._post(frames.HELLO, bytes([wants]))
+
+    def close(self) -> None:
+        """Detach."""
+        self._socket.close()
+
+    def _post(self, kind: int, data: bytes = b"") -> None:
+        self._queue += frames.encode(kind, data)
+        self.flush()
+
+
+def wishes(*, stdin: bool, stdout: bool, stderr: bool) -> int:
+    """The streams a client wants, as one number."""
+    return (
+        (frames.WANT_STDIN if stdin else 0)
+        | (frames.WANT_STDOUT if stdout else 0)
+        | (frames.WANT_STDERR if stderr else 0)
+    )
+
+
+def attach(
+    home: Home, container_id: str, *, stdin: bool = False, stdout: bool = True, stderr: bool = True
+) -> Attachment:
+    """Connect to a running container. Raises NotRunning."""
+    record = containers.find(home, container_id)
+    if not record["State"]["Running"]:
+        raise NotRunning(container_id)
+    attachment = connect(home, record["Id"], tty=record["Config"]["Tty"])
+    attachment.hello(wishes(stdin=stdin, stdout=stdout, stderr=stderr))
+    return attachment
+
+
+def connect(home: Home, container_id: str, *, tty: bool = False) -> Attachment:
+    """A connection that has not said what it wants: it only hears of the end. Raises NotRunning."""
+    run_dir = home.run_dir(container_id)
+    socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    try:
+        directory_fd = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            socket.connect(f"/proc/self/fd/{directory_fd}/monitor.sock")
+        finally:
+            os.close(directory_fd)
+    except OSError:
+        socket.close()
+        raise NotRunning(container_id) from None
+    return Attachment(socket, tty=tty)
+
+
+def pair(*, tty: bool) -> tuple[Attachment, _socket.socket]:
+    """A connection made before the monitor is: our end, and the one it will serve."""
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    return Attachment(ours, tty=tty), theirs

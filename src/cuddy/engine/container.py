@@ -1,0 +1,151 @@
+"""The record of a container: what was asked for (container.json, written once) and what became of it
+(status.json, written at start and exit). Both in the shape of `docker inspect`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.errors import CorruptContent, NoSuchContainer
+from cuddy.shapes import TypedDict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cuddy.engine.home import Home
+
+NEVER = "0001-01-01T00:00:00Z"
+"""How Docker writes a time that has not come."""
+
+
+class State(TypedDict, total=False):
+    """The `State` section of docker inspect."""
+
+    Status: str  # created, running, exited
+    Running: bool
+    Paused: bool
+    Restarting: bool
+    OOMKilled: bool
+    Dead: bool
+    Pid: int
+    ExitCode: int
+    Error: str
+    StartedAt: str
+    FinishedAt: str
+
+
+class Container(TypedDict, total=False):
+    """A container as docker inspect shows it."""
+
+    Id: str
+    Created: str
+    Path: str
+    Args: list[str]
+    State: State
+    Image: str
+    Name: str  # with Docker's leading slash
+    RestartCount: int
+    Driver: str
+    Platform: str
+    ResolvConfPath: str
+    HostnamePath: str
+    HostsPath: str
+    LogPath: str
+    HostConfig: dict[str, Any]
+    Config: dict[str, Any]
+    Mounts: list[dict[str, Any]]
+    NetworkSettings: dict[str, Any]
+    ChainIds: list[str]  # ours: the layers, lowest first, so that starting needs no image
+
+
+class Status(TypedDict, total=False):
+    """status.json: the parts of the record that change."""
+
+    State: State
+    NetworkSettings: dict[str, Any]
+
+
+def initial_state() -> State:
+    """The state of a container that never ran."""
+    return {
+        "Status": "created",
+        "Running": False,
+        "Paused": False,
+        "Restarting": False,
+        "OOMKilled": False,
+        "Dead": False,
+        "Pid": 0,
+        "ExitCode": 0,
+        "Error": "",
+        "StartedAt": NEVER,
+        "FinishedAt": NEVER,
+    }
+
+
+def read(home: Home, container_id: str) -> Container:
+    """The record with the status as last written. Raises NoSuchContainer, CorruptContent."""
+    where = home.container_dir(container_id)
+    try:
+        record: Container = files.read_json(f"{where}/container.json")
+        status = read_status(home, container_id)
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoSuchContainer(container_id) from None
+    except ValueError as error:
+        hint = f"'cuddy rm -f {container_id[:12]}' removes it"
+        raise CorruptContent(f"container {container_id[:12]}: {error}", hint=hint) from None
+    record["State"] = status.get("State") or initial_state()
+    record["NetworkSettings"] = status.get("NetworkSettings", {})
+    return record
+
+
+def read_status(home: Home, container_id: str) -> Status:
+    """status.json, or nothing for a container that never ran."""
+    try:
+        status: Status = files.read_json(f"{home.container_dir(container_id)}/status.json")
+        return status
+    except FileNotFoundError:
+        return {}
+
+
+def write_status(home: Home, container_id: str, status: Status, *, durable: bool) -> None:
+    """Replace status.json. An exit is durable; a start means nothing after a reboot anyway."""
+    path = f"{home.container_dir(container_id)}/status.json"
+    files.write_json(path, status, durable=durable)
+
+
+def display_name(container: Container) -> str:
+    """The name as the user typed it."""
+    return container["Name"].removeprefix("/")
+
+
+def lock(home: Home, container_id: str) -> files.Lock:
+    """The lock under which a container is started and removed. Raises NoSuchContainer."""
+    where = home.container_dir(container_id)
+    if not os.path.isdir(where):
+        raise NoSuchContainer(container_id)
+    return files.Lock(f"{where}/lock")
+
+
+def discard(home: Home, container_id: str) -> None:
+    """Take a container that does not run out of sight in one rename, then remove its files."""
+    aside = f"{home.tmp_dir}/{container_id}.{files.name_temporary()}"
+    with files.Lock(home.lock_path):
+        try:
+            os.rename(home.container_dir(container_id), aside)
+        except FileNotFoundError:
+            return
+        record = files.read_json(f"{aside}/container.json")
+        unlink_name(home, record["Name"], container_id)
+    files.remove_tree(aside)
+
+
+def unlink_name(home: Home, name: str, container_id: str) -> None:
+    """Free the name, if it is still this container's."""
+    link = f"{home.names_dir}{name}"
+    try:
+        if os.readlink(link) == container_id:
+            os.unlink(link)
+    except FileNotFoundError:
+        pass

@@ -1,0 +1,84 @@
+"""All containers: find one by what the user typed, list them, and believe nothing the kernel denies.
+
+A container runs if its monitor runs. The monitor's pid and start time stand in `<run dir>/monitor`
+from its first moment, so whatever a killed monitor left is found by that file and cleaned by the next
+command that looks (`reconcile`).
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.engine import container, remains
+from cuddy.errors import CuddyError, InvalidArgument, NoSuchContainer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+
+ID_LENGTH = 64
+KILLED = 137
+
+
+def find_id(home: Home, name: str) -> str:
+    """Full id, name, or unique beginning of an id -> full id. Raises NoSuchContainer."""
+    bare = name.removeprefix("/")
+    if not bare or "/" in bare or "\0" in bare or bare in (".", ".."):
+        raise NoSuchContainer(name)
+    if len(bare) == ID_LENGTH and os.path.isdir(home.container_dir(bare)):
+        return bare
+    try:
+        named = os.readlink(f"{home.names_dir}/{bare}")
+        if os.path.isdir(home.container_dir(named)):
+            return named
+    except OSError:
+        pass
+    found = [entry for entry in files.list_directory(home.containers_dir) if entry.startswith(bare)]
+    if len(found) > 1:
+        hint = "type more of the id"
+        raise InvalidArgument(f"container id prefix {name!r} is ambiguous", hint=hint)
+    if not found:
+        raise NoSuchContainer(name)
+    return found[0]
+
+
+def find(home: Home, name: str) -> Container:
+    """A container by name, id or prefix, with its true state. Raises NoSuchContainer."""
+    return read(home, find_id(home, name))
+
+
+def read(home: Home, container_id: str) -> Container:
+    """A container's record with its true state."""
+    record = container.read(home, container_id)
+    if not is_consistent(home, record):
+        remains.reconcile(home, container_id)
+        record = container.read(home, container_id)
+    return record
+
+
+def is_consistent(home: Home, record: Container) -> bool:
+    """Whether the record's claim about running agrees with what is there."""
+    run_dir = home.run_dir(record["Id"])
+    if record["State"]["Running"]:
+        return remains.monitor_lives(run_dir)
+    return not os.path.exists(run_dir) or remains.monitor_lives(run_dir)
+
+
+def list_containers(home: Home, *, all: bool = False) -> list[Container]:
+    """Running containers, or all, newest first. One that cannot be read is left out."""
+    found = []
+    for container_id in files.list_directory(home.containers_dir):
+        try:
+            record = read(home, container_id)
+        except CuddyError:
+            continue
+        if all or record["State"]["Running"]:
+            found.append(record)
+    return sorted(found, key=lambda record: record["Created"], reverse=True)
+
+
+def ids(home: Home) -> list[str]:
+    """The ids of all containers."""
+    return files.list_directory(home.containers_dir)

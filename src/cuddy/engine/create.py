@@ -1,0 +1,268 @@
+"""Create: options and an image become a container's record and directory. Nothing runs yet."""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.engine import connection, limits, names, process, users, volumes
+from cuddy.errors import (
+    Conflict,
+    InvalidArgument,
+    NameTaken,
+    NoSuchImage,
+    NoSuchNetwork,
+    SystemFailure,
+)
+from cuddy.image import host, snapshots, store
+from cuddy.undo import Undo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+    from cuddy.engine.options import ContainerOptions
+    from cuddy.image.pull import Progress
+    from cuddy.image.settings import Settings
+    from cuddy.image.store import Image
+
+NETWORKS = ("bridge", "host", "none")
+PULL_POLICIES = ("always", "missing", "never")
+
+
+def create(
+    home: Home,
+    options: ContainerOptions,
+    *,
+    settings: Settings | None = None,
+    progress: Callable[[Progress], None] | None = None,
+) -> Container:
+    """Make a container of an image, pulling it if the options allow. Raises CuddyError."""
+    check(options)
+    with store.hold(home.storage):
+        image = find_image(home, options, settings, progress)
+        record = build_record(home, options, image, names.generate_id())
+        for bind in record["HostConfig"]["Binds"]:
+            volumes.make_source(volumes.parse_bind(bind))
+        write(home, record, options.name)
+    return record
+
+
+def check(options: ContainerOptions) -> None:
+    """Everything that can be known to be wrong before anything is touched."""
+    if options.name:
+        names.check(options.name.removeprefix("/"))
+    if options.network not in NETWORKS:
+        raise NoSuchNetwork(options.network)
+    if options.pid_mode not in ("", "host"):
+        raise InvalidArgument(
+            f"invalid PID mode {options.pid_mode!r}", hint="leave it out, or 'host'"
+        )
+    if options.pull not in PULL_POLICIES:
+        hint = f"one of {', '.join(PULL_POLICIES)}"
+        raise InvalidArgument(f"invalid pull policy {options.pull!r}", hint=hint)
+    if options.restart != "no":
+        hint = "only 'no' works so far"
+        raise InvalidArgument(f"restart policy {options.restart!r} is not there yet", hint=hint)
+    if options.hostname and options.network == "host":
+        raise Conflict("--hostname and --network host exclude each other")
+    check_hostname(options.hostname)
+    if options.workdir and not options.workdir.startswith("/"):
+        raise InvalidArgument(f"working directory {options.workdir!r} is not absolute")
+    check_user(options.user)
+    connection.check(options)
+    limits.check(options)
+    process.security(options.security_opt)
+    process.capability_set(options.cap_add, options.cap_drop, privileged=options.privileged)
+    binds = [volumes.parse_bind(text) for text in options.volumes]
+    volumes.check_duplicates(binds, dict(volumes.parse_tmpfs(text) for text in options.tmpfs))
+
+
+def check_hostname(hostname: str) -> None:
+    """RFC 1123, at most the 64 characters that the kernel keeps."""
+    allowed = names.LETTERS | {"-", "."}
+    if hostname and (len(hostname) > 64 or not allowed.issuperset(hostname) or hostname[0] in "-."):
+        raise InvalidArgument(f"invalid hostname {hostname!r}", hint="letters, digits, - and .")
+
+
+def check_user(user: str) -> None:
+    """The form of --user; whether the names exist is known when the image's files are there."""
+    if user.count(":") > 1 or any(c in user for c in "\n\0"):
+        raise InvalidArgument(f"invalid user {user!r}", hint="NAME|UID[:GROUP|GID]")
+    for part in user.split(":"):
+        if part.lstrip("-").isdigit() and not users.is_id(part):
+            raise InvalidArgument(f"user or group number {part} is out of range")
+
+
+def find_image(
+    home: Home,
+    options: ContainerOptions,
+    settings: Settings | None,
+    progress: Callable[[Progress], None] | None,
+) -> Image:
+    """The image of that name, from the store or, as the pull policy has it, from its registry."""
+    if options.image == host.NAME:
+        return host.IMAGE
+    if options.pull != "always":
+        try:
+            image = store.resolve(home.storage, options.image)
+        except NoSuchImage:
+            if options.pull == "never":
+                hint = f"'cuddy pull {options.image}' fetches it"
+                raise NoSuchImage(options.image, hint=hint) from None
+        else:
+            if fits_platform(image, options.platform):
+                return image
+    if settings is None:
+        raise NoSuchImage(options.image, hint=f"'cuddy pull {options.image}' fetches it")
+    # Imported here: the registry client costs more than starting a container.
+    from cuddy.image import pull
+
+    return pull.pull(
+        home.storage, options.image, platform=options.platform, settings=settings,
+        progress=progress,
+    )  # fmt: skip
+
+
+def fits_platform(image: Image, wanted: str) -> bool:
+    """Whether an image that is here is of the platform asked for: os/architecture[/variant]."""
+    if not wanted:
+        return True
+    parts = wanted.split("/")
+    architecture = parts[1] if len(parts) > 1 else parts[0]
+    return image.config.get("architecture") == architecture
+
+
+def build_record(
+    home: Home, options: ContainerOptions, image: Image, container_id: str
+) -> Container:
+    """container.json of a new container."""
+    config: dict[str, Any] = dict(image.config.get("config") or {})
+    entrypoint, words = process.command(options, config)
+    where = home.container_dir(container_id)
+    binds = [volumes.parse_bind(text) for text in options.volumes]
+    return {
+        "Id": container_id,
+        "Created": files.now(),
+        "Path": [*entrypoint, *words][0],
+        "Args": [*entrypoint, *words][1:],
+        "Image": image.id,
+        "Name": "",
+        "RestartCount": 0,
+        "Driver": "overlay",
+        "Platform": "linux",
+        "ResolvConfPath": f"{where}/resolv.conf",
+        "HostnamePath": f"{where}/hostname",
+        "HostsPath": f"{where}/hosts",
+        "LogPath": f"{where}/log.json",
+        "Config": build_config(options, config, container_id, entrypoint, words),
+        "HostConfig": build_host_config(options),
+        "Mounts": [volumes.mount_point(bind) for bind in binds],
+        "ChainIds": list(image.chain_ids),
+    }
+
+
+def build_config(
+    options: ContainerOptions, image: dict[str, Any], container_id: str,
+    entrypoint: list[str], words: list[str],
+) -> dict[str, Any]:  # fmt: skip
+    """The `Config` section: what is independent of the host."""
+    own_name = os.uname().nodename if options.network == "host" else container_id[:12]
+    hostname = options.hostname or own_name
+    return {
+        "Hostname": hostname,
+        "Domainname": options.domainname,
+        "User": options.user or image.get("User") or "",
+        "AttachStdin": options.stdin_once,
+        "AttachStdout": True,
+        "AttachStderr": True,
+        "Tty": options.tty,
+        "OpenStdin": options.interactive,
+        "StdinOnce": options.stdin_once,
+        "Env": process.environment(
+            image.get("Env") or (), options.env, hostname=hostname, tty=options.tty
+        ),
+        "Cmd": words or None,
+        "Image": options.image,
+        "Volumes": image.get("Volumes"),
+        "WorkingDir": options.workdir or image.get("WorkingDir") or "/",
+        "Entrypoint": entrypoint or None,
+        "Labels": process.labels(image.get("Labels") or {}, options.labels),
+        "StopSignal": options.stop_signal or image.get("StopSignal") or "SIGTERM",
+        "StopTimeout": options.stop_timeout_s,
+    }
+
+
+def build_host_config(options: ContainerOptions) -> dict[str, Any]:
+    """The `HostConfig` section: what ties it to this host."""
+    return limits.host_config(options) | {
+        "Binds": list(options.volumes),
+        "NetworkMode": options.network,
+        "RestartPolicy": {"Name": options.restart, "MaximumRetryCount": 0},
+        "AutoRemove": options.auto_remove,
+        "CapAdd": list(options.cap_add),
+        "CapDrop": list(options.cap_drop),
+        "Dns": list(options.dns),
+        "DnsOptions": list(options.dns_options),
+        "DnsSearch": list(options.dns_search),
+        "ExtraHosts": list(options.add_hosts),
+        "IpcMode": "private",
+        "PidMode": options.pid_mode,
+        "UTSMode": "",
+        "Privileged": options.privileged,
+        "ReadonlyRootfs": options.read_only,
+        "SecurityOpt": list(options.security_opt),
+        "Tmpfs": dict(volumes.parse_tmpfs(text) for text in options.tmpfs),
+        "ShmSize": options.shm_size,
+        "Init": options.init,
+        "LogConfig": {"Type": "json-file", "Config": {}},
+    }
+
+
+def write(home: Home, record: Container, name: str) -> None:
+    """Make the container's directory aside, then let it appear: name first, directory second.
+
+    A kill in between leaves a name that leads nowhere, which the next claim of it replaces.
+    """
+    aside = f"{home.tmp_dir}/{record['Id']}.{files.name_temporary()}"
+    try:
+        with Undo() as undo:
+            undo.add(files.remove_tree, aside)
+            os.mkdir(aside, 0o700)
+            os.mkdir(f"{aside}/rootfs", 0o700)
+            if record["Image"] == host.IMAGE.id:
+                host.make_upper(f"{aside}/upper", f"{aside}/work")
+            else:
+                snapshots.make_upper(
+                    home.storage, record["ChainIds"], f"{aside}/upper", f"{aside}/work"
+                )
+            with files.Lock(home.lock_path):
+                record["Name"] = f"/{claim_name(home, record['Id'], name.removeprefix('/'))}"
+                undo.add(os.unlink, f"{home.names_dir}{record['Name']}")
+                durable = not record["HostConfig"]["AutoRemove"]
+                files.write_json(f"{aside}/container.json", record, durable=durable)
+                os.rename(aside, home.container_dir(record["Id"]))
+    except OSError as error:
+        raise SystemFailure.from_os("cannot make the container", error) from error
+
+
+def claim_name(home: Home, container_id: str, wanted: str) -> str:
+    """Link a name to the container; a free random one if none is wanted. Raises NameTaken."""
+    for attempt in range(100):
+        name = wanted or names.generate(attempt)
+        link = f"{home.names_dir}/{name}"
+        try:
+            os.symlink(container_id, link)
+            return name
+        except FileExistsError:
+            holder = os.readlink(link)
+        if not os.path.isdir(home.container_dir(holder)):
+            os.unlink(link)
+            os.symlink(container_id, link)
+            return name
+        if wanted:
+            raise NameTaken(name, holder)
+    raise SystemFailure("no free random name was found", hint="choose one with --name")

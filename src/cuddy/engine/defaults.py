@@ -1,0 +1,79 @@
+"""What every container gets unless its options say otherwise: Docker's defaults, or stricter."""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.runtime.spec import MountEntry
+
+PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+CAPABILITIES = frozenset(
+    f"CAP_{name}"
+    for name in (
+        "CHOWN", "DAC_OVERRIDE", "FSETID", "FOWNER", "MKNOD", "NET_RAW", "SETGID", "SETUID",
+        "SETFCAP", "SETPCAP", "NET_BIND_SERVICE", "SYS_CHROOT", "KILL", "AUDIT_WRITE",
+    )
+)  # fmt: skip
+
+MASKED_PATHS = [
+    "/proc/acpi",
+    "/proc/asound",
+    "/proc/interrupts",
+    "/proc/kcore",
+    "/proc/keys",
+    "/proc/latency_stats",
+    "/proc/sched_debug",
+    "/proc/scsi",
+    "/proc/timer_list",
+    "/proc/timer_stats",
+    "/sys/devices/virtual/powercap",
+    "/sys/firmware",
+]
+READONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
+
+NAMESPACES = ("mount", "uts", "ipc", "pid", "network", "cgroup")
+
+# Devices a container may use (cgroup rules; the first line denies everything).
+DEVICE_RULES: list[dict[str, object]] = [
+    {"allow": False, "access": "rwm"},
+    # Making a node harms nobody: opening it is what the rules below decide.
+    {"allow": True, "type": "c", "access": "m"},
+    {"allow": True, "type": "b", "access": "m"},
+    *(
+        {"allow": True, "type": "c", "major": major, "minor": minor, "access": "rwm"}
+        for major, minor in ((1, 3), (1, 5), (1, 7), (1, 8), (1, 9), (5, 0), (5, 1), (5, 2))
+    ),
+    {"allow": True, "type": "c", "major": 136, "access": "rwm"},
+]
+ALL_DEVICES: list[dict[str, object]] = [{"allow": True, "access": "rwm"}]
+
+
+def mounts(shm_size: int, *, writable: bool) -> list[MountEntry]:
+    """The kernel's file systems; `writable` for --privileged."""
+    mode = "rw" if writable else "ro"
+    return [
+        entry("/proc", "proc", "proc", "nosuid", "noexec", "nodev"),
+        entry("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
+        entry(
+            "/dev/pts", "devpts", "devpts",
+            "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5",
+        ),
+        entry("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", mode),
+        entry("/sys/fs/cgroup", "cgroup", "cgroup", mode, "nosuid", "noexec", "nodev"),
+        entry("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"),
+        entry(
+            "/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777",
+            f"size={shm_size}",
+        ),
+    ]  # fmt: skip
+
+
+def entry(destination: str, fstype: str, source: str, *options: str) -> MountEntry:
+    """One mount of config.json."""
+    return {
+        "destination": destination,
+        "type": fstype,
+        "source": source,
+        "options": list(options),
+    }

@@ -1,0 +1,94 @@
+"""Home: every path on disk. A directory is a whole engine, so there can be many side by side."""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.errors import NotPermitted, SystemFailure
+from cuddy.image import storage
+from cuddy.image.storage import Storage
+from cuddy.shapes import NamedTuple
+
+DEFAULT_ROOT = "/var/lib/cuddy"
+DEFAULT_RUN_ROOT = "/run/cuddy"
+
+
+class Home(NamedTuple):
+    """The data root, which survives a reboot, and the run root, which should not."""
+
+    root: str = DEFAULT_ROOT
+    run_root: str = DEFAULT_RUN_ROOT
+
+    @property
+    def storage(self) -> Storage:
+        """Images and layers."""
+        return Storage(self.root)
+
+    @property
+    def containers_dir(self) -> str:
+        """One directory per container, named by its id: an OCI bundle."""
+        return f"{self.root}/containers"
+
+    @property
+    def names_dir(self) -> str:
+        """One link per container name, to the container's id."""
+        return f"{self.root}/names"
+
+    @property
+    def networks_dir(self) -> str:
+        """Records of networks."""
+        return f"{self.root}/networks"
+
+    @property
+    def tmp_dir(self) -> str:
+        """What is not finished yet, and what is on its way out."""
+        return f"{self.root}/tmp"
+
+    @property
+    def lock_path(self) -> str:
+        """Held while names and containers come and go."""
+        return f"{self.root}/lock"
+
+    @property
+    def bridge_link(self) -> str:
+        """The link of the default network: `cuddy0` for the default home, else its own."""
+        if self.root == DEFAULT_ROOT:
+            return "cuddy0"
+        return f"cud-{checksum(self.root.encode()):08x}"
+
+    def container_dir(self, container_id: str) -> str:
+        """A container's bundle."""
+        return f"{self.containers_dir}/{container_id}"
+
+    def run_dir(self, container_id: str) -> str:
+        """A running container's state, gate and socket."""
+        return f"{self.run_root}/{container_id}"
+
+
+def checksum(data: bytes) -> int:
+    """FNV-1a, 32 bits: enough to tell homes apart, and no import."""
+    value = 0x811C9DC5
+    for byte in data:
+        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
+    return value
+
+
+def open_home(root: str = DEFAULT_ROOT, run_root: str = DEFAULT_RUN_ROOT) -> Home:
+    """The home at these two directories, made if missing, swept of what dead commands left."""
+    if os.geteuid():
+        raise NotPermitted("cuddy must run as root", hint="try 'sudo cuddy …'")
+    home = Home(os.path.realpath(root), os.path.realpath(run_root))
+    try:
+        # The last one made tells that all are there.
+        if not os.path.isdir(home.tmp_dir) or not os.path.isdir(home.run_root):
+            for path in (
+                home.run_root, home.root, home.containers_dir, home.names_dir, home.networks_dir,
+                home.tmp_dir,
+            ):  # fmt: skip
+                files.make_directory(path)
+            storage.create(home.storage)
+        files.sweep_temporary(home.tmp_dir)
+    except OSError as error:
+        raise SystemFailure.from_os("cannot open cuddy's directories", error) from error
+    return home

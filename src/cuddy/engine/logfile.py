@@ -1,0 +1,60 @@
+"""The container's log on disk: Docker's json-file format, one object per line.
+
+    {"log":"text\\n","stream":"stdout","time":"2026-01-02T03:04:05.000000006Z"}
+
+A line longer than 16 KiB is cut into entries without a newline at their end, as Docker does it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+
+MAX_ENTRY_BYTES = 16 << 10
+STREAMS = {1: "stdout", 2: "stderr"}
+
+
+class LogWriter:
+    """Appends what a container writes."""
+
+    def __init__(self, path: str) -> None:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+        self._fd = os.open(path, flags, 0o600)
+        self._partial = {1: b"", 2: b""}
+
+    def write(self, stream: int, data: bytes) -> None:
+        """Log a piece of output; an unfinished line waits for its end."""
+        data = self._partial[stream] + data
+        end = data.rfind(b"\n") + 1
+        rest = data[end:]
+        lines = split(data[:end])
+        while len(rest) >= MAX_ENTRY_BYTES:
+            lines.append(rest[:MAX_ENTRY_BYTES])
+            rest = rest[MAX_ENTRY_BYTES:]
+        self._partial[stream] = rest
+        if lines:
+            self._append(stream, lines)
+
+    def _append(self, stream: int, lines: list[bytes]) -> None:
+        tail = f',"stream":"{STREAMS[stream]}","time":"{files.now()}"}}\n'
+        quote = files.quote
+        text = "".join(
+            [f'{{"log":{quote(line.decode("utf-8", "replace"))}{tail}' for line in lines]
+        )
+        try:
+            files.write_all(self._fd, text.encode())
+        except OSError:
+            pass  # a full disk loses log lines; the container goes on
+
+    def close(self) -> None:
+        """Log what had no newline yet, and close."""
+        for stream, rest in self._partial.items():
+            if rest:
+                self._append(stream, [rest])
+        os.close(self._fd)
+
+
+def split(data: bytes) -> list[bytes]:
+    r"""The lines, each with its \n; a terminal's \r (and \v, \f) is part of a line."""
+    return [line + b"\n" for line in data[:-1].split(b"\n")] if data else []

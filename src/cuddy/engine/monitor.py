@@ -1,0 +1,316 @@
+"""The process that owns a running container: parent of its init, holder of its mounts and streams.
+
+    spawn ── fork ──▶ main ── prepare ── give_birth ── "started" ──▶ relay ... ── bury
+
+One per container. It outlives the command that started it, and nothing outlives it: init dies with
+it, the mounts are in its private namespace, and the rest carries the container's id (remains.py).
+"""
+
+from __future__ import annotations
+
+import _signal
+import _socket
+import os
+
+from cuddy import errors, files
+from cuddy.engine import connection, container, frames, remains, rootfs, spec, users
+from cuddy.engine.logfile import LogWriter
+from cuddy.engine.relay import Relay, Streams
+from cuddy.errors import CuddyError, SystemFailure
+from cuddy.kernel import process
+from cuddy.runtime import bundle, create, start
+from cuddy.shapes import NamedTuple
+from cuddy.undo import Undo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from cuddy.engine.container import Container, State
+    from cuddy.engine.home import Home
+    from cuddy.kernel.pty import Size
+
+IGNORED_SIGNALS = (
+    _signal.SIGHUP,
+    _signal.SIGINT,
+    _signal.SIGQUIT,
+    _signal.SIGTERM,
+    _signal.SIGPIPE,
+)
+MAX_REPORT_BYTES = 1 << 16
+
+
+class Order(NamedTuple):
+    """What a monitor is started with, beside the container."""
+
+    attached: int = -1  # descriptor of a client's socket that is there from the beginning
+    wants: int = 0
+    size: Size | None = None
+
+
+def spawn(home: Home, record: Container, order: Order) -> list[str]:
+    """Start the monitor of a container; returns its warnings when the container's program runs.
+
+    Raises the error that kept it from running.
+    """
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read_end)
+        main(home, record, order, write_end)
+    os.close(write_end)
+    try:
+        return await_report(read_end)
+    finally:
+        os.close(read_end)
+
+
+def await_report(report_fd: int) -> list[str]:
+    """The monitor's word: warnings if all is well, else the error it met."""
+    data = b""
+    while chunk := os.read(report_fd, MAX_REPORT_BYTES):
+        data += chunk
+    if not data:
+        raise SystemFailure("the container's monitor died while starting it")
+    report = files.parse_json(data)
+    if "error" in report:
+        kind, message, hint = report["error"]
+        error = CuddyError.__new__(getattr(errors, kind, SystemFailure))
+        CuddyError.__init__(error, message, hint=hint)
+        raise error
+    warnings: list[str] = report["warnings"]
+    return warnings
+
+
+def main(home: Home, record: Container, order: Order, report_fd: int) -> NoReturn:
+    """The monitor's whole life; never returns into the caller's code."""
+    code = 1
+    try:
+        become_monitor(record, order, report_fd)
+        Monitor(home, record, order, report_fd).live()
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def become_monitor(record: Container, order: Order, report_fd: int) -> None:
+    """Leave the caller's session, terminal, directory and descriptors behind."""
+    os.setsid()
+    os.chdir("/")
+    os.umask(0o022)
+    null = os.open("/dev/null", os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    kept = sorted({report_fd, order.attached} - {-1})
+    close_all_but(kept)
+    for number in range(1, _signal.NSIG):
+        if number in IGNORED_SIGNALS:
+            _signal.signal(number, _signal.SIG_IGN)
+    process.set_title(f"cuddy monitor {record['Id'][:12]}")
+
+
+def close_all_but(kept: list[int]) -> None:
+    """Close every descriptor above the standard three except those (sorted)."""
+    first = 3
+    for fd in kept:
+        if first < fd:
+            os.closerange(first, fd)
+        first = fd + 1
+    process.close_from(first)
+
+
+class Monitor:
+    """What the monitor holds while its container lives."""
+
+    def __init__(self, home: Home, record: Container, order: Order, report_fd: int) -> None:
+        self.home = home
+        self.record = record
+        self.id = record["Id"]
+        self.order = order
+        self.report_fd = report_fd
+        self.run_dir = home.run_dir(self.id)
+        self.listener: _socket.socket | None = None
+        self.streams: Streams | None = None
+        self.connection = connection.Connection()
+        self.state: State = container.initial_state() | {"StartedAt": files.now()}
+
+    def live(self) -> None:
+        """Birth, life, and the record of the end."""
+        try:
+            with Undo() as undo:
+                undo.add(self.clear)
+                birth = self.give_birth()
+        except (CuddyError, OSError, ValueError) as error:
+            self.record_failure(error)
+            return
+        self.report({"warnings": birth.warnings})
+        relay = self.make_relay()
+        relay.run(birth.pidfd)
+        self.bury(birth, relay)
+
+    def give_birth(self) -> create.Birth:
+        """From the record to a running program."""
+        files.make_directory(self.run_dir)
+        remains.record_monitor(self.run_dir)
+        self.listener = listen(self.run_dir)
+        connection.make_files(self.record)
+        where = self.home.container_dir(self.id)
+        rootfs.mount_root(self.home, self.record)
+        identity = self.identify(f"{where}/rootfs")
+        config = spec.build_spec(self.record, identity, spec.this_host(self.record), self.console())
+        files.write_json(f"{where}/config.json", config, durable=False)
+        stdio, streams = make_streams(self.record)
+        birth = create.begin(
+            bundle.check(where, config), self.id, state_root=self.home.run_root, stdio=stdio,
+            die_with_parent=True,
+        )  # fmt: skip
+        for fd in set(stdio or ()):
+            os.close(fd)
+        with Undo() as undo:
+            undo.add(create.abort, birth)
+            self.connection = connection.connect(self.home, self.record, birth.pid)
+            connection.write_files(self.record, self.connection)
+            create.finish(birth)
+            self.streams = streams or terminal_streams(birth, self.record)
+            self.record_start(birth)
+            start.start(self.home.run_root, self.id)
+            create.await_program(birth)
+        return birth
+
+    def identify(self, root: str) -> users.Identity:
+        """Numbers for the user's name, from the files of the image."""
+        root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return users.read_identity(root_fd, self.record["Config"]["User"])
+        finally:
+            os.close(root_fd)
+
+    def console(self) -> spec.ConsoleSize | None:
+        """The client's window, for the terminal's first size."""
+        size = self.order.size
+        return {"height": size.rows, "width": size.columns} if size else None
+
+    def record_start(self, birth: create.Birth) -> None:
+        """Write down that it runs."""
+        self.state |= {
+            "Status": "running",
+            "Running": True,
+            "Pid": birth.pid,
+            "StartedAt": files.now(),
+        }
+        self.write_status(durable=False)
+
+    def write_status(self, *, durable: bool) -> None:
+        """Replace status.json."""
+        settings = connection.settings(self.connection)
+        container.write_status(
+            self.home, self.id, {"State": self.state, "NetworkSettings": settings}, durable=durable
+        )
+
+    def make_relay(self) -> Relay:
+        """Streams, log and clients, tied together."""
+        assert self.streams and self.listener
+        log = LogWriter(self.record["LogPath"])
+        once = self.record["Config"]["StdinOnce"]
+        relay = Relay(self.streams, log, self.listener, stdin_once=once)
+        if self.order.attached >= 0:
+            client = relay.add(_socket.socket(fileno=self.order.attached))
+            client.wants = self.order.wants
+        return relay
+
+    def bury(self, birth: create.Birth, relay: Relay) -> None:
+        """The container has ended: write down how, clear up, tell everybody."""
+        _, status = os.waitpid(birth.pid, 0)
+        relay.log.close()
+        self.state |= {
+            "Status": "exited",
+            "Running": False,
+            "Pid": 0,
+            "ExitCode": process.exit_code(status),
+            "OOMKilled": birth.cgroup.oom_kills() > 0,
+            "FinishedAt": files.now(),
+        }
+        removed = self.record["HostConfig"]["AutoRemove"]
+        if not removed:
+            self.write_status(durable=True)
+        birth.cgroup.kill()
+        birth.cgroup.remove()
+        self.clear()
+        if removed:
+            container.discard(self.home, self.id)
+        relay.finish({"ExitCode": self.state["ExitCode"], "OOMKilled": self.state["OOMKilled"]})
+        relay.drain()
+
+    def record_failure(self, error: CuddyError | OSError | ValueError) -> None:
+        """The container never ran: the reason goes into its record and to the command."""
+        if isinstance(error, OSError):
+            error = SystemFailure.from_os("cannot start the container", error)
+        message = error.message if isinstance(error, CuddyError) else str(error)
+        hint = error.hint if isinstance(error, CuddyError) else ""
+        code = error.exit_code if isinstance(error, CuddyError) else 1
+        self.state |= {
+            "Status": "created",
+            "Running": False,
+            "Pid": 0,
+            "Error": message,
+            "ExitCode": 128 if code == 1 else code,
+        }
+        try:
+            if self.record["HostConfig"]["AutoRemove"]:
+                container.discard(self.home, self.id)
+            else:
+                self.write_status(durable=True)
+        except OSError:
+            pass  # a full disk: the command hears of the first error all the same
+        self.report({"error": [type(error).__name__, message, hint]})
+
+    def report(self, value: dict[str, object]) -> None:
+        """One answer to the command that started us, which may be gone."""
+        try:
+            files.write_all(self.report_fd, files.format_json(value).encode())
+        except BrokenPipeError:
+            pass
+        os.close(self.report_fd)
+
+    def clear(self) -> None:
+        """Give back what does not vanish with us: address, run directory."""
+        if self.listener:
+            self.listener.close()
+        connection.disconnect(self.home, self.record, self.connection)
+        files.remove_tree(self.run_dir)
+
+
+def listen(run_dir: str) -> _socket.socket:
+    """The monitor's socket, in a directory only root may enter.
+
+    Bound by the directory's descriptor: a socket's path holds at most 107 bytes, a home's may not.
+    """
+    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    directory_fd = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        listener.bind(f"/proc/self/fd/{directory_fd}/monitor.sock")
+    finally:
+        os.close(directory_fd)
+    listener.listen(64)
+    listener.setblocking(False)
+    return listener
+
+
+def make_streams(record: Container) -> tuple[tuple[int, int, int] | None, Streams | None]:
+    """Pipes for a container without a terminal: the container's ends, and ours."""
+    if record["Config"]["Tty"]:
+        return None, None
+    if record["Config"]["OpenStdin"]:
+        stdin, our_stdin = os.pipe()
+    else:
+        stdin, our_stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), -1
+    our_stdout, stdout = os.pipe()
+    our_stderr, stderr = os.pipe()
+    outputs = {our_stdout: frames.STDOUT, our_stderr: frames.STDERR}
+    return (stdin, stdout, stderr), Streams(our_stdin, outputs, tty=False)
+
+
+def terminal_streams(birth: create.Birth, record: Container) -> Streams:
+    """The terminal's master as our end of all three streams."""
+    master = birth.terminal_fd
+    return Streams(master, {master: frames.STDOUT}, tty=True)

@@ -1,0 +1,60 @@
+"""Names of containers: their grammar, and random ones for those that were given none."""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.errors import InvalidArgument
+
+LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+CHARACTERS = LETTERS | frozenset("_.-")
+HEXADECIMAL = frozenset("0123456789abcdef")
+
+ADJECTIVES = (
+    "able", "amber", "breezy", "bright", "calm", "clever", "coastal", "crisp", "curious", "daring",
+    "dapper", "eager", "early", "fair", "fleet", "fond", "gentle", "glad", "golden", "hardy",
+    "hearty", "honest", "jolly", "keen", "kind", "lively", "lucid", "lucky", "mellow", "merry",
+    "mighty", "modest", "neat", "nimble", "noble", "patient", "plucky", "polite", "proud", "quick",
+    "quiet", "ready", "rosy", "salty", "serene", "sharp", "sleek", "snug", "sober", "solid",
+    "steady", "sunny", "swift", "tidy", "trusty", "upbeat", "vivid", "warm", "witty", "zesty",
+)  # fmt: skip
+SURNAMES = (
+    "amundsen", "anning", "baret", "beaufort", "bering", "blaauw", "bougainville", "bowditch",
+    "cabot", "cartier", "columbus", "cook", "cousteau", "dampier", "diaz", "drake", "earhart",
+    "earle", "ericson", "flinders", "franklin", "frobisher", "gama", "grace", "halley", "harrison",
+    "henson", "heyerdahl", "hopper", "hudson", "knox", "lovelace", "magellan", "marconi", "maury",
+    "mercator", "moitessier", "nansen", "noether", "norwood", "peary", "pytheas", "raleigh",
+    "ritchie", "ross", "scoresby", "shackleton", "slocum", "sobel", "tabarly", "tasman", "thompson",
+    "torvalds", "turing", "vancouver", "vespucci", "weddell", "wegener", "worsley", "zheng",
+)  # fmt: skip
+
+
+def check(name: str) -> None:
+    """Refuse a name outside Docker's grammar: [a-zA-Z0-9][a-zA-Z0-9_.-]+"""
+    if (
+        len(name) < 2
+        or len(name) > 255
+        or name[0] not in LETTERS
+        or not CHARACTERS.issuperset(name)
+    ):
+        raise InvalidArgument(
+            f"invalid container name {name!r}",
+            hint="two or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit",
+        )
+
+
+def generate(attempt: int) -> str:
+    """A random adjective_surname; after some attempts with a number, as Docker does."""
+    first, second, number = os.urandom(3)
+    name = f"{ADJECTIVES[first % len(ADJECTIVES)]}_{SURNAMES[second % len(SURNAMES)]}"
+    return name if attempt < 5 else f"{name}{number}"
+
+
+def generate_id() -> str:
+    """A new container's id: 64 hexadecimal digits, never all decimal in its short form.
+
+    A short id made only of digits would be taken for a number by tools (Docker does the same).
+    """
+    while (container_id := os.urandom(32).hex())[:12].isdigit():
+        pass
+    return container_id

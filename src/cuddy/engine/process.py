@@ -1,0 +1,124 @@
+"""What runs in a container: command, environment, capabilities, security. Options over the image's
+own wishes, as Docker merges them; all pure.
+"""
+
+from __future__ import annotations
+
+from cuddy import files
+from cuddy.engine import defaults
+from cuddy.errors import InvalidArgument
+from cuddy.kernel import capabilities
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from typing import Any
+
+    from cuddy.engine.options import ContainerOptions
+
+SECURITY_NAMES = ("no-new-privileges", "seccomp", "apparmor", "label", "systempaths")
+
+
+def command(options: ContainerOptions, image: dict[str, Any]) -> tuple[list[str], list[str]]:
+    """Entrypoint and command. An entrypoint of the user's clears the image's command.
+
+    Raises InvalidArgument when nothing is left to run.
+    """
+    if options.entrypoint is None:
+        entrypoint = list(image.get("Entrypoint") or ())
+        words = list(options.command) or list(image.get("Cmd") or ())
+    else:
+        entrypoint = [word for word in options.entrypoint if word]
+        words = list(options.command)
+    if not entrypoint and not words:
+        hint = f"name one after the image: cuddy run {options.image} COMMAND"
+        raise InvalidArgument("no command specified, and the image names none", hint=hint)
+    return entrypoint, words
+
+
+def environment(
+    image: Sequence[str], user: Sequence[str], *, hostname: str, tty: bool
+) -> list[str]:
+    """The variables of the process; later ones replace earlier ones of the same name.
+
+    A user's entry without '=' takes the variable away.
+    """
+    merged: dict[str, str] = {}
+    base = [defaults.PATH, f"HOSTNAME={hostname}", *(["TERM=xterm"] if tty else [])]
+    for entry in (*base, *image, *user):
+        name, equals, value = entry.partition("=")
+        if not name or "\0" in entry:
+            raise InvalidArgument(f"invalid environment variable: {entry!r}", hint="NAME=VALUE")
+        if equals:
+            merged[name] = value
+        else:
+            merged.pop(name, None)
+    return [f"{name}={value}" for name, value in merged.items()]
+
+
+def labels(image: dict[str, str], user: Iterable[str]) -> dict[str, str]:
+    """The image's labels and the user's `KEY[=VALUE]` over them."""
+    merged = dict(image)
+    for entry in user:
+        name, _, value = entry.partition("=")
+        if not name:
+            raise InvalidArgument(f"invalid label {entry!r}", hint="KEY=VALUE")
+        merged[name] = value
+    return merged
+
+
+def capability_set(add: Iterable[str], drop: Iterable[str], *, privileged: bool) -> frozenset[str]:
+    """The default set, or all of them, with the user's changes. Raises InvalidArgument."""
+    everything = frozenset(capabilities.NAMES)
+    added = {capability(name) for name in add}
+    dropped = {capability(name) for name in drop}
+    if privileged:
+        return everything
+    start = everything if "ALL" in added else defaults.CAPABILITIES
+    if "ALL" in dropped:
+        start = everything if "ALL" in added else frozenset()
+    chosen = (start | added) - {"ALL"}
+    return chosen - dropped
+
+
+def capability(name: str) -> str:
+    """CAP_NAME for `name`, `NAME` or `cap_name`; ALL stays. Raises InvalidArgument."""
+    upper = name.upper()
+    full = upper if upper == "ALL" or upper.startswith("CAP_") else f"CAP_{upper}"
+    if full != "ALL" and full not in capabilities.NUMBERS:
+        raise InvalidArgument(
+            f"unknown capability {name!r}", hint="such as NET_ADMIN: capabilities(7)"
+        )
+    return full
+
+
+def security(entries: Iterable[str]) -> dict[str, str]:
+    """`--security-opt NAME[=VALUE]` (also NAME:VALUE). Raises InvalidArgument."""
+    found: dict[str, str] = {}
+    for entry in entries:
+        cut = next((i for i, character in enumerate(entry) if character in "=:"), len(entry))
+        name, value = entry[:cut], entry[cut + 1 :]
+        if name not in SECURITY_NAMES:
+            hint = f"one of {', '.join(SECURITY_NAMES)}"
+            raise InvalidArgument(f"unknown security option {entry!r}", hint=hint)
+        found[name] = value
+    check_security(found)
+    return found
+
+
+def check_security(found: dict[str, str]) -> None:
+    """Refuse what this host or this version cannot give: a lock that does not close is none."""
+    if found.get("no-new-privileges", "") not in ("", "true", "false"):
+        raise InvalidArgument("--security-opt no-new-privileges takes true or false")
+    if found.get("systempaths", "unconfined") != "unconfined":
+        raise InvalidArgument("--security-opt systempaths can only be 'unconfined'")
+    if found.get("apparmor", "unconfined") != "unconfined":
+        raise InvalidArgument("AppArmor profiles are not supported yet", hint="apparmor=unconfined")
+    if found.get("label", "disable") != "disable":
+        raise InvalidArgument("SELinux labels are not supported yet", hint="label=disable")
+    profile = found.get("seccomp", "unconfined")
+    if profile not in ("unconfined", "builtin"):
+        try:
+            files.parse_json(profile)
+        except ValueError as error:
+            raise InvalidArgument(f"the seccomp profile is no JSON: {error}") from None

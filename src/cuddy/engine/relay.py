@@ -1,0 +1,259 @@
+"""The monitor's loop: the container's streams on one side, log and clients on the other.
+
+Everything is non-blocking and bounded. A client that does not read holds the container back, as a
+pipe would, once `MAX_QUEUE_BYTES` wait for it; a client that is gone holds nobody back.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import select
+
+from cuddy import files
+from cuddy.engine import frames
+from cuddy.kernel import pty
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.logfile import LogWriter
+
+CHUNK_BYTES = 1 << 16
+MAX_QUEUE_BYTES = 1 << 20
+MAX_CLIENTS = 256
+
+
+class Streams:
+    """The monitor's ends of the container's standard streams; with a terminal all are one."""
+
+    def __init__(self, stdin: int, outputs: dict[int, int], *, tty: bool) -> None:
+        self.stdin = stdin  # -1: none, or closed
+        self.outputs = outputs  # descriptor -> STDOUT or STDERR
+        self.tty = tty
+        for fd in (stdin, *outputs):
+            if fd >= 0:
+                os.set_blocking(fd, False)
+
+    def close_stdin(self) -> None:
+        """The container reads end of file. A terminal stays: it is the output as well."""
+        if self.stdin >= 0 and not self.tty:
+            os.close(self.stdin)
+            self.stdin = -1
+
+    def close_output(self, fd: int) -> None:
+        """One output has ended."""
+        del self.outputs[fd]
+        if self.tty and fd == self.stdin:
+            self.stdin = -1
+        os.close(fd)
+
+
+class Client:
+    """One attached client."""
+
+    def __init__(self, socket: _socket.socket) -> None:
+        socket.setblocking(False)
+        self.socket = socket
+        self.decoder = frames.Decoder()
+        self.queue = bytearray()
+        self.wants = 0
+
+    def fileno(self) -> int:
+        return self.socket.fileno()
+
+    def flush(self) -> bool:
+        """Send what waits, as far as it goes; False when the client is gone."""
+        try:
+            while self.queue:
+                sent = self.socket.send(self.queue, _socket.MSG_NOSIGNAL)
+                del self.queue[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            return False
+        return True
+
+
+class Relay:
+    """Copies until the container has ended and its output is drained."""
+
+    def __init__(
+        self, streams: Streams, log: LogWriter, listener: _socket.socket, *, stdin_once: bool
+    ) -> None:
+        self.streams = streams
+        self.log = log
+        self.listener = listener
+        self.stdin_once = stdin_once
+        self.clients: list[Client] = []
+        self.input = bytearray()  # waiting to be read by the container
+        self.input_ends = False  # close stdin once `input` is written
+
+    def add(self, socket: _socket.socket) -> Client:
+        """Serve one more client."""
+        client = Client(socket)
+        self.clients.append(client)
+        return client
+
+    def run(self, pidfd: int) -> None:
+        """Copy until the process of `pidfd` has ended and nothing more comes out."""
+        ended = False
+        while not (ended and not self.streams.outputs):
+            poll = self.interests()
+            if not ended:
+                poll.register(pidfd, select.POLLIN)
+            # After the end nobody inside can still write; what an outsider holds open is not ours.
+            ready = dict(poll.poll(50 if ended else None))
+            if not ended and ready.pop(pidfd, 0):
+                ended = True
+            elif ended and not ready and not self.is_held_back():
+                break
+            self.serve(ready)
+
+    def drain(self, timeout_s: float | None = None) -> None:
+        """Deliver what still waits for clients; those who do not take it in time are dropped."""
+        for client in list(self.clients):
+            while client.queue and client in self.clients:
+                poll = select.poll()
+                poll.register(client, select.POLLOUT)
+                if not poll.poll(None if timeout_s is None else timeout_s * 1000):
+                    self.drop(client)
+                elif not client.flush():
+                    self.drop(client)
+
+    def interests(self) -> select.poll:
+        """What to wait for, by what there is to do."""
+        poll = select.poll()
+        poll.register(self.listener, select.POLLIN)
+        if not self.is_held_back():
+            for fd in self.streams.outputs:
+                poll.register(fd, select.POLLIN)
+        if self.streams.stdin >= 0 and self.input:
+            tty_output = self.streams.stdin in self.streams.outputs and not self.is_held_back()
+            mask = select.POLLOUT | (select.POLLIN if tty_output else 0)
+            poll.register(self.streams.stdin, mask)
+        for client in self.clients:
+            mask = select.POLLOUT if client.queue else 0
+            if len(self.input) < MAX_QUEUE_BYTES or not client.wants & frames.WANT_STDIN:
+                mask |= select.POLLIN
+            poll.register(client, mask)
+        return poll
+
+    def is_held_back(self) -> bool:
+        """Whether a client has too much waiting for more to be read."""
+        return any(len(client.queue) > MAX_QUEUE_BYTES for client in self.clients)
+
+    def serve(self, ready: dict[int, int]) -> None:
+        """Act on what poll(2) reported."""
+        for fd in list(self.streams.outputs):
+            if ready.get(fd, 0) & ~select.POLLOUT:
+                self.read_output(fd)
+        if self.input and ready.get(self.streams.stdin, 0) & ~select.POLLIN:
+            self.write_input()
+        for client in list(self.clients):
+            events = ready.get(client.fileno(), 0)
+            if events & select.POLLIN:
+                self.read_client(client)
+            elif events & (select.POLLHUP | select.POLLERR):
+                self.drop(client)
+            if events & select.POLLOUT and client in self.clients and not client.flush():
+                self.drop(client)
+        if ready.get(self.listener.fileno(), 0):
+            self.accept()
+
+    def accept(self) -> None:
+        """A new client; beyond `MAX_CLIENTS` it is turned away."""
+        fd, _ = self.listener._accept()  # type: ignore[attr-defined]
+        socket = _socket.socket(fileno=fd)
+        if len(self.clients) < MAX_CLIENTS:
+            self.add(socket)
+        else:
+            socket.close()
+
+    def read_output(self, fd: int) -> None:
+        """A piece of the container's output goes to the log and to whoever wants it."""
+        try:
+            data = os.read(fd, CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""  # EIO: the last process closed the terminal
+        if not data:
+            self.streams.close_output(fd)
+            return
+        stream = self.streams.outputs[fd]
+        self.log.write(stream, data)
+        self.send(
+            frames.encode(stream, data), frames.WANT_STDOUT if stream == 1 else frames.WANT_STDERR
+        )
+
+    def send(self, frame: bytes, wanted: int) -> None:
+        """Queue a frame for every client that wants it, and try at once."""
+        for client in list(self.clients):
+            if client.wants & wanted:
+                client.queue += frame
+                if not client.flush():
+                    self.drop(client)
+
+    def finish(self, outcome: dict[str, object]) -> None:
+        """Tell every client how the container ended."""
+        for client in list(self.clients):
+            client.queue += frames.encode(frames.EXIT, files.format_json(outcome).encode())
+            client.flush()
+
+    def read_client(self, client: Client) -> None:
+        """What a client sends: its wishes, input, window size."""
+        try:
+            data = client.socket.recv(CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            data = b""
+        if not data:
+            self.drop(client)
+            return
+        try:
+            for frame in client.decoder.feed(data):
+                self.obey(client, frame)
+        except ValueError:
+            self.drop(client)
+
+    def obey(self, client: Client, frame: frames.Frame) -> None:
+        """One message of a client's."""
+        if frame.kind == frames.HELLO and frame.data:
+            client.wants = frame.data[0]
+        elif frame.kind == frames.STDIN and client.wants & frames.WANT_STDIN:
+            if self.streams.stdin >= 0:
+                self.input += frame.data
+                self.write_input()
+        elif frame.kind == frames.CLOSE_STDIN and client.wants & frames.WANT_STDIN:
+            self.end_input()
+        elif frame.kind == frames.RESIZE and self.streams.tty and self.streams.stdin >= 0:
+            if len(frame.data) == frames.WINDOW.size:
+                pty.set_size(self.streams.stdin, pty.Size(*frames.WINDOW.unpack(frame.data)))
+
+    def end_input(self) -> None:
+        """A client's input has ended; the container's does too if it was meant for one client."""
+        if self.stdin_once:
+            self.input_ends = True
+            self.write_input()
+
+    def write_input(self) -> None:
+        """Give the container what waits for it, as far as it takes it."""
+        try:
+            while self.input and self.streams.stdin >= 0:
+                written = os.write(self.streams.stdin, self.input[:CHUNK_BYTES])
+                del self.input[:written]
+        except BlockingIOError:
+            return
+        except OSError:  # EPIPE: the container closed its end
+            self.input.clear()
+            self.streams.close_stdin()
+        if self.input_ends and not self.input:
+            self.streams.close_stdin()
+
+    def drop(self, client: Client) -> None:
+        """A client is gone."""
+        self.clients.remove(client)
+        client.socket.close()
+        if client.wants & frames.WANT_STDIN and not self.streams.tty:
+            self.end_input()

@@ -1,0 +1,111 @@
+"""What a dead monitor left behind, and clearing it: cgroups, address, state, record.
+
+Everything of a running container belongs to a process that dies with it (mounts, namespaces, the veth
+pair) or carries its id in its name (cgroups, lease, run directory), so nothing needs a daemon to
+remember it.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.engine import container
+from cuddy.errors import CuddyError, NoSuchContainer
+from cuddy.kernel import cgroup, process
+from cuddy.network import bridge
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.home import Home
+
+KILLED = 137
+LOST = 255
+"""Docker's exit code of a container whose end nobody saw: the machine went down."""
+
+
+def record_monitor(run_dir: str) -> None:
+    """Write down who watches over this container: the calling process."""
+    text = f"{os.getpid()} {files.start_time(os.getpid())} {boot_id()}"
+    files.write(f"{run_dir}/monitor", text.encode(), durable=False)
+
+
+def read_monitor(run_dir: str) -> tuple[int, int, str]:
+    """pid, start time and boot of a container's monitor; zeros if there is none."""
+    try:
+        pid, began, boot = files.read_bytes(f"{run_dir}/monitor").decode().split()
+        return int(pid), int(began), boot
+    except (OSError, ValueError):
+        return 0, 0, ""
+
+
+def monitor_lives(run_dir: str) -> bool:
+    """Whether a container's monitor is alive: the same process in the same boot."""
+    pid, began, boot = read_monitor(run_dir)
+    return bool(pid) and files.start_time(pid) == began and boot == boot_id()
+
+
+def open_monitor(run_dir: str) -> int:
+    """A pidfd of the container's monitor, -1 if there is none."""
+    pid, began, _ = read_monitor(run_dir)
+    return process.open_exact(pid, began) if pid else -1
+
+
+def boot_id() -> str:
+    """Names this boot of the machine: a pid and a start time may repeat in the next."""
+    return files.read_bytes("/proc/sys/kernel/random/boot_id").decode().strip()
+
+
+def reconcile(home: Home, container_id: str) -> None:
+    """Clear what a dead monitor left and write down that the container ended."""
+    try:
+        with container.lock(home, container_id):
+            run_dir = home.run_dir(container_id)
+            if monitor_lives(run_dir):
+                return
+            rebooted = read_monitor(run_dir)[2] not in ("", boot_id()) or not os.path.exists(
+                run_dir
+            )
+            clear(home, container_id)
+            bury(home, container_id, LOST if rebooted else KILLED)
+    except NoSuchContainer:
+        clear(home, container_id)
+
+
+def bury(home: Home, container_id: str, exit_code: int) -> None:
+    """Write the end of a container nobody saw end; remove it if it was to be removed."""
+    status = container.read_status(home, container_id)
+    state = status.get("State")
+    if not state or not state["Running"]:
+        return
+    state |= {
+        "Status": "exited",
+        "Running": False,
+        "Pid": 0,
+        "ExitCode": exit_code,
+        "FinishedAt": files.now(),
+        "Error": "the container's monitor was killed",
+    }
+    container.write_status(home, container_id, status, durable=True)
+    if container.read(home, container_id)["HostConfig"]["AutoRemove"]:
+        container.discard(home, container_id)
+
+
+def clear(home: Home, container_id: str) -> None:
+    """Remove a container's cgroups, lease and run directory. Each step alone may be missing."""
+    for name, group in cgroup.list_groups(cgroup.find(), "/cuddy").items():
+        if name == container_id:
+            group.kill()
+            group.remove()
+    try:
+        bridge.release(home.run_root, container_id)
+    except (CuddyError, OSError):
+        pass
+    files.remove_tree(home.run_dir(container_id))
+
+
+def sweep(home: Home) -> None:
+    """Clear the remains of every container whose monitor is dead."""
+    for container_id in files.list_directory(home.run_root):
+        if len(container_id) == 64 and not monitor_lives(home.run_dir(container_id)):
+            reconcile(home, container_id)

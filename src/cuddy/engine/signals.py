@@ -1,0 +1,31 @@
+"""Names of signals: "TERM", "SIGTERM", "15" and "RTMIN+3" mean numbers (signal(7))."""
+
+from __future__ import annotations
+
+import _signal
+
+from cuddy.errors import InvalidArgument
+
+NUMBERS = {
+    name[3:]: int(getattr(_signal, name))
+    for name in dir(_signal)
+    if name.startswith("SIG") and not name.startswith("SIG_")
+}
+RTMIN = 34  # as the C library has it: the kernel's first two are its own
+RTMAX = 64
+
+
+def parse(text: str) -> int:
+    """A signal's number. Raises InvalidArgument."""
+    name = text.upper().removeprefix("SIG")
+    if name.isdigit() and 0 < int(name) <= RTMAX:
+        return int(name)
+    for start, first in (("RTMIN", RTMIN), ("RTMAX", RTMAX)):
+        offset = name.removeprefix(start)
+        if name.startswith(start) and (not offset or offset[1:].isdigit()):
+            number = first + int(offset or 0)
+            if RTMIN <= number <= RTMAX:
+                return number
+    if name not in NUMBERS:
+        raise InvalidArgument(f"invalid signal: {text}", hint="a name or number of signal(7)")
+    return NUMBERS[name]
