@@ -89,8 +89,18 @@ def main(home: Home, record: Container, order: Order, report_fd: int) -> NoRetur
         become_monitor(record, order, report_fd)
         Monitor(home, record, order, report_fd).live()
         code = 0
+    except BaseException as error:
+        note_crash(home, record, error)
     finally:
         os._exit(code)
+
+
+def note_crash(home: Home, record: Container, error: BaseException) -> None:
+    """A mistake in the monitor is cuddy's own: keep the traceback where a bug report finds it."""
+    import traceback
+
+    text = "".join(traceback.format_exception(error))
+    files.write(f"{home.container_dir(record['Id'])}/monitor.crash", text.encode(), durable=False)
 
 
 def become_monitor(record: Container, order: Order, report_fd: int) -> None:
@@ -139,7 +149,7 @@ class Monitor:
         try:
             with Undo() as undo:
                 undo.add(self.clear)
-                birth = self.give_birth()
+                birth = self.give_birth(undo)
         except (CuddyError, OSError, ValueError) as error:
             self.record_failure(error)
             return
@@ -148,14 +158,15 @@ class Monitor:
         relay.run(birth.pidfd)
         self.bury(birth, relay)
 
-    def give_birth(self) -> create.Birth:
-        """From the record to a running program."""
+    def give_birth(self, undo: Undo) -> create.Birth:
+        """From the record to a running program. What has been done goes on `undo`."""
         files.make_directory(self.run_dir)
         remains.record_monitor(self.run_dir)
         self.listener = listen(self.run_dir)
         connection.make_files(self.record)
         where = self.home.container_dir(self.id)
         rootfs.mount_root(self.home, self.record)
+        undo.add(rootfs.umount_root, self.home, self.record)
         identity = self.identify(f"{where}/rootfs")
         config = spec.build_spec(self.record, identity, spec.this_host(self.record), self.console())
         files.write_json(f"{where}/config.json", config, durable=False)
@@ -166,15 +177,14 @@ class Monitor:
         )  # fmt: skip
         for fd in set(stdio or ()):
             os.close(fd)
-        with Undo() as undo:
-            undo.add(create.abort, birth)
-            self.connection = connection.connect(self.home, self.record, birth.pid)
-            connection.write_files(self.record, self.connection)
-            create.finish(birth)
-            self.streams = streams or terminal_streams(birth, self.record)
-            self.record_start(birth)
-            start.start(self.home.run_root, self.id)
-            create.await_program(birth)
+        undo.add(create.abort, birth)
+        self.connection = connection.connect(self.home, self.record, birth.pid)
+        connection.write_files(self.record, self.connection)
+        create.finish(birth)
+        self.streams = streams or terminal_streams(birth)
+        self.record_start(birth)
+        start.start(self.home.run_root, self.id)
+        create.await_program(birth)
         return birth
 
     def identify(self, root: str) -> users.Identity:
@@ -233,11 +243,14 @@ class Monitor:
         removed = self.record["HostConfig"]["AutoRemove"]
         if not removed:
             self.write_status(durable=True)
-        birth.cgroup.kill()
-        birth.cgroup.remove()
-        self.clear()
+        leaving = Undo()
         if removed:
-            container.discard(self.home, self.id)
+            leaving.add(container.discard, self.home, self.id)
+        leaving.add(self.clear)
+        leaving.add(rootfs.umount_root, self.home, self.record)
+        leaving.add(birth.cgroup.remove)
+        leaving.add(birth.cgroup.kill)
+        leaving.run()
         relay.finish({"ExitCode": self.state["ExitCode"], "OOMKilled": self.state["OOMKilled"]})
         relay.drain()
 
@@ -274,10 +287,12 @@ class Monitor:
 
     def clear(self) -> None:
         """Give back what does not vanish with us: address, run directory."""
+        leaving = Undo()
+        leaving.add(files.remove_tree, self.run_dir)
+        leaving.add(connection.disconnect, self.home, self.record, self.connection)
         if self.listener:
-            self.listener.close()
-        connection.disconnect(self.home, self.record, self.connection)
-        files.remove_tree(self.run_dir)
+            leaving.add(self.listener.close)
+        leaving.run()
 
 
 def listen(run_dir: str) -> _socket.socket:
@@ -310,7 +325,7 @@ def make_streams(record: Container) -> tuple[tuple[int, int, int] | None, Stream
     return (stdin, stdout, stderr), Streams(our_stdin, outputs, tty=False)
 
 
-def terminal_streams(birth: create.Birth, record: Container) -> Streams:
+def terminal_streams(birth: create.Birth) -> Streams:
     """The terminal's master as our end of all three streams."""
     master = birth.terminal_fd
     return Streams(master, {master: frames.STDOUT}, tty=True)

@@ -39,13 +39,15 @@ def command(options: ContainerOptions, image: dict[str, Any]) -> tuple[list[str]
 def environment(
     image: Sequence[str], user: Sequence[str], *, hostname: str, tty: bool
 ) -> list[str]:
-    """The variables of the process; later ones replace earlier ones of the same name.
+    """The variables of a container's process: ours, then the image's, then the user's."""
+    ours = [defaults.PATH, f"HOSTNAME={hostname}", *(["TERM=xterm"] if tty else [])]
+    return merge([*ours, *image], user)
 
-    A user's entry without '=' takes the variable away.
-    """
+
+def merge(first: Sequence[str], second: Sequence[str]) -> list[str]:
+    """Variables in which later ones replace earlier ones; one without '=' takes it away."""
     merged: dict[str, str] = {}
-    base = [defaults.PATH, f"HOSTNAME={hostname}", *(["TERM=xterm"] if tty else [])]
-    for entry in (*base, *image, *user):
+    for entry in (*first, *second):
         name, equals, value = entry.partition("=")
         if not name or "\0" in entry:
             raise InvalidArgument(f"invalid environment variable: {entry!r}", hint="NAME=VALUE")

@@ -29,6 +29,11 @@ def mount_root(home: Home, record: Container) -> None:
         raise SystemFailure.from_os("cannot mount the container's root", error) from error
 
 
+def umount_root(home: Home, record: Container) -> None:
+    """Take the root down, so that its directories can be removed while we live on."""
+    mount.umount(f"{home.container_dir(record['Id'])}/rootfs", mount.MNT_DETACH)
+
+
 def plan_root(home: Home, record: Container) -> list[Mount]:
     """The mounts that make the root."""
     where = home.container_dir(record["Id"])

@@ -204,11 +204,9 @@ def write_state(birth: Birth) -> None:
 
 
 def finish(birth: Birth) -> None:
-    """Wait until init is ready, running hooks when it asks. On failure all is undone."""
-    with Undo() as undo:
-        undo.add(abort, birth)
-        while (message := receive(birth)).kind != "ready":
-            answer(birth, message)
+    """Wait until init is ready, running hooks when it asks. If it raises, `abort` the birth."""
+    while (message := receive(birth)).kind != "ready":
+        answer(birth, message)
 
 
 def receive(birth: Birth) -> Message:
@@ -255,9 +253,10 @@ def kill_init(birth: Birth) -> None:
 
 def abort(birth: Birth) -> None:
     """Take a birth back: process, cgroup, state."""
-    with_undo = Undo()
-    with_undo.add(files.remove_tree, birth.directory)
-    with_undo.add(birth.cgroup.remove)
-    with_undo.add(kill_init, birth)
-    with_undo.add(birth.close)
-    with_undo.run()
+    leaving = Undo()
+    leaving.add(files.remove_tree, birth.directory)
+    leaving.add(birth.cgroup.remove)
+    leaving.add(birth.cgroup.kill)
+    leaving.add(kill_init, birth)
+    leaving.add(birth.close)
+    leaving.run()

@@ -11,7 +11,7 @@ import os
 import select
 
 from cuddy.errors import SystemFailure
-from cuddy.kernel import cgroup, mount, namespaces, process, resolve, springboard
+from cuddy.kernel import cgroup, mount, namespaces, process, resolve, rtnetlink, springboard
 from cuddy.kernel.pivot_root import pivot_root
 from cuddy.runtime import credentials, devices, hooks, launch, masks, rootfs, terminal
 
@@ -99,6 +99,12 @@ def join_namespaces(newborn: Newborn) -> None:
             os.close(fd)
         elif kind == "cgroup" and newborn.bundle.has_namespace("cgroup"):
             namespaces.unshare(namespaces.CLONE_NEWCGROUP)
+
+
+def raise_loopback(newborn: Newborn) -> None:
+    """A new network namespace has one link, and it is down."""
+    if newborn.bundle.has_namespace("network") and not newborn.bundle.namespace_path("network"):
+        rtnetlink.loopback_up()
 
 
 def mount_rootfs(newborn: Newborn) -> None:
@@ -216,6 +222,7 @@ STEPS: tuple[Callable[[Newborn], None], ...] = (
     join_session,
     wait_for_parent,
     join_namespaces,
+    raise_loopback,
     mount_rootfs,
     make_devices,
     open_terminal,
