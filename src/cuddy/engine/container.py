@@ -1,5 +1,5 @@
-"""The record of a container: what was asked for (container.json, written once) and what became of it
-(status.json, written at start and exit). Both in the shape of `docker inspect`.
+"""The record of a container: what was asked for (container.json, written once) and what became of
+it (status.json, written at start and exit). Both in the shape of `docker inspect`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""All containers: find one by what the user typed, list them, and believe nothing the kernel denies.
+"""All containers: find one by what the user typed, list them, and believe nothing the kernel
+denies.
 
 A container runs if its monitor runs. The monitor's pid and start time stand in `<run dir>/monitor`
-from its first moment, so whatever a killed monitor left is found by that file and cleaned by the next
-command that looks (`reconcile`).
+from its first moment, so whatever a killed monitor left is found by that file and cleaned by the
+next command that looks (`reconcile`).
 """
 
 from __future__ import annotations

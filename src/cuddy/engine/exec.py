@@ -1,7 +1,8 @@
 """Exec: one more process in a running container, watched by the command that asked for it.
 
-It ends with the container (its pid namespace is the container's), and is in the same cgroups and under
-the same seccomp profile. With a terminal it gets one of its own from the container's /dev/pts.
+It ends with the container (its pid namespace is the container's), and is in the same cgroups and
+under the same seccomp profile. With a terminal it gets one of its own from the container's
+/dev/pts.
 """
 
 from __future__ import annotations

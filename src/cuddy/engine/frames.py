@@ -4,8 +4,8 @@
     bytes 1-3   zero
     bytes 4-7   length of what follows, big-endian
 
-Docker's attach stream multiplexes stdout and stderr in just this form, so the monitor's frames can be
-passed on as they are.
+Docker's attach stream multiplexes stdout and stderr in just this form, so the monitor's frames can
+be passed on as they are.
 """
 
 from __future__ import annotations

@@ -31,7 +31,7 @@ def version() -> dict[str, Any]:
         "Os": "linux",
         "Arch": architecture(system.machine),
         "KernelVersion": system.release,
-        "PythonVersion": "%d.%d.%d" % sys.version_info[:3],
+        "PythonVersion": sys.version.split()[0],
     }
 
 

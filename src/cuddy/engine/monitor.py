@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from cuddy.engine.container import Container, State
     from cuddy.engine.home import Home
     from cuddy.kernel.pty import Size
+    from cuddy.runtime.spec import ConsoleSize
 
 IGNORED_SIGNALS = (
     _signal.SIGHUP,
@@ -195,7 +196,7 @@ class Monitor:
         finally:
             os.close(root_fd)
 
-    def console(self) -> spec.ConsoleSize | None:
+    def console(self) -> ConsoleSize | None:
         """The client's window, for the terminal's first size."""
         size = self.order.size
         return {"height": size.rows, "width": size.columns} if size else None

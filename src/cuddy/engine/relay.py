@@ -109,15 +109,14 @@ class Relay:
                 break
             self.serve(ready)
 
-    def drain(self, timeout_s: float | None = None) -> None:
-        """Deliver what still waits for clients; those who do not take it in time are dropped."""
+    def drain(self) -> None:
+        """Deliver what still waits for clients, as long as they are there."""
         for client in list(self.clients):
             while client.queue and client in self.clients:
                 poll = select.poll()
                 poll.register(client, select.POLLOUT)
-                if not poll.poll(None if timeout_s is None else timeout_s * 1000):
-                    self.drop(client)
-                elif not client.flush():
+                poll.poll()
+                if not client.flush():
                     self.drop(client)
 
     def interests(self) -> select.poll:
@@ -227,9 +226,13 @@ class Relay:
                 self.write_input()
         elif frame.kind == frames.CLOSE_STDIN and client.wants & frames.WANT_STDIN:
             self.end_input()
-        elif frame.kind == frames.RESIZE and self.streams.tty and self.streams.stdin >= 0:
-            if len(frame.data) == frames.WINDOW.size:
-                pty.set_size(self.streams.stdin, pty.Size(*frames.WINDOW.unpack(frame.data)))
+        elif frame.kind == frames.RESIZE and len(frame.data) == frames.WINDOW.size:
+            self.resize(*frames.WINDOW.unpack(frame.data))
+
+    def resize(self, rows: int, columns: int) -> None:
+        """A client's window has this size now."""
+        if self.streams.tty and self.streams.stdin >= 0:
+            pty.set_size(self.streams.stdin, pty.Size(rows, columns))
 
     def end_input(self) -> None:
         """A client's input has ended; the container's does too if it was meant for one client."""

@@ -1,8 +1,8 @@
 """What a dead monitor left behind, and clearing it: cgroups, address, state, record.
 
-Everything of a running container belongs to a process that dies with it (mounts, namespaces, the veth
-pair) or carries its id in its name (cgroups, lease, run directory), so nothing needs a daemon to
-remember it.
+Everything of a running container belongs to a process that dies with it (mounts, namespaces, the
+veth pair) or carries its id in its name (cgroups, lease, run directory), so nothing needs a daemon
+to remember it.
 """
 
 from __future__ import annotations

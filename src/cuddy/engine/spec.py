@@ -164,7 +164,9 @@ def no_new_privileges(host_config: dict[str, Any]) -> bool:
 
 
 def build_mounts(container: Container) -> list[MountEntry]:
-    """The kernel's file systems, then the managed files, then the user's mounts, outermost first."""
+    """The kernel's file systems, then the managed files, then the user's mounts, outermost
+    first.
+    """
     host_config = container["HostConfig"]
     found = defaults.mounts(host_config["ShmSize"], writable=host_config["Privileged"])
     if host_config["IpcMode"] == "host":
@@ -189,7 +191,7 @@ def build_linux(container: Container, host: Host) -> Linux:
     host_config = container["HostConfig"]
     options = process.security(host_config["SecurityOpt"])
     linux: Linux = {
-        "namespaces": [{"type": kind} for kind in namespaces_of(host_config)],  # type: ignore[typeddict-item]
+        "namespaces": [{"type": kind} for kind in namespaces_of(host_config)],
         "resources": limits.resources(host_config),
         "cgroupsPath": f"/cuddy/{container['Id']}",
     }

@@ -1,7 +1,7 @@
 """Users and groups of an image: `--user`, /etc/passwd and /etc/group (passwd(5), group(5)).
 
-The files are the image's and hostile: opened inside its root, regular files only, at most a mebibyte,
-lines that make no sense skipped. Name services are never asked (CVE-2019-14271).
+The files are the image's and hostile: opened inside its root, regular files only, at most a
+mebibyte, lines that make no sense skipped. Name services are never asked (CVE-2019-14271).
 """
 
 from __future__ import annotations

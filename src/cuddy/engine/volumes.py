@@ -1,4 +1,6 @@
-"""What of the host a container sees: `-v SOURCE:TARGET[:OPTIONS]` and `--tmpfs TARGET[:OPTIONS]`."""
+"""What of the host a container sees: `-v SOURCE:TARGET[:OPTIONS]` and `--tmpfs
+TARGET[:OPTIONS]`.
+"""
 
 from __future__ import annotations
 

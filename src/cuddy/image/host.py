@@ -1,9 +1,10 @@
 """`host`, the image that is always there: a copy-on-write view of this machine's own system.
 
-The root is a fresh skeleton. /usr, /etc and /opt are overlays over the host's directories, as are /bin,
-/sbin and /lib* where they are not links; of /var only the package manager's database shows. Nobody's
-home, no running state, and of /etc nothing that the host itself does not show to everybody: a
-container's root is root, so file modes alone would not keep shadow files and keys from it.
+The root is a fresh skeleton. /usr, /etc and /opt are overlays over the host's directories, as are
+/bin, /sbin and /lib* where they are not links; of /var only the package manager's database shows.
+Nobody's home, no running state, and of /etc nothing that the host itself does not show to
+everybody: a container's root is root, so file modes alone would not keep shadow files and keys
+from it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,8 @@ import os
 import stat
 
 from cuddy import files
+from cuddy.image import platform
+from cuddy.image.digest import Digest
 from cuddy.image.store import Image
 from cuddy.kernel import overlay
 from cuddy.kernel.mount import MS_BIND, Mount
@@ -19,8 +22,13 @@ from cuddy.kernel.mount import MS_BIND, Mount
 NAME = "host"
 IMAGE = Image(
     id=NAME,
-    manifest={"mediaType": "", "digest": "", "size": 0},
-    config={"config": {"Cmd": ["/bin/sh"]}, "rootfs": {"type": "layers", "diff_ids": []}},
+    manifest={"mediaType": "", "digest": Digest(""), "size": 0},
+    config={
+        "architecture": platform.host().architecture,
+        "os": "linux",
+        "config": {"Cmd": ["/bin/sh"]},
+        "rootfs": {"type": "layers", "diff_ids": []},
+    },
     chain_ids=(),
     names=(NAME,),
     repo_digests=(),
@@ -51,7 +59,9 @@ MAX_DEPTH = 16
 
 
 def make_upper(upper_dir: str, work_dir: str) -> None:
-    """Make what a new container of this image writes to: the skeleton, and one upper per overlay."""
+    """Make what a new container of this image writes to: the skeleton, and one upper per
+    overlay.
+    """
     for directory in (upper_dir, work_dir):
         os.mkdir(directory, 0o700)
     root = f"{upper_dir}/root"

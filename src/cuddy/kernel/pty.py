@@ -1,4 +1,6 @@
-"""Terminals: pseudo-terminals of one devpts instance, window sizes, raw mode (pts(4), termios(3))."""
+"""Terminals: pseudo-terminals of one devpts instance, window sizes, raw mode (pts(4),
+termios(3)).
+"""
 
 from __future__ import annotations
 
@@ -33,7 +35,9 @@ def open_pty(devpts: str) -> tuple[int, int]:
 
 
 def take_terminal(slave: int) -> None:
-    """Make a terminal the controlling one of this session, which must have none: setsid(2) first."""
+    """Make a terminal the controlling one of this session, which must have none: setsid(2)
+    first.
+    """
     fcntl.ioctl(slave, termios.TIOCSCTTY, 0)
 
 

@@ -113,7 +113,9 @@ def strings(values: list[bytes]) -> tuple[bytearray, bytearray]:
     return bytearray(struct.pack(f"={len(pointers) + 1}Q", *pointers, 0)), text
 
 
-def execute(springboard_fd: int, path: str, arguments: list[str], environment: list[str]) -> NoReturn:
+def execute(
+    springboard_fd: int, path: str, arguments: list[str], environment: list[str]
+) -> NoReturn:
     """Become the program at `path`. Raises OSError only if the springboard itself cannot run."""
     argv, argv_text = strings([os.fsencode(word) for word in (path, *arguments)])
     envp, envp_text = strings([os.fsencode(word) for word in environment])

@@ -83,7 +83,7 @@ class PythonHook(CFuncPtr):
 
 
 # RTLD_NOW: the interpreter and every library it is linked with
-_program = dlopen(None, 2)
+_program = dlopen(None, 2)  # type: ignore[arg-type]
 _syscall = _Call(dlsym(_program, "syscall"))
 _syscall_holding_gil = _PythonCall(dlsym(_program, "syscall"))
 

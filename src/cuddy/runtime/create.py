@@ -1,4 +1,5 @@
-"""The creator's side of a container's birth: cgroup, clone, id maps, hooks, wait until init is ready.
+"""The creator's side of a container's birth: cgroup, clone, id maps, hooks, wait until init is
+ready.
 
     birth = create.begin(...)      the process exists in its namespaces and is mounting
     ...                            meanwhile: the network, by birth.pid
@@ -31,7 +32,9 @@ OCI_VERSION = "1.2.0"
 
 
 class Birth:
-    """A container on its way from clone to running; closed when the program runs or it is undone."""
+    """A container on its way from clone to running; closed when the program runs or it is
+    undone.
+    """
 
     def __init__(self, bundle: Bundle, container_id: str, state_root: str) -> None:
         self.bundle = bundle
@@ -190,7 +193,9 @@ def map_ids(birth: Birth) -> None:
 
 def id_ranges(linux: Linux, field: str) -> list[idmap.IdRange]:
     """uidMappings or gidMappings as values."""
-    entries = linux.get("uidMappings" if field == "uidMappings" else "gidMappings", [])
+    entries = (
+        linux.get("uidMappings", []) if field == "uidMappings" else linux.get("gidMappings", [])
+    )
     return [idmap.IdRange(e["containerID"], e["hostID"], e["size"]) for e in entries]
 
 

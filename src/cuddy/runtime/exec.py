@@ -1,7 +1,7 @@
 """Exec: one more process inside a running container.
 
-The process is cloned as a child of ours, so that we can wait for it, but born in the container's pid
-namespace; it joins the other namespaces itself and takes the same last steps as init.
+The process is cloned as a child of ours, so that we can wait for it, but born in the container's
+pid namespace; it joins the other namespaces itself and takes the same last steps as init.
 """
 
 from __future__ import annotations
@@ -71,7 +71,9 @@ def join(
 
 
 def clone_into(init_fd: int, own_cgroup: Cgroup, entrant: Entrant) -> process.Child:
-    """Clone a child into the container's pid namespace and cgroup; ourselves we stay where we are."""
+    """Clone a child into the container's pid namespace and cgroup; ourselves we stay where we
+    are.
+    """
     entrant.doors = own_cgroup.open_doors()
     cgroup_fd = own_cgroup.open_unified()
     back = namespaces.open_namespace("self", "pid")

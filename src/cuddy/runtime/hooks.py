@@ -1,5 +1,5 @@
-"""Hooks: programs of the bundle's author, run at points of the life cycle (config.md "POSIX-platform
-Hooks"). Each gets the container's state as JSON on its standard input.
+"""Hooks: programs of the bundle's author, run at points of the life cycle (config.md
+"POSIX-platform Hooks"). Each gets the container's state as JSON on its standard input.
 """
 
 from __future__ import annotations

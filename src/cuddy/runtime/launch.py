@@ -1,5 +1,5 @@
-"""The last steps before a program runs in a container, the same for its first process and for `exec`:
-working directory, the program's path, giving up power, and the springboard.
+"""The last steps before a program runs in a container, the same for its first process and for
+`exec`: working directory, the program's path, giving up power, and the springboard.
 """
 
 from __future__ import annotations

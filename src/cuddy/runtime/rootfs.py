@@ -1,9 +1,9 @@
 """The container's root: the plan of its mounts, and making them below a hostile root.
 
-Targets lie in a file system an attacker filled. Each is opened by `openat2(RESOLVE_IN_ROOT)`, and the
-mount goes onto that descriptor, never onto a name (CVE-2021-30465 and its family). /proc, /sys and
-/dev must be real directories, and nothing may be mounted over what the runtime writes to below /proc
-(CVE-2019-16884).
+Targets lie in a file system an attacker filled. Each is opened by `openat2(RESOLVE_IN_ROOT)`, and
+the mount goes onto that descriptor, never onto a name (CVE-2021-30465 and its family). /proc, /sys
+and /dev must be real directories, and nothing may be mounted over what the runtime writes to below
+/proc (CVE-2019-16884).
 """
 
 from __future__ import annotations
@@ -115,8 +115,8 @@ def attach(plan: Mount, root_fd: int) -> None:
 def attach_bind(plan: Mount, root_fd: int) -> None:
     """Show a file or directory of the host inside.
 
-    The copy is made detached, gets its flags, and is then attached to the target's descriptor: at no
-    moment is it visible without them, and no name is looked up twice.
+    The copy is made detached, gets its flags, and is then attached to the target's descriptor: at
+    no moment is it visible without them, and no name is looked up twice.
     """
     recursive = bool(plan.flags & MS_REC)
     tree_flags = mount.OPEN_TREE_CLONE | (mount.AT_RECURSIVE if recursive else 0)
@@ -179,9 +179,11 @@ def remount_readonly(root_fd: int, target: str, flags: int = 0) -> None:
 
 
 def make_target(root_fd: int, target: str, *, directory: bool) -> int:
-    """Open a mount's target, making it and its parents where they are missing. An O_PATH descriptor.
+    """Open a mount's target, making it and its parents where they are missing. An O_PATH
+    descriptor.
 
-    Raises OSError: ELOOP or ENOTDIR where the image put a link or file in the way of /proc, /sys, /dev.
+    Raises OSError: ELOOP or ENOTDIR where the image put a link or file in the way of /proc, /sys,
+    /dev.
     """
     kernel_directory = target in KERNEL_DIRECTORIES
     opening = resolve.open_beneath if kernel_directory else resolve.open_in_root

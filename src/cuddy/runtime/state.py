@@ -1,7 +1,7 @@
 """state.json: what is known of a container, and what the kernel says of it now.
 
-Kept as `<state root>/<id>/state.json`, beside `exec.fifo`, the gate that `start` opens. The status is
-never stored but computed: a pid counts only together with its start time (runtime-spec,
+Kept as `<state root>/<id>/state.json`, beside `exec.fifo`, the gate that `start` opens. The status
+is never stored but computed: a pid counts only together with its start time (runtime-spec,
 runtime.md "State").
 """
 
