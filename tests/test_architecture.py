@@ -53,7 +53,7 @@ LIBRARIES = {
 }
 ERROR_BOUNDARIES = {
     # file that may catch every CuddyError: what it does with it
-    "cli/main.py": "shows it",
+    "cli/boundary.py": "shows it",
     "undo.py": "goes on taking back",
     "runtime/init.py": "tells its parent the step and the error: nobody else can",
 }

@@ -22,9 +22,9 @@
     ├── CorruptContent            digest, size or structure is not as promised   1  500
     └── SystemFailure             the kernel or a host program said no           1  500
 
-The message says what failed, the hint what to do. They are shown in two places only: `cli/main.py`
-and (later) `api/errors.py`. `run` and `create` answer 125 where the table says 1, as docker does,
-except to WrongArguments.
+The message says what failed, the hint what to do. They are shown in two places only:
+`cli/boundary.py` and (later) `api/errors.py`. `run` and `create` answer 125 where the table says 1,
+as docker does, except to WrongArguments.
 """
 
 from __future__ import annotations

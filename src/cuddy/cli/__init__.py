@@ -1,6 +1,7 @@
 """Floor 5: the Docker-compatible command line.
 
-main                global flags, verb to module, the error boundary: start here
+main                global flags, verb to module: start here
+boundary            errors become a line and an exit status
 flags               declared flags with pflag's rules
 values              grammars of sizes, CPUs, variables, labels, limits
 moments             grammar of --since and --until
@@ -8,11 +9,16 @@ help                help texts in Docker's layout
 suggest             what a mistyped word was meant to be
 escape              what may reach a terminal
 document            JSON as inspect prints it
+inspection          what inspect prints
+sizes               bytes as people read them
 table               tables in Docker's layout, --format of commands that list
 template            Go templates for --format
 template_tokens     the words of a template
 template_run        a template at work
 template_functions  the functions of templates, and how Go prints values
+terminal            raw mode, window size, signals
+detach              the keys that leave a container running
+foreground          a container with the user's streams on it
 container           commands about containers
 image               commands about images
 system              commands about the engine

@@ -23,11 +23,11 @@ def _visible(character: str) -> str:
     return f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
-def printable(text: str) -> str:
-    """The text with everything a terminal would obey instead of show escaped."""
+def printable(text: str, *, keep: str = "") -> str:
+    """The text with everything a terminal would obey instead of show escaped, but for `keep`."""
     if text.isprintable():
         return text
-    return "".join(c if c.isprintable() else _visible(c) for c in text)
+    return "".join(c if c.isprintable() or c in keep else _visible(c) for c in text)
 
 
 def quote(text: str) -> str:

@@ -62,6 +62,7 @@ class Flag(NamedTuple):
     default: Any = None
     aliases: tuple[str, ...] = ()
     hidden: bool = False
+    into: str = ""  # the attribute of `Args` it fills, if that is not its name
 
     @property
     def shown(self) -> str:
@@ -71,7 +72,7 @@ class Flag(NamedTuple):
     @property
     def key(self) -> str:
         """The attribute of `Args` that holds its value."""
-        return self.name.replace("-", "_")
+        return self.into or self.name.replace("-", "_")
 
     @property
     def unset(self) -> Any:
@@ -123,7 +124,7 @@ class _Parser:
         self.words = words
         self.next = 0
         self.args = args
-        self.long = {"help": HELP} | {n: f for f in flags for n in (f.name, *f.aliases)}
+        self.long = {n: f for f in flags for n in (f.name, *f.aliases)} | {"help": HELP}
         self.short = {"h": HELP} | {flag.short: flag for flag in flags if flag.short}
 
     def parse(self, interspersed: bool) -> None:

@@ -1,7 +1,6 @@
-"""The command line's front door: global flags, verb to module, and the error boundary.
+"""The command line's front door: global flags, and the table from verb to module.
 
-A verb's module is imported when the verb is used, and only then. Whatever goes wrong ends here as
-one line, `cuddy: message (hint)`, on standard error, and an exit status.
+A verb's module is imported when the verb is used, and only then.
 """
 
 from __future__ import annotations
@@ -9,11 +8,10 @@ from __future__ import annotations
 import os
 import sys
 
-from cuddy.cli import flags
-from cuddy.cli.escape import printable
+from cuddy.cli import boundary, flags
 from cuddy.cli.flags import BOOL, STRING, Flag
 from cuddy.engine.home import DEFAULT_ROOT, DEFAULT_RUN_ROOT, Home, open_home
-from cuddy.errors import CuddyError, UsageError, WrongArguments
+from cuddy.errors import UsageError, WrongArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,8 +19,6 @@ if TYPE_CHECKING:
 
     from cuddy.cli.flags import Args, Command
 
-INTERRUPTED = 130  # 128 + SIGINT
-PIPE_CLOSED = 141  # 128 + SIGPIPE
 
 GROUPS: dict[str, dict[str, str]] = {
     "container": {
@@ -108,38 +104,52 @@ LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 
 def main(words: list[str]) -> int:
     """Run one command line, given without the program's name, and return its exit status."""
-    least = 0
     try:
-        sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
-        asked = flags.parse(GLOBAL_FLAGS, words, "cuddy", interspersed=False)
-        answer = _answer_globals(asked)
-        if answer is None:
-            module, name, rest = find_command(asked.names)
-            command = load(module)
-            args = flags.parse_command(command, rest, name)
-            least = command.error_code
-            code = _show_help(module, name) if args.wants_help else _perform(command, args, asked)
-        else:
-            sys.stdout.write(answer)
-            code = 0
+        _open_streams()
+        code = boundary.attempt(lambda: _run(words))
         sys.stdout.flush()
         return code
-    except CuddyError as error:
-        code = error.exit_code
-        return _complain(str(error), code if isinstance(error, UsageError) else max(code, least))
     except KeyboardInterrupt:
-        return INTERRUPTED
+        return boundary.INTERRUPTED
     except BrokenPipeError:
-        return PIPE_CLOSED
-    except Exception as error:
-        return _complain(_explain(error), max(1, least))
+        return boundary.PIPE_CLOSED
+
+
+def _open_streams() -> None:
+    """Standard streams that a caller closed lead to /dev/null, or the next open would be one."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open("/dev/null", os.O_RDWR)
+    if sys.stdout is None:
+        sys.stdout = os.fdopen(1, "w", closefd=False)
+    # Names and paths are bytes that need not be text: they go out as they came in.
+    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+
+
+def _run(words: list[str]) -> int:
+    asked = flags.parse(GLOBAL_FLAGS, words, "cuddy", interspersed=False)
+    answer = _answer_globals(asked)
+    if answer is None:
+        module, name, rest = find_command(asked.names)
+        command = load(module)
+        args = flags.parse_command(command, rest, name)
+        if not args.wants_help:
+            return boundary.attempt(
+                lambda: _perform(command, args, asked), least=command.error_code
+            )
+        answer = _help(module, name)
+    sys.stdout.write(answer)
+    return 0
 
 
 def _answer_globals(asked: Args) -> str | None:
     """What the words before the command say already; None if there is a command to run."""
     if asked.log_level not in LOG_LEVELS:
         raise WrongArguments(
-            f"unable to parse logging level: {asked.log_level}", hint=f"one of {_list(LOG_LEVELS)}"
+            f"unable to parse logging level: {asked.log_level}",
+            hint=f"one of {', '.join(LOG_LEVELS)}",
         )
     if asked.debug:
         os.environ["CUDDY_DEBUG"] = "1"
@@ -186,11 +196,10 @@ def _unknown_command(group: str, verb: str) -> WrongArguments:
     return WrongArguments(f"unknown command: {path} {verb}", hint=f"{meant}see '{path} --help'")
 
 
-def _show_help(module: str, name: str) -> int:
+def _help(module: str, name: str) -> str:
     from cuddy.cli import help
 
-    sys.stdout.write(help.command_help(load(module), name, names_of(module), help.columns()))
-    return 0
+    return help.command_help(load(module), name, names_of(module), help.columns())
 
 
 def _perform(command: Command, args: Args, asked: Args) -> int:
@@ -252,57 +261,3 @@ def group_overview(group: str) -> str:
 
 def _summaries(verbs: dict[str, str], chosen: Iterable[str]) -> list[tuple[str, str]]:
     return [(verb, load(verbs[verb]).summary) for verb in chosen]
-
-
-def _list(words: Iterable[str]) -> str:
-    return ", ".join(words)
-
-
-def _complain(message: str, code: int) -> int:
-    """Say on standard error, in one line, what went wrong."""
-    try:
-        sys.stdout.flush()
-    except OSError:
-        pass
-    line = f"cuddy: {printable(message)}\n"
-    try:
-        os.write(2, line.encode("utf-8", "surrogateescape"))
-    except OSError:
-        pass
-    return code
-
-
-def _explain(error: Exception) -> str:
-    """What an exception that is no CuddyError means to the user."""
-    if os.environ.get("CUDDY_DEBUG") == "1":
-        sys.excepthook(type(error), error, error.__traceback__)
-    if isinstance(error, OSError) and error.errno:
-        return _explain_os(error)
-    where = error.__traceback__
-    while where is not None and where.tb_next is not None:
-        where = where.tb_next
-    place = ""
-    if where is not None:
-        path = where.tb_frame.f_code.co_filename.rpartition("/cuddy/")[2]
-        place = f" at {path}:{where.tb_lineno}"
-    return (
-        f"this is a bug in cuddy: {type(error).__name__}: {error}{place} "
-        "(CUDDY_DEBUG=1 shows the traceback)"
-    )
-
-
-def _explain_os(error: OSError) -> str:
-    import errno
-
-    hints = {
-        errno.ENOSPC: "the disk is full: 'cuddy rm' and 'cuddy rmi' make room",
-        errno.EDQUOT: "the disk quota is used up",
-        errno.EROFS: "choose another place with --root and --runroot",
-        errno.EMFILE: "raise the limit of open files: ulimit -n",
-    }
-    hint = hints.get(error.errno or 0, "")
-    if error.errno in (errno.EACCES, errno.EPERM):
-        hint = "run cuddy as root" if os.geteuid() else "this machine does not allow it"
-    where = f"{error.filename}: " if error.filename else ""
-    reason = os.strerror(error.errno or 0).lower()
-    return f"{where}{reason} ({hint})" if hint else f"{where}{reason}"

@@ -19,6 +19,17 @@ if TYPE_CHECKING:
 
     Row = dict[str, Any]
 
+JSON_FORMAT_HELP = """\
+Format output using a custom template:
+'json':             Print in JSON format
+'TEMPLATE':         Print output using the given Go template.
+Refer to https://docs.docker.com/go/formatting/ for more information about formatting output \
+with templates"""
+FORMAT_HELP = JSON_FORMAT_HELP.replace(
+    "'json'",
+    "'table':            Print output in table format with column headers (default)\n"
+    "'table TEMPLATE':   Print output in table format using the given Go template\n'json'",
+)
 _NARROWEST = 10
 _GUTTER = 3
 

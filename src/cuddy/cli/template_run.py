@@ -34,14 +34,18 @@ class State:
 
 
 def dot(state: State, arguments: tuple[Any, ...]) -> Any:
+    """`.`: the object at hand."""
     return state.dot
 
 
 def text(text: str) -> Piece:
+    """Text between actions."""
     return lambda state: state.written.append(text)
 
 
 def leave(loop: type[Exception]) -> Piece:
+    """{{break}} or {{continue}}."""
+
     def leave(state: State) -> None:
         raise loop
 
@@ -49,10 +53,12 @@ def leave(loop: type[Exception]) -> Piece:
 
 
 def find(state: State, name: str) -> Any:
+    """The value of a variable: the innermost of that name."""
     return next(value for known, value in reversed(state.variables) if known == name)
 
 
 def assign(state: State, name: str, value: Any) -> None:
+    """`$name = value`."""
     for position in reversed(range(len(state.variables))):
         if state.variables[position][0] == name:
             state.variables[position] = (name, value)

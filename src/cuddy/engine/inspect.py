@@ -26,7 +26,17 @@ def inspect_container(home: Home, name: str, *, size: bool = False) -> dict[str,
     found["GraphDriver"] = {"Name": "overlay", "Data": {"UpperDir": upper}}
     if size:
         found["SizeRw"] = written_bytes(upper)
+        found["SizeRootFs"] = found["SizeRw"] + image_bytes(home, record["Image"])
     return found
+
+
+def image_bytes(home: Home, image_id: str) -> int:
+    """The size of a container's image."""
+    return (
+        host.IMAGE.size_bytes
+        if image_id == host.IMAGE.id
+        else (store.resolve(home.storage, image_id).size_bytes)
+    )
 
 
 def written_bytes(directory: str) -> int:

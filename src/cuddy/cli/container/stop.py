@@ -1,16 +1,24 @@
-"""`cuddy stop`."""
+"""`cuddy stop`: ask to end, then force."""
 
 from __future__ import annotations
 
+from cuddy.cli import boundary
 from cuddy.cli.flags import INT, STRING, Args, Command, Flag
+from cuddy.engine import signals, stop
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.home import Home
 
 
-def stop(home: Home, args: Args) -> int:
-    return 0
+def stop_(home: Home, args: Args) -> int:
+    signal = signals.parse(args.signal) if args.signal else None
+
+    def stop_one(name: str) -> None:
+        stop.stop(home, name, signal=signal, timeout_s=args.timeout)
+        print(name, flush=True)
+
+    return boundary.all_at_once(args.names, stop_one)
 
 
 COMMAND = Command(
@@ -18,10 +26,9 @@ COMMAND = Command(
     arguments="CONTAINER [CONTAINER...]",
     flags=(
         Flag("signal", "s", STRING, "Signal to send to the container"),
-        Flag(
-            "timeout", "t", INT, "Seconds to wait before killing the container", aliases=("time",)
-        ),
+        Flag("timeout", "t", INT, "Seconds to wait before killing the container",
+             aliases=("time",)),
     ),
     least=1,
-    action=stop,
-)
+    action=stop_,
+)  # fmt: skip

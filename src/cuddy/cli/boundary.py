@@ -1,0 +1,132 @@
+"""The error boundary: where a failure becomes one line on standard error and an exit status.
+
+    cuddy: message (hint)
+
+Nothing else in the command line catches a CuddyError. A command about several things goes through
+`each` or `all_at_once`, so that one failure does not keep the others from their turn.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+
+from cuddy.cli.escape import printable
+from cuddy.errors import CuddyError, UsageError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+INTERRUPTED = 130  # 128 + SIGINT
+PIPE_CLOSED = 141  # 128 + SIGPIPE
+AT_ONCE = 32
+
+_HINTS = {
+    errno.ENOSPC: "the disk is full: 'cuddy rm' and 'cuddy rmi' make room",
+    errno.EDQUOT: "the disk quota is used up",
+    errno.EROFS: "choose another place with --root and --runroot",
+    errno.EMFILE: "raise the limit of open files: ulimit -n",
+}
+
+
+def attempt(act: Callable[[], int | None], *, least: int = 0) -> int:
+    """Do it; the exit status it returns, or after an error one that is not below `least`.
+
+    KeyboardInterrupt and BrokenPipeError pass: they end the whole command.
+    """
+    try:
+        return act() or 0
+    except CuddyError as error:
+        code = error.exit_code if isinstance(error, UsageError) else max(error.exit_code, least)
+        return complain(str(error), code)
+    except BrokenPipeError:
+        raise
+    except Exception as error:
+        if os.environ.get("CUDDY_DEBUG") == "1":
+            sys.excepthook(type(error), error, error.__traceback__)
+        is_system = isinstance(error, OSError) and error.errno
+        return complain(explain_os(error) if is_system else explain_bug(error), max(1, least))
+
+
+def each(names: Sequence[str], act: Callable[[str], None]) -> int:
+    """Do it for every name; the status is 1 if any failed."""
+    codes = [attempt(lambda name=name: act(name)) for name in names]  # type: ignore[misc]
+    return int(any(codes))
+
+
+def all_at_once(names: Sequence[str], act: Callable[[str], None]) -> int:
+    """As `each`, but what has to be waited for is waited for together: a process for each name."""
+    if len(names) == 1:
+        return each(names, act)
+    sys.stdout.flush()
+    failed = False
+    waiting = list(reversed(names))
+    running: set[int] = set()
+    while waiting or running:
+        if waiting and len(running) < AT_ONCE:
+            running.add(_fork(waiting.pop(), act))
+        else:
+            pid, status = os.wait()
+            running.discard(pid)
+            failed |= status != 0
+    return int(failed)
+
+
+def _fork(name: str, act: Callable[[str], None]) -> int:
+    pid = os.fork()
+    if pid:
+        return pid
+    code = INTERRUPTED
+    try:
+        code = attempt(lambda: act(name))
+        sys.stdout.flush()
+    finally:
+        os._exit(code)
+
+
+def warn(messages: Sequence[str]) -> None:
+    """Say what is not as asked for, but does not keep the command from its work."""
+    for message in messages:
+        os.write(2, f"cuddy: warning: {printable(message)}\n".encode("utf-8", "surrogateescape"))
+
+
+def complain(message: str, code: int) -> int:
+    """Say in one line what went wrong, after what was printed before it; returns the code."""
+    try:
+        sys.stdout.flush()
+    except OSError:
+        pass
+    line = f"cuddy: {printable(message)}\n"
+    try:
+        os.write(2, line.encode("utf-8", "surrogateescape"))
+    except OSError:
+        pass
+    return code
+
+
+def explain_bug(error: Exception) -> str:
+    """An exception that nobody foresaw."""
+    where = error.__traceback__
+    while where is not None and where.tb_next is not None:
+        where = where.tb_next
+    place = ""
+    if where is not None:
+        path = where.tb_frame.f_code.co_filename.rpartition("/cuddy/")[2]
+        place = f" at {path}:{where.tb_lineno}"
+    return (
+        f"this is a bug in cuddy: {type(error).__name__}: {error}{place} "
+        "(CUDDY_DEBUG=1 shows the traceback)"
+    )
+
+
+def explain_os(error: Exception) -> str:
+    """A system call that failed where nobody gave it a meaning."""
+    assert isinstance(error, OSError) and error.errno
+    hint = _HINTS.get(error.errno, "")
+    if error.errno in (errno.EACCES, errno.EPERM):
+        hint = "run cuddy as root" if os.geteuid() else "this machine does not allow it"
+    where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
+    reason = os.strerror(error.errno).lower()
+    return f"{where}{reason} ({hint})" if hint else f"{where}{reason}"

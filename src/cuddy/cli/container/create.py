@@ -1,0 +1,27 @@
+"""`cuddy create`: a container that does not run yet."""
+
+from __future__ import annotations
+
+from cuddy.cli.container import creation
+from cuddy.cli.flags import Args, Command
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.home import Home
+
+
+def create(home: Home, args: Args) -> int:
+    options = creation.read_options(args)
+    print(creation.make(home, options, args)["Id"])
+    return 0
+
+
+COMMAND = Command(
+    summary="Create a new container",
+    arguments="IMAGE [COMMAND] [ARG...]",
+    flags=creation.FLAGS,
+    least=1,
+    interspersed=False,
+    error_code=125,
+    action=create,
+)

@@ -1,0 +1,200 @@
+"""What `run` and `create` share: the flags of a new container, and the options they become.
+
+A flag says by `into` which option it fills; where name and option agree it says nothing. Only flags
+that were given are passed on, so that every default stands once: in `engine.options`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.cli import values
+from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
+from cuddy.engine import create, rm
+from cuddy.engine.options import ContainerOptions
+from cuddy.errors import InvalidArgument, UsageError
+from cuddy.undo import Undo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+
+MAX_FILE_BYTES = 8 << 20
+
+
+def _list_of(parse: Callable[[str], str], name: str = "list") -> Kind:
+    return Kind(name, parse, (), many=True)
+
+
+VARIABLES = _list_of(values.variable)
+FLAGS = (
+    Flag("add-host", "", _list_of(values.extra_host), "Add a custom host-to-IP mapping (host:ip)",
+         into="add_hosts"),
+    Flag("attach", "a", _list_of(values.stream), "Attach to STDIN, STDOUT or STDERR"),
+    Flag("cap-add", "", LIST, "Add Linux capabilities"),
+    Flag("cap-drop", "", LIST, "Drop Linux capabilities"),
+    Flag("cidfile", "", STRING, "Write the container ID to the file"),
+    Flag("cpu-shares", "c", INT, "CPU shares (relative weight)"),
+    Flag("cpus", "", Kind("decimal", values.nano_cpus), "Number of CPUs", into="nano_cpus"),
+    Flag("cpuset-cpus", "", STRING, "CPUs in which to allow execution (0-3, 0,1)"),
+    Flag("dns", "", _list_of(values.address), "Set custom DNS servers"),
+    Flag("dns-option", "", LIST, "Set DNS options", into="dns_options", aliases=("dns-opt",)),
+    Flag("dns-search", "", _list_of(values.domain), "Set custom DNS search domains"),
+    Flag("domainname", "", STRING, "Container NIS domain name"),
+    Flag("entrypoint", "", STRING, "Overwrite the default ENTRYPOINT of the image"),
+    Flag("env", "e", VARIABLES, "Set environment variables"),
+    Flag("env-file", "", LIST, "Read in a file of environment variables"),
+    Flag("help", "", BOOL, "Print usage"),
+    Flag("hostname", "h", STRING, "Container host name"),
+    Flag("init", "", BOOL,
+         "Run an init inside the container that forwards signals and reaps processes"),
+    Flag("interactive", "i", BOOL, "Keep STDIN open even if not attached"),
+    Flag("label", "l", _list_of(values.label), "Set meta data on a container", into="labels"),
+    Flag("label-file", "", LIST, "Read in a line delimited file of labels"),
+    Flag("memory", "m", BYTES, "Memory limit"),
+    Flag("memory-swap", "", Kind("bytes", values.size_or_unlimited),
+         "Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
+    Flag("name", "", STRING, "Assign a name to the container"),
+    Flag("network", "", Kind("network", str, ""), "Connect a container to a network",
+         aliases=("net",)),
+    Flag("pid", "", STRING, "PID namespace to use", into="pid_mode"),
+    Flag("pids-limit", "", INT, "Tune container pids limit (set -1 for unlimited)"),
+    Flag("platform", "", STRING, "Set platform if server is multi-platform capable"),
+    Flag("privileged", "", BOOL, "Give extended privileges to this container"),
+    Flag("pull", "", STRING, 'Pull image before running ("always", "missing", "never")',
+         "missing"),
+    Flag("quiet", "q", BOOL, "Suppress the pull output"),
+    Flag("read-only", "", BOOL, "Mount the container's root filesystem as read only"),
+    Flag("restart", "", STRING, "Restart policy to apply when a container exits", "no"),
+    Flag("rm", "", BOOL, "Automatically remove the container and its associated anonymous volumes "
+         "when it exits", into="auto_remove"),
+    Flag("security-opt", "", LIST, "Security Options"),
+    Flag("shm-size", "", BYTES, "Size of /dev/shm"),
+    Flag("stop-signal", "", STRING, "Signal to stop the container"),
+    Flag("stop-timeout", "", INT, "Timeout (in seconds) to stop a container",
+         into="stop_timeout_s"),
+    Flag("tmpfs", "", LIST, "Mount a tmpfs directory"),
+    Flag("tty", "t", BOOL, "Allocate a pseudo-TTY"),
+    Flag("ulimit", "", _list_of(values.ulimit, "ulimit"), "Ulimit options", into="ulimits"),
+    Flag("user", "u", STRING, "Username or UID (format: <name|uid>[:<group|gid>])"),
+    Flag("volume", "v", LIST, "Bind mount a volume", into="volumes"),
+    Flag("workdir", "w", STRING, "Working directory inside the container"),
+)  # fmt: skip
+
+
+def read_options(args: Args) -> ContainerOptions:
+    """The options of a new container. Raises InvalidArgument."""
+    check(args)
+    given = {key: getattr(args, key) for key in ContainerOptions._fields if key in args.given}
+    if "entrypoint" in given:
+        given["entrypoint"] = (given["entrypoint"],)
+    given["env"] = tuple(environment(args.env_file, args.env))
+    given["labels"] = (*_lines(args.label_file, "label"), *args.labels)
+    given["volumes"] = tuple(_absolute(volume) for volume in args.volumes)
+    given["security_opt"] = tuple(_security_option(option) for option in args.security_opt)
+    image, *command = args.names
+    return ContainerOptions(image=image, command=tuple(command), **given)
+
+
+def check(args: Args) -> None:
+    """What the flags say agrees with itself. Raises UsageError."""
+    if args.auto_remove and args.restart not in ("", "no"):
+        raise UsageError("conflicting options: cannot specify both --restart and --rm")
+    if "network" in args.given and not args.network:
+        raise UsageError("no name set for network", hint="use bridge, host or none")
+
+
+def environment(env_files: tuple[str, ...], variables: tuple[str, ...]) -> Iterator[str]:
+    """The variables of --env-file and, after them, of --env. A bare KEY takes the caller's value.
+
+    One that the caller has not set is left out of a file, and unsets the image's when written with
+    --env (the engine's doing).
+    """
+    for line in _lines(env_files, "env"):
+        if "=" in line:
+            yield line
+        elif line in os.environ:
+            yield f"{line}={os.environ[line]}"
+    for variable in variables:
+        bare = "=" not in variable and variable in os.environ
+        yield f"{variable}={os.environ[variable]}" if bare else variable
+
+
+def _lines(paths: tuple[str, ...], kind: str) -> Iterator[str]:
+    """The settings in files: one a line, comments and empty lines dropped, quotes kept."""
+    for path in paths:
+        for number, line in enumerate(_read(path).split(b"\n"), 1):
+            try:
+                setting = line.removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8")
+                setting = setting.lstrip()
+                if setting and not setting.startswith("#"):
+                    _check_key(setting)
+                    yield setting
+            except ValueError as error:
+                reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error
+                message = f"invalid {kind} file ({path}): line {number}: {reason}"
+                raise InvalidArgument(message) from None
+
+
+def _read(path: str) -> bytes:
+    """A file of settings; a pipe will do, as in `--env-file <(printenv)`."""
+    with open(path, "rb") as file:
+        data = file.read(MAX_FILE_BYTES + 1)
+    if len(data) > MAX_FILE_BYTES:
+        raise InvalidArgument(f"{path}: larger than {MAX_FILE_BYTES} bytes")
+    return data
+
+
+def _check_key(setting: str) -> None:
+    key = setting.partition("=")[0]
+    if not key:
+        raise ValueError(f"no variable name on line '{setting}'")
+    if any(character.isspace() for character in key):
+        raise ValueError(f"variable '{key}' contains whitespaces")
+
+
+def _absolute(volume: str) -> str:
+    """A -v argument with a source that begins with a dot made absolute."""
+    if not volume:
+        raise InvalidArgument("invalid empty volume spec", hint="-v /source:/target[:options]")
+    source, colon, rest = volume.partition(":")
+    return f"{os.path.abspath(source)}{colon}{rest}" if colon and source[:1] == "." else volume
+
+
+def _security_option(option: str) -> str:
+    """A --security-opt argument; a seccomp profile is replaced by its content, as compact JSON."""
+    name, separator, value = option.partition("=")
+    if not separator:
+        name, separator, value = option.partition(":")
+    if not separator and name != "no-new-privileges":
+        raise UsageError(f'Invalid --security-opt: "{option}"')
+    if name != "seccomp" or value in ("unconfined", "builtin"):
+        return option
+    try:
+        profile = files.parse_json(_read(value))
+    except ValueError as error:
+        raise InvalidArgument(f"seccomp profile ({value}) cannot be read: {error}") from None
+    return f"seccomp={files.format_json(profile)}"
+
+
+def make(home: Home, options: ContainerOptions, args: Args) -> Container:
+    """Create the container, pulling its image if need be, and write --cidfile. Raises CuddyError.
+
+    When the file cannot be written, the container is not left behind.
+    """
+    if args.cidfile and os.path.lexists(args.cidfile):
+        raise InvalidArgument(
+            f"container ID file found: {args.cidfile}",
+            hint="make sure the other container is not running, or delete the file",
+        )
+    container = create.create(home, options)
+    if args.cidfile:
+        with Undo() as undo:
+            undo.add(rm.rm, home, container["Id"], force=True)
+            path = os.path.abspath(args.cidfile)
+            files.write(path, container["Id"].encode(), mode=0o644, durable=False)
+    return container

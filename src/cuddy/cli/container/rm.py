@@ -1,0 +1,39 @@
+"""`cuddy rm`: remove containers."""
+
+from __future__ import annotations
+
+from cuddy.cli import boundary
+from cuddy.cli.flags import BOOL, Args, Command, Flag
+from cuddy.engine import rm
+from cuddy.errors import NoSuchContainer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.home import Home
+
+
+def rm_(home: Home, args: Args) -> int:
+    def remove(name: str) -> None:
+        try:
+            rm.rm(home, name, force=args.force, volumes=args.volumes)
+        except NoSuchContainer as error:
+            # What is not there need not be forced away: docker says so and is content.
+            if not args.force:
+                raise
+            boundary.complain(str(error), 0)
+        else:
+            print(name, flush=True)
+
+    return boundary.each(args.names, remove)
+
+
+COMMAND = Command(
+    summary="Remove one or more containers",
+    arguments="CONTAINER [CONTAINER...]",
+    flags=(
+        Flag("force", "f", BOOL, "Force the removal of a running container (uses SIGKILL)"),
+        Flag("volumes", "v", BOOL, "Remove anonymous volumes associated with the container"),
+    ),
+    least=1,
+    action=rm_,
+)

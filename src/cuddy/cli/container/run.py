@@ -1,0 +1,84 @@
+"""`cuddy run`: create, start, attach, wait."""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.cli import boundary, detach, foreground, terminal
+from cuddy.cli.container import creation
+from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
+from cuddy.engine import rm, start
+from cuddy.errors import WrongArguments
+from cuddy.undo import Undo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.home import Home
+
+FLAGS = (
+    *creation.FLAGS,
+    Flag("detach", "d", BOOL, "Run container in background and print container ID"),
+    Flag("detach-keys", "", STRING, "Override the key sequence for detaching a container"),
+    Flag("sig-proxy", "", BOOL, "Proxy received signals to the process", True),
+)
+
+
+def run(home: Home, args: Args) -> int:
+    keys = detach.parse_keys(args.detach_keys)
+    streams = _streams(args)
+    options = creation.read_options(args)._replace(stdin_once="stdin" in streams)
+    container = creation.make(home, options, args)
+    with Undo() as undo:
+        if options.auto_remove:
+            undo.add(rm.rm, home, container["Id"], force=True)
+        if streams:
+            attachment = start.start_attached(
+                home,
+                container["Id"],
+                stdin="stdin" in streams,
+                stdout="stdout" in streams,
+                stderr="stderr" in streams,
+                size=terminal.size() if args.tty else None,
+            )
+        else:
+            boundary.warn(start.start(home, container["Id"]))
+    if not streams:
+        print(container["Id"])
+        return 0
+    boundary.warn(attachment.warnings)
+    ended = foreground.accompany(
+        home,
+        container["Id"],
+        attachment,
+        stdin="stdin" in streams,
+        keys=keys,
+        proxy=args.sig_proxy,
+    )
+    return foreground.exit_code(home, container["Id"], attachment) if ended else 0
+
+
+def _streams(args: Args) -> set[str]:
+    """The standard streams to attach: none when detached, what --attach says, or all in use."""
+    if args.detach and args.attach:
+        raise WrongArguments("conflicting options: cannot specify both --attach and --detach")
+    if args.detach:
+        return set()
+    streams = set(args.attach) or {"stdout", "stderr"}
+    if args.interactive and not args.attach:
+        streams.add("stdin")
+    if args.tty and "stdin" in streams and not os.isatty(0):
+        raise WrongArguments(
+            "the input device is not a TTY", hint="leave out -t when input is not typed"
+        )
+    return streams
+
+
+COMMAND = Command(
+    summary="Create and run a new container from an image",
+    arguments="IMAGE [COMMAND] [ARG...]",
+    flags=FLAGS,
+    least=1,
+    interspersed=False,
+    error_code=125,
+    action=run,
+)
