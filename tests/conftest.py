@@ -17,7 +17,7 @@ import pytest
 
 import images
 import isolation
-from console import Cuddy
+from console import ENGINE, Cuddy
 from cuddy.image.storage import Storage
 from leaks import Detector
 from outside import Outside
@@ -29,8 +29,6 @@ pytest_plugins = ["registry"]
 
 TESTS = Path(__file__).parent
 NEED_ROOT = ("kernel", "cli", "contract", "api")
-ENGINE = os.environ.get("CUDDY_TESTS_ENGINE", "cuddy")
-"""docker or podman: black-box tests run against them, which shows whether a test is right."""
 DETECTOR = pytest.StashKey[Detector]()
 
 

@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 import pexpect
 import pyte
 
+ENGINE = os.environ.get("CUDDY_TESTS_ENGINE", "cuddy")
+"""docker or podman: black-box tests run against them, which shows whether a test is right."""
 SOURCE = Path(__file__).parent.parent / "src"
 FROM_SOURCE = (
     f"import sys; sys.path.insert(0, {str(SOURCE)!r}); "
@@ -52,7 +54,7 @@ class Result(NamedTuple):
         assert "Traceback" not in self.err, self.err
         assert "bug in cuddy" not in self.err, self.err
         assert self.err, "nothing on standard error"
-        assert len(self.err.splitlines()) == 1, self.err
+        assert len(self.err.splitlines()) == 1 or ENGINE != "cuddy", self.err
         return self.err
 
 
