@@ -64,6 +64,10 @@ class Attachment:
         """Whether something waits for the socket to take it: poll for writing, then `flush`."""
         return bool(self._queue)
 
+    def write_fileno(self) -> int:
+        """The descriptor to poll for writing while `wants_write`."""
+        return self._socket.fileno()
+
     def flush(self) -> None:
         """Send what waits, as far as it goes. What cannot be delivered any more is dropped."""
         try:
