@@ -21,8 +21,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from cuddy import files
-from cuddy.image import blobs, reference, snapshots, store
+from cuddy.image import blobs, compression, inheritance, reference, snapshots, store
 from cuddy.image import digest as digests
+from cuddy.image import layer as layers
 from cuddy.image import storage as storages
 from cuddy.image.storage import Storage
 
@@ -311,17 +312,15 @@ def install(storage: Storage, built: BuiltImage, name: str) -> store.Image:
         blobs.write(storage, data)
     config = json.loads(built.blobs[built.id])
     chain = digests.chain_ids(config["rootfs"]["diff_ids"])
-    for chain_id, layer_descriptor in zip(chain, built.document["layers"]):
-        if not snapshots.has(storage, chain_id):
-            directory = f"{storage.tmp_dir}/{files.name_temporary()}"
-            os.mkdir(directory, 0o755)
-            _unpack(built.blobs[layer_descriptor["digest"]], directory)
-            snapshots.commit(storage, directory, chain_id)
-    sizes = [len(built.blobs[each["digest"]]) for each in built.document["layers"]]
+    sizes = []
+    for number, (chain_id, found) in enumerate(zip(chain, built.document["layers"])):
+        directory = f"{storage.tmp_dir}/{files.name_temporary()}"
+        os.mkdir(directory, 0o700)
+        data = built.blobs[found["digest"]]
+        size, unfinished = layers.apply(compression.decompress(iter([data])), directory)
+        below = snapshots.lower_dirs(storage, chain[:number]) if number else []
+        inheritance.finish(directory, unfinished, below)
+        snapshots.commit(storage, directory, chain_id)
+        sizes.append(size)
     origin = store.Origin(full.name, (built.manifest,))
     return store.put(storage, str(full), origin, sizes)
-
-
-def _unpack(blob: bytes, directory: str) -> None:
-    with tarfile.open(fileobj=io.BytesIO(blob), mode="r:*") as archive:
-        archive.extractall(directory, numeric_owner=True, filter="fully_trusted")

@@ -232,14 +232,20 @@ def remove_tree(path: str) -> None:
     except FileNotFoundError:
         return
     try:
-        lifted = [os.path.basename(path)]
-        mount = _mount_of(parent)
+        remove_below(parent, os.path.basename(path))
+    finally:
+        os.close(parent)
+
+
+def remove_below(parent: int, name: str) -> None:
+    """`remove_tree` of a name in the directory that the descriptor `parent` is."""
+    lifted = [name]
+    mount = _mount_of(parent)
+    try:
         while lifted:
             _remove(parent, lifted.pop(), mount, 0, parent, lifted)
     except FileNotFoundError:
         pass
-    finally:
-        os.close(parent)
 
 
 MAX_DEPTH = 64

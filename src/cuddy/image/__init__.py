@@ -9,4 +9,9 @@ blobs        the content store: verified, then renamed; half a download is kept
 index        index.json: which names there are, and what each means
 snapshots    unpacked layers, and overlays of them
 store        the images: find, list, tag
+tar          a reader of archives that trusts nothing
+tree         a directory tree filled by descriptors
+layer        a changeset becomes a directory for overlayfs
+inheritance  what a layer takes from those below it
+compression  gzip and zstd as streams
 """

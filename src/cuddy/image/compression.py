@@ -1,0 +1,117 @@
+"""Decompression of layers as streams: gzip (several members too), zstd, or nothing at all.
+
+What a blob is compressed with is told by its first bytes, as Docker does it: media types of real
+images are not reliable, and the diff_id is verified anyway.
+"""
+
+from __future__ import annotations
+
+from cuddy.errors import CorruptContent
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any, Protocol
+
+    class Decoder(Protocol):
+        """The interface that bz2, zstd and isal share."""
+
+        @property
+        def eof(self) -> bool: ...
+        @property
+        def needs_input(self) -> bool: ...
+        @property
+        def unused_data(self) -> bytes: ...
+        def decompress(self, data: bytes, max_length: int) -> bytes: ...
+
+    # How to make a decoder, and the exception it raises; isal's own stubs are not exact.
+    Format = tuple[Callable[[], Any], Any]
+
+MAX_PIECE = 1 << 19
+"""The most that is inflated at a time, however well the input was compressed."""
+GZIP_MAGIC = b"\x1f\x8b"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after one byte of 0x50..0x5f
+
+
+def decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The content of a compressed stream in pieces. Raises CorruptContent."""
+    first = b""
+    while len(first) < 4 and (chunk := next(chunks, b"")):
+        first += chunk
+    if first.startswith(GZIP_MAGIC):
+        make, damage = _gzip()
+    elif first.startswith(ZSTD_MAGIC) or (first[1:4] == ZSTD_SKIPPABLE and first[0] >> 4 == 5):
+        make, damage = _zstd()
+    else:
+        if first:
+            yield first
+        yield from chunks
+        return
+    try:
+        yield from _decode(first, chunks, make)
+    except (damage, EOFError) as error:
+        raise CorruptContent(f"the layer's compressed data is damaged: {error}") from None
+
+
+def _decode(first: bytes, chunks: Iterator[bytes], make: Callable[[], Decoder]) -> Iterator[bytes]:
+    """Decode one member or frame after the other until the input ends."""
+    decoder: Decoder | None = None
+    data = first
+    while data:
+        while data or (decoder is not None and not decoder.needs_input):
+            decoder = decoder or make()
+            piece = decoder.decompress(data, MAX_PIECE)
+            data = b""
+            if piece:
+                yield piece
+            if decoder.eof:
+                data, decoder = decoder.unused_data, None
+        data = next(chunks, b"")
+    if decoder is not None:
+        raise EOFError("it ends too early")
+
+
+def _gzip() -> Format:
+    try:
+        from isal import igzip_lib
+    except ImportError:
+        import zlib
+
+        return _ZlibDecoder, zlib.error
+    return (
+        lambda: igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP),
+        igzip_lib.IsalError,
+    )
+
+
+def _zstd() -> Format:
+    try:
+        from compression import zstd  # type: ignore[import-not-found,unused-ignore]
+    except ImportError:
+        from backports import zstd
+    return zstd.ZstdDecompressor, zstd.ZstdError
+
+
+class _ZlibDecoder:
+    """zlib behind the interface of the others, where isal has no wheel."""
+
+    def __init__(self) -> None:
+        import zlib
+
+        self._inner = zlib.decompressobj(wbits=31)
+
+    @property
+    def eof(self) -> bool:
+        return self._inner.eof
+
+    @property
+    def needs_input(self) -> bool:
+        return not self._inner.unconsumed_tail
+
+    @property
+    def unused_data(self) -> bytes:
+        return self._inner.unused_data
+
+    def decompress(self, data: bytes, max_length: int) -> bytes:
+        return self._inner.decompress(self._inner.unconsumed_tail + data, max_length)
