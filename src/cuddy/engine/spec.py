@@ -8,6 +8,7 @@ import stat
 from cuddy import files
 from cuddy.engine import default_profile, defaults, limits, process, volumes
 from cuddy.kernel import capabilities
+from cuddy.runtime.init import INIT_ANNOTATION
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -93,12 +94,20 @@ def build_spec(
         "process": build_process(container, identity, host, size),
         "mounts": build_mounts(container),
         "linux": build_linux(container, host),
-        "annotations": {"org.opencontainers.image.ref.name": container["Config"]["Image"]},
+        "annotations": annotations(container),
     }
     config["hostname"] = container["Config"]["Hostname"]
     if domainname := container["Config"]["Domainname"]:
         config["domainname"] = domainname
     return config
+
+
+def annotations(container: Container) -> dict[str, str]:
+    """What other tools may like to know, and what our own runtime is told beyond the standard."""
+    found = {"org.opencontainers.image.ref.name": container["Config"]["Image"]}
+    if container["HostConfig"]["Init"]:
+        found[INIT_ANNOTATION] = "true"
+    return found
 
 
 def build_process(

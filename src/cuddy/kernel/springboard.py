@@ -16,6 +16,7 @@ import fcntl
 import os
 import struct
 
+from cuddy.kernel import small_init
 from cuddy.kernel.syscall import MACHINE, address_of, syscall
 
 TYPE_CHECKING = False
@@ -78,9 +79,15 @@ def code_aarch64(status_fd: int) -> bytes:
     return struct.pack(f"<{len(words)}I", *words)
 
 
-def assemble(status_fd: int, machine: str = MACHINE) -> bytes:
-    """The whole ELF program: file header, one loadable segment, code (elf(5))."""
-    code = code_x86_64(status_fd) if machine == "x86_64" else code_aarch64(status_fd)
+def assemble(status_fd: int, machine: str = MACHINE, *, as_init: bool = False) -> bytes:
+    """The springboard, or with `as_init` the small init, as an ELF program."""
+    if as_init:
+        return elf(small_init.code(status_fd, machine), machine)
+    return elf(code_x86_64(status_fd) if machine == "x86_64" else code_aarch64(status_fd), machine)
+
+
+def elf(code: bytes, machine: str) -> bytes:
+    """File header, one loadable segment, code (elf(5))."""
     size = HEADERS_BYTES + len(code)
     header = struct.pack(
         "<16sHHIQQQIHHHHHH", b"\x7fELF\x02\x01\x01", 2,  # ET_EXEC
@@ -91,13 +98,13 @@ def assemble(status_fd: int, machine: str = MACHINE) -> bytes:
     return header + segment + code
 
 
-def prepare(status_fd: int) -> int:
+def prepare(status_fd: int, *, as_init: bool = False) -> int:
     """The sealed springboard as a descriptor; made while the host's kernel may still be asked."""
     try:
         fd = syscall("memfd_create", "cuddy", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC)
     except OSError:  # before Linux 6.3 every memfd is executable and the flag unknown
         fd = syscall("memfd_create", "cuddy", MFD_CLOEXEC | MFD_ALLOW_SEALING)
-    os.write(fd, assemble(status_fd))
+    os.write(fd, assemble(status_fd, as_init=as_init))
     fcntl.fcntl(fd, F_ADD_SEALS, SEALS)
     return fd
 

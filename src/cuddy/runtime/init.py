@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     from cuddy.runtime.spec import State
 
 
+INIT_ANNOTATION = "cuddy.init"
+"""Says that pid 1 is to be the small init and the program its child: `--init`."""
+
+
 class Newborn:
     """A container's first process on its way: what it was given, what it opened so far."""
 
@@ -176,7 +180,8 @@ def set_limits(newborn: Newborn) -> None:
     credentials.set_limits(newborn.spec.get("rlimits", []), newborn.warn)
     if "oomScoreAdj" in newborn.spec:
         credentials.set_oom_score(newborn.spec["oomScoreAdj"], newborn.warn)
-    newborn.springboard_fd = springboard.prepare(newborn.channel.fileno())
+    as_init = newborn.config.get("annotations", {}).get(INIT_ANNOTATION) == "true"
+    newborn.springboard_fd = springboard.prepare(newborn.channel.fileno(), as_init=as_init)
 
 
 def compile_filter(newborn: Newborn) -> None:
