@@ -34,8 +34,9 @@ RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_TABLE = 1, 4, 5, 9, 15
 
 # linux/if_link.h, if_addr.h, veth.h
 IFF_UP = 1
+IF_OPER_UP = 6
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 4, 10, 18
-IFLA_AF_SPEC, IFLA_NET_NS_FD, IFLA_EXT_MASK = 26, 28, 29
+IFLA_OPERSTATE, IFLA_AF_SPEC, IFLA_NET_NS_FD, IFLA_EXT_MASK = 16, 26, 28, 29
 IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES = 31, 32
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
 IFLA_BR_FORWARD_DELAY, IFLA_BR_STP_STATE, IFLA_BR_MCAST_SNOOPING = 1, 5, 23
@@ -60,6 +61,7 @@ class Link(NamedTuple):
     mtu: int
     mac: str
     master: int
+    is_running: bool  # up, and the kernel acts on it: it sends, a bridge forwards to it
 
 
 class Address(NamedTuple):
@@ -228,6 +230,7 @@ def parse_link(body: bytes) -> Link:
         number(found.get(IFLA_MTU)),
         found.get(IFLA_ADDRESS, b"").hex(":"),
         number(found.get(IFLA_MASTER)),
+        found.get(IFLA_OPERSTATE) == bytes([IF_OPER_UP]),
     )
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import _socket
 import errno
+import time
 
 from cuddy import files
 from cuddy.errors import Conflict, SystemFailure
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 ATTEMPTS = 32
+RUNNING_ATTEMPTS = 100
 HOST_MAC, CONTAINER_MAC = 0xFE, 0x02
 
 
@@ -165,8 +167,12 @@ def connect(run_dir: str, network: Network, container_id: str, netns_fd: int) ->
         )
         undo.add(delete_link, endpoint.host_link)
         try:
-            attach(network, endpoint, netns_fd)
-            configure(endpoint, netns_fd)
+            with netlink.open() as kernel:
+                attach(kernel, network, endpoint, netns_fd)
+                configure(endpoint, netns_fd)
+                # The bridge itself is idle until it has a first port.
+                wait_until_running(kernel, endpoint.host_link)
+                wait_until_running(kernel, network.bridge)
         except OSError as error:
             what = f"cannot connect the container to network {network.name}"
             raise SystemFailure.from_os(what, error) from error
@@ -181,7 +187,7 @@ def host_link(container_id: str) -> str:
     return f"veth{container_id[:10]}0"
 
 
-def attach(network: Network, endpoint: Endpoint, netns_fd: int) -> None:
+def attach(kernel: netlink.Socket, network: Network, endpoint: Endpoint, netns_fd: int) -> None:
     """Make the pair of links, one end on the bridge, the other in the container."""
     pair = rtnetlink.add_veth(
         endpoint.host_link,
@@ -193,14 +199,13 @@ def attach(network: Network, endpoint: Endpoint, netns_fd: int) -> None:
         master=_socket.if_nametoindex(network.bridge),
     )
     up = rtnetlink.set_up(endpoint.host_link, without_ipv6=has_ipv6())
-    with netlink.open() as kernel:
-        try:
-            kernel.ask(pair)
-        except FileExistsError:
-            # The container's own link of before a restart, which the kernel is still taking down.
-            attempt(kernel, rtnetlink.delete_link(endpoint.host_link))
-            kernel.ask(pair)
-        kernel.ask(up)
+    try:
+        kernel.ask(pair)
+    except FileExistsError:
+        # The container's own link of before a restart, which the kernel is still taking down.
+        attempt(kernel, rtnetlink.delete_link(endpoint.host_link))
+        kernel.ask(pair)
+    kernel.ask(up)
 
 
 def configure(endpoint: Endpoint, netns_fd: int) -> None:
@@ -217,6 +222,20 @@ def configure(endpoint: Endpoint, netns_fd: int) -> None:
             rtnetlink.add_address(index, endpoint.address, endpoint.prefix_length),
             rtnetlink.add_route("", 0, gateway=endpoint.gateway),
         )
+
+
+def wait_until_running(kernel: netlink.Socket, name: str) -> None:
+    """Wait until the kernel sends by a link whose other end has just come up.
+
+    It sees to that in its own time, and while it takes other namespaces down that can be late: the
+    container's first packet, or the answer to it, would be lost, and sent again only after a
+    second. Since Linux 6.8 to ask is enough to have it done.
+    """
+    for _ in range(RUNNING_ATTEMPTS):
+        link = rtnetlink.find_link(kernel, name)
+        if link is None or link.is_running:
+            return
+        time.sleep(0.001)
 
 
 def disconnect(
@@ -241,12 +260,22 @@ def delete_link(name: str) -> None:
         attempt(kernel, rtnetlink.delete_link(name))
 
 
+def release(run_dir: str, container_id: str) -> None:
+    """Release a dead container's addresses in every network. Raises CorruptContent."""
+    for path in lease_files(run_dir):
+        ipam.release(path, container_id)
+
+
 def sweep(run_dir: str, is_living: Callable[[str], bool]) -> None:
-    """Release the addresses of dead containers and remove what killed writers left behind."""
-    for name in files.list_directory(run_dir):
-        if name.endswith(".json"):
-            ipam.sweep(f"{run_dir}/{name}", is_living)
+    """Release the addresses of all dead containers. Raises CorruptContent."""
+    for path in lease_files(run_dir):
+        ipam.sweep(path, is_living)
     files.sweep_temporary(run_dir)
+
+
+def lease_files(run_dir: str) -> list[str]:
+    """The files of leases of all networks."""
+    return [f"{run_dir}/{name}" for name in files.list_directory(run_dir) if name.endswith(".json")]
 
 
 def remove(network: Network) -> None:

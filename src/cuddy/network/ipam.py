@@ -22,24 +22,24 @@ if TYPE_CHECKING:
 class Subnet(NamedTuple):
     """A block of addresses: its first address as a number, of `bits` (32 or 128) bits."""
 
-    base: int
+    first: int
     prefix_length: int
     bits: int = 32
 
     @property
     def last(self) -> int:
         """The highest address, as a number."""
-        return self.base | (1 << self.bits - self.prefix_length) - 1
+        return self.first | (1 << self.bits - self.prefix_length) - 1
 
     def overlaps(self, other: Subnet) -> bool:
         """Whether the two have an address in common."""
-        return self.bits == other.bits and self.base <= other.last and other.base <= self.last
+        return self.bits == other.bits and self.first <= other.last and other.first <= self.last
 
     def __contains__(self, address: object) -> bool:
-        return isinstance(address, int) and self.base <= address <= self.last
+        return isinstance(address, int) and self.first <= address <= self.last
 
     def __str__(self) -> str:
-        return f"{format_address(self.base, self.bits)}/{self.prefix_length}"
+        return f"{format_address(self.first, self.bits)}/{self.prefix_length}"
 
 
 def parse_address(text: str) -> tuple[int, int]:
@@ -62,7 +62,7 @@ def parse_subnet(text: str) -> Subnet:
     """The subnet of "172.17.0.0/16"; bits of the host are dropped. Raises InvalidArgument."""
     address, _, length = text.partition("/")
     number, bits = parse_address(address)
-    if not length.isdecimal() or len(length) > 3 or int(length) > bits:
+    if not (length.isascii() and length.isdecimal() and len(length) <= 3 and int(length) <= bits):
         raise InvalidArgument(f"not a subnet: {text!r}", hint="write it as 172.30.0.0/16")
     host_bits = bits - int(length)
     return Subnet(number >> host_bits << host_bits, int(length), bits)
@@ -70,7 +70,7 @@ def parse_subnet(text: str) -> Subnet:
 
 def gateway(subnet: Subnet) -> int:
     """The address that the bridge itself has: the first one."""
-    return subnet.base + 1
+    return subnet.first + 1
 
 
 def pools() -> Iterator[Subnet]:
@@ -94,11 +94,11 @@ def next_free(subnet: Subnet, last: int, is_taken: Callable[[int], bool]) -> int
 
     Never the subnet's own address nor, in IPv4, that of its broadcast.
     """
-    first = subnet.base + 1
-    size = subnet.last - first + (subnet.bits != 32)
-    offset = last + 1 - first if first <= last <= subnet.last else 0
+    lowest = subnet.first + 1
+    size = subnet.last - lowest + (subnet.bits != 32)
+    offset = last + 1 - lowest if lowest <= last <= subnet.last else 0
     for attempt in range(size):
-        candidate = first + (offset + attempt) % size
+        candidate = lowest + (offset + attempt) % size
         if not is_taken(candidate):
             return candidate
     return None

@@ -1,0 +1,551 @@
+"""A host with bridges, containers on them and a world outside, made of network namespaces."""
+
+from __future__ import annotations
+
+import os
+import signal
+import time
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+import netns
+from cuddy import files
+from cuddy.errors import Conflict, SystemFailure
+from cuddy.kernel import netlink, nftables, program, rtnetlink
+from cuddy.network import bridge, ipam, nat, network
+from cuddy.network.network import Endpoint, Network
+
+pytestmark = pytest.mark.skipif(
+    not program.find("nft") and not program.find("iptables"), reason="neither nft nor iptables"
+)
+
+HOST, OUTSIDE = "198.51.100.1", "198.51.100.2"
+VETH = "veth01490149010"
+
+
+class Container:
+    """A network namespace connected to a Home's bridge."""
+
+    def __init__(self, home: Home, number: int) -> None:
+        self.home = home
+        self.id = f"{number:02x}{sum(home.link.encode()) % 256:02x}" * 16
+        self.netns = netns.Netns()
+        self.endpoint: Endpoint | None = None
+
+    def connect(self) -> Endpoint:
+        made = bridge.connect(self.home.run_dir, self.home.network, self.id, self.netns.fd)
+        self.endpoint = made
+        return made
+
+    def disconnect(self, *, ended: bool = True) -> None:
+        assert self.endpoint
+        run_dir = self.home.run_dir
+        bridge.disconnect(run_dir, self.home.network, self.id, self.endpoint, ended=ended)
+
+
+class Home:
+    """The directories of a Home, and its default network."""
+
+    def __init__(self, directory: Path, link: str) -> None:
+        self.networks_dir = str(directory / "networks")
+        self.run_dir = str(directory / "run")
+        self.link = link
+        self.containers: list[Container] = []
+
+    def ensure(self, *avoid: str) -> Network:
+        return bridge.ensure_default(self.networks_dir, self.run_dir, self.link, avoid=avoid)
+
+    @property
+    def network(self) -> Network:
+        found = network.read(self.networks_dir, "bridge")
+        assert found
+        return found
+
+    @property
+    def leases(self) -> dict[str, str]:
+        return ipam.read_leases(network.leases_path(self.run_dir, "bridge"))
+
+    def container(self) -> Container:
+        """A connected container."""
+        self.containers.append(Container(self, len(self.containers) + 1))
+        self.containers[-1].connect()
+        return self.containers[-1]
+
+    def close(self) -> None:
+        for container in self.containers:
+            container.netns.close()
+
+
+@pytest.fixture(autouse=True)
+def host() -> Iterator[None]:
+    with netns.own():
+        yield
+
+
+@pytest.fixture
+def make_home(host: None, tmp_path: Path) -> Iterator[Callable[[str], Home]]:
+    with ExitStack() as stack:
+
+        def make(link: str) -> Home:
+            home = Home(tmp_path / link, link)
+            stack.callback(home.close)
+            return home
+
+        yield make
+
+
+@pytest.fixture
+def home(make_home: Callable[[str], Home]) -> Home:
+    made = make_home("cuddy0")
+    made.ensure()
+    return made
+
+
+@pytest.fixture
+def outside(host: None) -> Iterator[netns.Netns]:
+    """A neighbour of the host's, behind its uplink; all of the internet that there is."""
+    with netns.fresh() as far, netlink.open() as kernel:
+        kernel.ask(
+            rtnetlink.add_veth(
+                "uplink", "eth0", peer_netns_fd=far.fd, mac="fe:00:00:00:00:01",
+                peer_mac="fe:00:00:00:00:02", mtu=1400, master=0,
+            ),
+            rtnetlink.set_up("uplink"),
+        )  # fmt: skip
+        uplink = rtnetlink.find_link(kernel, "uplink")
+        assert uplink
+        kernel.ask(rtnetlink.add_address(uplink.ifindex, HOST, 24))
+        with netlink.open(far.fd) as inside:
+            end = rtnetlink.find_link(inside, "eth0")
+            assert end
+            inside.ask(
+                rtnetlink.set_up(end.ifindex), rtnetlink.add_address(end.ifindex, OUTSIDE, 24)
+            )
+        kernel.ask(rtnetlink.add_route("", 0, gateway=OUTSIDE))
+        bridge.wait_until_running(kernel, "uplink")
+        yield far
+
+
+def fork(work: Callable[[], object]) -> int:
+    """A child process that does the work, in this network namespace."""
+    pid = os.fork()
+    if pid == 0:
+        code = 1
+        try:
+            work()
+            code = 0
+        finally:
+            os._exit(code)
+    return pid
+
+
+def wait(pids: list[int]) -> list[int]:
+    return [os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) for pid in pids]
+
+
+def links() -> set[str]:
+    with netlink.open() as kernel:
+        return {link.name for link in rtnetlink.list_links(kernel)}
+
+
+def addresses() -> list[str]:
+    with netlink.open() as kernel:
+        return [address.address for address in rtnetlink.list_addresses(kernel)]
+
+
+def add_bridge_with(address: str, prefix_length: int, name: str = "other0") -> None:
+    """Somebody else's network on the host."""
+    with netlink.open() as kernel:
+        kernel.ask(rtnetlink.add_bridge(name, "02:00:00:00:00:09"), rtnetlink.set_up(name))
+        found = rtnetlink.find_link(kernel, name)
+        assert found
+        kernel.ask(rtnetlink.add_address(found.ifindex, address, prefix_length))
+
+
+def test_the_first_use_makes_the_bridge(home: Home) -> None:
+    assert home.network == Network("bridge", "cuddy0", "172.17.0.0/16", "172.17.0.1", 1500)
+    assert "172.17.0.1" in addresses()
+    assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == "1\n"
+    assert bridge.is_ready(home.network)
+    # The claim on the subnet has given way to the address's own route.
+    assert netns.run("ip", "route").splitlines() == [
+        "172.17.0.0/16 dev cuddy0 proto kernel scope link src 172.17.0.1 linkdown "
+    ]
+
+
+def test_later_uses_change_nothing_and_run_no_program(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = netns.run("nft", "--handle", "list", "ruleset"), netns.run("ip", "address")
+    monkeypatch.delattr(os, "posix_spawn")
+    home.ensure()
+    monkeypatch.undo()
+    assert (netns.run("nft", "--handle", "list", "ruleset"), netns.run("ip", "address")) == before
+
+
+def test_a_container_has_address_route_and_loopback(home: Home) -> None:
+    container = home.container()
+    assert container.endpoint == Endpoint(
+        "bridge", "172.17.0.2", 16, "172.17.0.1", "02:42:ac:11:00:02", VETH, "eth0"
+    )
+    shown = container.netns.run("ip", "address")
+    assert "inet 172.17.0.2/16 brd 172.17.255.255 scope global eth0" in shown
+    assert "link/ether 02:42:ac:11:00:02" in shown
+    assert "inet 127.0.0.1/8" in shown
+    assert "default via 172.17.0.1 dev eth0" in container.netns.run("ip", "route")
+
+
+def test_no_ipv6_is_spoken_on_the_bridge(home: Home) -> None:
+    container = home.container()
+    assert "inet6" not in container.netns.run("ip", "address", "show", "eth0")
+    assert "inet6" not in netns.run("ip", "address", "show", "cuddy0")
+    assert "inet6" not in netns.run("ip", "address", "show", VETH)
+    assert "inet6 ::1" in container.netns.run("ip", "address", "show", "lo")
+
+
+def test_containers_reach_each_other_and_the_host(home: Home) -> None:
+    one, two = home.container(), home.container()
+    with (
+        two.netns.listen() as server,
+        one.netns.dial("172.17.0.3") as client,
+        server.accept()[0] as accepted,
+    ):
+        client.sendall(b"hello")
+        assert accepted.recv(5) == b"hello"
+        assert accepted.getpeername()[0] == "172.17.0.2"
+    with netns.listen() as server:
+        assert one.netns.reaches("172.17.0.1")
+
+
+def test_a_container_reaches_the_outside_under_the_hosts_address(
+    outside: netns.Netns, home: Home
+) -> None:
+    container = home.container()
+    with (
+        outside.listen() as server,
+        container.netns.dial(OUTSIDE) as client,
+        server.accept()[0] as accepted,
+    ):
+        assert accepted.getpeername()[0] == HOST
+        accepted.sendall(b"hello")
+        assert client.recv(5) == b"hello"
+
+
+def test_the_bridge_has_the_mtu_of_the_uplink(outside: netns.Netns, home: Home) -> None:
+    assert home.network.mtu == 1400
+    assert "mtu 1400" in home.container().netns.run("ip", "link", "show", "eth0")
+    assert "mtu 1400" in netns.run("ip", "link", "show", "cuddy0")
+
+
+def test_the_outside_does_not_reach_a_container(outside: netns.Netns, home: Home) -> None:
+    container = home.container()
+    with netlink.open(outside.fd) as inside:
+        inside.ask(rtnetlink.add_route("172.17.0.0", 16, gateway=HOST))
+    with container.netns.listen():
+        assert not outside.reaches("172.17.0.2")
+        assert netns.reaches("172.17.0.2")  # but its own host does
+
+
+def test_homes_have_different_subnets_and_their_containers_do_not_meet(
+    outside: netns.Netns, home: Home, make_home: Callable[[str], Home]
+) -> None:
+    other = make_home("cud-1a2b3c4d")
+    assert other.ensure().subnet == "172.18.0.0/16"
+    mine, theirs = home.container(), other.container()
+    with theirs.netns.listen(), outside.listen():
+        assert not mine.netns.reaches("172.18.0.2")
+        assert mine.netns.reaches(OUTSIDE)
+        assert theirs.netns.reaches(OUTSIDE)
+    bridge.remove(other.network)
+    assert "cud-1a2b3c4d" not in netns.run("nft", "list", "ruleset")
+    with outside.listen():
+        assert mine.netns.reaches(OUTSIDE)
+
+
+def test_removing_the_last_bridge_leaves_nothing(home: Home) -> None:
+    for _ in range(2):
+        bridge.remove(home.network)
+        assert links() == {"lo"}
+        assert netns.run("nft", "list", "ruleset") == ""
+
+
+def test_rules_of_others_stay_as_they_are(home: Home, make_home: Callable[[str], Home]) -> None:
+    nftables.apply("table ip theirs {\n chain one { type filter hook forward priority 0; }\n}\n")
+    before = netns.run("nft", "--handle", "list", "table", "ip", "theirs")
+    make_home("cud-1a2b3c4d").ensure()
+    bridge.remove(home.network)
+    assert netns.run("nft", "--handle", "list", "table", "ip", "theirs") == before
+
+
+DROP_ALL = """\
+table ip filter {
+    chain FORWARD { type filter hook forward priority 0; policy drop; }
+}
+"""
+
+
+@pytest.mark.parametrize("bridged_frames_are_filtered", [False, True])
+def test_a_drop_policy_of_others_is_respected_and_named(
+    outside: netns.Netns, home: Home, bridged_frames_are_filtered: bool
+) -> None:
+    switch = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    if switch.exists():
+        switch.write_text(f"{bridged_frames_are_filtered:d}")
+    elif bridged_frames_are_filtered:
+        pytest.skip("this kernel does not hand bridged frames to the firewall")
+    nftables.apply(DROP_ALL)
+    one, two = home.container(), home.container()
+    with outside.listen(), two.netns.listen(), netns.listen():
+        assert one.netns.reaches("172.17.0.1")
+        assert not one.netns.reaches(OUTSIDE)
+        assert one.netns.reaches("172.17.0.3") != bridged_frames_are_filtered
+    with nftables.open() as firewall:
+        assert nat.obstacles(firewall) == ["ip filter FORWARD"]
+
+
+def test_a_subnet_that_the_host_uses_is_not_chosen(make_home: Callable[[str], Home]) -> None:
+    add_bridge_with("172.17.9.1", 24)
+    assert make_home("cuddy0").ensure().subnet == "172.18.0.0/16"
+
+
+def test_a_subnet_that_the_host_routes_elsewhere_is_not_chosen(
+    outside: netns.Netns, make_home: Callable[[str], Home]
+) -> None:
+    with netlink.open() as kernel:
+        kernel.ask(rtnetlink.add_route("172.16.0.0", 12, gateway=OUTSIDE))
+    assert make_home("cuddy0").ensure().subnet == "192.168.0.0/20"
+
+
+def test_the_default_route_of_a_vpn_in_two_halves_is_no_collision(
+    outside: netns.Netns, make_home: Callable[[str], Home]
+) -> None:
+    with netlink.open() as kernel:
+        kernel.ask(
+            rtnetlink.add_route("0.0.0.0", 1, gateway=OUTSIDE),
+            rtnetlink.add_route("128.0.0.0", 1, gateway=OUTSIDE),
+        )
+    assert make_home("cuddy0").ensure().subnet == "172.17.0.0/16"
+
+
+def test_a_subnet_that_holds_a_name_server_is_not_chosen(make_home: Callable[[str], Home]) -> None:
+    home = make_home("cuddy0")
+    assert home.ensure("172.17.0.53", "fd00::53").subnet == "172.18.0.0/16"
+
+
+def test_a_host_without_a_free_subnet_is_told_what_to_do(make_home: Callable[[str], Home]) -> None:
+    add_bridge_with("172.16.0.1", 12)
+    add_bridge_with("192.168.0.1", 16, "other1")
+    with pytest.raises(SystemFailure, match="--network host"):
+        make_home("cuddy0").ensure()
+    assert links() == {"lo", "other0", "other1"}
+
+
+def test_a_bridge_comes_back_with_its_subnet(home: Home) -> None:
+    before = home.network
+    bridge.remove(before)
+    assert home.ensure() == before
+    assert bridge.is_ready(before)
+
+
+def test_a_bridge_moves_when_its_subnet_was_taken_meanwhile(home: Home) -> None:
+    bridge.remove(home.network)
+    add_bridge_with("172.17.0.1", 16)
+    assert home.ensure().subnet == "172.18.0.0/16"
+    assert home.network.subnet == "172.18.0.0/16"
+    assert "172.18.0.0/16" in netns.run("nft", "list", "table", "inet", "cuddy")
+
+
+def test_a_bridge_whose_record_is_lost_keeps_its_subnet(home: Home) -> None:
+    add_bridge_with("172.20.0.1", 16)
+    before, container = home.network, home.container()
+    os.unlink(f"{home.networks_dir}/bridge.json")
+    assert home.ensure() == before
+    assert container.netns.reaches("172.17.0.1") is False  # nobody listens, but nothing broke
+    assert home.container().endpoint
+
+
+def test_a_link_of_that_name_which_is_no_bridge_is_left_alone(
+    make_home: Callable[[str], Home],
+) -> None:
+    netns.run("ip", "link", "add", "cuddy0", "type", "veth", "peer", "name", "cuddy1")
+    with pytest.raises(Conflict, match="cuddy0 exists and is not a bridge"):
+        make_home("cuddy0").ensure()
+    assert "cuddy0" in links()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        ("nft", "flush", "ruleset"),
+        ("nft", "delete", "chain", "inet", "cuddy", "cuddy0-forward"),
+        ("ip", "link", "set", "cuddy0", "down"),
+        ("ip", "address", "flush", "dev", "cuddy0"),
+        ("ip", "link", "delete", "cuddy0"),
+        ("sh", "-c", "echo 0 >/proc/sys/net/ipv4/ip_forward"),
+    ],
+    ids=" ".join,
+)
+def test_what_somebody_took_away_is_back_at_the_next_start(
+    outside: netns.Netns, home: Home, damage: tuple[str, ...]
+) -> None:
+    netns.run(*damage)
+    assert not bridge.is_ready(home.network)
+    home.ensure()
+    assert bridge.is_ready(home.network)
+    with outside.listen():
+        assert home.container().netns.reaches(OUTSIDE)
+
+
+def test_a_bridge_half_made_by_a_killed_process_is_completed_by_the_next(
+    make_home: Callable[[str], Home],
+) -> None:
+    for step in ("claim", "nat.apply", "settle"):
+        home = make_home(f"cud-{step[:3]}")
+
+        def die(*_: object) -> None:
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        def until_then(step: str = step, home: Home = home) -> None:
+            module, _, name = step.rpartition(".")
+            setattr(nat if module else bridge, name, die)
+            home.ensure()
+
+        assert wait([fork(until_then)]) == [-9]
+        network_ = home.ensure()
+        assert bridge.is_ready(network_)
+        assert home.container().endpoint
+    subnets = netns.run("ip", "route").splitlines()
+    assert len(subnets) == 3
+    assert all("proto kernel" in line for line in subnets)
+
+
+def test_a_process_killed_at_any_moment_leaves_nothing_to_repair(
+    make_home: Callable[[str], Home],
+) -> None:
+    home = make_home("cuddy0")
+    for n in range(25):
+        container = Container(home, n)
+
+        def work(container: Container = container) -> None:
+            home.ensure()
+            container.connect()
+
+        pid = fork(work)
+        time.sleep(n * 0.001)
+        os.kill(pid, signal.SIGKILL)
+        wait([pid])
+        container.netns.close()
+        if n % 8 == 7:
+            bridge.remove(Network("bridge", "cuddy0", "", ""))
+    home.ensure()
+    bridge.sweep(home.run_dir, lambda _: False)
+    assert home.leases == {}
+    survivor = home.container()
+    assert survivor.endpoint
+    assert files.list_directory(home.run_dir).count("bridge.json") == 1
+    assert not [name for name in os.listdir(home.run_dir) if name.endswith(".tmp")]
+
+
+def test_monitors_that_start_at_once_share_one_bridge(make_home: Callable[[str], Home]) -> None:
+    home = make_home("cuddy0")
+    containers = [Container(home, n) for n in range(8)]
+
+    def work(container: Container) -> None:
+        home.ensure()
+        container.connect()
+
+    home.containers = containers
+    assert wait([fork(lambda c=container: work(c)) for container in containers]) == [0] * 8
+    assert sorted(home.leases.values()) == [f"172.17.0.{n}" for n in range(2, 10)]
+    with containers[0].netns.listen():
+        first = home.leases[containers[0].id]
+        assert all(other.netns.reaches(first) for other in containers[1:])
+
+
+def test_homes_that_start_at_once_get_different_subnets(make_home: Callable[[str], Home]) -> None:
+    homes = [make_home(f"cud-{n}") for n in range(6)]
+    assert wait([fork(home.ensure) for home in homes]) == [0] * 6
+    assert len({home.network.subnet for home in homes}) == 6
+    assert all(bridge.is_ready(home.network) for home in homes)
+
+
+def test_a_container_that_ends_gives_its_address_and_link_back(home: Home) -> None:
+    container = home.container()
+    container.netns.close()
+    container.netns = netns.Netns()
+    for _ in range(2):
+        container.disconnect()
+    assert home.leases == {}
+    deadline = time.monotonic() + 5
+    while VETH in links():
+        assert time.monotonic() < deadline, "the kernel did not take the link down"
+        time.sleep(0.01)
+
+
+def test_a_running_container_can_be_disconnected(home: Home) -> None:
+    container = home.container()
+    for _ in range(2):
+        container.disconnect(ended=False)
+    assert "eth0" not in container.netns.run("ip", "link")
+    assert VETH not in links()
+
+
+def test_a_container_that_starts_again_at_once_gets_a_new_link(home: Home) -> None:
+    container = home.container()
+    container.disconnect()
+    old, container.netns = container.netns, netns.Netns()
+    again = container.connect()  # while the old namespace still stands
+    old.close()
+    assert again.host_link == VETH
+    assert container.netns.run("ip", "route").startswith("default via 172.17.0.1")
+
+
+def test_a_connection_that_fails_is_taken_back(home: Home) -> None:
+    with netns.fresh() as full:
+        with full.inside():
+            add_bridge_with("10.0.0.1", 24, "eth0")
+        with pytest.raises(SystemFailure, match="cannot connect the container to network bridge"):
+            bridge.connect(home.run_dir, home.network, "ff" * 32, full.fd)
+    assert home.leases == {}
+    assert links() == {"lo", "cuddy0"}
+
+
+def test_a_sweep_frees_the_addresses_of_containers_that_nobody_released(home: Home) -> None:
+    one, two = home.container(), home.container()
+    bridge.sweep(home.run_dir, {two.id}.__contains__)
+    assert home.leases == {two.id: "172.17.0.3"}
+    bridge.release(home.run_dir, two.id)
+    assert home.leases == {}
+    assert one.netns
+
+
+def test_rules_can_be_made_by_iptables_alone(
+    outside: netns.Netns, make_home: Callable[[str], Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not program.find("iptables-restore"):
+        pytest.skip("iptables is not installed")
+    find = program.find
+    monkeypatch.setattr(program, "find", lambda name: "" if name == "nft" else find(name))
+    home = make_home("cuddy0")
+    home.ensure()
+    assert bridge.is_ready(home.network) or "legacy" in netns.run("iptables", "--version")
+    container = home.container()
+    with outside.listen() as server, container.netns.dial(OUTSIDE), server.accept()[0] as accepted:
+        assert accepted.getpeername()[0] == HOST
+    with netlink.open(outside.fd) as inside:
+        inside.ask(rtnetlink.add_route("172.17.0.0", 16, gateway=HOST))
+    with container.netns.listen():
+        assert not outside.reaches("172.17.0.2")
+    bridge.remove(home.network)
+    assert "CUDDY" not in netns.run("iptables-save")
+
+
+def test_a_host_without_a_firewall_program_is_told_what_to_install(
+    make_home: Callable[[str], Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(program, "find", lambda _: "")
+    with pytest.raises(SystemFailure, match="install nftables"):
+        make_home("cuddy0").ensure()
