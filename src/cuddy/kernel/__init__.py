@@ -25,4 +25,8 @@ rtnetlink     links, addresses, routes
 nftables      the firewall: looked at by messages, changed by scripts
 iptables      the same on hosts without nft
 program       programs of the host that cuddy runs
+seccomp       a filter program before every system call
+syscall_table numbers by name for each architecture a filter may meet
+syscall_table_x86  the lists of x86_64, x32 and x86
+syscall_table_arm  the lists of aarch64 and arm
 """

@@ -11,7 +11,8 @@ devices      device nodes and links of /dev
 masks        masked and read-only paths
 credentials  user, groups, capabilities, limits
 resources    linux.resources as cgroup file values
-profile      linux.seccomp as a BPF program
+profile      linux.seccomp as a BPF program: what is decided
+filter_program  and the instructions that decide it
 start        let a created container's program begin
 kill         send a signal to a container
 delete       remove what is left of a stopped container
