@@ -1,9 +1,55 @@
-"""`python -m cuddy`."""
+"""Where every start begins: `python -m cuddy`, and bin/cuddy in a bare interpreter (-I -S).
+
+A bare interpreter knows only the standard library: this file adds the directory it is in, and looks
+for other libraries when one is first missed, which only pulling an image does.
+"""
 
 from __future__ import annotations
 
+import os
 import sys
 
-from cuddy.cli.main import main
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from importlib.machinery import ModuleSpec
+    from typing import Any
 
-sys.exit(main(sys.argv[1:]))
+
+class Libraries:
+    """The last of the finders: `site` knows directories that a bare interpreter does not."""
+
+    @staticmethod
+    def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
+        """Called for a module nobody has found: from now on search everywhere."""
+        sys.meta_path.remove(Libraries)  # type: ignore[arg-type]
+        import site
+
+        site.main()
+        return sys.meta_path[-1].find_spec(name, path, target)
+
+
+def furnish() -> None:
+    """Make cuddy and what it depends on importable in an interpreter started with -S."""
+    for directory in (__file__.rpartition("/cuddy/")[0], str(sys._xoptions.get("packages", ""))):
+        # Whole and plain: monitors leave the directory that a relative path starts from.
+        if directory and (path := os.path.realpath(directory)) not in sys.path:
+            sys.path.append(path)
+    sys.meta_path.append(Libraries)  # type: ignore[arg-type]
+
+
+def start() -> int:
+    """Run the command line that this process was started with."""
+    if sys.flags.no_site:
+        furnish()
+    from cuddy.cli.main import main
+
+    return main(sys.argv[1:])
+
+
+if __name__ == "__main__":
+    try:
+        code = start()
+    except KeyboardInterrupt:  # before `main` was there to catch it
+        code = 130
+    # What was printed is flushed, and nothing else needs the interpreter to be taken down in order.
+    os._exit(code)
