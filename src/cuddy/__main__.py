@@ -21,7 +21,7 @@ class Libraries:
     @staticmethod
     def find_spec(name: str, path: Any = None, target: Any = None) -> ModuleSpec | None:
         """Called for a module nobody has found: from now on search everywhere."""
-        sys.meta_path.remove(Libraries)  # type: ignore[arg-type]
+        sys.meta_path.remove(Libraries)
         import site
 
         site.main()
@@ -34,7 +34,7 @@ def furnish() -> None:
         # Whole and plain: monitors leave the directory that a relative path starts from.
         if directory and (path := os.path.realpath(directory)) not in sys.path:
             sys.path.append(path)
-    sys.meta_path.append(Libraries)  # type: ignore[arg-type]
+    sys.meta_path.append(Libraries)
 
 
 def start() -> int:
