@@ -40,12 +40,12 @@ class Netns:
         with self.inside():
             return listen(port)
 
-    def dial(self, address: str, port: int = 80, timeout_s: float = 2) -> socket.socket:
+    def dial(self, address: str, port: int = 80, timeout_s: float = 3) -> socket.socket:
         """A TCP connection from inside. Raises OSError."""
         with self.inside():
             return socket.create_connection((address, port), timeout=timeout_s)
 
-    def reaches(self, address: str, port: int = 80, timeout_s: float = 0.5) -> bool:
+    def reaches(self, address: str, port: int = 80, timeout_s: float = 3) -> bool:
         """Whether a TCP connection from inside comes about."""
         with self.inside():
             return reaches(address, port, timeout_s)
@@ -82,7 +82,7 @@ def listen(port: int = 80) -> socket.socket:
     return socket.create_server(("", port))
 
 
-def reaches(address: str, port: int = 80, timeout_s: float = 0.5) -> bool:
+def reaches(address: str, port: int = 80, timeout_s: float = 3) -> bool:
     """Whether a TCP connection comes about from the namespace we are in."""
     try:
         socket.create_connection((address, port), timeout=timeout_s).close()

@@ -33,6 +33,9 @@ NFTA_TABLE_NAME = 1
 NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK, NFTA_CHAIN_POLICY = 1, 3, 4, 5
 NFTA_HOOK_HOOKNUM = 1
 
+UNKNOWN = (errno.EINVAL, errno.EOPNOTSUPP)
+"""What a kernel without nf_tables answers to any question about it."""
+
 
 class Chain(NamedTuple):
     """A chain; `hook` and `policy` are -1 where packets come only by a jump."""
@@ -55,7 +58,7 @@ def has_chain(socket: netlink.Socket, family: str, table: str, name: str) -> boo
     try:
         socket.ask(_request(NFT_MSG_GETCHAIN, family, names, f"get chain {family} {table} {name}"))
     except OSError as error:
-        if error.errno == errno.ENOENT:
+        if error.errno in (errno.ENOENT, *UNKNOWN):
             return False
         raise
     return True

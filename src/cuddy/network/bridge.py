@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import _socket
 import errno
+import os
 import time
 
 from cuddy import files
@@ -26,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+IP_FORWARD = "/proc/sys/net/ipv4/ip_forward"
 ATTEMPTS = 32
 RUNNING_ATTEMPTS = 100
 HOST_MAC, CONTAINER_MAC = 0xFE, 0x02
@@ -45,6 +47,13 @@ def ensure_default(
     record = networks.read(networks_dir, networks.DEFAULT)
     if record and record.bridge == link and is_ready(record):
         return record
+    try:
+        return _make_default(networks_dir, run_dir, link, avoid)
+    except OSError as error:
+        raise SystemFailure.from_os(f"cannot make the bridge {link}", error) from error
+
+
+def _make_default(networks_dir: str, run_dir: str, link: str, avoid: Iterable[str]) -> Network:
     for directory in (networks_dir, run_dir):
         files.make_directory(directory)
     with files.Lock(f"{run_dir}/lock"):
@@ -72,7 +81,8 @@ def ensure(network: Network) -> None:
             claim(kernel, network, link)
             nat.apply(network)
             # After the rules: they are what keeps others out of the bridge.
-            set_kernel("/proc/sys/net/ipv4/ip_forward", "1")
+            if control_file.read(IP_FORWARD) != "1":
+                control_file.write(IP_FORWARD, "1")
             settle(kernel, network, link)
     except OSError as error:
         raise SystemFailure.from_os(f"cannot make the bridge {network.bridge}", error) from error
@@ -80,20 +90,22 @@ def ensure(network: Network) -> None:
 
 def is_ready(network: Network) -> bool:
     """Whether nothing of `ensure` is missing. Asks by netlink only: no program is run."""
-    with netlink.open() as kernel:
-        link = rtnetlink.find_link(kernel, network.bridge)
-        if not link or not link.is_up or not has_address(kernel, link.ifindex, network.gateway):
-            return False
-    if control_file.read("/proc/sys/net/ipv4/ip_forward") != "1":
-        return False
-    with nftables.open() as firewall:
-        return nat.is_ready(firewall, network.bridge)
+    try:
+        with netlink.open() as kernel:
+            link = rtnetlink.find_link(kernel, network.bridge)
+            if not link or not link.is_up or not has_address(kernel, link, network.gateway):
+                return False
+        with nftables.open() as firewall:
+            has_rules = nat.is_ready(firewall, network.bridge)
+    except OSError:
+        return False  # to make it will tell what is wrong
+    return has_rules and control_file.read(IP_FORWARD) == "1"
 
 
-def has_address(kernel: netlink.Socket, link: int, address: str) -> bool:
+def has_address(kernel: netlink.Socket, link: rtnetlink.Link, address: str) -> bool:
     """Whether a link has an address."""
     return any(
-        found.link == link and found.address == address
+        found.link == link.ifindex and found.address == address
         for found in rtnetlink.list_addresses(kernel)
     )
 
@@ -130,7 +142,6 @@ def claim(kernel: netlink.Socket, network: Network, link: int) -> None:
             and route.link != link
         ]
         if others:
-            attempt(kernel, rtnetlink.delete_link(link))
             raise SubnetTaken(f"the subnet {network.subnet} is in use on this host") from None
 
 
@@ -152,31 +163,37 @@ def attempt(kernel: netlink.Socket, request: netlink.Request) -> None:
 
 def connect(run_dir: str, network: Network, container_id: str, netns_fd: int) -> Endpoint:
     """Give a container its address and its link. Raises SystemFailure, Conflict."""
-    subnet = ipam.parse_subnet(network.subnet)
-    leases = networks.leases_path(run_dir, network.name)
-    with Undo() as undo:
-        undo.add(ipam.release, leases, container_id)
-        address = ipam.lease(leases, subnet, container_id, reserved=(network.gateway,))
-        endpoint = Endpoint(
-            network.name,
-            address,
-            subnet.prefix_length,
-            network.gateway,
-            networks.mac_of(address, CONTAINER_MAC),
-            host_link(container_id),
-        )
-        undo.add(delete_link, endpoint.host_link)
-        try:
+    try:
+        with Undo() as undo:
+            undo.add(ipam.release, networks.leases_path(run_dir, network.name), container_id)
+            endpoint = lease(run_dir, network, container_id)
+            undo.add(delete_link, endpoint.host_link)
             with netlink.open() as kernel:
                 attach(kernel, network, endpoint, netns_fd)
                 configure(endpoint, netns_fd)
                 # The bridge itself is idle until it has a first port.
                 wait_until_running(kernel, endpoint.host_link)
                 wait_until_running(kernel, network.bridge)
-        except OSError as error:
-            what = f"cannot connect the container to network {network.name}"
-            raise SystemFailure.from_os(what, error) from error
+    except OSError as error:
+        what = f"cannot connect the container to network {network.name}"
+        hint = "a bridge has room for 1,023 containers" if error.errno == errno.EXFULL else ""
+        raise SystemFailure.from_os(what, error, hint=hint) from error
     return endpoint
+
+
+def lease(run_dir: str, network: Network, container_id: str) -> Endpoint:
+    """An address for a container, and what follows from it. Raises OSError, Conflict."""
+    subnet = ipam.parse_subnet(network.subnet)
+    leases = networks.leases_path(run_dir, network.name)
+    address = ipam.lease(leases, subnet, container_id, reserved=(network.gateway,))
+    return Endpoint(
+        network.name,
+        address,
+        subnet.prefix_length,
+        network.gateway,
+        networks.mac_of(address, CONTAINER_MAC),
+        host_link(container_id),
+    )
 
 
 def host_link(container_id: str) -> str:
@@ -249,9 +266,9 @@ def disconnect(
     try:
         if not ended:
             delete_link(endpoint.host_link)
+        ipam.release(networks.leases_path(run_dir, network.name), container_id)
     except OSError as error:
         raise SystemFailure.from_os("cannot disconnect the container", error) from error
-    ipam.release(networks.leases_path(run_dir, network.name), container_id)
 
 
 def delete_link(name: str) -> None:
@@ -261,13 +278,13 @@ def delete_link(name: str) -> None:
 
 
 def release(run_dir: str, container_id: str) -> None:
-    """Release a dead container's addresses in every network. Raises CorruptContent."""
+    """Release a dead container's addresses in every network. Raises OSError, CorruptContent."""
     for path in lease_files(run_dir):
         ipam.release(path, container_id)
 
 
 def sweep(run_dir: str, is_living: Callable[[str], bool]) -> None:
-    """Release the addresses of all dead containers. Raises CorruptContent."""
+    """Release the addresses of all dead containers. Raises OSError, CorruptContent."""
     for path in lease_files(run_dir):
         ipam.sweep(path, is_living)
     files.sweep_temporary(run_dir)
@@ -289,17 +306,12 @@ def remove(network: Network) -> None:
 
 def has_ipv6() -> bool:
     """Whether this kernel speaks IPv6 at all."""
-    return control_file.read("/proc/sys/net/ipv6/conf/all/disable_ipv6") is not None
+    return os.path.exists("/proc/sys/net/ipv6/conf/all")
 
 
 def turn_ipv6_off(link: str) -> None:
-    """No IPv6 on a link of our own network namespace."""
-    path = f"/proc/sys/net/ipv6/conf/{link}/disable_ipv6"
-    if control_file.read(path) == "0":
-        set_kernel(path, "1")
-
-
-def set_kernel(path: str, value: str) -> None:
-    """Write a file of /proc/sys unless it says so already. Raises OSError."""
-    if control_file.read(path) != value:
-        control_file.write(path, value)
+    """No IPv6 on a link of our own network namespace. Raises OSError."""
+    try:
+        control_file.write(f"/proc/sys/net/ipv6/conf/{link}/disable_ipv6", "1")
+    except FileNotFoundError:
+        pass  # this kernel has none

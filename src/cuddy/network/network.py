@@ -99,24 +99,25 @@ def write(networks_dir: str, record: Network) -> None:
 def default(kernel: Socket, networks_dir: str, link: str, *, avoid: Iterable[str] = ()) -> Network:
     """The network `bridge`, whose link is `link`: as recorded, or made now.
 
-    Made anew as well when the link is gone (a reboot) and somebody else uses the subnet meanwhile.
-    `avoid`: addresses that must not fall inside, such as the host's name servers. The caller holds
-    the lock of the networks. Raises SystemFailure when no subnet is free.
+    Made anew as well when the link has no address (after a reboot it is not there at all) and
+    somebody else uses the subnet meanwhile. `avoid`: addresses that a new subnet must not hold,
+    such as the host's name servers. The caller holds the lock of the networks. Raises OSError,
+    SystemFailure when no subnet is free.
     """
-    check_link_name(link)
     record = read(networks_dir, DEFAULT)
-    found = rtnetlink.find_link(kernel, link)
+    found = rtnetlink.find_link(kernel, check_link_name(link))
+    index = found.ifindex if found else -1
+    own = [address for address in rtnetlink.list_addresses(kernel) if address.link == index]
     if record and record.bridge == link:
-        if found:
+        if record.gateway in (address.address for address in own):
             return record
-        if is_free(kernel, record.subnet):
+        if not own and is_free(kernel, record.subnet, index):
             return _keep(networks_dir, record, record._replace(mtu=uplink_mtu(kernel)))
-    # The bridge of a Home whose record is lost may have containers on it: its address stays.
-    own = found and address_of(kernel, found.ifindex)
     if own:
-        subnet, gateway = ipam.parse_subnet(f"{own.address}/{own.prefix_length}"), own.address
+        # The bridge of a Home whose record is lost: there may be containers on it.
+        gateway, subnet = own[0].address, subnet_of(own[0])
     else:
-        subnet = choose(kernel, found.ifindex if found else 0, avoid)
+        subnet = choose(kernel, index, avoid)
         gateway = ipam.format_address(ipam.gateway(subnet))
     made = Network(DEFAULT, link, str(subnet), gateway, uplink_mtu(kernel))
     return _keep(networks_dir, record, made)
@@ -128,10 +129,10 @@ def _keep(networks_dir: str, old: Network | None, new: Network) -> Network:
     return new
 
 
-def is_free(kernel: Socket, subnet: str) -> bool:
-    """Whether nobody on this host uses an address of the subnet."""
+def is_free(kernel: Socket, subnet: str, own_link: int) -> bool:
+    """Whether nobody on this host, but for one link, uses an address of the subnet."""
     wanted = ipam.parse_subnet(subnet)
-    return not any(wanted.overlaps(used) for used in used_subnets(kernel, 0))
+    return not any(wanted.overlaps(used) for used in used_subnets(kernel, own_link))
 
 
 def choose(kernel: Socket, own_link: int, avoid: Iterable[str]) -> ipam.Subnet:
@@ -156,7 +157,7 @@ def used_subnets(kernel: Socket, own_link: int) -> list[ipam.Subnet]:
     route, and the two halves of the internet that VPN clients set instead of it.
     """
     used = [
-        ipam.parse_subnet(f"{address.address}/{address.prefix_length}")
+        subnet_of(address)
         for address in rtnetlink.list_addresses(kernel)
         if address.link != own_link
     ]
@@ -168,12 +169,9 @@ def used_subnets(kernel: Socket, own_link: int) -> list[ipam.Subnet]:
     return used
 
 
-def address_of(kernel: Socket, link: int) -> rtnetlink.Address | None:
-    """The first IPv4 address of a link."""
-    for address in rtnetlink.list_addresses(kernel):
-        if address.link == link:
-            return address
-    return None
+def subnet_of(address: rtnetlink.Address) -> ipam.Subnet:
+    """The subnet that an address of a link opens."""
+    return ipam.parse_subnet(f"{address.address}/{address.prefix_length}")
 
 
 def uplink_mtu(kernel: Socket) -> int:
