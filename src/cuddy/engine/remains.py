@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import container
+from cuddy.engine import connection, container
 from cuddy.errors import CuddyError, NoSuchContainer
 from cuddy.kernel import cgroup, process
 from cuddy.network import bridge
@@ -98,7 +98,7 @@ def clear(home: Home, container_id: str) -> None:
             group.kill()
             group.remove()
     try:
-        bridge.release(home.run_root, container_id)
+        bridge.release(connection.networks_run_dir(home), container_id)
     except (CuddyError, OSError):
         pass
     files.remove_tree(home.run_dir(container_id))
