@@ -10,9 +10,13 @@ import _socket
 import errno
 import struct
 
-from cuddy.kernel import netlink, program
+from cuddy.kernel import netlink
 from cuddy.kernel.netlink import NLM_F_NONREC, Request, attribute, attributes, text
 from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.kernel import program
 
 # linux/netfilter.h
 NFPROTO = {"inet": 1, "ip": 2, "arp": 3, "bridge": 7, "ip6": 10}
@@ -102,6 +106,8 @@ def delete_empty_table(socket: netlink.Socket, family: str, table: str) -> None:
 
 def apply(script: str) -> program.Finished:
     """Have nft(8) perform a script as one transaction. Raises FileNotFoundError without nft."""
+    from cuddy.kernel import program  # most starts of a container run no program
+
     path = program.find("nft")
     if not path:
         raise FileNotFoundError(errno.ENOENT, "no such program", "nft")

@@ -11,7 +11,7 @@ from __future__ import annotations
 import errno
 
 from cuddy.errors import SystemFailure
-from cuddy.kernel import iptables, nftables
+from cuddy.kernel import nftables
 from cuddy.network.network import Network
 
 TYPE_CHECKING = False
@@ -119,6 +119,8 @@ def _apply_nft(network: Network) -> Finished:
 
 
 def _apply_iptables(network: Network) -> Finished:
+    from cuddy.kernel import iptables  # only hosts without nft need it
+
     finished = iptables.restore(iptables_text(network))
     jump = ("-j", iptables_chain(network.bridge))
     for table, chain in IPTABLES_JUMPS:
@@ -143,6 +145,8 @@ def remove(bridge: str) -> None:
 
 
 def _remove_iptables(bridge: str) -> None:
+    from cuddy.kernel import iptables
+
     name = iptables_chain(bridge)
     try:
         for table, chain in IPTABLES_JUMPS:
