@@ -188,7 +188,8 @@ class MountPoint(NamedTuple):
 def parse_mountinfo(text: str) -> list[MountPoint]:
     """The lines of a mountinfo file, octal escapes undone."""
     points = []
-    for line in text.splitlines():
+    # Not splitlines(): a mount point's name may hold what Unicode takes for the end of a line.
+    for line in filter(None, text.split("\n")):
         left, _, right = line.partition(" - ")
         fields, tail = left.split(" "), right.split(" ")
         points.append(
@@ -217,5 +218,5 @@ def unescape(field: str) -> str:
 
 def list_mounts(pid: int | str = "self") -> list[MountPoint]:
     """Every mount a process sees."""
-    with open(f"/proc/{pid}/mountinfo", errors="surrogateescape") as file:
+    with open(f"/proc/{pid}/mountinfo", newline="\n", errors="surrogateescape") as file:
         return parse_mountinfo(file.read())
