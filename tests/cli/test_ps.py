@@ -1,0 +1,163 @@
+"""`ps`, `inspect` and `info`: what containers there are, and everything about one."""
+
+from __future__ import annotations
+
+import json
+import re
+
+import pytest
+
+from console import Cuddy
+
+
+@pytest.fixture
+def three(cuddy: Cuddy) -> Cuddy:
+    """One container of each state: created, running, exited with 3; made in this order."""
+    cuddy.ok("create", "--name", "idle", "--label", "colour=red", "alpine", "true")
+    cuddy.ok("run", "-d", "--name", "busy", "--label", "colour=blue", "alpine", "sleep", "1000")
+    cuddy("run", "--name", "over", "alpine", "sh", "-c", "exit 3")
+    return cuddy
+
+
+def names(cuddy: Cuddy, *words: str) -> list[str]:
+    return cuddy.ok("ps", "--format", "{{.Names}}", *words).split()
+
+
+def test_ps_shows_what_runs_and_with_a_everything_newest_first(three: Cuddy) -> None:
+    assert names(three) == ["busy"]
+    assert names(three, "-a") == ["over", "busy", "idle"]
+    assert names(three, "-n", "2") == ["over", "busy"]
+    assert names(three, "-l") == ["over"]
+
+
+def test_the_table_is_docker_s(three: Cuddy) -> None:
+    header, over, busy, idle = three.ok("ps", "-a").splitlines()
+    titles = ["CONTAINER ID", "IMAGE", "COMMAND", "CREATED", "STATUS", "PORTS", "NAMES"]
+    assert re.split(r"  +", header.strip()) == titles
+    fields = re.split(r"  +", busy.strip())
+    assert re.fullmatch(r"[0-9a-f]{12}", fields[0])
+    assert fields[1:3] == ["alpine", '"sleep 1000"']
+    assert re.fullmatch(r"(Less than a second|About a minute|\d+ \w+) ago", fields[3])
+    assert re.fullmatch(r"Up (Less than a second|\d+ \w+)", fields[4])
+    assert fields[-1] == "busy"
+    assert re.search(r"Exited \(3\) (Less than a second|\d+ \w+) ago", over)
+    assert "Created" in idle
+
+
+def test_quiet_prints_ids(three: Cuddy) -> None:
+    full = three.ok("ps", "-aq", "--no-trunc").split()
+    assert all(len(found) == 64 for found in full)
+    assert three.ok("ps", "-aq").split() == [found[:12] for found in full]
+
+
+@pytest.mark.parametrize(
+    ("filters", "found"),
+    [
+        (["status=running"], ["busy"]),
+        (["status=exited", "status=created"], ["over", "idle"]),
+        (["exited=3"], ["over"]),
+        (["name=bus"], ["busy"]),
+        (["name=^/busy$"], ["busy"]),
+        (["label=colour"], ["busy", "idle"]),
+        (["label=colour=red"], ["idle"]),
+        (["label=colour", "status=running"], ["busy"]),
+        (["ancestor=alpine"], ["over", "busy", "idle"]),
+        (["before=over"], ["busy", "idle"]),
+        (["since=idle"], ["over", "busy"]),
+        (["name=none"], []),
+    ],
+)
+def test_filters(three: Cuddy, filters: list[str], found: list[str]) -> None:
+    words = [word for condition in filters for word in ("--filter", condition)]
+    assert names(three, "-a", *words) == found
+
+
+def test_a_filter_by_id(three: Cuddy) -> None:
+    container_id = three.field("busy", "{{.Id}}")
+    assert names(three, "-a", "--filter", f"id={container_id[:8]}") == ["busy"]
+
+
+def test_an_unknown_filter_is_an_error(cuddy: Cuddy) -> None:
+    result = cuddy("ps", "--filter", "shape=round")
+    assert result.code == 1
+    assert "shape" in result.complaint
+
+
+def test_formats(three: Cuddy) -> None:
+    out = three.ok("ps", "-a", "--format", "{{.Names}}|{{.State}}|{{.Image}}")
+    assert out.splitlines() == ["over|exited|alpine", "busy|running|alpine", "idle|created|alpine"]
+    out = three.ok("ps", "-a", "--format", "table {{.Names}}\t{{.State}}")
+    assert [line.split() for line in out.splitlines()][:2] == [
+        ["NAMES", "STATE"],
+        ["over", "exited"],
+    ]
+    lines = three.ok("ps", "-a", "--format", "{{json .}}").splitlines()
+    assert [json.loads(line)["Names"] for line in lines] == ["over", "busy", "idle"]
+    assert three.ok("ps", "--format", '{{.Label "colour"}}') == "blue"
+
+
+def test_no_containers_is_only_the_header(cuddy: Cuddy) -> None:
+    assert len(cuddy.ok("ps", "-a").splitlines()) == 1
+
+
+class TestInspect:
+    def test_it_says_what_was_asked_for(self, cuddy: Cuddy) -> None:
+        words = ["-e", "A=1", "-w", "/srv", "-u", "nobody", "-h", "boat", "-m", "64m"]
+        words += ["--cpus", "0.5", "--cap-add", "NET_ADMIN", "--read-only", "-it"]
+        cuddy.ok("create", "--name", "all", *words, "alpine", "echo", "x")
+        found = cuddy.inspect("all")
+        config, host = found["Config"], found["HostConfig"]
+        assert "A=1" in config["Env"]
+        assert (config["WorkingDir"], config["User"]) == ("/srv", "nobody")
+        assert (config["Hostname"], config["Image"]) == ("boat", "alpine")
+        assert (config["Cmd"], config["Tty"], config["OpenStdin"]) == (["echo", "x"], True, True)
+        assert (host["Memory"], host["NanoCpus"]) == (64 << 20, 500_000_000)
+        assert [name.removeprefix("CAP_") for name in host["CapAdd"]] == ["NET_ADMIN"]
+        assert host["ReadonlyRootfs"] is True
+        assert (found["Path"], found["Args"]) == ("echo", ["x"])
+
+    def test_several_and_formats(self, three: Cuddy) -> None:
+        found = json.loads(three.ok("inspect", "busy", "over"))
+        assert [each["Name"] for each in found] == ["/busy", "/over"]
+        template = "{{.Name}} {{.State.ExitCode}} {{json .Config.Cmd}}"
+        assert three.field("over", template) == '/over 3 ["sh","-c","exit 3"]'
+        loop = "{{range .Config.Cmd}}<{{.}}>{{end}}"
+        assert three.field("busy", loop) == "<sleep><1000>"
+        assert three.field("busy", '{{index .Config.Labels "colour"}}') == "blue"
+
+    def test_a_running_container_has_a_pid_and_an_address(self, three: Cuddy) -> None:
+        found = three.inspect("busy")
+        assert found["State"]["Pid"] > 1
+        assert re.fullmatch(r"\d+\.\d+\.\d+\.\d+", found["NetworkSettings"]["IPAddress"])
+
+    def test_an_image_is_inspected_too(self, cuddy: Cuddy) -> None:
+        (found,) = json.loads(cuddy.ok("inspect", "alpine"))
+        assert "alpine:latest" in "".join(found["RepoTags"])
+        assert found["Id"].startswith("sha256:")
+        assert found["Os"] == "linux"
+
+    def test_what_is_missing_is_named_and_the_rest_printed(self, three: Cuddy) -> None:
+        result = three("inspect", "busy", "missing")
+        assert result.code == 1
+        assert [each["Name"] for each in json.loads(result.stdout)] == ["/busy"]
+        assert "missing" in result.complaint
+
+    def test_a_bad_template_is_an_error(self, three: Cuddy) -> None:
+        for template in ("{{.Nope.Nope}}", "{{.", "{{range}}", "{{nofunc .}}"):
+            result = three("inspect", "--format", template, "busy")
+            assert result.code in (1, 64), template
+            assert result.complaint
+
+
+def test_version_and_info_name_the_program(cuddy: Cuddy) -> None:
+    assert re.search(r"\d+\.\d+", cuddy.ok("version"))
+    assert re.match(r"\w+ version \d", cuddy.ok("--version"))
+    info = cuddy.ok("info")
+    assert "Containers" in info or "containers" in info
+
+
+def test_what_a_container_wrote_cannot_move_the_cursor_in_ps(cuddy: Cuddy) -> None:
+    cuddy.ok("create", "alpine", "\x1b[2Jclear", "a\nb")
+    out = cuddy.ok("ps", "-a", "--no-trunc")
+    assert "\x1b" not in out
+    assert len(out.splitlines()) == 2
