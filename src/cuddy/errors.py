@@ -18,7 +18,8 @@
     ├── CommandNotFound           the container's command does not exist       127  400
     ├── RegistryError             a registry refused or misbehaved               1  500
     │   ├── Unauthorized          credentials missing or refused                 1  401
-    │   └── RegistryUnreachable   no answer at all                               1  500
+    │   ├── RegistryUnreachable   no answer at all                               1  500
+    │   └── RegistryBusy          no good answer now; worth another attempt      1  500
     ├── CorruptContent            digest, size or structure is not as promised   1  500
     └── SystemFailure             the kernel or a host program said no           1  500
 
@@ -134,6 +135,12 @@ class Unauthorized(RegistryError):
 
 class RegistryUnreachable(RegistryError):
     pass
+
+
+class RegistryBusy(RegistryError):
+    def __init__(self, message: str, *, hint: str = "", retry_after_s: float = 0) -> None:
+        super().__init__(message, hint=hint or "try again later")
+        self.retry_after_s = retry_after_s
 
 
 class CorruptContent(CuddyError):

@@ -14,4 +14,14 @@ tree         a directory tree filled by descriptors
 layer        a changeset becomes a directory for overlayfs
 inheritance  what a layer takes from those below it
 compression  gzip and zstd as streams
+settings     how registries are reached
+auth         credentials, challenges, tokens
+http         requests to hosts one does not trust
+registry     a client of the distribution API
+progress     what a pull tells about itself
+workers      forked processes that are never left behind
+download     the worker that brings a blob
+unpack       the worker that makes a layer of it
+fetch        layers on their way in, several at once
+pull         an image from a registry becomes an image of the store
 """

@@ -50,6 +50,21 @@ def read(storage: Storage, digest: str) -> bytes:
         ) from None
 
 
+def chunks(storage: Storage, digest: str) -> Iterator[bytes]:
+    """A blob of any size, piece by piece."""
+    fd = os.open(path(storage, digest), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        yield from read_chunks(fd)
+    finally:
+        os.close(fd)
+
+
+def read_chunks(fd: int) -> Iterator[bytes]:
+    """What a descriptor has, piece by piece."""
+    while chunk := os.read(fd, CHUNK):
+        yield chunk
+
+
 def write(storage: Storage, data: bytes, digest: str = "") -> Digest:
     """Store a document. Raises CorruptContent if it is not what `digest` names."""
     algorithm = digest.partition(":")[0] or "sha256"
@@ -75,6 +90,18 @@ def delete(storage: Storage, digest: str) -> None:
         pass
 
 
+def discard(storage: Storage, digest: str) -> None:
+    """Forget what an interrupted download has left; nothing is fine too."""
+    try:
+        os.unlink(_partial(storage, digest))
+    except FileNotFoundError:
+        pass
+
+
+def _partial(storage: Storage, digest: str) -> str:
+    return f"{storage.ingest_dir}/{digest.replace(':', '-')}"
+
+
 class Ingest:
     """One blob on its way in: locked, continued where the last attempt stopped, verified, renamed.
 
@@ -95,7 +122,7 @@ class Ingest:
         self.received = 0
         self.done = False
         self._target = path(storage, digest)
-        self._partial = f"{storage.ingest_dir}/{digest.replace(':', '-')}"
+        self._partial = _partial(storage, digest)
         self._hash = digests.hasher(digest.partition(":")[0])
         self._lock = files.Lock(self._partial)
 
@@ -120,7 +147,7 @@ class Ingest:
 
     def resume(self) -> Iterator[bytes]:
         """Read back what an earlier attempt left, hashing it."""
-        while chunk := os.read(self._lock.fd, CHUNK):
+        for chunk in read_chunks(self._lock.fd):
             self._count(chunk)
             yield chunk
 

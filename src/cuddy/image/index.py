@@ -131,7 +131,7 @@ class Change:
         """
         taken = name(entry)
         self.entries = [
-            other if not taken or name(other) != taken else _nameless(other)
+            other if not taken or name(other) != taken else _nameless(other, taken)
             for other in self.entries
             if not (taken and name(other) == taken and other["digest"] == entry["digest"])
         ]
@@ -152,8 +152,10 @@ class Change:
             self._lock.close()
 
 
-def _nameless(entry: Descriptor) -> Descriptor:
-    return rename(entry, annotation(entry, SOURCE))
+def _nameless(entry: Descriptor, taken: str) -> Descriptor:
+    """The entry without the name that is taken: known by its source, or by nothing but its id."""
+    source = annotation(entry, SOURCE)
+    return rename(entry, "" if source == taken else source)
 
 
 def _without_needless(entries: list[Descriptor]) -> list[Descriptor]:

@@ -117,6 +117,20 @@ def put(storage: Storage, name: str, origin: Origin, sizes: Iterable[int]) -> Im
     return resolve(storage, manifest["config"]["digest"])
 
 
+def layer_sizes(storage: Storage, chain_ids: Iterable[str]) -> dict[str, int]:
+    """The unpacked bytes of those of the layers that are there."""
+    known: dict[str, int] = {}
+    for group in _by_id(storage, index.load(storage)).values():
+        sizes = index.annotation(group[0], index.SIZES)
+        if sizes:
+            known |= zip(_image(storage, group).chain_ids, map(int, sizes.split(",")))
+    return {
+        chain_id: known[chain_id] if chain_id in known else snapshots.measure(storage, chain_id)
+        for chain_id in chain_ids
+        if snapshots.has(storage, chain_id)
+    }
+
+
 def _by_id(storage: Storage, entries: Iterable[Descriptor]) -> dict[str, list[Descriptor]]:
     """Entries grouped into images."""
     groups: dict[str, list[Descriptor]] = {}

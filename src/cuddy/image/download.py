@@ -1,0 +1,69 @@
+"""The downloading worker: one blob from its registry into the store, and on to who unpacks it.
+
+What arrives is kept whatever happens; a connection that breaks is taken up where it broke.
+"""
+
+from __future__ import annotations
+
+from cuddy import files
+from cuddy.errors import CuddyError, RegistryBusy, RegistryUnreachable
+from cuddy.image import blobs, progress
+from cuddy.image.registry import ATTEMPTS, Repository, pause
+from cuddy.image.spec import Descriptor
+from cuddy.image.storage import Storage
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cuddy.image.workers import Send
+
+MAX_ATTEMPTS = 50
+"""Of one blob, even if each attempt brought some of it."""
+
+
+def download(
+    storage: Storage, repository: Repository, blob: Descriptor, writer: int, send: Send
+) -> None:
+    """Fetch one blob into the store, and hand every byte on to `writer` unless that is -1."""
+    repository.reopen()
+    tell = progress.throttled(send, progress.DOWNLOADING, blob["size"])
+    with blobs.Ingest(storage, blob["digest"], blob["size"]) as ingest:
+        if ingest.done:
+            for chunk in blobs.chunks(storage, blob["digest"]):
+                _feed(writer, chunk)
+        else:
+            for chunk in ingest.resume():
+                _feed(writer, chunk)
+            if ingest.received:
+                send(resumed=ingest.received)
+            for chunk in _remaining(repository, ingest):
+                ingest.append(chunk)
+                _feed(writer, chunk)
+                tell(ingest.received)
+            ingest.commit()
+        send(state=progress.VERIFIED)
+
+
+def _remaining(repository: Repository, ingest: blobs.Ingest) -> Iterator[bytes]:
+    """The rest of a blob, however often the connection breaks."""
+    fruitless = 0
+    for _ in range(MAX_ATTEMPTS):
+        before = ingest.received
+        try:
+            yield from repository.blob(ingest.digest, ingest.received)
+            if ingest.received >= ingest.size:
+                return
+            error: CuddyError = RegistryBusy(f"the registry sent only a part of {ingest.digest}")
+        except (RegistryBusy, RegistryUnreachable) as problem:
+            error = problem
+        fruitless = 0 if ingest.received > before else fruitless + 1
+        if fruitless == ATTEMPTS:
+            raise error
+        pause(repository.settings, fruitless, getattr(error, "retry_after_s", 0))
+    raise error
+
+
+def _feed(writer: int, chunk: bytes) -> None:
+    if writer >= 0:
+        files.write_all(writer, chunk)

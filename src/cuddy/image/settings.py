@@ -1,0 +1,27 @@
+"""How registries are reached: a plain value, built by whoever may read files and environment."""
+
+from __future__ import annotations
+
+from cuddy.shapes import NamedTuple
+
+
+class Settings(NamedTuple):
+    """Registry configuration. Hosts are written as in image names: `host[:port]`."""
+
+    mirrors: dict[str, tuple[str, ...]] = {}
+    """Registry -> `[scheme://]host[:port][/prefix]` of its mirrors, tried in order before it."""
+    insecure: tuple[str, ...] = ()
+    """Hosts and networks (CIDR) where plain HTTP and unverified TLS will do; loopback always is."""
+    auth_files: tuple[str, ...] = ()
+    """Docker's config.json and the like, in the order in which they are asked."""
+    environment: dict[str, str] = {}
+    """What credential helpers see; PATH is where they are looked for."""
+    certificate_dirs: tuple[str, ...] = ("/etc/containers/certs.d", "/etc/docker/certs.d")
+    """`<dir>/<host[:port]>/` holds ca.crt and client.cert, client.key of one registry."""
+    proxies: dict[str, str] = {}
+    """`http`, `https`: URL of the proxy; `no`: comma-separated hosts that are reached directly."""
+    timeout_s: float = 30
+    """How long a registry may be silent, or all but silent."""
+    retry_delay_s: float = 0.5
+    """Before the first new attempt; each next one waits twice as long."""
+    user_agent: str = "cuddy"
