@@ -13,6 +13,7 @@ import _json
 import errno
 import fcntl
 import os
+import stat
 import time
 
 TYPE_CHECKING = False
@@ -69,11 +70,14 @@ def format_json(value: Any) -> str:
 
 
 def read_bytes(path: str, *, limit: int = MAX_JSON_BYTES) -> bytes:
-    """The whole regular file. Raises OSError, ValueError above `limit` bytes."""
-    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    """The whole regular file. Raises OSError, ValueError above `limit` bytes or for a pipe."""
+    # Without O_NONBLOCK a fifo in the file's place would hold us up for ever.
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     try:
-        size = os.fstat(fd).st_size
-        if size > limit:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise ValueError(f"{path}: not a regular file")
+        if status.st_size > limit:
             raise ValueError(f"{path}: larger than {limit} bytes")
         chunks = []
         while chunk := os.read(fd, 1 << 20):

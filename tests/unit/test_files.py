@@ -97,6 +97,12 @@ class TestWriting:
         with pytest.raises(OSError):
             files.read_bytes(str(tmp_path / "link"))
 
+    def test_a_pipe_or_device_in_its_place_does_not_block(self, tmp_path: Path) -> None:
+        os.mkfifo(tmp_path / "fifo")
+        for path in (tmp_path / "fifo", Path("/dev/zero")):
+            with pytest.raises(ValueError, match="not a regular file"):
+                files.read_bytes(str(path))
+
     def test_a_failed_write_leaves_the_old_file_and_no_temporary(self, tmp_path: Path) -> None:
         (tmp_path / "target").mkdir()
         (tmp_path / "target/child").write_text("in the way of the rename")
