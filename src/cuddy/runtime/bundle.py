@@ -13,8 +13,20 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from cuddy.runtime.spec import Config
 
+# Fields that are looked into before anything is made: their type, and that of their elements.
+TYPES: dict[str, tuple[type, type]] = {
+    "root": (dict, object), "root.path": (str, object),
+    "process": (dict, object), "process.cwd": (str, object),
+    "process.args": (list, str), "process.env": (list, str),
+    "mounts": (list, dict), "hooks": (dict, object), "annotations": (dict, object),
+    "linux": (dict, object), "linux.namespaces": (list, dict),
+}  # fmt: skip
+WORDS = {dict: "object", list: "list", str: "text"}
 ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 
 
@@ -56,16 +68,16 @@ def check(path: str, config: Config) -> Bundle:
     """A bundle of a parsed config, or InvalidArgument naming the field that is wrong."""
     if not isinstance(config, dict):
         raise InvalidArgument("config.json: not an object")
+    config = check_types(config)
     version = str(config.get("ociVersion", ""))
     if version.split(".")[0] != "1":
         raise InvalidArgument(f"config.json: ociVersion {version!r} is not 1.x")
     if not config.get("root", {}).get("path"):
         raise InvalidArgument("config.json: root.path is missing")
     check_process(config)
-    config.setdefault("linux", {})
     kinds = [entry.get("type", "") for entry in config["linux"].get("namespaces", [])]
     for kind in kinds:
-        if kind not in namespaces.FLAGS:
+        if not isinstance(kind, str) or kind not in namespaces.FLAGS:
             raise InvalidArgument(f"config.json: unknown namespace {kind!r}")
         if kinds.count(kind) > 1:
             raise InvalidArgument(f"config.json: namespace {kind!r} is given twice")
@@ -73,6 +85,27 @@ def check(path: str, config: Config) -> Bundle:
         if config.get(field) and kind not in kinds:
             raise InvalidArgument(f"config.json: {field} needs a {kind} namespace")
     return Bundle(os.path.realpath(path), config)
+
+
+def check_types(config: Config) -> Config:
+    """The config with nulls taken for what they are, absent; values of wrong types refused."""
+    document: dict[str, Any] = {"linux": {}, **without_nulls(config)}
+    for name, (kind, element) in TYPES.items():
+        section, _, field = name.rpartition(".")
+        owner = document.get(section, {}) if section else document
+        value = owner.get(field, kind())
+        if not isinstance(value, kind):
+            raise InvalidArgument(f"config.json: {name} is no {WORDS[kind]}")
+        if element is not object and not all(isinstance(each, element) for each in value):
+            raise InvalidArgument(f"config.json: {name} is no list of {WORDS[element]}s")
+        if kind is dict and field in owner:
+            owner[field] = without_nulls(value)
+    return document  # type: ignore[return-value]
+
+
+def without_nulls(section: Mapping[str, Any]) -> dict[str, Any]:
+    """What is there: some engines write null for what they leave out."""
+    return {name: value for name, value in section.items() if value is not None}
 
 
 def check_process(config: Config) -> None:

@@ -1,0 +1,151 @@
+"""Bundles: what is refused before anything is touched (runtime-spec, bundle.md and config.md)."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cuddy.errors import InvalidArgument
+from cuddy.runtime import bundle
+
+
+def config(**changes: Any) -> Any:
+    """A config.json that is fine, with these fields replaced (or, by None, taken out)."""
+    document = {
+        "ociVersion": "1.2.0",
+        "root": {"path": "rootfs"},
+        "process": {"args": ["sh"], "cwd": "/"},
+        "linux": {"namespaces": [{"type": "mount"}, {"type": "uts"}]},
+    } | changes
+    return {name: value for name, value in document.items() if value is not None}
+
+
+def linux(*kinds: str) -> Any:
+    return {"namespaces": [{"type": kind} for kind in kinds]}
+
+
+def process(**changes: Any) -> Any:
+    return {"args": ["sh"], "cwd": "/"} | changes
+
+
+class TestRefused:
+    @pytest.mark.parametrize(
+        ("changes", "complaint"),
+        [
+            ({"ociVersion": None}, "ociVersion"),
+            ({"ociVersion": "2.0.0"}, "2.0.0"),
+            ({"ociVersion": "11.0"}, "11.0"),
+            ({"ociVersion": 7}, "7"),
+            ({"root": None}, "root.path"),
+            ({"root": {}}, "root.path"),
+            ({"root": {"path": ""}}, "root.path"),
+            ({"process": process(args=[])}, "args"),
+            ({"process": {"cwd": "/"}}, "args"),
+            ({"process": process(cwd="tmp")}, "cwd"),
+            ({"process": process(cwd="")}, "cwd"),
+            ({"process": {"args": ["sh"]}}, "cwd"),
+            ({"process": process(args=["a\0b"])}, "NUL"),
+            ({"process": process(env=["A=\0"])}, "NUL"),
+            ({"linux": linux("mount", "warp")}, "warp"),
+            ({"linux": linux("mount", "pid", "pid")}, "pid"),
+            ({"linux": linux("mount"), "hostname": "box"}, "uts"),
+            ({"linux": linux("mount"), "domainname": "example.org"}, "uts"),
+        ],
+    )
+    def test_the_field_that_is_wrong_is_named(self, changes: Any, complaint: str) -> None:
+        with pytest.raises(InvalidArgument, match=complaint):
+            bundle.check("/bundle", config(**changes))
+
+    @pytest.mark.parametrize(
+        "document",
+        [
+            [],
+            "text",
+            None,
+            config(root="rootfs"),
+            config(root=[]),
+            config(process="sh"),
+            config(process=[]),
+            config(process=process(args="sh")),
+            config(process=process(args=[1])),
+            config(process=process(args=[None])),
+            config(process=process(cwd=7)),
+            config(process=process(env={"A": "B"})),
+            config(process=process(env=[1])),
+            config(linux=[]),
+            config(linux={"namespaces": {"type": "pid"}}),
+            config(linux={"namespaces": ["pid"]}),
+            config(linux={"namespaces": [{"type": ["pid"]}]}),
+            config(root={"path": ["rootfs"]}),
+            config(hooks=[]),
+            config(annotations=[]),
+            config(mounts={}),
+            config(mounts=["/proc"]),
+        ],
+    )
+    def test_a_value_of_the_wrong_type_is_no_crash(self, document: Any, tmp_path: Path) -> None:
+        (tmp_path / "config.json").write_text(json.dumps(document))
+        with pytest.raises(InvalidArgument, match=r"config\.json"):
+            bundle.load(str(tmp_path))
+
+    @pytest.mark.parametrize("text", ["", "{", "{}{}", "[" * 100_000, "\xff"])
+    def test_what_is_no_json_is_said_so(self, text: str, tmp_path: Path) -> None:
+        (tmp_path / "config.json").write_bytes(text.encode("latin-1"))
+        with pytest.raises(InvalidArgument, match=r"config\.json"):
+            bundle.load(str(tmp_path))
+
+    def test_a_directory_without_config_is_no_bundle(self, tmp_path: Path) -> None:
+        with pytest.raises(InvalidArgument, match="no config.json") as caught:
+            bundle.load(str(tmp_path))
+        assert "OCI bundle" in caught.value.hint
+
+
+class TestAccepted:
+    @pytest.mark.parametrize("version", ["1.0.0", "1.0.2-dev", "1.2.0", "1.3.0"])
+    def test_every_version_1(self, version: str) -> None:
+        bundle.check("/bundle", config(ociVersion=version))
+
+    def test_unknown_fields_and_what_is_missing_or_null(self) -> None:
+        changes = {"vm": {"x": 1}, "linux": {"namespaces": None, "new": []}, "hooks": None}
+        bundle.check("/bundle", config() | changes)
+        bundle.check("/bundle", config(linux=None))
+        bundle.check("/bundle", config() | {"linux": None, "mounts": None, "process": None})
+
+    def test_a_container_without_a_program(self) -> None:
+        bundle.check("/bundle", config(process=None))
+
+    def test_the_root_is_relative_to_the_bundle_or_absolute(self, tmp_path: Path) -> None:
+        link = tmp_path / "link"
+        link.symlink_to(tmp_path)
+        assert bundle.check(str(link), config()).rootfs == f"{tmp_path}/rootfs"
+        assert bundle.check(str(link), config(root={"path": "/r"})).rootfs == "/r"
+
+    def test_namespaces_are_new_or_joined_by_path(self) -> None:
+        spaces = [{"type": "pid"}, {"type": "network", "path": "/run/netns/x"}]
+        found = bundle.check("/bundle", config(linux={"namespaces": spaces}))
+        assert found.has_namespace("pid")
+        assert found.has_namespace("network")
+        assert not found.has_namespace("user")
+        assert found.namespace_path("network") == "/run/netns/x"
+        assert found.namespace_path("pid") == found.namespace_path("user") == ""
+
+
+class TestIds:
+    @pytest.mark.parametrize("good", ["a", "0", "box_1+2-3.4", "..."])
+    def test_one_path_component_of_harmless_characters(self, good: str) -> None:
+        bundle.check_id(good)
+
+    @pytest.mark.parametrize("bad", ["", ".", "..", "a/b", "../x", "a b", "a\n", "a\0", "é", "a:b"])
+    def test_nothing_else(self, bad: str) -> None:
+        with pytest.raises(InvalidArgument, match="invalid container ID"):
+            bundle.check_id(bad)
+
+
+def test_a_config_that_is_a_pipe_does_not_block(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "config.json")
+    with pytest.raises((InvalidArgument, OSError)):
+        bundle.load(str(tmp_path))
