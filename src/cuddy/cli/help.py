@@ -65,7 +65,7 @@ def _fold(indent: int, width: int, text: str) -> str:
     if room < _NARROWEST:
         indent, room, first = 16, width - 16, "\n" + " " * 16
     if room < _NARROWEST:
-        return text
+        return text.replace("\n", first)
     lines = []
     while text:
         line, text = _break(room - _SLOP, text)

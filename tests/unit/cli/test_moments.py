@@ -1,0 +1,78 @@
+"""--since and --until take dates, times, Unix seconds and durations."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cuddy.cli import moments
+from cuddy.errors import UsageError
+
+NOW = 1_700_000_000 * 10**9
+
+
+@pytest.fixture(autouse=True)
+def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+@pytest.mark.parametrize(
+    ("word", "seconds"),
+    [("42m", 2520), ("1h30m", 5400), ("1.5h", 5400), ("300ms", 0.3), ("2h45m30.5s", 9930.5)],
+)
+def test_a_duration_is_so_long_ago(word: str, seconds: float) -> None:
+    assert moments.moment(word, NOW) == NOW - int(seconds * 10**9)
+
+
+@pytest.mark.parametrize(
+    ("word", "utc"),
+    [
+        ("2024-07-01T12:00:00Z", "2024-07-01T12:00:00"),
+        ("2024-07-01T12:00:00+02:00", "2024-07-01T10:00:00"),
+        ("2024-07-01T12:00:00-02:00", "2024-07-01T14:00:00"),
+        ("2024-07-01T12:00:00", "2024-07-01T10:00:00"),
+        ("2024-01-01T12:00:00", "2024-01-01T11:00:00"),
+        ("2024-07-01T12:00", "2024-07-01T10:00:00"),
+        ("2024-07-01", "2024-06-30T22:00:00"),
+        ("2024-07-01Z", "2024-07-01T00:00:00"),
+    ],
+)
+def test_a_time_without_a_zone_is_local(word: str, utc: str) -> None:
+    wanted = datetime.fromisoformat(utc).replace(tzinfo=UTC).timestamp()
+    assert moments.moment(word, NOW) == int(wanted) * 10**9
+
+
+def test_fractions_are_kept_to_the_nanosecond() -> None:
+    assert moments.moment("1136073600.000000001", NOW) == 1136073600_000000001
+    assert moments.moment("1970-01-01T00:00:00.123456789Z", NOW) == 123456789
+
+
+@pytest.mark.parametrize(
+    "word", ["", "foo", "2024-13-01", "12:00", "5x", "1.2.3", "2024-07-01T1Z2"]
+)
+def test_anything_else_is_refused(word: str) -> None:
+    with pytest.raises(UsageError):
+        moments.moment(word, NOW)
+
+
+@given(st.text(alphabet="0123456789-+:.TZhms", max_size=30))
+def test_any_word_is_read_or_refused(word: str) -> None:
+    try:
+        moments.moment(word, NOW)
+    except UsageError:
+        pass
+
+
+@given(st.integers(0, 4_000_000_000), st.integers(0, 999_999_999))
+def test_every_moment_written_as_rfc_3339_comes_back(seconds: int, nanoseconds: int) -> None:
+    text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+    assert moments.moment(f"{text}.{nanoseconds:09}Z", NOW) == seconds * 10**9 + nanoseconds
