@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -17,8 +17,10 @@ import pytest
 
 import images
 import isolation
-from console import ENGINE, Cuddy
+from console import ENGINE, Cuddy, wait_until
 from cuddy.image.storage import Storage
+from cuddy.network import bridge
+from cuddy.network import network as networks
 from leaks import Detector
 from outside import Outside
 
@@ -91,7 +93,6 @@ def home(request: pytest.FixtureRequest) -> Iterator[Cuddy]:
     cuddy = make_home(directory / "home", request.config)
     cuddy.ok("run", "--rm", "alpine", "true")
     yield cuddy
-    cuddy.close()
 
 
 @pytest.fixture
@@ -102,15 +103,25 @@ def cuddy(home: Cuddy) -> Iterator[Cuddy]:
 
 
 @pytest.fixture
-def fresh(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Cuddy]:
-    """The program with a Home of its own for tests that break it; it has `alpine` too."""
+def home_in(request: pytest.FixtureRequest) -> Iterator[Callable[[Path], Cuddy]]:
+    """Makes Homes in directories, for tests that break them; each has `alpine` in it."""
     if ENGINE != "cuddy":
         pytest.skip(f"{ENGINE} has one home")
-    cuddy = make_home(tmp_path / "home", request.config)
-    yield cuddy
-    cuddy.remove_all()
-    cuddy.close()
-    request.config.stash[DETECTOR].forget(cuddy.root)
+    made: list[Cuddy] = []
+
+    def make(directory: Path) -> Cuddy:
+        made.append(make_home(directory, request.config))
+        return made[-1]
+
+    yield make
+    for cuddy in made:
+        unmake_home(cuddy, request.config)
+
+
+@pytest.fixture
+def fresh(home_in: Callable[[Path], Cuddy], tmp_path: Path) -> Cuddy:
+    """The program with a Home of its own."""
+    return home_in(tmp_path / "home")
 
 
 def make_home(directory: Path, config: pytest.Config) -> Cuddy:
@@ -118,6 +129,16 @@ def make_home(directory: Path, config: pytest.Config) -> Cuddy:
     images.install(Storage(str(cuddy.root)), images.alpine(), "alpine")
     config.stash[DETECTOR].watch(cuddy.root, cuddy.run_root)
     return cuddy
+
+
+def unmake_home(cuddy: Cuddy, config: pytest.Config) -> None:
+    """Remove its containers and its network; nothing else may be left to remove."""
+    cuddy.remove_all()
+    rooms = [cuddy.root / name for name in ("containers", "names", "tmp")]
+    wait_until(lambda: not [path for room in rooms for path in room.iterdir()], what="files left")
+    if network := networks.read(str(cuddy.root / "networks"), networks.DEFAULT):
+        bridge.remove(network)
+    config.stash[DETECTOR].forget(cuddy.root)
 
 
 def other_engine(directory: Path, registry: Registry) -> Iterator[Cuddy]:

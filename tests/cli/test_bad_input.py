@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -191,18 +192,19 @@ class TestTheHome:
 
 
 @pytest.fixture
-def small(tmp_path: Path, request: pytest.FixtureRequest):
-    """A Home on a file system that is nearly full."""
-    from conftest import DETECTOR, make_home
-
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A small file system."""
     directory = tmp_path / "small"
     directory.mkdir()
     subprocess.run(["mount", "-t", "tmpfs", "-o", "size=12m", "none", directory], check=True)
-    cuddy = make_home(directory, request.config)
-    yield cuddy
-    cuddy.remove_all()
-    request.config.stash[DETECTOR].forget(cuddy.root)
+    yield directory
     subprocess.run(["umount", directory], check=True)
+
+
+@pytest.fixture
+def small(disk: Path, home_in: Callable[[Path], Cuddy]) -> Cuddy:
+    """A Home on the small file system."""
+    return home_in(disk)
 
 
 class TestDiskFull:

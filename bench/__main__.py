@@ -1,0 +1,86 @@
+"""`make bench`: cuddy against docker and podman where they are installed, in one interleaved run.
+
+    python -m bench [--rounds N] [--many N] [--only WORD] [--cuddy PATH]
+
+Absolute times say little about another machine; the ratios do. Peers that are not installed are
+left out, and so are the budgets that ask for them.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
+
+from bench import many, report, timing  # noqa: E402
+from bench.engines import Engine, running  # noqa: E402
+from bench.scenarios import IMAGE, LINES, PRINT_LINES, SCENARIOS, C, Scenario  # noqa: E402
+
+import images  # noqa: E402
+import isolation  # noqa: E402
+import registry  # noqa: E402
+from console import PROGRAM  # noqa: E402
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="python -m bench")
+    parser.add_argument("--rounds", type=int, default=15)
+    parser.add_argument("--many", type=int, default=50, help="containers to run at once")
+    parser.add_argument("--only", default="", help="scenarios with this in their title")
+    parser.add_argument("--cuddy", default="", help="the program (default: the source tree)")
+    options = parser.parse_args()
+    if os.geteuid() != 0:
+        sys.exit("bench: needs root")
+    if not isolation.is_inside():
+        return isolation.enter([sys.executable, "-m", "bench", *sys.argv[1:]])
+    directory = Path(isolation.directory())
+    served = registry.serve(directory)
+    image = next(served).push(images.alpine(), "bench")
+    program = [os.path.abspath(options.cuddy)] if options.cuddy else PROGRAM
+    with running(directory, program) as engines:
+        for engine in engines:
+            prepare(engine, image)
+        measure_all(engines, image, options)
+    next(served, None)
+    return 0
+
+
+def prepare(engine: Engine, image: str) -> None:
+    """The image, a running container, one with a long log, and fifty in all."""
+    print(f"{shlex.join(engine.prefix[:1])}: {engine.version()}")
+    engine.ask("pull", *engine.pull_flags, image)
+    engine.ask("run", "-d", "--name", C, image, "sleep", "100000")
+    words = ["run", "-d", "--name", LINES, "--network", "none", image, "sh", "-c", PRINT_LINES]
+    engine.ask(*words)
+    for _ in range(48):
+        engine.ask("create", "--network", "none", image, "true")
+    engine.ask("wait", LINES)
+
+
+def measure_all(engines: list[Engine], image: str, options: argparse.Namespace) -> None:
+    report.print_header([engine.name for engine in engines])
+    if options.only in report.IMPORT:
+        report.print_import(timing.measure_import(ROOT / "src", options.rounds * 2))
+    for scenario in SCENARIOS:
+        if options.only in scenario.title:
+            times = measure(scenario, engines, image, options.rounds)
+            report.print_scenario(scenario, times)
+    if options.many and options.only in many.TITLE:
+        report.print_many([many.measure(engine, image, options.many) for engine in engines])
+
+
+def measure(
+    scenario: Scenario, engines: list[Engine], image: str, rounds: int
+) -> dict[str, timing.Times]:
+    words = [image if word == IMAGE else word for word in scenario.words]
+    works = {engine.name: timing.work(engine.words(*words)) for engine in engines}
+    return timing.interleaved(works, max(3, round(rounds * scenario.share)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

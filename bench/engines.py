@@ -1,0 +1,96 @@
+"""The engines that are compared, each with a Home of its own below the session's directory.
+
+All three speak Docker's words, so one list of words measures any of them. dockerd is started here,
+on a socket of its own and in this session's network namespace, and ends with the session.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+
+class Engine(NamedTuple):
+    """A container engine: its name, and the words that every command of it begins with."""
+
+    name: str
+    prefix: tuple[str, ...]
+    pull_flags: tuple[str, ...] = ()
+
+    def words(self, *words: str) -> list[str]:
+        return [*self.prefix, *words]
+
+    def ask(self, *words: str) -> str:
+        """What a command prints. Raises if it fails."""
+        result = subprocess.run(self.words(*words), capture_output=True, text=True, timeout=300)
+        if result.returncode:
+            raise RuntimeError(f"{self.name} {' '.join(words)}: {result.stderr.strip()}")
+        return result.stdout.strip()
+
+    def version(self) -> str:
+        return self.ask("--version").splitlines()[0]
+
+    def engine_memory_bytes(self, container: str) -> int:
+        """Proportional set size of the process that watches over a container."""
+        pid = self.ask("inspect", "--format", "{{.State.Pid}}", container)
+        status = Path(f"/proc/{pid}/status").read_text()
+        parent = next(line.split()[1] for line in status.splitlines() if line.startswith("PPid"))
+        rollup = Path(f"/proc/{parent}/smaps_rollup").read_text()
+        pss = next(line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:"))
+        return int(pss) * 1024
+
+
+@contextmanager
+def running(directory: Path, cuddy: list[str]) -> Iterator[list[Engine]]:
+    """cuddy and the peers that are installed, ready to work."""
+    with ExitStack() as stack:
+        engines = [make_cuddy(directory / "cuddy", cuddy)]
+        if shutil.which("podman"):
+            engines.append(make_podman(directory / "podman"))
+        if shutil.which("dockerd"):
+            engines.append(stack.enter_context(docker(directory / "docker")))
+        yield engines
+        for engine in engines:
+            if ids := engine.ask("ps", "-aq").split():
+                engine.ask("rm", "-f", *ids)
+
+
+def make_cuddy(directory: Path, command: list[str]) -> Engine:
+    flags = ("--root", f"{directory}/root", "--runroot", f"{directory}/run")
+    return Engine("cuddy", (*command, *flags))
+
+
+def make_podman(directory: Path) -> Engine:
+    flags = ("--root", f"{directory}/root", "--runroot", f"{directory}/run")
+    cgroups = ("--cgroup-manager", "cgroupfs")
+    return Engine("podman", ("podman", *flags, *cgroups), ("--tls-verify=false",))
+
+
+@contextmanager
+def docker(directory: Path) -> Iterator[Engine]:
+    """A dockerd of our own; the client that came with it, not another one on the PATH."""
+    directory.mkdir()
+    socket = f"unix://{directory}/docker.sock"
+    client = "/usr/bin/docker" if os.path.exists("/usr/bin/docker") else "docker"
+    engine = Engine("docker", (client, "--host", socket))
+    flags = ["--host", socket, "--data-root", f"{directory}/root", "--group", "root"]
+    state = ["--exec-root", f"{directory}/run", "--pidfile", f"{directory}/pid"]
+    with open(directory / "log", "wb") as log:
+        daemon = subprocess.Popen(["dockerd", *flags, *state], stdout=log, stderr=log)
+    try:
+        for _ in range(300):
+            if subprocess.run(engine.words("info"), capture_output=True).returncode == 0:
+                break
+            if daemon.poll() is not None:
+                raise RuntimeError(f"dockerd: {(directory / 'log').read_text()[-2000:]}")
+            time.sleep(0.1)
+        yield engine
+    finally:
+        daemon.terminate()
+        daemon.wait(timeout=60)

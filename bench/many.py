@@ -1,0 +1,60 @@
+"""Many containers: starts per second, memory while they run, and how fast they go."""
+
+from __future__ import annotations
+
+import statistics
+import subprocess
+import time
+from typing import NamedTuple
+
+from bench.engines import Engine
+
+TITLE = "many"
+CLIENTS = 4
+
+
+class Many(NamedTuple):
+    """What one engine did with `count` containers."""
+
+    engine: str
+    count: int
+    starts_per_s: float
+    starts_per_s_4_clients: float
+    last_to_first: float  # median of the last ten starts to that of the first ten
+    engine_bytes_each: float
+    remove_s: float
+
+
+def measure(engine: Engine, image: str, count: int) -> Many:
+    """Start them from one client, weigh and remove them; then again from four clients."""
+    words = engine.words("run", "-d", image, "sleep", "100000")
+    took, ids = [], []
+    for _ in range(count):
+        began = time.perf_counter()
+        ids.append(subprocess.check_output(words, text=True).strip())
+        took.append(time.perf_counter() - began)
+    memory = sum(map(engine.engine_memory_bytes, ids)) / count
+    remove_s = remove(engine, ids)
+    began = time.perf_counter()
+    ids = start_from_clients(words, count)
+    four = count / (time.perf_counter() - began)
+    remove(engine, ids)
+    growth = statistics.median(took[-10:]) / statistics.median(took[:10])
+    return Many(engine.name, count, count / sum(took), four, growth, memory, remove_s)
+
+
+def remove(engine: Engine, ids: list[str]) -> float:
+    began = time.perf_counter()
+    engine.ask("rm", "-f", *ids)
+    return time.perf_counter() - began
+
+
+def start_from_clients(words: list[str], count: int) -> list[str]:
+    """Keep four clients busy until `count` containers have been started."""
+    ids: list[str] = []
+    busy: list[subprocess.Popen[str]] = []
+    for _ in range(count):
+        if len(busy) == CLIENTS:
+            ids.append(busy.pop(0).communicate()[0].strip())
+        busy.append(subprocess.Popen(words, stdout=subprocess.PIPE, text=True))
+    return ids + [client.communicate()[0].strip() for client in busy]

@@ -1,0 +1,81 @@
+"""The table that `make bench` prints: medians, minimums, and ratios beside their budgets."""
+
+from __future__ import annotations
+
+from bench.many import Many
+from bench.scenarios import Scenario
+from bench.timing import Times
+
+IMPORT = "import cuddy"
+IMPORT_BUDGET_S = 0.015
+WIDTH = 30
+PEERS = ("docker", "podman")
+
+
+def print_header(names: list[str]) -> None:
+    columns = "".join(f"{name:>16}" for name in names)
+    print(f"\n{'ms: median (least)':{WIDTH}}{columns}   ratio, budget")
+
+
+def print_import(times: dict[str, Times]) -> None:
+    more = times["cuddy"].median - times["bare"].median
+    verdict = judge(more, IMPORT_BUDGET_S)
+    print(
+        f"{IMPORT:{WIDTH}}{show(times['cuddy']):>16}   "
+        f"{more * 1000:.1f} ms over the interpreter's {times['bare'].median * 1000:.1f}, "
+        f"≤ {IMPORT_BUDGET_S * 1000:.0f}: {verdict}",
+        flush=True,
+    )
+
+
+def print_scenario(scenario: Scenario, times: dict[str, Times]) -> None:
+    columns = "".join(f"{show(each):>16}" for each in times.values())
+    peer = choose_peer(scenario, times)
+    ratio = times["cuddy"].ratio_to(times[peer]) if peer else 0.0
+    verdict = f"{ratio:.2f} × {peer}, ≤ {scenario.budget:.2f}: " if peer else "no peer"
+    verdict += judge(ratio, scenario.budget) if peer else ""
+    print(f"{scenario.title:{WIDTH}}{columns}   {verdict}", flush=True)
+
+
+def choose_peer(scenario: Scenario, times: dict[str, Times]) -> str:
+    """Whom the budget compares with; '' if it is not here."""
+    if scenario.against in PEERS:
+        return scenario.against if scenario.against in times else ""
+    peers = [name for name in PEERS if name in times]
+    return min(peers, key=lambda name: times[name].median, default="")
+
+
+def show(times: Times) -> str:
+    return f"{times.median * 1000:.0f} ({times.least * 1000:.0f})"
+
+
+def judge(figure: float, budget: float) -> str:
+    return "ok" if figure <= budget else "over"
+
+
+ROWS = (
+    # title, field, factor, budget as a ratio to the better peer, whether more is better
+    ("starts per second", "starts_per_s", 1.0, 3.0, True),
+    ("starts per second, 4 clients", "starts_per_s_4_clients", 1.0, 3.0, True),
+    ("last ten starts to first ten", "last_to_first", 1.0, 0.0, False),
+    ("rm -f of all, s", "remove_s", 1.0, 0.5, False),
+    ("MiB of engine per container", "engine_bytes_each", 1 / (1 << 20), 0.0, False),
+)
+
+
+def print_many(results: list[Many]) -> None:
+    columns = "".join(f"{each.engine:>16}" for each in results)
+    print(f"\n{f'{results[0].count} containers at once':{WIDTH}}{columns}")
+    ours, *peers = results
+    for title, field, factor, budget, more_is_better in ROWS:
+        figures = [getattr(each, field) * factor for each in results]
+        shown = "".join(f"{figure:>16.2f}" for figure in figures)
+        verdict = ""
+        if peers and budget:
+            better = (max if more_is_better else min)(figures[1:])
+            ratio = figures[0] / better
+            good = ratio >= budget if more_is_better else ratio <= budget
+            sign = "≥" if more_is_better else "≤"
+            verdict = f"{ratio:.2f}, {sign} {budget:.2f}: {'ok' if good else 'over'}"
+        print(f"{title:{WIDTH}}{shown}   {verdict}")
+    print(f"budget of memory: 2.7 MiB, {judge(ours.engine_bytes_each, 2.7 * (1 << 20))}")

@@ -1,0 +1,48 @@
+"""What is measured, with its budget: DESIGN.md, "Budgets".
+
+A budget is a ratio of cuddy's median to a peer's: docker's, or that of the better of both.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+IMAGE = "IMAGE"
+C = "bench-running"
+LINES = "bench-lines"
+PRINT_LINES = "yes {} | head -n 200000".format("x" * 99)
+
+
+class Scenario(NamedTuple):
+    """One command, timed over many rounds."""
+
+    title: str
+    words: tuple[str, ...]
+    budget: float
+    against: str = "better"
+    share: float = 1.0  # of the rounds: what takes long is run less often
+
+
+SCENARIOS = (
+    Scenario("run --rm IMAGE true, bridge", ("run", "--rm", IMAGE, "true"), 0.30),
+    Scenario(
+        "run --rm IMAGE true, none", ("run", "--rm", "--network", "none", IMAGE, "true"), 0.35
+    ),
+    Scenario(
+        "run --rm IMAGE true, host", ("run", "--rm", "--network", "host", IMAGE, "true"), 0.35
+    ),
+    Scenario("exec C true", ("exec", C, "true"), 0.6, "docker"),
+    Scenario("version", ("version",), 1.2, "docker"),
+    Scenario("ps -a, 50 containers", ("ps", "-a"), 1.2, "docker"),
+    Scenario("inspect C", ("inspect", C), 1.2, "docker"),
+    Scenario("images", ("images",), 1.2, "docker"),
+    Scenario("logs --tail 10 C", ("logs", "--tail", "10", LINES), 1.2, "docker"),
+    Scenario(
+        "200,000 log lines, run --rm",
+        ("run", "--rm", "--network", "none", IMAGE, "sh", "-c", PRINT_LINES),
+        1.0,
+        "podman",
+        0.34,
+    ),
+    Scenario("200,000 log lines, logs", ("logs", LINES), 1.0, "podman", 0.34),
+)
