@@ -24,12 +24,8 @@ import pyte
 
 ENGINE = os.environ.get("CUDDY_TESTS_ENGINE", "cuddy")
 """docker or podman: black-box tests run against them, which shows whether a test is right."""
-SOURCE = Path(__file__).parent.parent / "src"
-FROM_SOURCE = (
-    f"import sys; sys.path.insert(0, {str(SOURCE)!r}); "
-    "from cuddy.cli.main import main; sys.exit(main(sys.argv[1:]))"
-)
-PROGRAM = shlex.split(os.environ.get("CUDDY", "")) or [sys.executable, "-I", "-c", FROM_SOURCE]
+MAIN = Path(__file__).parent.parent / "src/cuddy/__main__.py"
+PROGRAM = shlex.split(os.environ.get("CUDDY", "")) or [sys.executable, "-I", "-S", str(MAIN)]
 
 
 class Result(NamedTuple):

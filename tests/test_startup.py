@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 SOURCE = Path(__file__).parent.parent / "src"
+MAIN = SOURCE / "cuddy/__main__.py"
 COSTLY = {
     "abc", "argparse", "array", "asyncio", "base64", "collections", "contextlib", "copy",
     "ctypes", "dataclasses", "datetime", "email", "enum", "functools", "glob", "hashlib", "heapq",
@@ -21,13 +22,13 @@ COSTLY = {
     "urllib", "uuid", "warnings", "weakref", "zlib",
     "backports", "isal", "rich", "urllib3",
 }  # fmt: skip
-START = f"import sys; sys.path.insert(0, {str(SOURCE)!r}); "
-RUN = START + "from cuddy.cli.main import main; sys.exit(main(sys.argv[1:]))"
+LEAN = [sys.executable, "-I", "-S"]
+IMPORT = f"import sys; sys.path.insert(0, {str(SOURCE)!r}); import cuddy"
 
 
-def imported(code: str, *words: str) -> set[str]:
-    """Top-level modules that a bare interpreter imports while it runs `code`."""
-    command = [sys.executable, "-I", "-S", "-X", "importtime", "-c", code, *words]
+def imported(*words: str) -> set[str]:
+    """Top-level modules that a bare interpreter imports with these words on its command line."""
+    command = [*LEAN, "-X", "importtime", *words]
     result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert result.returncode == 0, result.stderr
     lines = re.findall(r"^import time: +\d+ \| +\d+ \| *([\w.]+)$", result.stderr, re.MULTILINE)
@@ -35,7 +36,8 @@ def imported(code: str, *words: str) -> set[str]:
 
 
 def bare() -> set[str]:
-    command = [sys.executable, "-I", "-S", "-c", "import sys; print(*sys.modules)"]
+    """What an interpreter has that runs nothing."""
+    command = [*LEAN, "-c", "import sys; print(*sys.modules)"]
     return set(subprocess.check_output(command, text=True).split())
 
 
@@ -43,8 +45,53 @@ BARE = bare()
 
 
 def test_importing_cuddy_imports_nothing_costly() -> None:
-    assert imported(START + "import cuddy") & COSTLY == set()
+    assert imported("-c", IMPORT) & COSTLY == set()
 
 
-def test_no_command_line_is_as_cheap_as_it_can_be() -> None:
-    assert imported(RUN, "--version") & COSTLY == set()
+def test_asking_the_version_imports_nothing_costly() -> None:
+    assert imported(str(MAIN), "--version") & COSTLY == set()
+
+
+HOT = [
+    ["version"],
+    ["ps", "-a"],
+    ["ps", "-a", "--format", "{{.Names}}"],
+    ["images"],
+    ["inspect", "box"],
+    ["logs", "box"],
+    ["logs", "--tail", "1", "box"],
+    ["exec", "box", "true"],
+    ["run", "--rm", "alpine", "true"],
+    ["run", "--rm", "--network", "none", "-m", "64m", "-v", "/tmp:/in", "alpine", "true"],
+    ["run", "--rm", "host", "true"],
+    ["create", "alpine"],
+    ["stop", "-t", "0", "box"],
+    ["start", "box"],
+    ["kill", "box"],
+    ["wait", "box"],
+    ["rm", "-f", "box"],
+]
+
+
+@pytest.mark.root
+@pytest.mark.skipif(ENGINE != "cuddy", reason="other engines are not written in Python")
+@pytest.mark.skipif(not isolation.is_inside(), reason="needs root: the commands are run for real")
+@pytest.mark.parametrize("words", HOT, ids=" ".join)
+def test_a_command_of_the_hot_path_imports_nothing_costly(cuddy: Cuddy, words: list[str]) -> None:
+    cuddy.ok("run", "-d", "--name", "box", "alpine", "sleep", "1000")
+    if words[0] == "wait":
+        cuddy.ok("kill", "box")
+    flags = ["--root", str(cuddy.root), "--runroot", str(cuddy.run_root)]
+    assert imported(str(MAIN), *flags, *words) & COSTLY == set()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(ENGINE != "cuddy", reason="other engines are not written in Python")
+def test_the_monitor_of_a_container_has_imported_nothing_costly(cuddy: Cuddy) -> None:
+    """What it maps tells: extension modules of costly packages, as files."""
+    cuddy.ok("run", "-d", "--name", "box", "alpine", "sleep", "1000")
+    status = Path(f"/proc/{cuddy.pid('box')}/status").read_text()
+    monitor = next(line.split()[1] for line in status.splitlines() if line.startswith("PPid"))
+    maps = Path(f"/proc/{monitor}/maps").read_text()
+    libraries = set(re.findall(r"/([\w.+-]+\.so[\w.]*)", maps))
+    assert not [name for name in libraries if "ssl" in name or "crypto" in name]
