@@ -11,6 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+from console import ENGINE, Cuddy
+
 SOURCE = Path(__file__).parent.parent / "src"
 MAIN = SOURCE / "cuddy/__main__.py"
 COSTLY = {
@@ -75,7 +79,6 @@ HOT = [
 
 @pytest.mark.root
 @pytest.mark.skipif(ENGINE != "cuddy", reason="other engines are not written in Python")
-@pytest.mark.skipif(not isolation.is_inside(), reason="needs root: the commands are run for real")
 @pytest.mark.parametrize("words", HOT, ids=" ".join)
 def test_a_command_of_the_hot_path_imports_nothing_costly(cuddy: Cuddy, words: list[str]) -> None:
     cuddy.ok("run", "-d", "--name", "box", "alpine", "sleep", "1000")
