@@ -43,7 +43,10 @@ def connect(home: Home, container: Container, pid: int) -> Connection:
     """Give a newborn container its network. Raises SystemFailure, Conflict."""
     if container["HostConfig"]["NetworkMode"] != "bridge":
         return Connection()
-    network = bridge.ensure_default(home.networks_dir, networks_run_dir(home), home.bridge_link)
+    servers = resolv.nameservers(read_text("/etc/resolv.conf"), read_text(SYSTEMD_UPSTREAM))
+    network = bridge.ensure_default(
+        home.networks_dir, networks_run_dir(home), home.bridge_link, avoid=servers
+    )
     netns_fd = namespaces.open_namespace(pid, "network")
     try:
         endpoint = bridge.connect(networks_run_dir(home), network, container["Id"], netns_fd)
@@ -77,17 +80,15 @@ def write_files(container: Container, connection: Connection) -> None:
     """The text of the three files, into the same inodes: the container sees these."""
     config, host_config = container["Config"], container["HostConfig"]
     overwrite(container["HostnamePath"], f"{config['Hostname']}\n")
-    if host_config["NetworkMode"] == "host" and not host_config["Dns"]:
-        overwrite(container["ResolvConfPath"], read_text("/etc/resolv.conf"))
-    else:
-        text = resolv.resolv_conf(
-            read_text("/etc/resolv.conf"),
-            dns=host_config["Dns"],
-            search=host_config["DnsSearch"],
-            options=host_config["DnsOptions"],
-            upstream_text=read_text(SYSTEMD_UPSTREAM),
-        )
-        overwrite(container["ResolvConfPath"], text)
+    text = resolv.resolv_conf(
+        read_text("/etc/resolv.conf"),
+        dns=host_config["Dns"],
+        search=host_config["DnsSearch"],
+        options=host_config["DnsOptions"],
+        upstream_text=read_text(SYSTEMD_UPSTREAM),
+        on_host=host_config["NetworkMode"] == "host",
+    )
+    overwrite(container["ResolvConfPath"], text)
     overwrite(container["HostsPath"], hosts_text(container, connection))
 
 
