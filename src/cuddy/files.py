@@ -59,6 +59,8 @@ def parse_json(data: bytes | str) -> Any:
         raise ValueError(f"JSON: no value at character {error.value}") from None
     except RecursionError:
         raise ValueError("JSON: nested too deeply") from None
+    except SystemError:  # Python 3.11's scanner looks for its error class in json.decoder
+        raise ValueError("JSON: malformed") from None
     if end != len(text):
         raise ValueError(f"JSON: text after the value at character {end}")
     return value

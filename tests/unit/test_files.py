@@ -73,6 +73,20 @@ class TestJSON:
         text = '{"z":1,"a":18446744073709551616}'
         assert files.format_json(files.parse_json(text)) == text
 
+    def test_nonsense_is_the_same_error_where_json_was_never_imported(self) -> None:
+        """As in every command: Python 3.11's scanner then has no exception to raise."""
+        source = str(Path(files.__file__).parents[1])
+        script = (
+            f"import sys; sys.path.insert(0, {source!r}); from cuddy import files\n"
+            "for text in sys.argv[1:]:\n"
+            "    try: files.parse_json(text)\n"
+            "    except ValueError: print('ValueError')\n"
+        )
+        texts = ["{", '"open', "[1 2]", "{1:2}", '"\\q"', "nul", ""]
+        command = [sys.executable, "-I", "-S", "-c", script, *texts]
+        out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        assert out.split() == ["ValueError"] * len(texts)
+
 
 class TestWriting:
     def test_a_file_is_private_unless_asked_otherwise(self, tmp_path: Path) -> None:
