@@ -55,6 +55,8 @@ MOUNT_ATTR_NODEV = 4
 MOUNT_ATTR_NOEXEC = 8
 MOUNT_ATTR_IDMAP = 0x100000
 
+PROC_SUPER_MAGIC = 0x9FA0
+
 # option of mount(8) -> (flag, whether the option clears it)
 OPTIONS = {
     "ro": (MS_RDONLY, False), "rw": (MS_RDONLY, True),
@@ -169,6 +171,14 @@ def mount_setattr(
     attributes = bytearray(struct.pack("=QQQQ", set_flags, clear_flags, propagation, userns_fd))
     flags = AT_EMPTY_PATH | (AT_RECURSIVE if recursive else 0)
     syscall("mount_setattr", fd, "", flags, attributes, len(attributes))
+
+
+def magic_of(fd: int) -> int:
+    """The number of the file system a descriptor is on (fstatfs(2), linux/magic.h)."""
+    buffer = bytearray(256)
+    syscall("fstatfs", fd, buffer)
+    magic: int = struct.unpack_from("=q", buffer)[0]
+    return magic
 
 
 class MountPoint(NamedTuple):

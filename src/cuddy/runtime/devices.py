@@ -11,7 +11,7 @@ import stat
 
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import mount, resolve
-from cuddy.runtime.rootfs import make_leaf, make_parents
+from cuddy.runtime.rootfs import clean, make_leaf, make_parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ def make_devices(config: Config, root_fd: int, *, in_user_namespace: bool) -> No
 
 def make_node(device: Device, root_fd: int, *, bind: bool) -> None:
     """One device: a node of its own, or the host's bound there where mknod(2) is not allowed."""
-    path = os.path.normpath("/" + device["path"])
+    path = clean(device["path"])
     if device["type"] not in KINDS:
         raise InvalidArgument(f"device {path}: unknown type {device['type']!r}")
     make_parents(root_fd, path)

@@ -47,7 +47,7 @@ def plan_mounts(config: Config) -> list[Mount]:
 
 def plan_mount(entry: MountEntry) -> Mount:
     """One entry of `mounts` as the arguments of mount(2). Raises InvalidArgument."""
-    target = os.path.normpath("/" + entry["destination"])
+    target = clean(entry["destination"])
     if target == "/":
         raise InvalidArgument(f"mount destination {entry['destination']!r} is the root itself")
     if target.startswith("/proc/") and target not in PROC_ALLOWED:
@@ -58,7 +58,15 @@ def plan_mount(entry: MountEntry) -> Mount:
         flags |= MS_BIND
     if flags & MS_BIND:
         return Mount(entry.get("source", ""), target, "", flags, "", propagation)
+    if target == "/proc" and fstype != "proc":
+        raise InvalidArgument(f"only proc may be mounted at /proc, not {fstype!r}")
     return Mount(entry.get("source", fstype), target, fstype, flags, ",".join(data), propagation)
+
+
+def clean(path: str) -> str:
+    """A path inside the container, absolute and in its one spelling."""
+    # normpath() keeps a second slash at the beginning, which POSIX lets mean something else.
+    return "/" + os.path.normpath("/" + path).lstrip("/")
 
 
 def parse_options(options: list[str]) -> tuple[int, int, list[str]]:
@@ -122,6 +130,8 @@ def attach_bind(plan: Mount, root_fd: int) -> None:
     tree_flags = mount.OPEN_TREE_CLONE | (mount.AT_RECURSIVE if recursive else 0)
     tree_fd = mount.open_tree(plan.source, tree_flags)
     try:
+        if plan.target == "/proc" and mount.magic_of(tree_fd) != mount.PROC_SUPER_MAGIC:
+            raise InvalidArgument(f"only proc may be mounted at /proc, not {plan.source}")
         directory = stat.S_ISDIR(os.fstat(tree_fd).st_mode)
         target_fd = make_target(root_fd, plan.target, directory=directory)
         try:
