@@ -29,6 +29,7 @@ from cuddy.errors import CommandNotExecutable, CommandNotFound, CuddyError, Syst
 from cuddy.shapes import NamedTuple
 
 MAX_MESSAGE_BYTES = 16384
+MAX_TEXT = 1024  # characters; one outside the BMP takes twelve bytes of JSON
 
 
 class Message(NamedTuple):
@@ -57,7 +58,7 @@ class Channel:
 
     def send(self, kind: str, text: str = "", number: int = 0, fd: int = -1) -> None:
         """Say one thing. Raises OSError when nobody listens any more."""
-        packet = files.format_json([kind, text[: MAX_MESSAGE_BYTES // 8], number]).encode()
+        packet = files.format_json([kind, text[:MAX_TEXT], number]).encode()
         attached = [] if fd < 0 else [rights(fd)]
         self._socket.sendmsg([packet], attached, _socket.MSG_NOSIGNAL)
 
