@@ -16,10 +16,12 @@ template            Go templates for --format
 template_tokens     the words of a template
 template_run        a template at work
 template_functions  the functions of templates, and how Go prints values
+registries          how registries are reached from here
 terminal            raw mode, window size, signals
 detach              the keys that leave a container running
 foreground          a container with the user's streams on it
 container           commands about containers
 image               commands about images
 system              commands about the engine
+oci_runtime         cuddy-runtime: the command line of the OCI runtime
 """

@@ -1,0 +1,90 @@
+"""Registries are reached as the machine's and the user's own files say."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from cuddy.cli import registries
+from cuddy.errors import InvalidArgument
+from cuddy.image.settings import Settings
+
+
+@pytest.fixture(autouse=True)
+def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registries, "DAEMON_JSON", str(tmp_path / "daemon.json"))
+    monkeypatch.setattr(registries, "REGISTRIES_CONF", str(tmp_path / "registries.conf"))
+
+
+def settings(tmp_path: Path, **environment: str) -> Settings:
+    return registries.settings({"HOME": str(tmp_path / "home"), **environment})
+
+
+def test_a_bare_machine_has_no_settings(tmp_path: Path) -> None:
+    found = settings(tmp_path)
+    assert (found.mirrors, found.insecure, found.proxies) == ({"docker.io": ()}, (), {})
+    assert found.auth_files == (
+        f"{tmp_path}/home/.docker/config.json",
+        "/run/containers/auth.json",
+        f"{tmp_path}/home/.config/containers/auth.json",
+    )
+
+
+def test_mirrors_come_from_registries_conf_and_daemon_json(tmp_path: Path) -> None:
+    (tmp_path / "registries.conf").write_text("""
+        [[registry]]
+        location = "docker.io"
+        [[registry.mirror]]
+        location = "localhost:5000/hub"
+        [[registry.mirror]]
+        location = "other:1"
+        insecure = true
+        [[registry]]
+        location = "lan:5000"
+        insecure = true
+        [[registry]]
+        prefix = "quay.io"
+        location = "lan:5000/quay"
+    """)
+    (tmp_path / "registries.conf.d").mkdir()
+    (tmp_path / "registries.conf.d/x.conf").write_text(
+        '[[registry]]\nlocation = "more:1"\ninsecure = true'
+    )
+    (tmp_path / "daemon.json").write_text(
+        '{"registry-mirrors": ["http://m:1"], "insecure-registries": ["10.0.0.0/8"]}'
+    )
+    found = settings(tmp_path)
+    assert found.mirrors == {
+        "docker.io": ("localhost:5000/hub", "other:1", "http://m:1"),
+        "quay.io": ("lan:5000/quay",),
+    }
+    assert found.insecure == ("other:1", "lan:5000", "more:1", "10.0.0.0/8")
+
+
+def test_the_users_registries_conf_replaces_the_machines(tmp_path: Path) -> None:
+    (tmp_path / "registries.conf").write_text('[[registry]]\nlocation = "a"\ninsecure = true')
+    own = tmp_path / "home/.config/containers"
+    own.mkdir(parents=True)
+    (own / "registries.conf").write_text('[[registry]]\nlocation = "b"\ninsecure = true')
+    assert settings(tmp_path).insecure == ("b",)
+    named = str(tmp_path / "registries.conf")
+    assert settings(tmp_path, CONTAINERS_REGISTRIES_CONF=named).insecure == ("a",)
+
+
+def test_the_environment_names_credentials_and_proxies(tmp_path: Path) -> None:
+    found = settings(tmp_path, DOCKER_CONFIG="/d", HTTPS_PROXY="http://p:1", no_proxy="lan")
+    assert found.auth_files[0] == "/d/config.json"
+    assert found.proxies == {"https": "http://p:1", "no": "lan"}
+    assert settings(tmp_path, REGISTRY_AUTH_FILE="/a").auth_files == ("/a",)
+    both = settings(tmp_path, all_proxy="http://q:1", http_proxy="http://p:1")
+    assert both.proxies == {"http": "http://p:1", "https": "http://q:1"}
+
+
+@pytest.mark.parametrize(
+    ("name", "text"), [("daemon.json", "{"), ("daemon.json", "[]"), ("registries.conf", "x")]
+)
+def test_a_broken_file_is_named(tmp_path: Path, name: str, text: str) -> None:
+    (tmp_path / name).write_text(text)
+    with pytest.raises(InvalidArgument, match=f"{name} cannot be read"):
+        settings(tmp_path)
