@@ -82,7 +82,7 @@ class TestPlan:
 
 
 class TestNothingStandsInForProc:
-    """CVE-2019-16884, CVE-2019-19921: what the runtime writes to below /proc must be the kernel's."""
+    """CVE-2019-16884, CVE-2019-19921: files that the runtime writes to must be the kernel's."""
 
     @pytest.mark.parametrize("path", ["/proc/self", "/proc/sys", "/proc/1/attr", "/dev/../proc/x"])
     def test_mounts_inside_proc_are_refused(self, path: str) -> None:
