@@ -42,7 +42,7 @@ class Group(NamedTuple):
 def parse_passwd(text: str) -> list[Account]:
     """The lines that are well formed."""
     accounts = []
-    for line in text.splitlines():
+    for line in text.split("\n"):  # splitlines() would end lines where no other program does
         fields = line.split(":")
         if len(fields) >= 6 and is_id(fields[2]) and is_id(fields[3]):
             accounts.append(Account(fields[0], int(fields[2]), int(fields[3]), fields[5]))
@@ -52,7 +52,7 @@ def parse_passwd(text: str) -> list[Account]:
 def parse_group(text: str) -> list[Group]:
     """The lines that are well formed."""
     groups = []
-    for line in text.splitlines():
+    for line in text.split("\n"):
         fields = line.split(":")
         if len(fields) >= 4 and is_id(fields[2]):
             members = tuple(member for member in fields[3].split(",") if member)
@@ -79,32 +79,39 @@ def identify(wanted: str, accounts: list[Account], groups: list[Group]) -> Ident
 
 
 def find_account(user: str, accounts: list[Account]) -> Account:
-    """An account by name, or by number; a number need not be in the file."""
+    """An account by name, or by number; a number need not be in the file.
+
+    What reads as a number is never a name: an image could call root "1000".
+    """
+    if is_id(user):
+        number = int(user)
+        known = (account for account in accounts if account.uid == number)
+        return next(known, Account("", number, 0, "/"))
     for account in accounts:
-        if account.name == user:
+        if account.name == user and not looks_numeric(user):
             return account
-    if not is_id(user):
-        raise InvalidArgument(
-            f"unable to find user {user}: no matching entries in the image's /etc/passwd",
-            hint="a number works without an entry",
-        )
-    for account in accounts:
-        if account.uid == int(user):
-            return account
-    return Account("", int(user), 0, "/")
+    raise InvalidArgument(
+        f"unable to find user {user}: no matching entries in the image's /etc/passwd",
+        hint="a number works without an entry",
+    )
 
 
 def find_group(group: str, groups: list[Group]) -> int:
     """A group's number by name, or the number itself."""
+    if is_id(group):
+        return int(group)
     for entry in groups:
-        if entry.name == group:
+        if entry.name == group and not looks_numeric(group):
             return entry.gid
-    if not is_id(group):
-        raise InvalidArgument(
-            f"unable to find group {group}: no matching entries in the image's /etc/group",
-            hint="a number works without an entry",
-        )
-    return int(group)
+    raise InvalidArgument(
+        f"unable to find group {group}: no matching entries in the image's /etc/group",
+        hint="a number works without an entry",
+    )
+
+
+def looks_numeric(text: str) -> bool:
+    """Whether somebody may have meant a number, if only one that is out of range."""
+    return text.lstrip("+-").isdigit()
 
 
 def read_identity(root_fd: int, wanted: str) -> Identity:
