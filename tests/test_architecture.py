@@ -46,15 +46,17 @@ BANNED_MODULES = {
 }
 LIBRARIES = {
     # third-party library: the files that may import it
-    "urllib3": {"image/registry.py", "image/auth.py"},
-    "backports": {"image/layer.py", "image/compression.py"},
-    "isal": {"image/layer.py", "image/compression.py"},
+    "urllib3": {"image/http.py", "image/registry.py"},
+    "backports": {"image/compression.py"},
+    "compression": {"image/compression.py"},  # the standard library's from 3.14 on
+    "isal": {"image/compression.py"},
     "rich": {"cli/progress.py"},
 }
 ERROR_BOUNDARIES = {
     # file that may catch every CuddyError: what it does with it
     "cli/boundary.py": "shows it",
     "undo.py": "goes on taking back",
+    "image/workers.py": "tells its parent",
     "runtime/init.py": "tells its parent the step and the error: nobody else can",
 }
 

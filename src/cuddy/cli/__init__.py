@@ -17,6 +17,7 @@ template_tokens     the words of a template
 template_run        a template at work
 template_functions  the functions of templates, and how Go prints values
 registries          how registries are reached from here
+progress            bars and lines of a pull
 terminal            raw mode, window size, signals
 detach              the keys that leave a container running
 foreground          a container with the user's streams on it

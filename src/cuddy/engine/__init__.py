@@ -26,5 +26,7 @@ wait             until it ends
 rm               remove it
 logs             what it wrote
 inspect          everything known of it
+images           list images
+rmi              remove them
 info             everything known of the engine
 """

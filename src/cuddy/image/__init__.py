@@ -9,6 +9,7 @@ blobs        the content store: verified, then renamed; half a download is kept
 index        index.json: which names there are, and what each means
 snapshots    unpacked layers, and overlays of them
 store        the images: find, list, tag
+host         the image that is always there: a view of this machine
 tar          a reader of archives that trusts nothing
 tree         a directory tree filled by descriptors
 layer        a changeset becomes a directory for overlayfs
@@ -23,5 +24,6 @@ workers      forked processes that are never left behind
 download     the worker that brings a blob
 unpack       the worker that makes a layer of it
 fetch        layers on their way in, several at once
+rmi          an image loses a name, and with the last its content
 pull         an image from a registry becomes an image of the store
 """

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 1 << 20
 MAX_CHALLENGE = 8192
 MAX_TOKEN = 1 << 16
-HELPER_TIMEOUT_S = 30
+PROGRAM_TIMEOUT_S = 30
 DOCKER_HUB = ("index.docker.io", "docker.io", "registry-1.docker.io")
 TOKEN_USER = "<token>"
 """The user name by which a helper says that its secret is an identity token."""
@@ -89,7 +89,7 @@ def _from_document(
     helper = helper or document.get("credsStore") or ""
     if helper:
         server = "https://index.docker.io/v1/" if host in DOCKER_HUB else host
-        found = _ask_helper(settings, str(helper), server)
+        found = _ask_program(settings, str(helper), server)
         if found:
             return found
     auths = document.get("auths")
@@ -133,7 +133,7 @@ def _from_entry(entry: dict[str, Any], path: str) -> Credentials | None:
     return Credentials(str(username), str(password), str(token))
 
 
-def _ask_helper(settings: Settings, name: str, server: str) -> Credentials | None:
+def _ask_program(settings: Settings, name: str, server: str) -> Credentials | None:
     """Run docker-credential-NAME. Raises InvalidArgument when it is missing or fails."""
     program = which(f"docker-credential-{name}", path=settings.environment.get("PATH", ""))
     if "/" in name or program is None:
@@ -143,7 +143,7 @@ def _ask_helper(settings: Settings, name: str, server: str) -> Credentials | Non
             [program, "get"],
             input=server.encode(),
             capture_output=True,
-            timeout=HELPER_TIMEOUT_S,
+            timeout=PROGRAM_TIMEOUT_S,
             env=settings.environment,
             check=False,
         )

@@ -6,6 +6,8 @@ top of its parents. Hashing of streams needs `hashlib`, which is imported by tho
 
 from __future__ import annotations
 
+import sys
+
 from cuddy.errors import CorruptContent
 from cuddy.shapes import NewType
 
@@ -15,9 +17,9 @@ if TYPE_CHECKING:
     from hashlib import _Hash as Hash
 
 # CPython's own module: hashlib would load OpenSSL to hash a hundred bytes.
-try:
-    from _sha2 import sha256  # type: ignore[import-not-found,unused-ignore]
-except ImportError:
+if sys.version_info >= (3, 12):
+    from _sha2 import sha256
+else:
     from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
 
 Digest = NewType("Digest", str)

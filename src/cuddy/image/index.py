@@ -40,7 +40,7 @@ SIZES = "cuddy.layer.sizes"
 
 def load(storage: Storage) -> list[Descriptor]:
     """The entries for images. Raises CorruptContent."""
-    return images(_read(storage)["manifests"])
+    return images(read(storage)["manifests"])
 
 
 def images(entries: list[Descriptor]) -> list[Descriptor]:
@@ -48,7 +48,8 @@ def images(entries: list[Descriptor]) -> list[Descriptor]:
     return [entry for entry in entries if entry["mediaType"] in spec.MANIFEST_TYPES]
 
 
-def _read(storage: Storage) -> spec.Index:
+def read(storage: Storage) -> spec.Index:
+    """The whole document, entries of every kind. Raises CorruptContent."""
     try:
         data = files.read_bytes(storage.index_path)
     except FileNotFoundError:
@@ -100,6 +101,11 @@ def rename(entry: Descriptor, new_name: str) -> Descriptor:
     return annotate(annotate(entry, NAME, new_name), CONTAINERD_NAME, new_name)
 
 
+def anonymous(entry: Descriptor) -> Descriptor:
+    """The same entry without name and source: known by nothing but its id."""
+    return rename(annotate(entry, SOURCE, ""), "")
+
+
 class Change:
     """index.json read, changed and replaced under its lock.
 
@@ -116,7 +122,7 @@ class Change:
     def __enter__(self) -> Change:
         self._lock.__enter__()
         try:
-            self._document = _read(self.storage)
+            self._document = read(self.storage)
         except BaseException:
             self._lock.close()
             raise
@@ -137,6 +143,11 @@ class Change:
         ]
         self.entries.append(entry)
         self.entries = _without_needless(self.entries)
+
+    def replace(self, old: list[Descriptor], new: list[Descriptor]) -> None:
+        """Put other entries, or none, in the place of some."""
+        kept = [entry for entry in self.entries if entry not in old]
+        self.entries = _without_needless(kept + new)
 
     def __exit__(
         self,

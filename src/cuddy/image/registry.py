@@ -305,6 +305,6 @@ class _Source:
             data = self.read(response, MAX_ERROR_BYTES)
             error = files.parse_json(data)["errors"][0]
             text = str(error.get("message") or error.get("code"))
-        except (CuddyError, ValueError, LookupError, TypeError, AttributeError):
+        except (RegistryError, ValueError, LookupError, TypeError, AttributeError):
             return ""
         return f": {ascii(text[:200])[1:-1]}"

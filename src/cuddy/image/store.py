@@ -49,7 +49,7 @@ def resolve(storage: Storage, name: str) -> Image:
     Raises NoSuchImage, InvalidReference; CorruptContent if parts of it are missing.
     """
     entries = index.load(storage)
-    image = _image(storage, _find(storage, entries, name))
+    image = _image(storage, find(storage, entries, name))
     for chain_id in image.chain_ids:
         if not snapshots.has(storage, chain_id):
             raise CorruptContent(
@@ -74,7 +74,7 @@ def tag(storage: Storage, source: str, target: str) -> None:
     if new.digest:
         raise InvalidReference(f"cannot tag {target!r}: a digest is not a name one can give")
     with index.Change(storage) as change:
-        entry = _find(storage, index.images(change.entries), source)[0]
+        entry = find(storage, index.images(change.entries), source)[0]
         if not index.annotation(entry, index.SOURCE).startswith(f"{new.name}@"):
             entry = index.annotate(entry, index.SOURCE, "")
         change.put(index.rename(entry, str(new)))
@@ -160,8 +160,11 @@ def _image(storage: Storage, group: list[Descriptor]) -> Image:
     )
 
 
-def _find(storage: Storage, entries: list[Descriptor], name: str) -> list[Descriptor]:
-    """The entries of the image that `name` means, the one it names first."""
+def find(storage: Storage, entries: list[Descriptor], name: str) -> list[Descriptor]:
+    """The entries of the image that `name` means, the one it names first.
+
+    Raises NoSuchImage, InvalidReference.
+    """
     found = _find_named(entries, name) or _find_id(storage, entries, name)
     if found is None:
         raise NoSuchImage(_familiar(name))

@@ -1,0 +1,55 @@
+"""`cuddy pull`: fetch an image from its registry."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cuddy.cli import registries
+from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
+from cuddy.image import host, reference
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.home import Home
+
+
+def pull_(home: Home, args: Args) -> int:
+    [name] = args.names
+    if name == host.NAME:
+        print(f"{host.NAME} is this machine itself: always there, always up to date")
+        return 0
+    wanted = reference.parse(name)
+    # Imported here, after the name is known to be one: this is the expensive part.
+    from cuddy.cli.progress import Display
+    from cuddy.image import pull
+
+    if not args.quiet and wanted.tag == reference.DEFAULT_TAG and not _names_tag(name):
+        print(f"Using default tag: {reference.DEFAULT_TAG}", flush=True)
+    with Display(sys.stdout, quiet=args.quiet) as display:
+        pull.pull(
+            home.storage,
+            name,
+            platform=args.platform,
+            settings=registries.settings(os.environ),
+            progress=display,
+        )
+    print(wanted)
+    return 0
+
+
+def _names_tag(name: str) -> bool:
+    return ":" in name.rpartition("/")[2]
+
+
+COMMAND = Command(
+    summary="Download an image from a registry",
+    arguments="NAME[:TAG|@DIGEST]",
+    flags=(
+        Flag("platform", "", STRING, "Set platform if server is multi-platform capable"),
+        Flag("quiet", "q", BOOL, "Suppress verbose output"),
+    ),
+    least=1,
+    most=1,
+    action=pull_,
+)

@@ -1,0 +1,176 @@
+"""Remove: an image loses a name, and with the last one its content that no other image needs.
+
+The rules are Docker's. One is ours: an image that a container still uses can be forced to lose its
+names, but its layers stay until the container is gone.
+"""
+
+from __future__ import annotations
+
+from cuddy import files
+from cuddy.errors import Conflict, CorruptContent
+from cuddy.image import blobs, index, reference, snapshots, spec, store
+from cuddy.image import digest as digests
+from cuddy.image.storage import Storage
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from cuddy.image.spec import Descriptor
+
+    Records = list[tuple[str, str]]
+
+
+class User(NamedTuple):
+    """A container of an image."""
+
+    container_id: str
+    is_running: bool
+
+
+def remove(
+    storage: Storage, name: str, *, force: bool, used_by: Callable[[str], list[User]]
+) -> Records:
+    """Remove a name, or all of an image that is meant by id or has no other name.
+
+    Returns what was done: ("Untagged", name) and ("Deleted", digest). Raises NoSuchImage, Conflict.
+    """
+    with files.Lock(storage.lock_path):
+        with index.Change(storage) as change:
+            entries = index.images(change.entries)
+            group = store.find(storage, entries, name)
+            image_id = index.image_id(storage, group[0])
+            users = used_by(image_id)
+            named = reference_in(group[0], name, image_id)
+            if named:
+                _check_name(group, named, image_id, users, force=force)
+                untagged, kept = _without_name(group, named)
+            else:
+                _check_id(group, image_id, users, force=force)
+                untagged, kept = _references(group), [index.anonymous(group[0])]
+            names_left = [entry for entry in kept if index.name(entry)]
+            gone = [] if names_left or users else group
+            change.replace(group, names_left or (kept if users else []))
+        records = [("Untagged", familiar(each)) for each in untagged]
+        return records + (_delete(storage, gone, image_id) if gone else [])
+
+
+def reference_in(entry: Descriptor, name: str, image_id: str) -> str:
+    """The complete reference by which an image was named; "" when it was named by its id."""
+    if image_id.removeprefix("sha256:").startswith(name.removeprefix("sha256:")):
+        return ""
+    if index.name(entry) == name:
+        return name
+    wanted = reference.parse(name)
+    return f"{wanted.name}@{wanted.digest}" if wanted.digest else str(wanted)
+
+
+def familiar(name: str) -> str:
+    """A complete reference as people write it."""
+    return reference.parse(name).familiar
+
+
+def _repository(name: str) -> str:
+    return reference.parse(name).name
+
+
+def _references(group: Iterable[Descriptor]) -> list[str]:
+    """All names of an image: tags first, then the digests by which registries know it."""
+    tags = [index.name(entry) for entry in group if index.is_tagged(entry)]
+    sources = {index.annotation(entry, index.SOURCE) for entry in group} - {""}
+    return tags + sorted(sources)
+
+
+def _is_single(names: list[str]) -> bool:
+    """Whether at most one is a tag, and all are of one repository."""
+    tags = [name for name in names if "@" not in name]
+    return len(tags) <= 1 and len({_repository(name) for name in names}) <= 1
+
+
+def _check_name(
+    group: list[Descriptor], named: str, image_id: str, users: list[User], *, force: bool
+) -> None:
+    if not force and users and _is_single(_references(group)):
+        raise Conflict(
+            f"unable to remove {familiar(named)}: container {users[0].container_id[:12]} is using "
+            f"its image {digests.short(image_id)}",
+            hint="remove the container, or force it: the image then only loses its name",
+        )
+
+
+def _check_id(group: list[Descriptor], image_id: str, users: list[User], *, force: bool) -> None:
+    what = f"unable to delete {digests.short(image_id)}"
+    running = next((user for user in users if user.is_running), None)
+    if running:
+        raise Conflict(
+            f"{what}: image is being used by running container {running.container_id[:12]}",
+            hint="this cannot be forced",
+        )
+    if not force and not _is_single(_references(group)):
+        raise Conflict(f"{what}: image is referenced in multiple repositories", hint="force it")
+    if not force and users:
+        raise Conflict(
+            f"{what}: image is being used by stopped container {users[0].container_id[:12]}",
+            hint="remove the container, or force it",
+        )
+
+
+def _without_name(group: list[Descriptor], named: str) -> tuple[list[str], list[Descriptor]]:
+    """The image without one of its names: (the names it has lost, its entries afterwards).
+
+    With the last tag of a repository go the digests of that repository too.
+    """
+    lost, repository = [named], _repository(named)
+    others = [e for e in group if index.is_tagged(e) and index.name(e) != named]
+    if "@" not in named and all(_repository(index.name(e)) != repository for e in others):
+        sources = {index.annotation(entry, index.SOURCE) for entry in group}
+        lost += sorted(each for each in sources if each.startswith(f"{repository}@"))
+    kept = []
+    for entry in group:
+        if index.annotation(entry, index.SOURCE) in lost:
+            entry = index.annotate(entry, index.SOURCE, "")
+        kept.append(index.rename(entry, "") if index.name(entry) in lost else entry)
+    return lost, kept
+
+
+def _delete(storage: Storage, gone: list[Descriptor], image_id: str) -> Records:
+    """Delete what only this image needed, once the index no longer names it."""
+    layers, content = needs(storage, gone)
+    everything = index.read(storage)["manifests"]
+    other_layers, other_content = needs(storage, everything)
+    records = [("Deleted", image_id)]
+    for chain_id in reversed(layers):
+        if chain_id not in other_layers:
+            snapshots.delete(storage, chain_id)
+            records.append(("Deleted", chain_id))
+    for digest in content:
+        if digest not in other_content:
+            blobs.delete(storage, digest)
+    return records
+
+
+def needs(storage: Storage, entries: list[Descriptor]) -> tuple[dict[str, None], dict[str, None]]:
+    """The layers, lowest first, and the blobs of entries, as far as their documents are there."""
+    layers: dict[str, None] = {}
+    content: dict[str, None] = {}
+    pending = list(entries)
+    while pending:
+        entry = pending.pop()
+        content[entry["digest"]] = None
+        content |= dict.fromkeys(index.annotation(entry, index.DOCUMENTS).split())
+        try:
+            document = spec.parse_document(blobs.read(storage, entry["digest"]), entry["digest"])
+            if "manifests" in document:
+                found = spec.check_index(document, entry["digest"])["manifests"]
+                pending += [each for each in found if each["digest"] not in content]
+                continue
+            manifest = spec.check_manifest(document, entry["digest"])
+            wanted = [manifest["config"], *manifest["layers"]]
+            content |= dict.fromkeys(each["digest"] for each in wanted)
+            config = blobs.read(storage, manifest["config"]["digest"])
+            diff_ids = spec.parse_document(config, "config")["rootfs"]["diff_ids"]
+            layers |= dict.fromkeys(digests.chain_ids(diff_ids))
+        except (CorruptContent, LookupError, TypeError):
+            continue  # what is broken already needs nothing more
+    return layers, content
