@@ -34,6 +34,8 @@ def check(options: ContainerOptions) -> None:
         raise InvalidArgument(
             f"memory limit {memory} is too small", hint="the minimum is 6 MB (6m)"
         )
+    if swap is not None and swap < -1:
+        raise InvalidArgument(f"invalid swap limit {swap}", hint="-1 is unlimited")
     if swap is not None and swap > 0:
         if memory is None:
             hint = "--memory-swap is memory and swap together, so set --memory as well"
@@ -62,7 +64,7 @@ def check_cpuset(text: str) -> None:
     """The grammar of cpuset(7): numbers and ranges with commas between."""
     for part in text.split(",") if text else ():
         first, dash, last = part.partition("-")
-        if not first.isdigit() or (dash and (not last.isdigit() or int(last) < int(first))):
+        if not is_number(first) or (dash and (not is_number(last) or int(last) < int(first))):
             raise InvalidArgument(f"invalid CPU list {text!r}", hint="such as 0-2,4")
 
 
@@ -84,7 +86,12 @@ def parse_ulimits(texts: tuple[str, ...]) -> list[Rlimit]:
 
 def is_limit(text: str) -> bool:
     """A whole number, or -1."""
-    return text == "-1" or (text.isascii() and text.isdigit())
+    return text == "-1" or is_number(text)
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is decimal digits only, and not absurdly many."""
+    return text.isascii() and text.isdigit() and len(text) <= 20
 
 
 def host_config(options: ContainerOptions) -> dict[str, Any]:

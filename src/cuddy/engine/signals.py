@@ -18,14 +18,19 @@ RTMAX = 64
 def parse(text: str) -> int:
     """A signal's number. Raises InvalidArgument."""
     name = text.upper().removeprefix("SIG")
-    if name.isdigit() and 0 < int(name) <= RTMAX:
+    if is_number(name) and 0 < int(name) <= RTMAX:
         return int(name)
     for start, first in (("RTMIN", RTMIN), ("RTMAX", RTMAX)):
         offset = name.removeprefix(start)
-        if name.startswith(start) and (not offset or offset[1:].isdigit()):
+        if name.startswith(start) and (not offset or (offset[0] in "+-" and is_number(offset[1:]))):
             number = first + int(offset or 0)
             if RTMIN <= number <= RTMAX:
                 return number
     if name not in NUMBERS:
         raise InvalidArgument(f"invalid signal: {text}", hint="a name or number of signal(7)")
     return NUMBERS[name]
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is decimal digits only, and not absurdly many."""
+    return text.isascii() and text.isdigit() and len(text) <= 20

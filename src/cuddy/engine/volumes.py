@@ -21,6 +21,9 @@ PROPAGATIONS = frozenset(mount.PROPAGATION)
 IGNORED = frozenset(("z", "Z", "nocopy", "cached", "consistent", "delegated", "default"))
 """Options with no meaning here: SELinux labels where there is no SELinux, and Docker Desktop's."""
 
+TMPFS_FLAGS = frozenset(mount.OPTIONS) - {"bind", "rbind", "remount"}
+TMPFS_VALUES = frozenset(("size", "mode", "uid", "gid", "nr_inodes"))
+
 
 class Bind(NamedTuple):
     """A directory or file of the host, shown inside."""
@@ -34,14 +37,14 @@ class Bind(NamedTuple):
 def parse_bind(text: str) -> Bind:
     """`-v SOURCE:TARGET[:OPTIONS]`. Raises InvalidArgument."""
     source, *rest = text.split(":")
-    if not rest or len(rest) > 2:
+    if not rest or len(rest) > 2 or "\0" in text:
         hint = "SOURCE:TARGET[:ro], both absolute"
         raise InvalidArgument(f"invalid volume specification {text!r}", hint=hint)
     if not source.startswith("/"):
         hint = "named volumes are not there yet; give an absolute path of the host"
         raise InvalidArgument(f"volume source {source!r} is not an absolute path", hint=hint)
     target = check_target(rest[0])
-    bind = Bind(os.path.normpath(source), target)
+    bind = Bind("/" + os.path.normpath(source).lstrip("/"), target)
     for option in rest[1].split(",") if len(rest) == 2 else ():
         if option in ("ro", "rw"):
             bind = bind._replace(read_only=option == "ro")
@@ -66,8 +69,8 @@ def parse_tmpfs(text: str) -> tuple[str, str]:
     """`--tmpfs TARGET[:OPTIONS]` -> target and options. Raises InvalidArgument."""
     target, _, options = text.partition(":")
     for option in options.split(",") if options else ():
-        name = option.partition("=")[0]
-        if name not in mount.OPTIONS and name not in ("size", "mode", "uid", "gid", "nr_inodes"):
+        name, _, value = option.partition("=")
+        if option not in TMPFS_FLAGS and not (name in TMPFS_VALUES and value):
             raise InvalidArgument(f"tmpfs {text!r}: unknown option {option!r}")
     return check_target(target), options
 
