@@ -165,7 +165,8 @@ def exec_in_container(home: Home, args: Args) -> int:
     if document["status"] == "stopped":
         raise InvalidArgument("cannot exec in a stopped container")
     own = bundle.load(document["bundle"])
-    joined = exec.join(own, document, read_process(args, own.config["process"]), None)
+    spec = read_process(args, own.config["process"])
+    joined = exec.join(own, document, spec, None, state_root=home.run_root)
     if args.pid_file:
         files.write(args.pid_file, str(joined.pid).encode(), mode=0o644, durable=False)
     if args.detach:

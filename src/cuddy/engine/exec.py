@@ -204,7 +204,7 @@ def join(
     entrant = build_process(record, own, document, options)
     if size and options.tty:
         entrant["consoleSize"] = {"height": size[0], "width": size[1]}
-    return runtime_exec.join(own, document, entrant, stdio)
+    return runtime_exec.join(own, document, entrant, stdio, state_root=home.run_root)
 
 
 def build_process(record: Container, own: Bundle, document: State, options: ExecOptions) -> Process:

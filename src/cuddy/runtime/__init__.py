@@ -10,6 +10,9 @@ rootfs       the plan of mounts, and making them below a hostile root
 devices      device nodes and links of /dev
 masks        masked and read-only paths
 credentials  user, groups, capabilities, limits
+filters      compiled seccomp programs, kept
+launch       the last steps before a program runs, for init and exec
+terminal     a container's terminal
 resources    linux.resources as cgroup file values
 profile      linux.seccomp as a BPF program: what is decided
 filter_program  and the instructions that decide it

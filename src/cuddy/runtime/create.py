@@ -92,7 +92,7 @@ def begin(
         fifo_fd = open_fifo(birth)
         birth.channel, theirs = handshake.pair()
         newborn = Newborn(
-            bundle, birth.document(), theirs, fifo_fd, birth.cgroup, stdio,
+            bundle, birth.document(), state_root, theirs, fifo_fd, birth.cgroup, stdio,
             die_with_parent=die_with_parent,
         )  # fmt: skip
         birth.pid, birth.pidfd = clone(newborn, birth.channel)

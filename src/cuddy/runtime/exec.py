@@ -11,7 +11,7 @@ import os
 from cuddy.errors import SystemFailure
 from cuddy.kernel import cgroup, namespaces, process, springboard
 from cuddy.kernel.cgroup import Cgroup
-from cuddy.runtime import credentials, handshake, launch, terminal
+from cuddy.runtime import credentials, filters, handshake, launch, terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,7 +48,12 @@ class Joined:
 
 
 def join(
-    bundle: Bundle, document: State, spec: Process, stdio: tuple[int, int, int] | None
+    bundle: Bundle,
+    document: State,
+    spec: Process,
+    stdio: tuple[int, int, int] | None,
+    *,
+    state_root: str,
 ) -> Joined:
     """Run `spec` in the container of `document`; returns when its program runs.
 
@@ -62,6 +67,7 @@ def join(
         # From its first moment the child is visible inside: nobody there may trace it.
         process.prctl(process.PR_SET_DUMPABLE, 0)
         entrant = Entrant(bundle, spec, theirs, init_fd, stdio)
+        entrant.filter = filters.find(bundle.config, state_root)
         child = clone_into(init_fd, Cgroup.from_paths(document["cgroupPaths"]), entrant)
         theirs.close()
         return converse(Joined(child), ours, spec)
@@ -120,7 +126,7 @@ class Entrant:
         self.stdio = stdio
         self.doors: list[int] = []
         self.springboard_fd = -1
-        self.filter = launch.NO_FILTER
+        self.filter = filters.NO_FILTER
 
     def warn(self, text: str) -> None:
         """Tell the caller something the user should hear."""
@@ -137,10 +143,9 @@ def join_session(entrant: Entrant) -> None:
 
 
 def prepare(entrant: Entrant) -> None:
-    """What needs the host's files: limits, the filter, the springboard."""
+    """What needs the host's files, or power we are about to lose: limits, the springboard."""
     launch.expect_go(entrant.channel)
     credentials.set_limits(entrant.spec.get("rlimits", []), entrant.warn)
-    entrant.filter = launch.compile_filter(entrant.bundle.config)
     entrant.springboard_fd = springboard.prepare(entrant.channel.fileno())
 
 

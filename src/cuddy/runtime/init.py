@@ -13,7 +13,7 @@ import select
 from cuddy.errors import SystemFailure
 from cuddy.kernel import cgroup, mount, namespaces, process, resolve, rtnetlink, springboard
 from cuddy.kernel.pivot_root import pivot_root
-from cuddy.runtime import credentials, devices, hooks, launch, masks, rootfs, terminal
+from cuddy.runtime import credentials, devices, filters, hooks, launch, masks, rootfs, terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,6 +37,7 @@ class Newborn:
         self,
         bundle: Bundle,
         state: State,
+        state_root: str,
         channel: Channel,
         fifo_fd: int,
         own_cgroup: Cgroup,
@@ -46,6 +47,7 @@ class Newborn:
     ) -> None:
         self.bundle = bundle
         self.state = state
+        self.state_root = state_root
         self.config = bundle.config
         self.spec = bundle.config["process"]
         self.channel = channel
@@ -53,7 +55,7 @@ class Newborn:
         self.cgroup = own_cgroup
         self.doors = own_cgroup.open_doors()
         self.stdio = stdio
-        self.filter = launch.NO_FILTER
+        self.filter = filters.NO_FILTER
         self.die_with_parent = die_with_parent
         self.root_fd = -1
         self.springboard_fd = -1
@@ -184,9 +186,9 @@ def set_limits(newborn: Newborn) -> None:
     newborn.springboard_fd = springboard.prepare(newborn.channel.fileno(), as_init=as_init)
 
 
-def compile_filter(newborn: Newborn) -> None:
+def find_filter(newborn: Newborn) -> None:
     """The seccomp profile as a program: the tables it needs are files of the host's."""
-    newborn.filter = launch.compile_filter(newborn.config)
+    newborn.filter = filters.find(newborn.config, newborn.state_root)
 
 
 def pivot(newborn: Newborn) -> None:
@@ -236,7 +238,7 @@ STEPS: tuple[Callable[[Newborn], None], ...] = (
     hide_paths,
     set_names,
     set_limits,
-    compile_filter,
+    find_filter,
     pivot,
     enter_cwd,
     check_program,

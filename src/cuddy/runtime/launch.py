@@ -9,25 +9,15 @@ import os
 
 from cuddy.errors import CommandNotExecutable, CommandNotFound, CuddyError, SystemFailure
 from cuddy.kernel import process, seccomp, springboard
-from cuddy.runtime import credentials, profile
-from cuddy.shapes import NamedTuple
+from cuddy.runtime import credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from cuddy.runtime.filters import Filter
     from cuddy.runtime.handshake import Channel
-    from cuddy.runtime.spec import Config, Process
-
-
-class Filter(NamedTuple):
-    """A seccomp program and the flags to load it with."""
-
-    program: bytes
-    flags: int
-
-
-NO_FILTER = Filter(b"", 0)
+    from cuddy.runtime.spec import Process
 
 
 def enter_cwd(cwd: str) -> None:
@@ -51,14 +41,6 @@ def look_up(spec: Process) -> str:
         raise CommandNotExecutable(f'exec: "{name}": permission denied') from None
     except OSError as error:
         raise CommandNotFound(f'exec: "{name}": {error.strerror}') from None
-
-
-def compile_filter(config: Config) -> Filter:
-    """The config's seccomp section, ready to load."""
-    section = config["linux"].get("seccomp")
-    if not section:
-        return NO_FILTER
-    return Filter(profile.compile(section), profile.flags(section))
 
 
 def run(spec: Process, channel: Channel, springboard_fd: int, filter: Filter) -> NoReturn:

@@ -1,0 +1,69 @@
+"""Compiled seccomp programs, kept below the state root.
+
+Compiling Docker's default profile takes longer than all the mounts of a container together, and the
+tables it needs would stay in the memory of whoever compiled. The name is the hash of what was
+compiled and for whom; the directory is root's alone, as is everything below the state root.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import sys
+
+from cuddy import __version__, files
+from cuddy.kernel.syscall import MACHINE
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.runtime.spec import Config
+
+# CPython's own module: hashlib would load OpenSSL to hash twenty kilobytes.
+if sys.version_info >= (3, 12):
+    from _sha2 import sha256
+else:
+    from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
+
+FLAGS = struct.Struct("<I")
+MAX_KEPT = 64
+"""More different profiles than that are compiled each time: the directory stays small."""
+
+
+class Filter(NamedTuple):
+    """A seccomp program and the flags to load it with."""
+
+    program: bytes
+    flags: int
+
+
+NO_FILTER = Filter(b"", 0)
+
+
+def find(config: Config, state_root: str) -> Filter:
+    """The filter that the config's seccomp section asks for. Raises InvalidArgument."""
+    section = config["linux"].get("seccomp")
+    if not section:
+        return NO_FILTER
+    text = f"{__version__} {MACHINE} {files.format_json(section)}"
+    directory = f"{state_root}/filters"
+    path = f"{directory}/{sha256(text.encode()).hexdigest()}"
+    try:
+        kept = files.read_bytes(path)
+    except FileNotFoundError:
+        # Imported here: with a kept program neither the compiler nor its tables are needed.
+        from cuddy.runtime import profile
+
+        kept = FLAGS.pack(profile.flags(section)) + profile.compile(section)
+        keep(directory, path, kept)
+    return Filter(kept[FLAGS.size :], *FLAGS.unpack_from(kept))
+
+
+def keep(directory: str, path: str, kept: bytes) -> None:
+    """Keep flags and program for the next container; a full disk is no reason to fail."""
+    try:
+        files.make_directory(directory)
+        if len(os.listdir(directory)) < MAX_KEPT:
+            files.write(path, kept, durable=False)
+    except OSError:
+        pass
