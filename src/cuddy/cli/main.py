@@ -106,9 +106,7 @@ def main(words: list[str]) -> int:
     """Run one command line, given without the program's name, and return its exit status."""
     try:
         _open_streams()
-        code = boundary.attempt(lambda: _run(words))
-        sys.stdout.flush()
-        return code
+        return boundary.attempt(lambda: _run(words))
     except KeyboardInterrupt:
         return boundary.INTERRUPTED
     except BrokenPipeError:
@@ -141,6 +139,7 @@ def _run(words: list[str]) -> int:
             )
         answer = _help(module, name)
     sys.stdout.write(answer)
+    sys.stdout.flush()
     return 0
 
 
@@ -207,7 +206,9 @@ def _perform(command: Command, args: Args, asked: Args) -> int:
         from cuddy.kernel import syscall
 
         syscall.tracer = syscall.trace_to_stderr
-    return command.action(_home(asked, opened=command.opens_home), args)
+    code = command.action(_home(asked, opened=command.opens_home), args)
+    sys.stdout.flush()
+    return code
 
 
 def _home(asked: Args, *, opened: bool) -> Home:

@@ -7,13 +7,14 @@ that were given are passed on, so that every default stands once: in `engine.opt
 from __future__ import annotations
 
 import os
+import sys
 
 from cuddy import files
 from cuddy.cli import values
 from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
 from cuddy.engine import create, rm
 from cuddy.engine.options import ContainerOptions
-from cuddy.errors import InvalidArgument, UsageError
+from cuddy.errors import InvalidArgument, NoSuchImage, UsageError
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -191,10 +192,25 @@ def make(home: Home, options: ContainerOptions, args: Args) -> Container:
             f"container ID file found: {args.cidfile}",
             hint="make sure the other container is not running, or delete the file",
         )
-    container = create.create(home, options)
+    container = _make(home, options, quiet=args.quiet)
     if args.cidfile:
         with Undo() as undo:
             undo.add(rm.rm, home, container["Id"], force=True)
             path = os.path.abspath(args.cidfile)
             files.write(path, container["Id"].encode(), mode=0o644, durable=False)
     return container
+
+
+def _make(home: Home, options: ContainerOptions, *, quiet: bool) -> Container:
+    """Create the container from an image that is here, or else from its registry's."""
+    try:
+        return create.create(home, options)
+    except NoSuchImage:
+        if options.pull == "never":
+            raise
+    # What fetching needs costs more to import than a container to start.
+    from cuddy.cli import progress, registries
+
+    settings = registries.settings(os.environ)
+    with progress.Display(sys.stderr, quiet=quiet) as show:
+        return create.create(home, options, settings=settings, progress=show)

@@ -1,0 +1,82 @@
+"""Writes the second half of each page here from the flags that the command declares.
+
+    python docs/commands/generate.py
+
+A page begins with prose, which is written by hand; from the line `## Reference` on it is generated.
+A new command gets a page with an empty first half.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+HERE = Path(__file__).parent
+sys.path.insert(0, str(HERE.parent.parent / "src"))
+
+from cuddy.cli import flags, main  # noqa: E402 - found by the line above
+from cuddy.cli.flags import BOOL, Command, Flag  # noqa: E402
+
+MARK = "## Reference\n"
+DOCKER_DOCS = ("https://docs.docker.com/go/formatting/", "docker's page on formatting")
+
+
+def modules() -> dict[str, list[str]]:
+    """Page -> the modules of the commands it is about."""
+    found: dict[str, list[str]] = {}
+    for verbs in (main.VERBS, *main.GROUPS.values()):
+        for module in verbs.values():
+            page = found.setdefault(module.rpartition(".")[2], [])
+            if module not in page:
+                page.append(module)
+    return found
+
+
+def reference(module: str) -> str:
+    """Usage, other names and flags of one command."""
+    command = main.load(module)
+    first, *others = sorted(main.names_of(module), key=lambda name: name.count(" "))
+    parts = [f"    {flags.usage(command, first)}", f"{command.summary}."]
+    if others:
+        parts.append("Also: " + ", ".join(f"`{name}`" for name in others) + ".")
+    if table := flag_table(command):
+        parts.append(table)
+    return "\n\n".join(parts) + "\n"
+
+
+def flag_table(command: Command) -> str:
+    """The flags as a table of Markdown."""
+    shown = [flag for flag in command.flags if not flag.hidden and flag.name != "help"]
+    if not shown:
+        return ""
+    rows = ["| flag | value | meaning |", "|---|---|---|"]
+    rows += [flag_row(flag) for flag in sorted(shown, key=lambda flag: flag.name)]
+    return "\n".join(rows)
+
+
+def flag_row(flag: Flag) -> str:
+    """One flag."""
+    names = ", ".join(
+        f"`{name}`" for name in (f"-{flag.short}" * bool(flag.short), f"--{flag.name}") if name
+    )
+    meaning = flag.help.partition("\n")[0].rstrip(":").replace("|", "\\|")
+    if "\n" in flag.help:
+        meaning += " ([{1}]({0}))".format(*DOCKER_DOCS)
+    if flag.default not in (None, flag.kind.zero):
+        default = "true" if flag.kind is BOOL else flag.default
+        meaning += f" (default `{default}`)"
+    if flag.kind.many:
+        meaning += "; may be repeated"
+    return f"| {names} | {flag.kind.name} | {meaning} |"
+
+
+def page(name: str, of: list[str]) -> str:
+    """The whole page: its prose as it stands, its reference made anew."""
+    path = HERE / f"{name}.md"
+    prose = path.read_text().partition(MARK)[0] if path.exists() else f"# cuddy {name}\n\n"
+    return prose + MARK + "\n" + "\n".join(reference(module) for module in of)
+
+
+if __name__ == "__main__":
+    for stem, names in modules().items():
+        (HERE / f"{stem}.md").write_text(page(stem, names))
