@@ -27,12 +27,9 @@ class LogWriter:
         """Log a piece of output; an unfinished line waits for its end."""
         data = self._partial[stream] + data
         end = data.rfind(b"\n") + 1
-        rest = data[end:]
         lines = split(data[:end])
-        while len(rest) >= MAX_ENTRY_BYTES:
-            lines.append(rest[:MAX_ENTRY_BYTES])
-            rest = rest[MAX_ENTRY_BYTES:]
-        self._partial[stream] = rest
+        *pieces, self._partial[stream] = cut(data[end:])
+        lines += pieces
         if lines:
             self._append(stream, lines)
 
@@ -57,4 +54,19 @@ class LogWriter:
 
 def split(data: bytes) -> list[bytes]:
     r"""The lines, each with its \n; a terminal's \r (and \v, \f) is part of a line."""
-    return [line + b"\n" for line in data[:-1].split(b"\n")] if data else []
+    lines = [line + b"\n" for line in data[:-1].split(b"\n")] if data else []
+    if len(data) > MAX_ENTRY_BYTES and max(map(len, lines)) > MAX_ENTRY_BYTES:
+        return [piece for line in lines for piece in cut(line)]
+    return lines
+
+
+def cut(line: bytes) -> list[bytes]:
+    """A line in pieces of at most `MAX_ENTRY_BYTES`, none ending inside a character."""
+    pieces = []
+    while len(line) > MAX_ENTRY_BYTES:
+        end = MAX_ENTRY_BYTES
+        while line[end] & 0xC0 == 0x80 and end > MAX_ENTRY_BYTES - 3:  # UTF-8 goes on
+            end -= 1
+        pieces.append(line[:end])
+        line = line[end:]
+    return [*pieces, line]

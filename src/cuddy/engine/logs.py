@@ -76,7 +76,7 @@ def parse(line: bytes) -> LogEntry | None:
         value = files.parse_json(line)
         stream = 2 if value["stream"] == "stderr" else 1
         return LogEntry(stream, value["time"], value["log"].encode("utf-8", "surrogatepass"))
-    except (ValueError, KeyError, TypeError):
+    except (ValueError, KeyError, TypeError, AttributeError):
         return None
 
 
