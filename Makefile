@@ -35,7 +35,7 @@ golden: $(VENV)/tests
 	CUDDY_UPDATE_GOLDEN=1 $(PYTEST) -q tests/unit
 
 docs: $(VENV)/tests
-	CUDDY_UPDATE_GOLDEN=1 $(PYTEST) -q tests/test_docs.py
+	$(BIN)/python docs/commands/generate.py
 
 bench: $(VENV)/tests
 	@$(BIN)/python -m bench --cuddy $(BIN)/cuddy $(ARGS)

@@ -46,7 +46,7 @@ def reference(module: str) -> str:
 
 def flag_table(command: Command) -> str:
     """The flags as a table of Markdown."""
-    shown = [flag for flag in command.flags if not flag.hidden and flag.name != "help"]
+    shown = [flag for flag in command.flags if not flag.hidden]
     if not shown:
         return ""
     rows = ["| flag | value | meaning |", "|---|---|---|"]
