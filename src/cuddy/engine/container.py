@@ -20,6 +20,10 @@ NEVER = "0001-01-01T00:00:00Z"
 """How Docker writes a time that has not come."""
 
 
+FIELDS = {"Name": str, "Created": str, "Config": dict, "HostConfig": dict}
+"""What every command looks at."""
+
+
 class State(TypedDict, total=False):
     """The `State` section of docker inspect."""
 
@@ -89,6 +93,7 @@ def read(home: Home, container_id: str) -> Container:
     where = home.container_dir(container_id)
     try:
         record: Container = files.read_json(f"{where}/container.json")
+        check(record, container_id)
         status = read_status(home, container_id)
     except (FileNotFoundError, NotADirectoryError):
         raise NoSuchContainer(container_id) from None
@@ -98,6 +103,15 @@ def read(home: Home, container_id: str) -> Container:
     record["State"] = status.get("State") or initial_state()
     record["NetworkSettings"] = status.get("NetworkSettings", {})
     return record
+
+
+def check(record: object, container_id: str) -> None:
+    """Whether a document is this container's record at all. Raises ValueError."""
+    if not isinstance(record, dict) or record.get("Id") != container_id:
+        raise ValueError("container.json is not its record")
+    for field, kind in FIELDS.items():
+        if not isinstance(record.get(field), kind):
+            raise ValueError(f"container.json: {field} is missing or of the wrong type")
 
 
 def read_status(home: Home, container_id: str) -> Status:
@@ -136,9 +150,18 @@ def discard(home: Home, container_id: str) -> None:
             os.rename(home.container_dir(container_id), aside)
         except FileNotFoundError:
             return
-        record = files.read_json(f"{aside}/container.json")
-        unlink_name(home, record["Name"], container_id)
+        for name in names_of(home, aside):
+            unlink_name(home, name, container_id)
     files.remove_tree(aside)
+
+
+def names_of(home: Home, directory: str) -> list[str]:
+    """The names a container may have: its record's, or any if the record cannot be read."""
+    try:
+        record = files.read_json(f"{directory}/container.json")
+        return [record["Name"]]
+    except (OSError, ValueError, KeyError, TypeError):
+        return [f"/{name}" for name in files.list_directory(home.names_dir)]
 
 
 def unlink_name(home: Home, name: str, container_id: str) -> None:

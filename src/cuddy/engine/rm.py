@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from cuddy.engine import container, containers, kill
-from cuddy.errors import Conflict, NoSuchContainer, NotRunning
+from cuddy.engine import container, containers, kill, remains
+from cuddy.errors import Conflict, CorruptContent, NoSuchContainer, NotRunning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.home import Home
+
+ATTEMPTS = 3
+"""Of `rm --force`: somebody may start the container between its end and its removal."""
 
 
 def rm(home: Home, name: str, *, force: bool = False, volumes: bool = False) -> None:
@@ -16,18 +19,37 @@ def rm(home: Home, name: str, *, force: bool = False, volumes: bool = False) -> 
     Raises NoSuchContainer; Conflict when it runs. `volumes`: its anonymous volumes too.
     """
     container_id = containers.find_id(home, name)
-    if force:
+    for _ in range(ATTEMPTS if force else 1):
         try:
-            kill.kill(home, container_id)
-        except NotRunning:
-            pass
-    try:
-        with container.lock(home, container_id):
-            record = containers.read(home, container_id)
-            if record["State"]["Running"]:
-                hint = f"stop it first, or 'cuddy rm -f {name}'"
-                raise Conflict(f"cannot remove container {name}: it is running", hint=hint)
-            container.discard(home, container_id)
-    except NoSuchContainer:
-        if not force:  # with --rm and --force its monitor has removed it already
+            if force:
+                end(home, container_id)
+            with container.lock(home, container_id):
+                if not is_running(home, container_id, force=force):
+                    container.discard(home, container_id)
+                    return
+        except NoSuchContainer:
+            if force:
+                return  # with --rm its monitor has removed it already
             raise
+    hint = f"stop it first, or 'cuddy rm -f {name}'"
+    raise Conflict(f"cannot remove container {name}: it is running", hint=hint)
+
+
+def end(home: Home, container_id: str) -> None:
+    """Kill what runs."""
+    try:
+        kill.kill(home, container_id)
+    except NotRunning:
+        pass
+    except CorruptContent:  # a record that cannot be read: what it runs is found by its id
+        remains.clear(home, container_id)
+
+
+def is_running(home: Home, container_id: str, *, force: bool) -> bool:
+    """Whether it runs; one whose record cannot be read was ended by force or is an error."""
+    try:
+        return containers.read(home, container_id)["State"]["Running"]
+    except CorruptContent:
+        if not force:
+            raise
+        return False
