@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import connection, limits, names, process, users, volumes
+from cuddy.engine import connection, limits, names, process, signals, users, volumes
 from cuddy.errors import (
     Conflict,
     InvalidArgument,
@@ -69,23 +69,31 @@ def check(options: ContainerOptions) -> None:
         raise InvalidArgument(f"restart policy {options.restart!r} is not there yet", hint=hint)
     if options.hostname and options.network == "host":
         raise Conflict("--hostname and --network host exclude each other")
-    check_hostname(options.hostname)
+    check_hostname("hostname", options.hostname)
+    check_hostname("domain name", options.domainname)
     if options.workdir and not options.workdir.startswith("/"):
         raise InvalidArgument(f"working directory {options.workdir!r} is not absolute")
+    for text in (*options.command, *(options.entrypoint or ()), options.workdir):
+        if "\0" in text:
+            raise InvalidArgument(f"NUL character in {text!r}")
     check_user(options.user)
+    if options.stop_signal:
+        signals.parse(options.stop_signal)
     connection.check(options)
     limits.check(options)
     process.security(options.security_opt)
     process.capability_set(options.cap_add, options.cap_drop, privileged=options.privileged)
-    binds = [volumes.parse_bind(text) for text in options.volumes]
-    volumes.check_duplicates(binds, dict(volumes.parse_tmpfs(text) for text in options.tmpfs))
+    volumes.check_duplicates(
+        [volumes.parse_bind(text).target for text in options.volumes]
+        + [volumes.parse_tmpfs(text)[0] for text in options.tmpfs]
+    )
 
 
-def check_hostname(hostname: str) -> None:
+def check_hostname(what: str, name: str) -> None:
     """RFC 1123, at most the 64 characters that the kernel keeps."""
     allowed = names.LETTERS | {"-", "."}
-    if hostname and (len(hostname) > 64 or not allowed.issuperset(hostname) or hostname[0] in "-."):
-        raise InvalidArgument(f"invalid hostname {hostname!r}", hint="letters, digits, - and .")
+    if name and (len(name) > 64 or not allowed.issuperset(name) or name[0] in "-."):
+        raise InvalidArgument(f"invalid {what} {name!r}", hint="letters, digits, - and .")
 
 
 def check_user(user: str) -> None:
@@ -93,7 +101,7 @@ def check_user(user: str) -> None:
     if user.count(":") > 1 or any(c in user for c in "\n\0"):
         raise InvalidArgument(f"invalid user {user!r}", hint="NAME|UID[:GROUP|GID]")
     for part in user.split(":"):
-        if part.lstrip("-").isdigit() and not users.is_id(part):
+        if users.looks_numeric(part) and not users.is_id(part):
             raise InvalidArgument(f"user or group number {part} is out of range")
 
 
@@ -188,12 +196,22 @@ def build_config(
         "Cmd": words or None,
         "Image": options.image,
         "Volumes": image.get("Volumes"),
-        "WorkingDir": options.workdir or image.get("WorkingDir") or "/",
+        "WorkingDir": options.workdir or "/" + (image.get("WorkingDir") or "").lstrip("/"),
         "Entrypoint": entrypoint or None,
         "Labels": process.labels(image.get("Labels") or {}, options.labels),
-        "StopSignal": options.stop_signal or image.get("StopSignal") or "SIGTERM",
+        "StopSignal": options.stop_signal or stop_signal(image),
         "StopTimeout": options.stop_timeout_s,
     }
+
+
+def stop_signal(image: dict[str, Any]) -> str:
+    """The image's own, unless it makes no sense: its container could not be stopped."""
+    try:
+        signals.parse(image.get("StopSignal") or "")
+    except InvalidArgument:
+        return "SIGTERM"
+    wanted: str = image["StopSignal"]
+    return wanted
 
 
 def build_host_config(options: ContainerOptions) -> dict[str, Any]:

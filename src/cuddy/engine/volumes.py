@@ -75,9 +75,8 @@ def parse_tmpfs(text: str) -> tuple[str, str]:
     return check_target(target), options
 
 
-def check_duplicates(binds: list[Bind], tmpfs: dict[str, str]) -> None:
+def check_duplicates(targets: list[str]) -> None:
     """Two things at one place is a mistake. Raises InvalidArgument."""
-    targets = [bind.target for bind in binds] + list(tmpfs)
     for target in targets:
         if targets.count(target) > 1:
             raise InvalidArgument(f"duplicate mount point: {target}")

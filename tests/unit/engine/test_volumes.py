@@ -103,12 +103,8 @@ class TestTmpfs:
 
 class TestDuplicates:
     def test_two_things_at_one_place_are_refused(self) -> None:
-        for binds, tmpfs in (
-            ([Bind("/a", "/x"), Bind("/b", "/x")], {}),
-            ([Bind("/a", "/x")], {"/x": ""}),
-        ):
-            with pytest.raises(InvalidArgument, match="duplicate mount point: /x"):
-                volumes.check_duplicates(binds, tmpfs)
+        with pytest.raises(InvalidArgument, match="duplicate mount point: /x"):
+            volumes.check_duplicates(["/x", "/y", "/x"])
 
     def test_one_below_the_other_is_fine(self) -> None:
-        volumes.check_duplicates([Bind("/a", "/x"), Bind("/a", "/x/y")], {"/x/z": ""})
+        volumes.check_duplicates(["/x", "/x/y", "/x/z"])
