@@ -12,6 +12,8 @@ if TYPE_CHECKING:
 
 def create(home: Home, args: Args) -> int:
     options = creation.read_options(args)
+    stdin_once = options.interactive and (not args.attach or "stdin" in args.attach)
+    options = options._replace(stdin_once=stdin_once)
     print(creation.make(home, options, args)["Id"])
     return 0
 
