@@ -40,6 +40,7 @@ class Host(NamedTuple):
     machine: str
     capabilities: frozenset[str]  # what the engine itself has
     devices: tuple[Device, ...] = ()  # every device of the host: for --privileged only
+    cpus: int = 1
 
 
 def this_host(container: Container) -> Host:
@@ -52,6 +53,7 @@ def this_host(container: Container) -> Host:
         os.uname().machine,
         capabilities.own(),
         tuple(host_devices("/dev")) if privileged else (),
+        os.cpu_count() or 1,
     )
 
 
@@ -192,7 +194,12 @@ def build_mounts(container: Container) -> list[MountEntry]:
     own += [volumes.tmpfs_entry(*item) for item in host_config["Tmpfs"].items()]
     own.sort(key=lambda entry: entry["destination"].count("/"))
     replaced = {entry["destination"] for entry in own}
-    return [entry for entry in found if entry["destination"] not in replaced] + own
+    return [e for e in found if not is_replaced(e["destination"], replaced)] + own
+
+
+def is_replaced(destination: str, replaced: set[str]) -> bool:
+    """Whether the user put something of their own there; a /dev of theirs is theirs wholly."""
+    return destination in replaced or ("/dev" in replaced and destination.startswith("/dev/"))
 
 
 def build_linux(container: Container, host: Host) -> Linux:
@@ -207,7 +214,7 @@ def build_linux(container: Container, host: Host) -> Linux:
     if host_config["Privileged"]:
         linux["devices"] = list(host.devices)
     elif "systempaths" not in options:
-        linux["maskedPaths"] = [*defaults.MASKED_PATHS, *thermal_paths()]
+        linux["maskedPaths"] = [*defaults.MASKED_PATHS, *thermal_paths(host.cpus)]
         linux["readonlyPaths"] = list(defaults.READONLY_PATHS)
     if profile := seccomp_profile(options, host_config, host):
         linux["seccomp"] = profile
@@ -224,10 +231,10 @@ def namespaces_of(host_config: dict[str, Any]) -> list[str]:
     return [kind for kind in defaults.NAMESPACES if kind not in shared]
 
 
-def thermal_paths() -> list[str]:
+def thermal_paths(cpus: int) -> list[str]:
     """Thermal throttling counters of each CPU, a channel between tenants (GHSA-6fw5-f8r9-fgfm)."""
     pattern = "/sys/devices/system/cpu/cpu{}/thermal_throttle"
-    return [pattern.format(number) for number in range(os.cpu_count() or 1)]
+    return [pattern.format(number) for number in range(cpus)]
 
 
 def seccomp_profile(
