@@ -1,0 +1,76 @@
+"""/etc/hosts of a container, and what `inspect` says of its network."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from cuddy.engine import connection
+from cuddy.engine.connection import Connection
+from cuddy.errors import InvalidArgument
+from cuddy.network.network import Endpoint
+
+ENDPOINT = Endpoint("bridge", "172.17.0.2", 16, "172.17.0.1", "02:42:ac:11:00:02", "veth0")
+CONNECTED = Connection(None, ENDPOINT)
+
+
+def container(mode: str = "bridge", domain: str = "", extra: tuple[str, ...] = ()) -> Any:
+    return {
+        "Config": {"Hostname": "box", "Domainname": domain},
+        "HostConfig": {"NetworkMode": mode, "ExtraHosts": list(extra)},
+    }
+
+
+class TestHosts:
+    def test_a_container_knows_itself_by_its_address(self) -> None:
+        text = connection.hosts_text(container(), CONNECTED)
+        assert text.splitlines()[0] == "127.0.0.1\tlocalhost"
+        assert text.splitlines()[-1] == "172.17.0.2\tbox"
+
+    def test_with_a_domain_the_whole_name_comes_first(self) -> None:
+        text = connection.hosts_text(container(domain="example.org"), CONNECTED)
+        assert text.endswith("172.17.0.2\tbox.example.org box\n")
+
+    def test_without_an_address_it_has_no_line_of_its_own(self) -> None:
+        assert "box" not in connection.hosts_text(container("none"), Connection())
+
+    def test_extra_hosts_and_the_bridge_as_the_way_to_the_host(self) -> None:
+        given = container(extra=("db:10.0.0.5", "up:host-gateway", "six:[::1]"))
+        lines = connection.hosts_text(given, CONNECTED).splitlines()
+        assert {"10.0.0.5\tdb", "172.17.0.1\tup", "::1\tsix"} <= set(lines)
+
+    def test_the_way_to_the_host_needs_a_network(self) -> None:
+        with pytest.raises(InvalidArgument):
+            connection.hosts_text(container("none", extra=("up:host-gateway",)), Connection())
+
+    def test_on_the_hosts_network_it_is_the_hosts_own(self) -> None:
+        text = connection.hosts_text(container("host", extra=("db:10.0.0.5",)), Connection())
+        assert text == connection.read_text("/etc/hosts") + "10.0.0.5\tdb\n"
+
+
+class TestFiles:
+    def test_a_file_that_is_not_there_is_empty(self, tmp_path: Path) -> None:
+        assert connection.read_text(f"{tmp_path}/none") == ""
+
+    def test_overwriting_keeps_the_file_that_is_bound_into_the_root(self, tmp_path: Path) -> None:
+        path = tmp_path / "hosts"
+        path.write_text("something longer than what follows")
+        before = path.stat().st_ino
+        connection.overwrite(str(path), "short\n")
+        assert (path.stat().st_ino, path.read_text()) == (before, "short\n")
+
+    def test_overwriting_follows_no_link(self, tmp_path: Path) -> None:
+        (tmp_path / "target").write_text("kept")
+        (tmp_path / "link").symlink_to("target")
+        with pytest.raises(OSError):
+            connection.overwrite(f"{tmp_path}/link", "x")
+        assert (tmp_path / "target").read_text() == "kept"
+
+
+def test_inspect_shows_the_endpoint_twice_as_docker_does() -> None:
+    shown = connection.settings(CONNECTED)
+    assert shown["IPAddress"] == shown["Networks"]["bridge"]["IPAddress"] == "172.17.0.2"
+    assert (shown["Gateway"], shown["IPPrefixLen"]) == ("172.17.0.1", 16)
+    assert connection.settings(Connection()) == {"Ports": {}, "Networks": {}}
