@@ -57,20 +57,19 @@ def each(names: Sequence[str], act: Callable[[str], None]) -> int:
 
 
 def all_at_once(names: Sequence[str], act: Callable[[str], None]) -> int:
-    """As `each`, but what has to be waited for is waited for together: a process for each name."""
-    if len(names) == 1:
-        return each(names, act)
-    sys.stdout.flush()
+    """Do it for every name, a process for each so that the waiting is shared; print the names.
+
+    Names are printed in the order they were given, as soon as those before them are done.
+    """
     failed = False
-    waiting = list(reversed(names))
-    running: set[int] = set()
-    while waiting or running:
-        if waiting and len(running) < AT_ONCE:
-            running.add(_fork(waiting.pop(), act))
-        else:
-            pid, status = os.wait()
-            running.discard(pid)
-            failed |= status != 0
+    running: list[int] = []
+    for position, name in enumerate(names):
+        for other in names[len(running) : position + AT_ONCE]:
+            running.append(_fork(other, act))
+        _, status = os.waitpid(running[position], 0)
+        failed |= status != 0
+        if not status:
+            print(name, flush=True)
     return int(failed)
 
 
@@ -81,7 +80,6 @@ def _fork(name: str, act: Callable[[str], None]) -> int:
     code = INTERRUPTED
     try:
         code = attempt(lambda: act(name))
-        sys.stdout.flush()
     finally:
         os._exit(code)
 

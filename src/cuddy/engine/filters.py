@@ -7,7 +7,7 @@ narrow each other too: Docker's rule.
 from __future__ import annotations
 
 from cuddy.engine import containers
-from cuddy.errors import InvalidArgument
+from cuddy.errors import WrongArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", 
 
 
 def select(home: Home, found: list[Container], filters: list[tuple[str, str]]) -> list[Container]:
-    """Those of the containers that pass. Raises InvalidArgument, NoSuchContainer."""
+    """Those of the containers that pass. Raises WrongArguments, NoSuchContainer."""
     for name, value in filters:
         check(name, value)
         if name in ("before", "since"):
@@ -40,12 +40,12 @@ def check(name: str, value: str) -> None:
     """The filter exists, and its value can be meant."""
     if name not in TESTS and name not in ("before", "since"):
         hint = f"one of {', '.join(sorted([*TESTS, 'before', 'since']))}"
-        raise InvalidArgument(f"invalid filter '{name}'", hint=hint)
+        raise WrongArguments(f"invalid filter '{name}'", hint=hint)
     if name == "status" and value not in STATUSES:
         hint = f"one of {', '.join(STATUSES)}"
-        raise InvalidArgument(f"invalid filter 'status={value}'", hint=hint)
+        raise WrongArguments(f"invalid filter 'status={value}'", hint=hint)
     if name == "exited" and not value.lstrip("-").isdecimal():
-        raise InvalidArgument(f"invalid filter 'exited={value}'", hint="a number")
+        raise WrongArguments(f"invalid filter 'exited={value}'", hint="a number")
 
 
 def asks_for_stopped(filters: list[tuple[str, str]]) -> bool:
@@ -67,7 +67,7 @@ def _name(container: Container, value: str) -> bool:
     try:
         return re.search(value, own[1:]) is not None or re.search(value, own) is not None
     except re.error as error:
-        raise InvalidArgument(f"invalid filter 'name={value}': {error}") from None
+        raise WrongArguments(f"invalid filter 'name={value}': {error}") from None
 
 
 def _label(container: Container, value: str) -> bool:

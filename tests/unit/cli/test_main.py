@@ -192,15 +192,34 @@ def test_one_failure_does_not_keep_the_others_from_their_turn(
     def act(name: str) -> None:
         if name == "b":
             raise NoSuchContainer(name)
-        print(name, flush=True)
 
-    for each in (boundary.each, boundary.all_at_once):
-        assert each(["a", "b", "c"], act) == 1
-        out, err = capfd.readouterr()
-        assert sorted(out.split()) == ["a", "c"]
-        assert err == "cuddy: no such container: b ('cuddy ps -a' lists them)\n"
-        assert each(["a", "c"], act) == 0
-        assert sorted(capfd.readouterr().out.split()) == ["a", "c"]
+    def say(name: str) -> None:
+        act(name)
+        print(name)
+
+    told = ("a\nc\n", "cuddy: no such container: b ('cuddy ps -a' lists them)\n")
+    assert boundary.each(["a", "b", "c"], say) == 1
+    assert capfd.readouterr() == told
+    assert boundary.all_at_once(["a", "b", "c"], act) == 1
+    assert capfd.readouterr() == told
+    assert boundary.each(["a", "c"], say) == boundary.all_at_once(["a", "c"], act) == 0
+
+
+def test_names_come_in_their_order_whoever_is_done_first(
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    first, second = os.pipe()
+
+    def act(name: str) -> None:
+        if name == "slow":
+            os.read(first, 1)
+        else:
+            os.write(second, b"x")
+
+    assert boundary.all_at_once(["slow", "quick"], act) == 0
+    assert capfd.readouterr().out == "slow\nquick\n"
+    os.close(first)
+    os.close(second)
 
 
 def test_waiting_is_shared(capfd: pytest.CaptureFixture[str]) -> None:

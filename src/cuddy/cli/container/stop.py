@@ -16,7 +16,6 @@ def stop_(home: Home, args: Args) -> int:
 
     def stop_one(name: str) -> None:
         stop.stop(home, name, signal=signal, timeout_s=args.timeout)
-        print(name, flush=True)
 
     return boundary.all_at_once(args.names, stop_one)
 
