@@ -69,6 +69,8 @@ def make_cuddy(directory: Path, command: list[str]) -> Engine:
 def make_podman(directory: Path) -> Engine:
     flags = ("--root", f"{directory}/root", "--runroot", f"{directory}/run")
     cgroups = ("--cgroup-manager", "cgroupfs")
+    if shutil.which("runc"):
+        cgroups += ("--runtime", "runc")  # Debian's crun refuses hosts with both cgroup versions
     return Engine("podman", ("podman", *flags, *cgroups), ("--tls-verify=false",))
 
 
