@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cuddy.engine.home import Home
+    from cuddy.engine.nursery import Nursery
 
 
 class Kind(NamedTuple):
@@ -101,6 +102,7 @@ class Args:
     given: set[str]  # keys of the flags that were written
     wants_help: bool
     command: str  # as typed: 'cuddy container stop'
+    nursery: Nursery | None = None  # of the monitor that the command will need
 
     def __init__(self, flags: tuple[Flag, ...], command: str) -> None:
         self.__dict__.update((flag.key, flag.unset) for flag in flags)

@@ -5,6 +5,7 @@ A verb's module is imported when the verb is used, and only then.
 
 from __future__ import annotations
 
+import _signal
 import os
 import sys
 
@@ -16,8 +17,10 @@ from cuddy.errors import UsageError, WrongArguments
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from typing import NoReturn
 
     from cuddy.cli.flags import Args, Command
+    from cuddy.engine.nursery import Nursery
 
 
 GROUPS: dict[str, dict[str, str]] = {
@@ -74,6 +77,8 @@ VERBS: dict[str, str] = {
     "stop": "container.stop",
     "wait": "container.wait",
 }
+STARTING = ("container.run",)
+"""Commands that will need exactly one monitor."""
 MOST_USED = ("run", "exec", "ps", "pull", "images", "version", "info")
 
 GLOBAL_FLAGS = (
@@ -105,12 +110,32 @@ LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 def main(words: list[str]) -> int:
     """Run one command line, given without the program's name, and return its exit status."""
     try:
+        _catch_signals()
         _open_streams()
         return boundary.attempt(lambda: _run(words))
     except KeyboardInterrupt:
         return boundary.INTERRUPTED
     except BrokenPipeError:
         return boundary.PIPE_CLOSED
+
+
+def _catch_signals() -> None:
+    """What asks this program to end unwinds what it is doing, so that half-made things go with it.
+
+    Signals that were ignored from the start (nohup) stay ignored.
+    """
+    handlers = {
+        _signal.SIGINT: _signal.default_int_handler,
+        _signal.SIGTERM: _unwind,
+        _signal.SIGHUP: _unwind,
+    }
+    for number, handler in handlers.items():
+        if _signal.getsignal(number) == _signal.SIG_DFL:
+            _signal.signal(number, handler)
+
+
+def _unwind(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
 
 
 def _open_streams() -> None:
@@ -131,8 +156,10 @@ def _run(words: list[str]) -> int:
     answer = _answer_globals(asked)
     if answer is None:
         module, name, rest = find_command(asked.names)
+        nursery = _nursery() if module in STARTING else None
         command = load(module)
         args = flags.parse_command(command, rest, name)
+        args.nursery = nursery
         if not args.wants_help:
             return boundary.attempt(
                 lambda: _perform(command, args, asked), least=command.error_code
@@ -165,6 +192,15 @@ def _answer_globals(asked: Args) -> str | None:
     if asked.names[0] in GROUPS and asked.names[1:2] in ([], ["--help"], ["-h"]):
         return group_overview(asked.names[0])
     return None
+
+
+def _nursery() -> Nursery | None:
+    """Begin with a monitor before the command is even read; only root can have one."""
+    if os.geteuid():
+        return None
+    from cuddy.engine.nursery import Nursery
+
+    return Nursery()
 
 
 def find_command(words: list[str]) -> tuple[str, str, list[str]]:

@@ -3,6 +3,7 @@
 home             every path on disk
 options          what a user can ask of a new container
 container        the record of a container and its status, as docker inspect shows them
+liveness         whether a container's monitor lives
 containers       find, list, and believe nothing that the kernel does not confirm
 names            random names; the grammar of names
 users            users and groups of an image, read as hostile files
@@ -13,6 +14,7 @@ volumes          -v and --tmpfs
 limits           what it uses: --memory and its kin as linux.resources
 spec             container record -> config.json
 create           options and image -> record
+nursery          where monitors come from
 start            record -> running container
 monitor          the process that owns a running container
 relay            the monitor's loop: streams, log, clients

@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
-    from cuddy.engine.options import ContainerOptions
 
 MAX_FILE_BYTES = 1 << 20
 SYSTEMD_UPSTREAM = "/run/systemd/resolve/resolv.conf"
@@ -29,14 +28,6 @@ class Connection(NamedTuple):
 
     network: Network | None = None
     endpoint: Endpoint | None = None
-
-
-def check(options: ContainerOptions) -> None:
-    """Refuse resolver options and extra hosts that make no sense. Raises InvalidArgument."""
-    resolv.resolv_conf("", dns=options.dns, search=options.dns_search, options=options.dns_options)
-    resolv.hosts(
-        (), "", [resolv.parse_extra_host(t, gateway="127.0.0.1") for t in options.add_hosts]
-    )
 
 
 def connect(home: Home, container: Container, pid: int) -> Connection:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import container, remains
+from cuddy.engine import container, liveness
 from cuddy.errors import CuddyError, InvalidArgument, NoSuchContainer
 
 TYPE_CHECKING = False
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from cuddy.engine.home import Home
 
 ID_LENGTH = 64
-KILLED = 137
 
 
 def find_id(home: Home, name: str) -> str:
@@ -54,6 +53,9 @@ def read(home: Home, container_id: str) -> Container:
     """A container's record with its true state."""
     record = container.read(home, container_id)
     if not is_consistent(home, record):
+        # Imported here: it takes the network and cgroups apart, and hardly ever has to.
+        from cuddy.engine import remains
+
         remains.reconcile(home, container_id)
         record = container.read(home, container_id)
     return record
@@ -63,8 +65,8 @@ def is_consistent(home: Home, record: Container) -> bool:
     """Whether the record's claim about running agrees with what is there."""
     run_dir = home.run_dir(record["Id"])
     if record["State"]["Running"]:
-        return remains.monitor_lives(run_dir)
-    return not os.path.exists(run_dir) or remains.monitor_lives(run_dir)
+        return liveness.monitor_lives(run_dir)
+    return not os.path.exists(run_dir) or liveness.monitor_lives(run_dir)
 
 
 def list_containers(home: Home, *, all: bool = False) -> list[Container]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import connection, limits, names, process, signals, users, volumes
+from cuddy.engine import limits, names, process, signals, users, volumes
 from cuddy.errors import (
     Conflict,
     InvalidArgument,
@@ -15,6 +15,7 @@ from cuddy.errors import (
     SystemFailure,
 )
 from cuddy.image import host, snapshots, store
+from cuddy.network import resolv
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -79,13 +80,21 @@ def check(options: ContainerOptions) -> None:
     check_user(options.user)
     if options.stop_signal:
         signals.parse(options.stop_signal)
-    connection.check(options)
+    check_resolver(options)
     limits.check(options)
     process.security(options.security_opt)
     process.capability_set(options.cap_add, options.cap_drop, privileged=options.privileged)
     volumes.check_duplicates(
         [volumes.parse_bind(text).target for text in options.volumes]
         + [volumes.parse_tmpfs(text)[0] for text in options.tmpfs]
+    )
+
+
+def check_resolver(options: ContainerOptions) -> None:
+    """Refuse resolver options and extra hosts that make no sense. Raises InvalidArgument."""
+    resolv.resolv_conf("", dns=options.dns, search=options.dns_search, options=options.dns_options)
+    resolv.hosts(
+        (), "", [resolv.parse_extra_host(t, gateway="127.0.0.1") for t in options.add_hosts]
     )
 
 

@@ -9,7 +9,7 @@ import os
 import select
 
 from cuddy import files
-from cuddy.engine import containers, remains
+from cuddy.engine import containers, liveness
 from cuddy.errors import SystemFailure
 from cuddy.shapes import NamedTuple
 
@@ -83,7 +83,7 @@ def parse(line: bytes) -> LogEntry | None:
 def lines(home: Home, container_id: str, fd: int, *, follow: bool) -> Iterator[bytes]:
     """Complete lines of the file; with `follow` until the container's monitor is gone."""
     rest = b""
-    monitor_fd = remains.open_monitor(home.run_dir(container_id)) if follow else -1
+    monitor_fd = liveness.open_monitor(home.run_dir(container_id)) if follow else -1
     try:
         while True:
             # Asked before reading: what was written until then is seen once more.

@@ -1,6 +1,6 @@
 """The process that owns a running container: parent of its init, holder of its mounts and streams.
 
-    spawn ── fork ──▶ main ── prepare ── give_birth ── "started" ──▶ relay ... ── bury
+    nursery ── order ──▶ main ── give_birth ── "started" ──▶ relay ... ── bury
 
 One per container. It outlives the command that started it, and nothing outlives it: init dies with
 it, the mounts are in its private namespace, and the rest carries the container's id (remains.py).
@@ -12,14 +12,13 @@ import _signal
 import _socket
 import os
 
-from cuddy import errors, files
-from cuddy.engine import connection, container, frames, remains, rootfs, spec, users
+from cuddy import files
+from cuddy.engine import connection, container, frames, liveness, rootfs, spec, users
 from cuddy.engine.logfile import LogWriter
 from cuddy.engine.relay import Relay, Streams
 from cuddy.errors import CuddyError, SystemFailure
 from cuddy.kernel import process
 from cuddy.runtime import bundle, create, start
-from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -28,7 +27,7 @@ if TYPE_CHECKING:
 
     from cuddy.engine.container import Container, State
     from cuddy.engine.home import Home
-    from cuddy.kernel.pty import Size
+    from cuddy.engine.nursery import Order
     from cuddy.runtime.spec import ConsoleSize
 
 IGNORED_SIGNALS = (
@@ -38,86 +37,45 @@ IGNORED_SIGNALS = (
     _signal.SIGTERM,
     _signal.SIGPIPE,
 )
-MAX_REPORT_BYTES = 1 << 16
 
 
-class Order(NamedTuple):
-    """What a monitor is started with, beside the container."""
+def main(home: Home, order: Order, attached: int, report: _socket.socket) -> NoReturn:
+    """The monitor's whole life; never returns into the caller's code.
 
-    attached: int = -1  # descriptor of a client's socket that is there from the beginning
-    wants: int = 0
-    size: Size | None = None
-
-
-def spawn(home: Home, record: Container, order: Order) -> list[str]:
-    """Start the monitor of a container; returns its warnings when the container's program runs.
-
-    Raises the error that kept it from running.
+    `attached`: descriptor of a client's socket, or -1. `report`: where the command waits.
     """
-    read_end, write_end = os.pipe()
-    pid = os.fork()
-    if pid == 0:
-        os.close(read_end)
-        main(home, record, order, write_end)
-    os.close(write_end)
-    try:
-        return await_report(read_end)
-    finally:
-        os.close(read_end)
-
-
-def await_report(report_fd: int) -> list[str]:
-    """The monitor's word: warnings if all is well, else the error it met."""
-    data = b""
-    while chunk := os.read(report_fd, MAX_REPORT_BYTES):
-        data += chunk
-    if not data:
-        raise SystemFailure("the container's monitor died while starting it")
-    report = files.parse_json(data)
-    if "error" in report:
-        kind, message, hint = report["error"]
-        error = CuddyError.__new__(getattr(errors, kind, SystemFailure))
-        CuddyError.__init__(error, message, hint=hint)
-        raise error
-    warnings: list[str] = report["warnings"]
-    return warnings
-
-
-def main(home: Home, record: Container, order: Order, report_fd: int) -> NoReturn:
-    """The monitor's whole life; never returns into the caller's code."""
     code = 1
     try:
-        become_monitor(record, order, report_fd)
-        Monitor(home, record, order, report_fd).live()
+        become_monitor(order.container_id, {attached, report.fileno()})
+        Monitor(home, order, attached, report).live()
         code = 0
     except BaseException as error:
-        note_crash(home, record, error)
+        note_crash(home, order.container_id, error)
     finally:
         os._exit(code)
 
 
-def note_crash(home: Home, record: Container, error: BaseException) -> None:
+def note_crash(home: Home, container_id: str, error: BaseException) -> None:
     """A mistake in the monitor is cuddy's own: keep the traceback where a bug report finds it."""
     import traceback
 
     text = "".join(traceback.format_exception(error))
-    files.write(f"{home.container_dir(record['Id'])}/monitor.crash", text.encode(), durable=False)
+    files.write(f"{home.container_dir(container_id)}/monitor.crash", text.encode(), durable=False)
 
 
-def become_monitor(record: Container, order: Order, report_fd: int) -> None:
-    """Leave the caller's session, terminal, directory and descriptors behind."""
+def become_monitor(container_id: str, kept: set[int]) -> None:
+    """Leave the caller's session, terminal, directory and all but these descriptors behind."""
     os.setsid()
     os.chdir("/")
     os.umask(0o022)
     null = os.open("/dev/null", os.O_RDWR)
     for number in (0, 1, 2):
         os.dup2(null, number)
-    kept = sorted({report_fd, order.attached} - {-1})
-    close_all_but(kept)
+    close_all_but(sorted(kept - {-1}))
     for number in range(1, _signal.NSIG):
         if number in IGNORED_SIGNALS:
             _signal.signal(number, _signal.SIG_IGN)
-    process.set_title(f"cuddy monitor {record['Id'][:12]}")
+    process.set_title(f"cuddy monitor {container_id[:12]}")
 
 
 def close_all_but(kept: list[int]) -> None:
@@ -133,12 +91,13 @@ def close_all_but(kept: list[int]) -> None:
 class Monitor:
     """What the monitor holds while its container lives."""
 
-    def __init__(self, home: Home, record: Container, order: Order, report_fd: int) -> None:
+    def __init__(self, home: Home, order: Order, attached: int, report: _socket.socket) -> None:
         self.home = home
-        self.record = record
-        self.id = record["Id"]
+        self.record: Container = container.read(home, order.container_id)
+        self.id = order.container_id
         self.order = order
-        self.report_fd = report_fd
+        self.attached = attached
+        self.channel = report
         self.run_dir = home.run_dir(self.id)
         self.listener: _socket.socket | None = None
         self.streams: Streams | None = None
@@ -162,7 +121,7 @@ class Monitor:
     def give_birth(self, undo: Undo) -> create.Birth:
         """From the record to a running program. What has been done goes on `undo`."""
         files.make_directory(self.run_dir)
-        remains.record_monitor(self.run_dir)
+        liveness.record_monitor(self.run_dir)
         self.listener = listen(self.run_dir)
         connection.make_files(self.record)
         where = self.home.container_dir(self.id)
@@ -198,8 +157,8 @@ class Monitor:
 
     def console(self) -> ConsoleSize | None:
         """The client's window, for the terminal's first size."""
-        size = self.order.size
-        return {"height": size.rows, "width": size.columns} if size else None
+        order = self.order
+        return {"height": order.rows, "width": order.columns} if order.rows else None
 
     def record_start(self, birth: create.Birth) -> None:
         """Write down that it runs."""
@@ -224,8 +183,8 @@ class Monitor:
         log = LogWriter(self.record["LogPath"])
         once = self.record["Config"]["StdinOnce"]
         relay = Relay(self.streams, log, self.listener, stdin_once=once)
-        if self.order.attached >= 0:
-            client = relay.add(_socket.socket(fileno=self.order.attached))
+        if self.attached >= 0:
+            client = relay.add(_socket.socket(fileno=self.attached))
             client.wants = self.order.wants
         return relay
 
@@ -281,10 +240,10 @@ class Monitor:
     def report(self, value: dict[str, object]) -> None:
         """One answer to the command that started us, which may be gone."""
         try:
-            files.write_all(self.report_fd, files.format_json(value).encode())
-        except BrokenPipeError:
+            self.channel.send(files.format_json(value).encode(), _socket.MSG_NOSIGNAL)
+        except OSError:
             pass
-        os.close(self.report_fd)
+        self.channel.close()
 
     def clear(self) -> None:
         """Give back what does not vanish with us: address, run directory."""

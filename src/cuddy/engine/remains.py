@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import connection, container
+from cuddy.engine import connection, container, liveness
 from cuddy.errors import CuddyError, NoSuchContainer
-from cuddy.kernel import cgroup, process
+from cuddy.kernel import cgroup
 from cuddy.network import bridge
 
 TYPE_CHECKING = False
@@ -24,48 +24,15 @@ LOST = 255
 """Docker's exit code of a container whose end nobody saw: the machine went down."""
 
 
-def record_monitor(run_dir: str) -> None:
-    """Write down who watches over this container: the calling process."""
-    text = f"{os.getpid()} {files.start_time(os.getpid())} {boot_id()}"
-    files.write(f"{run_dir}/monitor", text.encode(), durable=False)
-
-
-def read_monitor(run_dir: str) -> tuple[int, int, str]:
-    """pid, start time and boot of a container's monitor; zeros if there is none."""
-    try:
-        pid, began, boot = files.read_bytes(f"{run_dir}/monitor").decode().split()
-        return int(pid), int(began), boot
-    except (OSError, ValueError):
-        return 0, 0, ""
-
-
-def monitor_lives(run_dir: str) -> bool:
-    """Whether a container's monitor is alive: the same process in the same boot."""
-    pid, began, boot = read_monitor(run_dir)
-    return bool(pid) and files.start_time(pid) == began and boot == boot_id()
-
-
-def open_monitor(run_dir: str) -> int:
-    """A pidfd of the container's monitor, -1 if there is none."""
-    pid, began, _ = read_monitor(run_dir)
-    return process.open_exact(pid, began) if pid else -1
-
-
-def boot_id() -> str:
-    """Names this boot of the machine: a pid and a start time may repeat in the next."""
-    return files.read_bytes("/proc/sys/kernel/random/boot_id").decode().strip()
-
-
 def reconcile(home: Home, container_id: str) -> None:
     """Clear what a dead monitor left and write down that the container ended."""
     try:
         with container.lock(home, container_id):
             run_dir = home.run_dir(container_id)
-            if monitor_lives(run_dir):
+            if liveness.monitor_lives(run_dir):
                 return
-            rebooted = read_monitor(run_dir)[2] not in ("", boot_id()) or not os.path.exists(
-                run_dir
-            )
+            boot = liveness.read_monitor(run_dir)[2]
+            rebooted = boot not in ("", liveness.boot_id()) or not os.path.exists(run_dir)
             clear(home, container_id)
             bury(home, container_id, LOST if rebooted else KILLED)
     except NoSuchContainer:
@@ -107,5 +74,5 @@ def clear(home: Home, container_id: str) -> None:
 def sweep(home: Home) -> None:
     """Clear the remains of every container whose monitor is dead."""
     for container_id in files.list_directory(home.run_root):
-        if len(container_id) == 64 and not monitor_lives(home.run_dir(container_id)):
+        if len(container_id) == 64 and not liveness.monitor_lives(home.run_dir(container_id)):
             reconcile(home, container_id)

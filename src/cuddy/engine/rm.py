@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.engine import container, containers, kill, remains
+from cuddy.engine import container, containers, kill
 from cuddy.errors import Conflict, CorruptContent, NoSuchContainer, NotRunning
 
 TYPE_CHECKING = False
@@ -42,6 +42,8 @@ def end(home: Home, container_id: str) -> None:
     except NotRunning:
         pass
     except CorruptContent:  # a record that cannot be read: what it runs is found by its id
+        from cuddy.engine import remains
+
         remains.clear(home, container_id)
 
 

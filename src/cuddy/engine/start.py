@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from cuddy.engine import attach, container, containers, monitor
-from cuddy.kernel.pty import Size
+from cuddy.engine import attach, container, containers
+from cuddy.engine.nursery import Nursery, Order
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -11,12 +11,14 @@ if TYPE_CHECKING:
     from cuddy.engine.home import Home
 
 
-def start(home: Home, container_id: str) -> list[str]:
+def start(home: Home, container_id: str, *, nursery: Nursery | None = None) -> list[str]:
     """Start a container; one that runs already stays as it is. Returns warnings.
+
+    `nursery`: one that has been opened earlier, to have it ready by now.
 
     Raises NoSuchContainer, CommandNotFound, CommandNotExecutable, SystemFailure.
     """
-    return launch(home, container_id, monitor.Order())
+    return launch(home, nursery, Order(containers.find_id(home, container_id)))
 
 
 def start_attached(
@@ -27,19 +29,20 @@ def start_attached(
     stdout: bool = True,
     stderr: bool = True,
     size: tuple[int, int] | None = None,
+    nursery: Nursery | None = None,
 ) -> Attachment:
     """Start a container with a client that misses nothing of its output.
 
-    `size`: rows and columns of the client's window. Raises as `start`.
+    `size`: rows and columns of the client's window. Else as `start`.
     """
     record = containers.find(home, container_id)
     if record["State"]["Running"]:
         return attach.attach(home, record["Id"], stdin=stdin, stdout=stdout, stderr=stderr)
     attachment, theirs = attach.pair(tty=record["Config"]["Tty"])
     wants = attach.wishes(stdin=stdin, stdout=stdout, stderr=stderr)
-    order = monitor.Order(theirs.fileno(), wants, Size(*size) if size else None)
+    order = Order(record["Id"], wants, *(size or ()))
     try:
-        attachment.warnings = launch(home, record["Id"], order)
+        attachment.warnings = launch(home, nursery, order, theirs.fileno())
     except BaseException:
         attachment.close()
         raise
@@ -48,11 +51,13 @@ def start_attached(
     return attachment
 
 
-def launch(home: Home, name: str, order: monitor.Order) -> list[str]:
-    """Spawn the monitor, unless the container runs. Two starts at once make one."""
-    container_id = containers.find_id(home, name)
-    with container.lock(home, container_id):
-        record = containers.read(home, container_id)
-        if record["State"]["Running"]:
-            return []
-        return monitor.spawn(home, record, order)
+def launch(home: Home, nursery: Nursery | None, order: Order, attached: int = -1) -> list[str]:
+    """Give the order for a monitor, unless the container runs. Two starts at once make one."""
+    nursery = nursery or Nursery()
+    try:
+        with container.lock(home, order.container_id):
+            if containers.read(home, order.container_id)["State"]["Running"]:
+                return []
+            return nursery.give(home, order, attached)
+    finally:
+        nursery.close()

@@ -39,9 +39,10 @@ def run(home: Home, args: Args) -> int:
                 stdout="stdout" in streams,
                 stderr="stderr" in streams,
                 size=terminal.size() if args.tty else None,
+                nursery=args.nursery,
             )
         else:
-            boundary.warn(start.start(home, container["Id"]))
+            boundary.warn(start.start(home, container["Id"], nursery=args.nursery))
     if not streams:
         print(container["Id"])
         return 0
