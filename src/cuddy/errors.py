@@ -1,10 +1,10 @@
 """The whole error tree. An error knows its exit code and its HTTP status.
 
     CuddyError
-    ├── InvalidArgument           what the user wrote cannot be meant          125  400
+    ├── InvalidArgument           what the user wrote cannot be meant            1  400
     │   ├── UsageError            flags and arguments of a command             125  400
     │   │   └── WrongArguments    no such command, too many or too few, at odds  1  400
-    │   └── InvalidReference      an image name outside the grammar            125  400
+    │   └── InvalidReference      an image name outside the grammar              1  400
     ├── NotFound                  the thing named does not exist                 1  404
     │   ├── NoSuchContainer
     │   ├── NoSuchImage
@@ -49,12 +49,11 @@ class CuddyError(Exception):
 
 
 class InvalidArgument(CuddyError):
-    exit_code = 125
     http_status = 400
 
 
 class UsageError(InvalidArgument):
-    pass
+    exit_code = 125
 
 
 class WrongArguments(UsageError):

@@ -93,7 +93,8 @@ def make_source(bind: Bind) -> None:
 
 def bind_entry(bind: Bind) -> MountEntry:
     """A bind as config.json has it."""
-    mode = "ro" if bind.read_only else "rw"
+    # Recursive: what is mounted below the source would stay writable otherwise.
+    mode = "rro" if bind.read_only else "rw"
     return {
         "destination": bind.target,
         "type": "bind",

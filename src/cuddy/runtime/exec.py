@@ -167,7 +167,7 @@ def open_terminal(entrant: Entrant) -> None:
 
 def enter_cwd(entrant: Entrant) -> None:
     """The working directory of the new process."""
-    launch.enter_cwd(entrant.spec["cwd"])
+    launch.enter_cwd(entrant.spec["cwd"], make=False)
 
 
 def become_program(entrant: Entrant) -> None:

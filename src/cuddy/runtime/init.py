@@ -199,7 +199,7 @@ def pivot(newborn: Newborn) -> None:
 
 def enter_cwd(newborn: Newborn) -> None:
     """The working directory the config names."""
-    launch.enter_cwd(newborn.spec["cwd"])
+    launch.enter_cwd(newborn.spec["cwd"], make=True)
 
 
 def check_program(newborn: Newborn) -> None:

@@ -20,10 +20,16 @@ if TYPE_CHECKING:
     from cuddy.runtime.spec import Process
 
 
-def enter_cwd(cwd: str) -> None:
-    """The working directory, made if missing, and surely inside the root (CVE-2024-21626)."""
+def enter_cwd(cwd: str, *, make: bool) -> None:
+    """The working directory, made if missing and asked for, and inside the root (CVE-2024-21626).
+
+    Raises CommandNotExecutable if it may not be made, SystemFailure if it cannot.
+    """
     try:
-        os.makedirs(cwd, 0o755, exist_ok=True)
+        if make:
+            os.makedirs(cwd, 0o755, exist_ok=True)
+        elif not os.path.isdir(cwd):
+            raise CommandNotExecutable(f"there is no working directory {cwd}")
         os.chdir(cwd)
         inside = os.getcwd().startswith("/")
     except OSError as error:

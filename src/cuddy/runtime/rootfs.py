@@ -37,6 +37,13 @@ MOUNT_ATTRIBUTES = {
     mount.MS_NODEV: mount.MOUNT_ATTR_NODEV,
     mount.MS_NOEXEC: mount.MOUNT_ATTR_NOEXEC,
 }
+# Options for a bind and everything mounted below its source: config.json's `rro` and its kin.
+RECURSIVE_ATTRIBUTES = {
+    "rro": mount.MOUNT_ATTR_RDONLY,
+    "rnosuid": mount.MOUNT_ATTR_NOSUID,
+    "rnodev": mount.MOUNT_ATTR_NODEV,
+    "rnoexec": mount.MOUNT_ATTR_NOEXEC,
+}
 ROOT_PROPAGATION = {"": mount.PROPAGATION["rslave"]} | mount.PROPAGATION
 
 
@@ -57,7 +64,8 @@ def plan_mount(entry: MountEntry) -> Mount:
     if fstype == "bind":
         flags |= MS_BIND
     if flags & MS_BIND:
-        return Mount(entry.get("source", ""), target, "", flags, "", propagation)
+        recursive = ",".join(option for option in data if option in RECURSIVE_ATTRIBUTES)
+        return Mount(entry.get("source", ""), target, "", flags, recursive, propagation)
     if target == "/proc" and fstype != "proc":
         raise InvalidArgument(f"only proc may be mounted at /proc, not {fstype!r}")
     return Mount(entry.get("source", fstype), target, fstype, flags, ",".join(data), propagation)
@@ -153,6 +161,8 @@ def set_flags(tree_fd: int, plan: Mount) -> None:
     mount.mount_setattr(tree_fd, 0, propagation=propagation, recursive=recursive)
     if attributes:
         mount.mount_setattr(tree_fd, attributes)
+    for option in plan.data.split(",") if plan.data else ():
+        mount.mount_setattr(tree_fd, RECURSIVE_ATTRIBUTES[option], recursive=True)
 
 
 def attach_cgroups(plan: Mount, root_fd: int, cgroup: Cgroup) -> None:

@@ -138,7 +138,7 @@ def fails(error: BaseException) -> Callable[[], NoReturn]:
         (NoSuchContainer("x"), 1, 1, "cuddy: no such container: x ('cuddy ps -a' lists them)"),
         (NoSuchContainer("x"), 125, 125, "cuddy: no such container: x ('cuddy ps -a' lists them)"),
         (CommandNotFound("x: not found"), 125, 127, "cuddy: x: not found"),
-        (InvalidArgument("bad"), 1, 125, "cuddy: bad"),
+        (InvalidArgument("bad"), 1, 1, "cuddy: bad"),
         (WrongArguments("few"), 125, 1, "cuddy: few"),
         (UsageError("odd", hint="see"), 125, 125, "cuddy: odd (see)"),
         (NotPermitted("no root", hint="sudo"), 125, 125, "cuddy: no root (sudo)"),

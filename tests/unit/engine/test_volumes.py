@@ -52,7 +52,7 @@ class TestBinds:
             "destination": "/b",
             "type": "bind",
             "source": "/a",
-            "options": ["rbind", "rshared", "ro"],
+            "options": ["rbind", "rshared", "rro"],
         }
 
 
