@@ -7,6 +7,8 @@ watches each test. Without root only the units run.
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -27,10 +29,11 @@ from outside import Outside
 if TYPE_CHECKING:
     from registry import Registry
 
-pytest_plugins = ["registry"]
+pytest_plugins = ["hostile_registry", "registry"]
 
 TESTS = Path(__file__).parent
 NEED_ROOT = ("kernel", "cli", "contract", "api")
+DEADLINE_S = 120
 DETECTOR = pytest.StashKey[Detector]()
 
 
@@ -59,6 +62,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         room = item.path.relative_to(TESTS).parts[0]
         if room in NEED_ROOT or item.get_closest_marker("root"):
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def deadline() -> Iterator[None]:
+    """Interrupt a test that hangs."""
+
+    def interrupt(*_: object) -> None:
+        pytest.fail(f"not done after {DEADLINE_S} seconds")
+
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.alarm(DEADLINE_S)
+    yield
+    signal.alarm(0)
 
 
 @pytest.fixture(autouse=True)
@@ -92,6 +108,7 @@ def home(request: pytest.FixtureRequest) -> Iterator[Cuddy]:
         return
     cuddy = make_home(directory / "home", request.config)
     cuddy.ok("run", "--rm", "alpine", "true")
+    wait_until(lambda: not [name for _, name in socket.if_nameindex() if name.startswith("veth")])
     yield cuddy
 
 

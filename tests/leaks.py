@@ -161,8 +161,9 @@ def files(root: Path, run_root: Path) -> Iterator[str]:
         with contextlib.suppress(FileNotFoundError):
             yield from (f"{parent}/{name}" for name in os.listdir(parent))
     for directory, _, names in os.walk(run_root):
-        yield directory
-        yield from (f"{directory}/{name}" for name in names)
+        if directory != f"{run_root}/filters":  # a cache: compiled seccomp profiles
+            yield directory
+            yield from (f"{directory}/{name}" for name in names)
 
 
 def descriptors(ours: int) -> Iterator[str]:

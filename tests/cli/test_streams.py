@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import select
 import subprocess
 import time
 
@@ -88,13 +89,11 @@ class TestAttach:
         cuddy.ok("run", "-di", "--name", "echoer", "alpine", "cat")
         with cuddy.start("attach", "echoer") as one, cuddy.start("attach", "echoer") as two:
             assert one.stdin and one.stdout and two.stdout
-            # The second client may not be there yet when the first writes.
             for client in (one, two):
-                seen = b""
-                while b"mark" not in seen:
-                    one.stdin.write(b"mark\n")
+                while not select.select([client.stdout], [], [], 0.1)[0]:
+                    one.stdin.write(b"mark\n")  # the client may not have been there before
                     one.stdin.flush()
-                    seen = client.stdout.readline()
+                assert client.stdout.readline() == b"mark\n"
             cuddy.ok("kill", "echoer")
             one.communicate()
             two.communicate()
