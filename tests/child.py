@@ -1,0 +1,51 @@
+"""Work done in a child, in namespaces of its own, so that nothing of it stays with the tests."""
+
+from __future__ import annotations
+
+import os
+import pickle
+import traceback
+from collections.abc import Callable
+from typing import TypeVar
+
+from cuddy.kernel import mount, namespaces
+
+T = TypeVar("T")
+
+
+def in_child(work: Callable[[], T], *, unshare: int = 0) -> T:
+    """What `work` returns in a child that first moves into new namespaces.
+
+    An exception there fails the test with its traceback. With CLONE_NEWPID, a grandchild works,
+    since unshare(2) moves only children.
+    """
+    read_end, write_end = os.pipe()
+    pid = os.fork()
+    if pid == 0:
+        os.close(read_end)
+        answer: tuple[bool, object]
+        try:
+            answer = True, _work_apart(work, unshare)
+        except BaseException:
+            answer = False, traceback.format_exc()
+        with open(write_end, "wb") as file:
+            pickle.dump(answer, file)
+        os._exit(0)
+    os.close(write_end)
+    with open(read_end, "rb") as file:
+        data = file.read()
+    os.waitpid(pid, 0)
+    assert data, "the child died"
+    succeeded, value = pickle.loads(data)
+    assert succeeded, value
+    return value  # type: ignore[no-any-return]
+
+
+def _work_apart(work: Callable[[], T], unshare: int) -> T:
+    if unshare:
+        namespaces.unshare(unshare)
+    if unshare & namespaces.CLONE_NEWNS:
+        mount.set_propagation("/", mount.MS_PRIVATE | mount.MS_REC)
+    if unshare & namespaces.CLONE_NEWPID:
+        return in_child(work)
+    return work()
