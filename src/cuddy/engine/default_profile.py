@@ -13,7 +13,6 @@ from cuddy.engine import docker_profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Set
     from typing import Any
 
 ALWAYS = """
@@ -63,9 +62,9 @@ BY_CAPABILITY = {
     "CAP_DAC_READ_SEARCH": "open_by_handle_at",
     "CAP_SYS_ADMIN": """
         bpf clone clone3 fanotify_init fsconfig fsmount fsopen fspick lookup_dcookie
-        lsm_get_self_attr lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount open_tree
-        perf_event_open quotactl quotactl_fd setdomainname sethostname setns syslog umount umount2
-        unshare
+        lsm_get_self_attr lsm_list_modules lsm_set_self_attr mount mount_setattr move_mount
+        open_tree perf_event_open quotactl quotactl_fd setdomainname sethostname setns syslog
+        umount umount2 unshare
     """,
     "CAP_SYS_BOOT": "reboot",
     "CAP_SYS_CHROOT": "chroot",
@@ -100,7 +99,7 @@ WORD = 0xFFFFFFFF
 ENOSYS = 38
 
 
-def build(capabilities: Set[str], kernel: tuple[int, int], machine: str) -> dict[str, Any]:
+def build(capabilities: frozenset[str], kernel: tuple[int, int], machine: str) -> dict[str, Any]:
     """The profile for a container with this bounding set, as linux.seccomp of config.json."""
     return docker_profile.specialize(default(), capabilities, kernel, machine)
 
