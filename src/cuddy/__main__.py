@@ -6,6 +6,13 @@ for other libraries when one is first missed, which only pulling an image does.
 
 from __future__ import annotations
 
+import _signal
+
+# Ctrl-C ends the process at once while there is nothing to take back; `main` changes that.
+if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
+    _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
+
+# Importing takes time, in which Ctrl-C may come: hence only now.
 import gc
 import os
 import sys
@@ -50,9 +57,6 @@ def start() -> int:
 
 
 if __name__ == "__main__":
-    try:
-        code = start()
-    except KeyboardInterrupt:  # before `main` was there to catch it
-        code = 130
+    code = start()
     # What was printed is flushed, and nothing else needs the interpreter to be taken down in order.
     os._exit(code)

@@ -107,7 +107,10 @@ def write(path: str, data: bytes, *, mode: int = 0o600, durable: bool = True) ->
             os.fsync(fd)
         os.rename(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        try:
+            os.unlink(temporary)
+        except FileNotFoundError:  # interrupted just after the rename
+            pass
         raise
     finally:
         os.close(fd)
@@ -147,8 +150,12 @@ class Lock:
         self.fd = -1
 
     def __enter__(self) -> Lock:
-        self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        fcntl.flock(self.fd, self.mode)
+        try:
+            self.fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            fcntl.flock(self.fd, self.mode)
+        except BaseException:  # Ctrl-C in here too must not leave it locked
+            self.close()
+            raise
         return self
 
     def attempt(self) -> bool:
