@@ -84,12 +84,12 @@ def _from_document(
     settings: Settings, document: dict[str, Any], host: str, repository: str, path: str
 ) -> Credentials | None:
     hosts = DOCKER_HUB if host in DOCKER_HUB else (host,)
-    helpers = document.get("credHelpers")
-    helper = next((helpers[h] for h in hosts if h in helpers), "") if helpers else ""
-    helper = helper or document.get("credsStore") or ""
-    if helper:
+    programs = document.get("credHelpers") or {}
+    program = next((programs[h] for h in hosts if h in programs), "")
+    program = program or document.get("credsStore") or ""
+    if program:
         server = "https://index.docker.io/v1/" if host in DOCKER_HUB else host
-        found = _ask_program(settings, str(helper), server)
+        found = _ask_program(settings, str(program), server)
         if found:
             return found
     auths = document.get("auths")

@@ -145,6 +145,11 @@ class Ingest:
         except FileNotFoundError:
             return False
 
+    @property
+    def leftover_bytes(self) -> int:
+        """How much an earlier attempt left."""
+        return os.fstat(self._lock.fd).st_size
+
     def resume(self) -> Iterator[bytes]:
         """Read back what an earlier attempt left, hashing it."""
         for chunk in read_chunks(self._lock.fd):

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 MAX_ATTEMPTS = 50
 """Of one blob, even if each attempt brought some of it."""
+SOME_BYTES = 4096
+"""An attempt that brought less was in vain."""
 
 
 def download(
@@ -33,10 +35,10 @@ def download(
             for chunk in blobs.chunks(storage, blob["digest"]):
                 _feed(writer, chunk)
         else:
+            if ingest.leftover_bytes:
+                send(resumed=True)
             for chunk in ingest.resume():
                 _feed(writer, chunk)
-            if ingest.received:
-                send(resumed=ingest.received)
             for chunk in _remaining(repository, ingest):
                 ingest.append(chunk)
                 _feed(writer, chunk)
@@ -57,7 +59,7 @@ def _remaining(repository: Repository, ingest: blobs.Ingest) -> Iterator[bytes]:
             error: CuddyError = RegistryBusy(f"the registry sent only a part of {ingest.digest}")
         except (RegistryBusy, RegistryUnreachable) as problem:
             error = problem
-        fruitless = 0 if ingest.received > before else fruitless + 1
+        fruitless = 0 if ingest.received >= before + SOME_BYTES else fruitless + 1
         if fruitless == ATTEMPTS:
             raise error
         pause(repository.settings, fruitless, getattr(error, "retry_after_s", 0))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import time
+import warnings
 from urllib.parse import urljoin, urlsplit
 
 import urllib3
@@ -50,6 +51,13 @@ def origin(url: str) -> Origin:
     return Origin(parts.scheme, parts.hostname, port)
 
 
+def _join(url: str, location: str) -> str:
+    try:
+        return urljoin(url, location)
+    except ValueError:
+        raise RegistryError(f"a registry leads to {location[:200]!a}, which is no URL") from None
+
+
 class Http:
     """Connections to registries and to the hosts they send us to. `close` when done."""
 
@@ -58,8 +66,11 @@ class Http:
         self._pools: dict[tuple[str, ...], urllib3.PoolManager] = {}
 
     def close(self) -> None:
-        for pool in self._pools.values():
-            pool.clear()
+        for manager in self._pools.values():
+            # clear() would leave the sockets to the garbage collector.
+            for key in manager.pools.keys():  # noqa: SIM118 - it is no dict
+                manager.pools[key].close()
+            manager.clear()
         self._pools.clear()
 
     def request(
@@ -77,7 +88,7 @@ class Http:
             if response.status not in REDIRECTS or not location:
                 return response
             response.close()
-            url = urljoin(url, location)
+            url = _join(url, location)
             if origin(url) != home:
                 kept = {k: v for k, v in headers.items() if k.lower() != "authorization"}
                 headers, verify = kept, True
@@ -92,24 +103,28 @@ class Http:
         fields = {"User-Agent": self.settings.user_agent, "Accept-Encoding": "identity", **headers}
         if body:
             fields["Content-Type"] = "application/x-www-form-urlencoded"
+        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=self.settings.timeout_s)
         try:
-            return self._pool(where, verify).request(
-                method,
-                url,
-                headers=fields,
-                body=body or None,
-                redirect=False,
-                retries=False,
-                preload_content=False,
-                timeout=urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=self.settings.timeout_s),
-            )
+            with warnings.catch_warnings():
+                # Whoever lists a host as insecure knows that its certificate is not verified.
+                warnings.simplefilter("ignore", exceptions.InsecureRequestWarning)
+                return self._pool(where, verify).request(
+                    method,
+                    url,
+                    headers=fields,
+                    body=body or None,
+                    redirect=False,
+                    retries=False,
+                    preload_content=False,
+                    timeout=timeout,
+                )
         except exceptions.HTTPError as error:
             raise unreachable(where, error) from error
 
     def _pool(self, where: Origin, verify: bool) -> urllib3.PoolManager:
         proxy = self._proxy(where)
         authority, certificate, key = self._certificates(where)
-        name = (proxy, authority, certificate, str(verify))
+        name = (where.scheme, proxy, authority, certificate, str(verify))
         if name not in self._pools:
             options: dict[str, object] = {"maxsize": 2}
             if where.scheme == "https":
@@ -170,9 +185,14 @@ def unreachable(where: Origin, error: exceptions.HTTPError) -> RegistryError:
         return RegistryUnreachable(
             f"the name {where.host} cannot be resolved", hint="is the network up?"
         )
-    if isinstance(error, exceptions.TimeoutError):
+    if isinstance(error, exceptions.TimeoutError) and not is_refused(error):
         return RegistryUnreachable(f"{target} does not answer", hint="is the network up?")
     return RegistryUnreachable(f"no connection to {target}: {_plain(reason)}")
+
+
+def is_refused(error: exceptions.HTTPError) -> bool:
+    """Whether the connection failed at once; urllib3 counts that among the timeouts."""
+    return isinstance(error, exceptions.NewConnectionError)
 
 
 def _plain(reason: object) -> str:

@@ -143,7 +143,7 @@ class Repository:
             source = self._sources[0]
             try:
                 return ask(source)
-            except CuddyError:
+            except (RegistryError, NoSuchImage, CorruptContent):
                 if not source.endpoint.is_mirror:
                     raise
                 self._sources.pop(0).http.close()

@@ -137,9 +137,11 @@ def _next_header(stream: Stream) -> bytes | None:
         return None
     if len(block) < BLOCK:
         raise CorruptContent("the archive ends in the middle of a header")
-    unsigned = sum(block) - sum(block[148:156]) + 256
-    stored = octal(block[148:156], "checksum")
-    if stored != unsigned and stored != _signed_sum(block):
+    stored = block[148:156].strip(b" \0")
+    if stored.strip(b"01234567") or not stored:
+        raise CorruptContent("the layer is not a tar archive")
+    unsigned = sum(block) - sum(block[148:156]) + 8 * ord(" ")
+    if int(stored, 8) != unsigned and int(stored, 8) != _signed_sum(block):
         raise CorruptContent("the layer is not a tar archive, or is damaged: wrong checksum")
     return block
 
