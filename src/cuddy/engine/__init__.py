@@ -16,7 +16,9 @@ spec             container record -> config.json
 create           options and image -> record
 nursery          where monitors come from
 start            record -> running container
-monitor          the process that owns a running container
+monitor          the process that owns a running container: its birth
+watch            the same process while the container lives, and at its end
+sleeper          the same process while nothing happens
 relay            the monitor's loop: streams, log, clients
 frames           how the monitor and its clients speak
 logfile          the container's log on disk

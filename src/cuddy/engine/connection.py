@@ -46,12 +46,9 @@ def connect(home: Home, container: Container, pid: int) -> Connection:
     return Connection(network, endpoint)
 
 
-def disconnect(home: Home, container: Container, connection: Connection) -> None:
+def release(home: Home, container_id: str) -> None:
     """Give the address back; the links went with the container's namespace."""
-    if connection.network and connection.endpoint:
-        bridge.disconnect(
-            networks_run_dir(home), connection.network, container["Id"], connection.endpoint
-        )
+    bridge.release(networks_run_dir(home), container_id)
 
 
 def networks_run_dir(home: Home) -> str:
@@ -122,7 +119,8 @@ def settings(connection: Connection) -> dict[str, Any]:
     """The `NetworkSettings` section of docker inspect."""
     endpoint = connection.endpoint
     if endpoint is None:
-        return {"Ports": {}, "Networks": {}}
+        nothing = {"IPAddress": "", "IPPrefixLen": 0, "Gateway": "", "MacAddress": ""}
+        return {"Ports": {}, "Networks": {}, **nothing}
     facts = {
         "IPAddress": endpoint.address,
         "IPPrefixLen": endpoint.prefix_length,

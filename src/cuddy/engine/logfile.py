@@ -33,6 +33,10 @@ class LogWriter:
         if lines:
             self._append(stream, lines)
 
+    def is_idle(self) -> bool:
+        """Whether no unfinished line waits for its end."""
+        return not any(self._partial.values())
+
     def _append(self, stream: int, lines: list[bytes]) -> None:
         tail = f',"stream":"{STREAMS[stream]}","time":"{files.now()}"}}\n'
         quote = files.quote

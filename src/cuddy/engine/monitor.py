@@ -1,6 +1,6 @@
 """The process that owns a running container: parent of its init, holder of its mounts and streams.
 
-    nursery ── order ──▶ main ── give_birth ── "started" ──▶ relay ... ── bury
+    nursery ── order ──▶ main ── give_birth ── "started" ──▶ watch ... ── bury      (watch.py)
 
 One per container. It outlives the command that started it, and nothing outlives it: init dies with
 it, the mounts are in its private namespace, and the rest carries the container's id (remains.py).
@@ -13,9 +13,7 @@ import _socket
 import os
 
 from cuddy import files
-from cuddy.engine import connection, container, frames, liveness, rootfs, spec, users
-from cuddy.engine.logfile import LogWriter
-from cuddy.engine.relay import Relay, Streams
+from cuddy.engine import connection, container, frames, liveness, rootfs, spec, users, watch
 from cuddy.errors import CuddyError, SystemFailure
 from cuddy.kernel import process
 from cuddy.runtime import bundle, create, start
@@ -100,7 +98,8 @@ class Monitor:
         self.channel = report
         self.run_dir = home.run_dir(self.id)
         self.listener: _socket.socket | None = None
-        self.streams: Streams | None = None
+        self.stdin = -1
+        self.outputs: list[list[int]] = []
         self.connection = connection.Connection()
         self.state: State = container.initial_state() | {"StartedAt": files.now()}
 
@@ -108,15 +107,15 @@ class Monitor:
         """Birth, life, and the record of the end."""
         try:
             with Undo() as undo:
-                undo.add(self.clear)
+                undo.add(lambda: watch.clear(self.home, self.id, self.listener))
                 birth = self.give_birth(undo)
         except (CuddyError, OSError, ValueError) as error:
             self.record_failure(error)
             return
         self.report({"warnings": birth.warnings})
-        relay = self.make_relay()
-        relay.run(birth.pidfd)
-        self.bury(birth, relay)
+        assert self.listener
+        held = watch.Held(birth.pidfd, self.listener.detach(), self.stdin, self.outputs)
+        watch.watch(self.home, self.id, held, attached=self.attached, wants=self.order.wants)
 
     def give_birth(self, undo: Undo) -> create.Birth:
         """From the record to a running program. What has been done goes on `undo`."""
@@ -130,7 +129,7 @@ class Monitor:
         identity = self.identify(f"{where}/rootfs")
         config = spec.build_spec(self.record, identity, spec.this_host(self.record), self.console())
         files.write_json(f"{where}/config.json", config, durable=False)
-        stdio, streams = make_streams(self.record)
+        stdio = self.make_streams()
         birth = create.begin(
             bundle.check(where, config), self.id, state_root=self.home.run_root, stdio=stdio,
             die_with_parent=True,
@@ -141,11 +140,25 @@ class Monitor:
         self.connection = connection.connect(self.home, self.record, birth.pid)
         connection.write_files(self.record, self.connection)
         create.finish(birth)
-        self.streams = streams or terminal_streams(birth)
+        if birth.terminal_fd >= 0:
+            self.stdin, self.outputs = birth.terminal_fd, [[birth.terminal_fd, frames.STDOUT]]
         self.record_start(birth)
         start.start(self.home.run_root, self.id)
         create.await_program(birth)
         return birth
+
+    def make_streams(self) -> tuple[int, int, int] | None:
+        """Pipes for a container without a terminal; returns the container's ends."""
+        if self.record["Config"]["Tty"]:
+            return None
+        if self.record["Config"]["OpenStdin"]:
+            stdin, self.stdin = os.pipe()
+        else:
+            stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        our_stdout, stdout = os.pipe()
+        our_stderr, stderr = os.pipe()
+        self.outputs = [[our_stdout, frames.STDOUT], [our_stderr, frames.STDERR]]
+        return stdin, stdout, stderr
 
     def identify(self, root: str) -> users.Identity:
         """Numbers for the user's name, from the files of the image."""
@@ -176,43 +189,6 @@ class Monitor:
         container.write_status(
             self.home, self.id, {"State": self.state, "NetworkSettings": settings}, durable=durable
         )
-
-    def make_relay(self) -> Relay:
-        """Streams, log and clients, tied together."""
-        assert self.streams and self.listener
-        log = LogWriter(self.record["LogPath"])
-        once = self.record["Config"]["StdinOnce"]
-        relay = Relay(self.streams, log, self.listener, stdin_once=once)
-        if self.attached >= 0:
-            client = relay.add(_socket.socket(fileno=self.attached))
-            client.wants = self.order.wants
-        return relay
-
-    def bury(self, birth: create.Birth, relay: Relay) -> None:
-        """The container has ended: write down how, clear up, tell everybody."""
-        _, status = os.waitpid(birth.pid, 0)
-        relay.log.close()
-        self.state |= {
-            "Status": "exited",
-            "Running": False,
-            "Pid": 0,
-            "ExitCode": process.exit_code(status),
-            "OOMKilled": birth.cgroup.oom_kills() > 0,
-            "FinishedAt": files.now(),
-        }
-        removed = self.record["HostConfig"]["AutoRemove"]
-        if not removed:
-            self.write_status(durable=True)
-        leaving = Undo()
-        if removed:
-            leaving.add(container.discard, self.home, self.id)
-        leaving.add(self.clear)
-        leaving.add(rootfs.umount_root, self.home, self.record)
-        leaving.add(birth.cgroup.remove)
-        leaving.add(birth.cgroup.kill)
-        leaving.run()
-        relay.finish({"ExitCode": self.state["ExitCode"], "OOMKilled": self.state["OOMKilled"]})
-        relay.drain()
 
     def record_failure(self, error: CuddyError | OSError | ValueError) -> None:
         """The container never ran: the reason goes into its record and to the command."""
@@ -245,15 +221,6 @@ class Monitor:
             pass
         self.channel.close()
 
-    def clear(self) -> None:
-        """Give back what does not vanish with us: address, run directory."""
-        leaving = Undo()
-        leaving.add(files.remove_tree, self.run_dir)
-        leaving.add(connection.disconnect, self.home, self.record, self.connection)
-        if self.listener:
-            leaving.add(self.listener.close)
-        leaving.run()
-
 
 def listen(run_dir: str) -> _socket.socket:
     """The monitor's socket, in a directory only root may enter.
@@ -269,23 +236,3 @@ def listen(run_dir: str) -> _socket.socket:
     listener.listen(64)
     listener.setblocking(False)
     return listener
-
-
-def make_streams(record: Container) -> tuple[tuple[int, int, int] | None, Streams | None]:
-    """Pipes for a container without a terminal: the container's ends, and ours."""
-    if record["Config"]["Tty"]:
-        return None, None
-    if record["Config"]["OpenStdin"]:
-        stdin, our_stdin = os.pipe()
-    else:
-        stdin, our_stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC), -1
-    our_stdout, stdout = os.pipe()
-    our_stderr, stderr = os.pipe()
-    outputs = {our_stdout: frames.STDOUT, our_stderr: frames.STDERR}
-    return (stdin, stdout, stderr), Streams(our_stdin, outputs, tty=False)
-
-
-def terminal_streams(birth: create.Birth) -> Streams:
-    """The terminal's master as our end of all three streams."""
-    master = birth.terminal_fd
-    return Streams(master, {master: frames.STDOUT}, tty=True)

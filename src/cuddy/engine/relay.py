@@ -94,20 +94,32 @@ class Relay:
         self.clients.append(client)
         return client
 
-    def run(self, pidfd: int) -> None:
-        """Copy until the process of `pidfd` has ended and nothing more comes out."""
+    def run(self, pidfd: int, *, idle_s: float | None = None) -> bool:
+        """Copy until the process of `pidfd` has ended and nothing more comes out.
+
+        False: nothing has happened for `idle_s`, and nobody and nothing is waiting.
+        """
         ended = False
         while not (ended and not self.streams.outputs):
             poll = self.interests()
             if not ended:
                 poll.register(pidfd, select.POLLIN)
             # After the end nobody inside can still write; what an outsider holds open is not ours.
-            ready = dict(poll.poll(50 if ended else None))
+            ready = dict(poll.poll(50 if ended else self.patience_ms(idle_s)))
+            if not ready and not ended:
+                return False
             if not ended and ready.pop(pidfd, 0):
                 ended = True
             elif ended and not ready and not self.is_held_back():
                 break
             self.serve(ready)
+        return True
+
+    def patience_ms(self, idle_s: float | None) -> float | None:
+        """How long to wait for something to happen; None, for ever, while somebody is served."""
+        if idle_s is None or self.clients or self.input or not self.log.is_idle():
+            return None
+        return idle_s * 1000
 
     def drain(self) -> None:
         """Deliver what still waits for clients, as long as they are there."""

@@ -31,15 +31,26 @@ def reconcile(home: Home, container_id: str) -> None:
             run_dir = home.run_dir(container_id)
             if liveness.monitor_lives(run_dir):
                 return
-            boot = liveness.read_monitor(run_dir)[2]
-            rebooted = boot not in ("", liveness.boot_id()) or not os.path.exists(run_dir)
+            code, why = find_out(run_dir)
             clear(home, container_id)
-            bury(home, container_id, LOST if rebooted else KILLED)
+            bury(home, container_id, code, why)
     except NoSuchContainer:
         clear(home, container_id)
 
 
-def bury(home: Home, container_id: str, exit_code: int) -> None:
+def find_out(run_dir: str) -> tuple[int, str]:
+    """The exit code of a container whose monitor is gone, and why it is."""
+    boot = liveness.read_monitor(run_dir)[2]
+    if boot not in ("", liveness.boot_id()) or not os.path.exists(run_dir):
+        return LOST, "the machine went down"
+    try:
+        # What a monitor left that could not be woken (sleeper.py).
+        return int(files.read_bytes(f"{run_dir}/exit")), "its monitor could not be woken"
+    except (OSError, ValueError):
+        return KILLED, "the container's monitor was killed"
+
+
+def bury(home: Home, container_id: str, exit_code: int, why: str) -> None:
     """Write the end of a container nobody saw end; remove it if it was to be removed."""
     status = container.read_status(home, container_id)
     state = status.get("State")
@@ -51,7 +62,7 @@ def bury(home: Home, container_id: str, exit_code: int) -> None:
         "Pid": 0,
         "ExitCode": exit_code,
         "FinishedAt": files.now(),
-        "Error": "the container's monitor was killed",
+        "Error": why,
     }
     container.write_status(home, container_id, status, durable=True)
     if container.read(home, container_id)["HostConfig"]["AutoRemove"]:

@@ -96,7 +96,7 @@ def build_spec(
         "process": build_process(container, identity, host, size),
         "mounts": build_mounts(container),
         "linux": build_linux(container, host),
-        "annotations": annotations(container),
+        "annotations": notes(container),
     }
     config["hostname"] = container["Config"]["Hostname"]
     if domainname := container["Config"]["Domainname"]:
@@ -104,7 +104,7 @@ def build_spec(
     return config
 
 
-def annotations(container: Container) -> dict[str, str]:
+def notes(container: Container) -> dict[str, str]:
     """What other tools may like to know, and what our own runtime is told beyond the standard."""
     found = {"org.opencontainers.image.ref.name": container["Config"]["Image"]}
     if container["HostConfig"]["Init"]:
