@@ -318,3 +318,14 @@ def test_times_are_written_as_docker_writes_them() -> None:
     assert files.format_time(1_700_000_000_000_000_042) == "2023-11-14T22:13:20.000000042Z"
     before = time.time_ns()
     assert files.format_time(before) <= files.now() <= files.format_time(time.time_ns())
+
+
+def test_a_directory_that_cannot_be_made_is_an_error_and_no_endless_try() -> None:
+    with pytest.raises(OSError):
+        files.make_directory("/proc/no-such-place/below")
+
+
+def test_a_file_in_the_place_of_a_directory_is_an_error(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(FileExistsError):
+        files.make_directory(str(tmp_path / "file"))
