@@ -58,6 +58,13 @@ ERROR_BOUNDARIES = {
     "undo.py": "goes on taking back",
     "image/workers.py": "tells its parent",
     "runtime/init.py": "tells its parent the step and the error: nobody else can",
+    "runtime/exec.py": "the same, for a process that joins",
+    "engine/monitor.py": "writes it into the record and tells the command that waits",
+    "cli/oci_runtime.py": "the boundary of the second program: the runtime's error lines",
+}
+PROGRAMS = {
+    # executed by another module's process, never imported
+    "engine/sleeper.py",
 }
 
 
@@ -200,7 +207,7 @@ def test_names_say_what_a_thing_is(module: Module) -> None:
 @every_module
 def test_a_module_says_which_concept_it_is(module: Module) -> None:
     assert ast.get_docstring(module.tree), f"{module.file} has no docstring"
-    if module.path.name != "__init__.py":
+    if module.path.name != "__init__.py" and module.file not in PROGRAMS:
         assert "from __future__ import annotations" in module.text, module.file
 
 
@@ -263,7 +270,7 @@ HIDDEN_INPUTS = {
 
 @every_module
 def test_only_the_top_floor_prints_exits_and_reads_the_environment(module: Module) -> None:
-    if module.floor == 5:
+    if module.floor == 5 or module.file in PROGRAMS:
         return
     for node in ast.walk(module.tree):
         where = f"{module.file}:{getattr(node, 'lineno', 0)}"

@@ -5,13 +5,20 @@ options          what a user can ask of a new container
 container        the record of a container and its status, as docker inspect shows them
 liveness         whether a container's monitor lives
 containers       find, list, and believe nothing that the kernel does not confirm
+filters          --filter of ps and images
+status           how a state reads to people
+signals          names of signals are numbers
 names            random names; the grammar of names
 users            users and groups of an image, read as hostile files
 defaults         mounts, devices, capabilities and masks every container gets
 default_profile  Docker's default seccomp profile as data
+docker_profile   a seccomp profile in Docker's own format
+docker_profile   Docker's format of seccomp profiles
 process          what runs: command, environment, user, capabilities
 volumes          -v and --tmpfs
 limits           what it uses: --memory and its kin as linux.resources
+rootfs           the monitor's private view of the root
+connection       the endpoint on a network, and the files that tell of it
 spec             container record -> config.json
 create           options and image -> record
 nursery          where monitors come from

@@ -12,7 +12,7 @@ import os
 
 from cuddy import files
 from cuddy.engine import container, liveness
-from cuddy.errors import CuddyError, InvalidArgument, NoSuchContainer
+from cuddy.errors import CorruptContent, InvalidArgument, NoSuchContainer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ def list_containers(home: Home, *, all: bool = False) -> list[Container]:
     for container_id in files.list_directory(home.containers_dir):
         try:
             record = read(home, container_id)
-        except CuddyError:
+        except (NoSuchContainer, CorruptContent):
             continue
         if all or record["State"]["Running"]:
             found.append(record)

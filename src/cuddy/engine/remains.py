@@ -11,9 +11,10 @@ import os
 
 from cuddy import files
 from cuddy.engine import connection, container, liveness
-from cuddy.errors import CuddyError, NoSuchContainer
+from cuddy.errors import NoSuchContainer
 from cuddy.kernel import cgroup
 from cuddy.network import bridge
+from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -71,15 +72,14 @@ def bury(home: Home, container_id: str, exit_code: int, why: str) -> None:
 
 def clear(home: Home, container_id: str) -> None:
     """Remove a container's cgroups, lease and run directory. Each step alone may be missing."""
-    for name, group in cgroup.list_groups(cgroup.find(), "/cuddy").items():
-        if name == container_id:
-            group.kill()
-            group.remove()
-    try:
-        bridge.release(connection.networks_run_dir(home), container_id)
-    except (CuddyError, OSError):
-        pass
-    files.remove_tree(home.run_dir(container_id))
+    leaving = Undo()
+    leaving.add(files.remove_tree, home.run_dir(container_id))
+    leaving.add(bridge.release, connection.networks_run_dir(home), container_id)
+    group = cgroup.list_groups(cgroup.find(), "/cuddy").get(container_id)
+    if group:
+        leaving.add(group.remove)
+        leaving.add(group.kill)
+    leaving.run()
 
 
 def sweep(home: Home) -> None:

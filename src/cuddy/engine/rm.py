@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cuddy.engine import container, containers, kill
-from cuddy.errors import Conflict, CorruptContent, NoSuchContainer, NotRunning
+from cuddy.errors import Conflict, CorruptContent, InvalidArgument, NoSuchContainer, NotRunning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -33,6 +33,18 @@ def rm(home: Home, name: str, *, force: bool = False, volumes: bool = False) -> 
             raise
     hint = f"stop it first, or 'cuddy rm -f {name}'"
     raise Conflict(f"cannot remove container {name}: it is running", hint=hint)
+
+
+def end_all(home: Home, names: list[str]) -> None:
+    """Kill all that run, waiting for none: what their monitors then do goes on side by side.
+
+    What is wrong with a name is said when it is removed.
+    """
+    for name in names:
+        try:
+            kill.send(home, containers.find_id(home, name), kill.SIGKILL)
+        except (NoSuchContainer, NotRunning, CorruptContent, InvalidArgument):
+            pass
 
 
 def end(home: Home, container_id: str) -> None:

@@ -32,7 +32,10 @@ MAX_IDLE_S = 128.0
 """Idle time before going to sleep: each waking doubles it, so that a container that says something
 now and then is not taken up and put down all the time."""
 
-WAKE = "import sys; sys.path.append(sys.argv[1]); from cuddy.engine.watch import wake; wake()"
+WAKE = (
+    "import sys; sys.path.append(sys.argv[1]); "
+    "from cuddy.engine.watch import wake; wake(sys.argv[2])"
+)
 
 
 class Held(NamedTuple):
@@ -97,9 +100,9 @@ def sleep(home: Home, container_id: str, held: Held, relay: Relay, idle_s: float
             os.set_inheritable(fd, False)
 
 
-def wake() -> None:
-    """Where the sleeper's successor begins: argv is [-c, source directory, order]."""
-    root, run_root, container_id, *held, idle_s = files.parse_json(sys.argv[2])
+def wake(order: str) -> None:
+    """Where the sleeper's successor begins, with what `sleep` had to remember."""
+    root, run_root, container_id, *held, idle_s = files.parse_json(order)
     process.set_title(f"cuddy monitor {container_id[:12]}")
     descriptors = Held(*held)
     for fd in (*descriptors[:3], *(fd for fd, _ in descriptors.outputs)):

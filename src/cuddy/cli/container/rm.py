@@ -24,6 +24,8 @@ def rm_(home: Home, args: Args) -> int:
         else:
             print(name, flush=True)
 
+    if args.force and len(args.names) > 1:
+        rm.end_all(home, args.names)
     return boundary.each(args.names, remove)
 
 
