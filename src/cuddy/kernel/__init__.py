@@ -2,31 +2,31 @@
 
 Wrappers raise OSError that names the call and its object; no policy lives here.
 
-syscall       the one door to the kernel: numbers by architecture, errno -> OSError, trace
-process       clone3, pidfds, prctl: what a container is made with
-namespaces    what a process sees
-idmap         user namespaces' ids
-mount         the Mount value, mount(2), open_tree(2), mountinfo
-resolve       opening hostile paths: openat2(2)
-pivot_root    another directory becomes the root
-overlay       a stack of directories becomes one mount
-cgroup        control groups of either version: create, enter, limit, freeze, kill, count
-cgroup_v1     what is particular to version 1
-cgroup_v2     what is particular to version 2
-cgroup_stats  what a group has used, in one shape
-control_file  one-line files of cgroupfs and procfs
-bpf           the device filter of cgroup version 2
-capabilities  root's power in pieces
-springboard   the last step before a container's program
-small_init    pid 1 of --init, in machine code
-pty           terminals
-netlink       how to talk with the network stack: sockets, messages, attributes
-rtnetlink     links, addresses, routes
-nftables      the firewall: looked at by messages, changed by scripts
-iptables      the same on hosts without nft
-program       programs of the host that cuddy runs
-seccomp       a filter program before every system call
-syscall_table numbers by name for each architecture a filter may meet
+syscall            the one door to the kernel: numbers by architecture, errno -> OSError, trace
+process            clone3, pidfds, prctl: what a container is made with
+namespaces         what a process sees
+idmap              user namespaces' ids
+mount              the Mount value, mount(2), open_tree(2), mountinfo
+resolve            opening hostile paths: openat2(2)
+pivot_root         another directory becomes the root
+overlay            a stack of directories becomes one mount
+cgroup             control groups of either version: create, enter, limit, freeze, kill, count
+cgroup_v1          what is particular to version 1
+cgroup_v2          what is particular to version 2
+cgroup_stats       what a group has used, in one shape
+control_file       one-line files of cgroupfs and procfs
+bpf                the device filter of cgroup version 2
+capabilities       root's power in pieces
+springboard        the last step before a container's program
+small_init         pid 1 of --init, in machine code
+pty                terminals
+netlink            how to talk with the network stack: sockets, messages, attributes
+rtnetlink          links, addresses, routes
+nftables           the firewall: looked at by messages, changed by scripts
+iptables           the same on hosts without nft
+program            programs of the host that cuddy runs
+seccomp            a filter program before every system call
+syscall_table      numbers by name for each architecture a filter may meet
 syscall_table_x86  the lists of x86_64, x32 and x86
 syscall_table_arm  the lists of aarch64 and arm
 """
