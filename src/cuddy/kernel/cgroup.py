@@ -83,7 +83,7 @@ class Hierarchies(NamedTuple):
         for hierarchy in self.all:
             if controller in hierarchy.controllers:
                 return hierarchy
-        return self.unified if controller == "devices" else None
+        return self.unified if controller in ("devices", UNIFIED) else None
 
     def joined(self, controllers: Iterable[str]) -> list[Hierarchy]:
         """The hierarchies that a group needs which uses these controllers."""
@@ -92,12 +92,16 @@ class Hierarchies(NamedTuple):
 
 
 class CgroupWrite(NamedTuple):
-    """A value for a control file. `limit` is what the user calls it; "" means the file's name."""
+    """A value for a control file. `limit` is what the user calls it; "" means the file's name.
+
+    `otherwise` is for a kernel that does not have the file: another write, or a warning to give.
+    """
 
     controller: str
     file: str
     value: str
     limit: str = ""
+    otherwise: CgroupWrite | str = ""
 
     def __str__(self) -> str:
         return f"echo {self.value} > {self.controller}:{self.file}"
@@ -332,33 +336,41 @@ class Cgroup:
             return sum(map(cgroup_v1.oom_kills, _subtree(self.paths["memory"])))
         return cgroup_v2.oom_kills(self.unified) if self.unified else 0
 
-    def apply(self, writes: Iterable[CgroupWrite]) -> None:
-        """Write limits in this order. Raises NotPermitted, InvalidArgument naming the limit.
+    def apply(self, writes: Iterable[CgroupWrite]) -> list[str]:
+        """Write limits in this order; returns warnings, about what this kernel does without.
 
         A value that the kernel finds invalid while another stands is tried again after that one.
+        Raises NotPermitted, InvalidArgument naming the limit.
         """
-        rules = []
-        late = []
+        rules, late = [], []
+        warnings: list[str] = []
         for write in writes:
             if write.controller == "devices" and "devices" not in self.paths:
                 rules.append(write)
-            elif not self._write(write, final=write.controller not in INTERDEPENDENT):
+            elif not self._write(write, warnings, final=write.controller not in INTERDEPENDENT):
                 late.append(write)
         while late:
-            left = [write for write in late if not self._write(write, final=False)]
+            left = [write for write in late if not self._write(write, warnings, final=False)]
             if len(left) == len(late):
-                self._write(left[0], final=True)
+                self._write(left[0], warnings, final=True)
             late = left
         if rules:
             self._limit_devices(rules)
+        return warnings
 
-    def _write(self, write: CgroupWrite, *, final: bool) -> bool:
+    def _write(self, write: CgroupWrite, warnings: list[str], *, final: bool) -> bool:
+        """Whether the value is set; False if it may be tried again."""
         directory = self.paths.get(write.controller, self.unified)
         if not directory:
             raise NotPermitted(f"cannot set {write.limit}: the group has no {write.controller}")
         try:
             control_file.write(f"{directory}/{write.file}", write.value)
         except OSError as error:
+            if error.errno == errno.ENOENT and isinstance(write.otherwise, CgroupWrite):
+                return self._write(write.otherwise, warnings, final=final)
+            if error.errno == errno.ENOENT and write.otherwise:
+                warnings.append(str(write.otherwise))
+                return True
             if not final and error.errno in (errno.EINVAL, errno.EBUSY):
                 return False
             raise _refused(write, directory, error) from error

@@ -14,6 +14,7 @@ filters      compiled seccomp programs, kept
 launch       the last steps before a program runs, for init and exec
 terminal     a container's terminal
 resources    linux.resources as cgroup file values
+device_rules  which devices may be used
 profile      linux.seccomp as a BPF program: what is decided
 filter_program  and the instructions that decide it
 start        let a created container's program begin

@@ -85,11 +85,10 @@ def begin(
         raise InvalidArgument("config.json: process is missing")
     birth = Birth(bundle, container_id, state_root)
     with Undo() as undo:
-        make_directory(birth)
+        fifo_fd = claim(birth)
         undo.add(files.remove_tree, birth.directory)
         undo.add(birth.close)
         make_cgroup(birth, undo)
-        fifo_fd = open_fifo(birth)
         birth.channel, theirs = handshake.pair()
         newborn = Newborn(
             bundle, birth.document(), state_root, theirs, fifo_fd, birth.cgroup, stdio,
@@ -104,14 +103,33 @@ def begin(
     return birth
 
 
-def make_directory(birth: Birth) -> None:
-    """The container's place below the state root; its name is the claim to the id."""
+def claim(birth: Birth) -> int:
+    """Make the gate that `start` opens: of several creates, who makes it has the id.
+
+    Init reads it, so it gets a descriptor before pivot_root. Raises Conflict.
+    """
     files.make_directory(birth.state_root)
+    files.make_directory(birth.directory)
+    gate = os.path.join(birth.directory, state.FIFO)
     try:
-        os.mkdir(birth.directory, 0o700)
+        refuse_existing(birth)
+        os.mkfifo(gate, 0o600)
     except FileExistsError:
-        if os.path.exists(os.path.join(birth.directory, "state.json")):
-            raise Conflict("container with given ID already exists") from None
+        raise Conflict("container with given ID already exists") from None
+    try:
+        refuse_existing(birth)  # created, started and its gate gone, all since we looked
+        fd = os.open(gate, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except BaseException:
+        os.unlink(gate)
+        raise
+    os.set_blocking(fd, True)
+    return fd
+
+
+def refuse_existing(birth: Birth) -> None:
+    """Raise Conflict if there is a container of that id."""
+    if os.path.exists(os.path.join(birth.directory, "state.json")):
+        raise Conflict("container with given ID already exists")
 
 
 def make_cgroup(birth: Birth, undo: Undo) -> None:
@@ -122,16 +140,7 @@ def make_cgroup(birth: Birth, undo: Undo) -> None:
     writes = resources.plan(linux.get("resources", {}), hierarchies)
     birth.cgroup = cgroups.create(hierarchies, path, {write.controller for write in writes})
     undo.add(birth.cgroup.remove)
-    birth.cgroup.apply(writes)
-
-
-def open_fifo(birth: Birth) -> int:
-    """The gate that `start` opens: init reads it, so init gets a descriptor before pivot_root."""
-    path = os.path.join(birth.directory, state.FIFO)
-    os.mkfifo(path, 0o600)
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    os.set_blocking(fd, True)
-    return fd
+    birth.warnings += birth.cgroup.apply(writes)
 
 
 def clone(newborn: Newborn, ours: Channel) -> process.Child:

@@ -1,22 +1,23 @@
-"""linux.resources of config.json as values for control files: decisions only, in the order in which
-they are to be written (runtime-spec, config-linux.md "Control Groups"; runc's conversions).
+"""linux.resources of config.json as values for control files: what to write, where, in which order.
 
-A limit that this host cannot set is an error that names it: a limit silently dropped is none.
+Decisions only (runtime-spec, config-linux.md "Control Groups"; conversions as in runc). What this
+host cannot set is an error that names it: a limit silently dropped is none. The few limits that one
+can do without, as Docker sees it, are written if the kernel has them, and warned about otherwise.
 """
 
 from __future__ import annotations
 
 from cuddy.errors import InvalidArgument, NotPermitted
-from cuddy.kernel.cgroup import CgroupWrite
+from cuddy.kernel.cgroup import UNIFIED, CgroupWrite
+from cuddy.runtime import device_rules
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
     from cuddy.kernel.cgroup import Hierarchies
 
-UNLIMITED = -1
 DEFAULT_PERIOD_US = 100_000
 THROTTLES = (
     # field, file of version 1, key of io.max
@@ -25,16 +26,22 @@ THROTTLES = (
     ("throttleReadIOPSDevice", "blkio.throttle.read_iops_device", "riops"),
     ("throttleWriteIOPSDevice", "blkio.throttle.write_iops_device", "wiops"),
 )
+NO_SWAP_LIMIT = "this kernel cannot limit swap: memory is limited without it"
+DISCARDED = "this kernel has no {}: ignored"
 
 
-def plan(resources: dict[str, Any], hierarchies: Hierarchies) -> list[CgroupWrite]:
+def plan(resources: Mapping[str, Any], hierarchies: Hierarchies) -> list[CgroupWrite]:
     """What to write where. Raises NotPermitted, InvalidArgument."""
     writes: list[CgroupWrite] = []
+    if resources.get("devices") or hierarchies.of("devices"):
+        writes += device_rules.plan(resources.get("devices") or [], hierarchies)
     for section, plans in PLANS.items():
         if wanted := resources.get(section):
+            if not isinstance(wanted, list if section in LISTS else dict):
+                raise InvalidArgument(f"config.json: resources.{section} has the wrong type")
             writes += plans(wanted, hierarchies)
     for write in writes:
-        if hierarchies.of(write.controller) is None and write.controller != "unified":
+        if hierarchies.of(write.controller) is None:
             raise NotPermitted(
                 f"cannot set {write.limit}: this host has no {write.controller} controller",
                 hint="leave the limit out, or enable the controller in the kernel",
@@ -45,83 +52,81 @@ def plan(resources: dict[str, Any], hierarchies: Hierarchies) -> list[CgroupWrit
 def is_v1(hierarchies: Hierarchies, controller: str) -> bool:
     """Whether the controller's files are those of version 1."""
     hierarchy = hierarchies.of(controller)
-    return hierarchy is None or hierarchy.version == 1
+    return hierarchy.version == 1 if hierarchy else hierarchies.mode != "v2"
+
+
+def number(section: Mapping[str, Any], key: str) -> int | None:
+    """A whole number of the section; None if it is not there. Raises InvalidArgument."""
+    value = section.get(key)
+    if value is not None and type(value) is not int:
+        raise InvalidArgument(f"config.json: resources: {key} {value!r} is not a whole number")
+    return value
 
 
 def limit_text(value: int, *, v1: bool) -> str:
-    """A limit as the kernel reads it: -1 is unlimited."""
-    return ("-1" if v1 else "max") if value < 0 else str(value)
+    """A limit as the kernel reads it: negative is unlimited."""
+    return str(max(value, -1)) if v1 or value >= 0 else "max"
 
 
-def plan_devices(rules: list[dict[str, Any]], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
-    """The allow-list, rule by rule, in the words of version 1's files."""
-    for rule in rules:
-        verb = "devices.allow" if rule.get("allow") else "devices.deny"
-        yield CgroupWrite("devices", verb, device_text(rule), "the device rules")
-
-
-def device_text(rule: dict[str, Any]) -> str:
-    """`c 1:3 rwm`; `a` for everything."""
-    kind = rule.get("type") or "a"
-    numbers = [rule.get("major"), rule.get("minor")]
-    access = rule.get("access") or "rwm"
-    if kind == "a" and set(access) == set("rwm"):
-        return "a"
-    major, minor = ("*" if n is None or n < 0 else str(n) for n in numbers)
-    return f"{kind} {major}:{minor} {access}"
-
-
-def plan_memory(memory: dict[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
-    """Memory, and memory with swap."""
+def plan_memory(memory: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
+    """Memory, memory with swap, and what becomes of it when it is short."""
     v1 = is_v1(hierarchies, "memory")
-    limit, swap = memory.get("limit") or 0, memory.get("swap") or 0
+    limit, swap = number(memory, "limit") or 0, number(memory, "swap") or 0
     if limit:
         file = "memory.limit_in_bytes" if v1 else "memory.max"
         yield CgroupWrite("memory", file, limit_text(limit, v1=v1), "the memory limit")
-    if swap:
-        yield plan_swap(limit, swap, v1=v1)
-    if reservation := memory.get("reservation"):
+    if swap or limit < 0:
+        yield plan_swap(limit, swap or limit, v1=v1)
+    if reservation := number(memory, "reservation"):
         file = "memory.soft_limit_in_bytes" if v1 else "memory.low"
         text = limit_text(reservation, v1=v1)
         yield CgroupWrite("memory", file, text, "the memory reservation")
-    if v1 and memory.get("swappiness") is not None:
-        text = str(memory["swappiness"])
-        yield CgroupWrite("memory", "memory.swappiness", text, "the swappiness")
-    if v1 and memory.get("disableOOMKiller"):
-        yield CgroupWrite("memory", "memory.oom_control", "1", "oom-kill-disable")
+    for key, file, name in (
+        ("kernel", "memory.kmem.limit_in_bytes", "the kernel memory limit"),
+        ("kernelTCP", "memory.kmem.tcp.limit_in_bytes", "the kernel TCP memory limit"),
+    ):
+        if value := number(memory, key):
+            yield CgroupWrite("memory", file, limit_text(value, v1=True), name)
+    if (swappiness := number(memory, "swappiness")) is not None:
+        without = DISCARDED.format("memory swappiness")
+        text = str(swappiness)
+        yield CgroupWrite("memory", "memory.swappiness", text, "the swappiness", without)
+    if memory.get("disableOOMKiller"):
+        without = DISCARDED.format("way to disable the OOM killer")
+        yield CgroupWrite("memory", "memory.oom_control", "1", "oom-kill-disable", without)
 
 
 def plan_swap(limit: int, swap: int, *, v1: bool) -> CgroupWrite:
-    """Version 1 limits memory and swap together, version 2 swap alone."""
-    if v1:
-        text = limit_text(swap, v1=True)
-        return CgroupWrite("memory", "memory.memsw.limit_in_bytes", text, "the swap limit")
+    """`swap` is memory and swap together, as in version 1; version 2 limits swap alone."""
     if swap > 0 and limit <= 0:
         raise InvalidArgument("a swap limit needs a memory limit")
     if 0 < swap < limit:
-        raise InvalidArgument("the swap limit is below the memory limit")
-    alone = limit_text(UNLIMITED if swap < 0 else swap - limit, v1=False)
-    return CgroupWrite("memory", "memory.swap.max", alone, "the swap limit")
+        raise InvalidArgument("the swap limit, which includes memory, is below the memory limit")
+    if v1:
+        file, text = "memory.memsw.limit_in_bytes", limit_text(swap, v1=True)
+    else:
+        file, text = "memory.swap.max", limit_text(swap - limit if swap > 0 else -1, v1=False)
+    return CgroupWrite("memory", file, text, "the swap limit", NO_SWAP_LIMIT)
 
 
-def plan_cpu(cpu: dict[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
-    """Shares, quota and period, burst, idle, and which CPUs and memory nodes."""
+def plan_cpu(cpu: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
+    """Shares, quota and period, burst, idle, real time, and which CPUs and memory nodes."""
     v1 = is_v1(hierarchies, "cpu")
-    if shares := cpu.get("shares"):
-        if v1:
-            yield CgroupWrite("cpu", "cpu.shares", str(shares), "the CPU shares")
-        else:
-            weight = str(weight_of(shares))
-            yield CgroupWrite("cpu", "cpu.weight", weight, "the CPU shares")
-    yield from plan_quota(cpu.get("quota") or 0, cpu.get("period") or 0, v1=v1)
-    if cpu.get("burst") is not None:
-        file = "cpu.cfs_burst_us" if v1 else "cpu.max.burst"
-        yield CgroupWrite("cpu", file, str(cpu["burst"]), "the CPU burst")
-    if cpu.get("idle") is not None:
-        yield CgroupWrite("cpu", "cpu.idle", str(cpu["idle"]), "cpu.idle")
-    for name in ("cpus", "mems"):
-        if cpu.get(name):
-            yield CgroupWrite("cpuset", f"cpuset.{name}", cpu[name], f"the CPU set ({name})")
+    if shares := number(cpu, "shares"):
+        file, text = ("cpu.shares", str(shares)) if v1 else ("cpu.weight", str(weight_of(shares)))
+        yield CgroupWrite("cpu", file, text, "the CPU shares")
+    yield from plan_quota(number(cpu, "quota") or 0, number(cpu, "period") or 0, v1=v1)
+    for key, file, name in (
+        ("burst", "cpu.cfs_burst_us" if v1 else "cpu.max.burst", "the CPU burst"),
+        ("idle", "cpu.idle", "cpu.idle"),
+        ("realtimePeriod", "cpu.rt_period_us", "the realtime period"),
+        ("realtimeRuntime", "cpu.rt_runtime_us", "the realtime runtime"),
+    ):
+        if (value := number(cpu, key)) is not None:
+            yield CgroupWrite("cpu", file, str(value), name)
+    for key, name in (("cpus", "the CPU set"), ("mems", "the set of memory nodes")):
+        if value := cpu.get(key):
+            yield CgroupWrite("cpuset", f"cpuset.{key}", str(value), name)
 
 
 def plan_quota(quota: int, period: int, *, v1: bool) -> Iterator[CgroupWrite]:
@@ -133,7 +138,7 @@ def plan_quota(quota: int, period: int, *, v1: bool) -> Iterator[CgroupWrite]:
             text = limit_text(quota, v1=True)
             yield CgroupWrite("cpu", "cpu.cfs_quota_us", text, "the CPU quota")
     elif quota or period:
-        text = f"{limit_text(quota or UNLIMITED, v1=False)} {period or DEFAULT_PERIOD_US}"
+        text = f"{limit_text(quota or -1, v1=False)} {period or DEFAULT_PERIOD_US}"
         yield CgroupWrite("cpu", "cpu.max", text, "the CPU quota")
 
 
@@ -149,58 +154,111 @@ def weight_of(shares: int) -> int:
     return ceil(10 ** ((power * power + 125 * power) / 612 - 7 / 34))
 
 
-def plan_pids(pids: dict[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
-    """How many processes and threads; -1 is unlimited."""
-    if limit := pids.get("limit"):
-        text = "max" if limit < 0 else str(limit)
-        yield CgroupWrite("pids", "pids.max", text, "the pids limit")
+def plan_pids(pids: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
+    """How many processes and threads; -1 is unlimited, 0 is not said."""
+    if limit := number(pids, "limit"):
+        yield CgroupWrite("pids", "pids.max", limit_text(limit, v1=False), "the pids limit")
 
 
-def plan_block_io(block_io: dict[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
-    """Weight and throttles of block devices."""
-    v1 = is_v1(hierarchies, "blkio")
-    controller = "blkio" if hierarchies.of("blkio") else "io"
-    if weight := block_io.get("weight"):
-        if v1 and controller == "blkio":
-            yield CgroupWrite("blkio", "blkio.bfq.weight", str(weight), "the block I/O weight")
-        else:
-            text = str(1 + (weight - 10) * 9999 // 990)
-            yield CgroupWrite("io", "io.weight", text, "the block I/O weight")
+def plan_block_io(block_io: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
+    """Weights and throttles of block devices."""
+    v1 = is_v1(hierarchies, "blkio") and is_v1(hierarchies, "io")
+    if weight := number(block_io, "weight"):
+        yield plan_weight("", weight, v1=v1)
+    for entry in block_io.get("weightDevice") or ():
+        if weight := number(entry, "weight"):
+            yield plan_weight(f"{device_number(entry)} ", weight, v1=v1)
+    if leaf := number(block_io, "leafWeight"):
+        yield CgroupWrite("blkio", "blkio.leaf_weight", str(leaf), "the leaf block I/O weight")
+    for entry in block_io.get("weightDevice") or ():
+        if leaf := number(entry, "leafWeight"):
+            text = f"{device_number(entry)} {leaf}"
+            yield CgroupWrite(
+                "blkio", "blkio.leaf_weight_device", text, "the leaf block I/O weight"
+            )
     for field, file, key in THROTTLES:
         for entry in block_io.get(field) or ():
-            device = f"{entry['major']}:{entry['minor']}"
-            if controller == "blkio":
-                yield CgroupWrite("blkio", file, f"{device} {entry['rate']}", field)
+            device, rate = device_number(entry), number(entry, "rate") or 0
+            if v1:
+                yield CgroupWrite("blkio", file, f"{device} {rate}", field)
             else:
-                yield CgroupWrite("io", "io.max", f"{device} {key}={entry['rate']}", field)
+                yield CgroupWrite("io", "io.max", f"{device} {key}={rate or 'max'}", field)
+
+
+def plan_weight(device: str, weight: int, *, v1: bool) -> CgroupWrite:
+    """The BFQ scheduler has files of its own: whichever the kernel has takes the weight."""
+    name = "the block I/O weight"
+    if v1:
+        kind = "_device" if device else ""
+        other = CgroupWrite("blkio", f"blkio.bfq.weight{kind}", f"{device}{weight}", name)
+        return CgroupWrite("blkio", f"blkio.weight{kind}", f"{device}{weight}", name, other)
+    scaled = 1 + (weight - 10) * 9999 // 990
+    other = CgroupWrite("io", "io.weight", f"{device or 'default '}{scaled}", name)
+    return CgroupWrite("io", "io.bfq.weight", f"{device}{weight}", name, other)
+
+
+def device_number(entry: Mapping[str, Any]) -> str:
+    """`major:minor` of a block device. Raises InvalidArgument."""
+    major, minor = number(entry, "major"), number(entry, "minor")
+    if major is None or minor is None or major < 0 or minor < 0:
+        raise InvalidArgument(f"config.json: resources.blockIO: not a device: {entry!r}")
+    return f"{major}:{minor}"
 
 
 def plan_hugepages(
-    limits: list[dict[str, Any]], hierarchies: Hierarchies
+    limits: list[Mapping[str, Any]], hierarchies: Hierarchies
 ) -> Iterator[CgroupWrite]:
-    """Huge pages of each size."""
+    """Huge pages of each size, in use and reserved."""
     suffix = "limit_in_bytes" if is_v1(hierarchies, "hugetlb") else "max"
     for entry in limits:
-        file = f"hugetlb.{entry['pageSize']}.{suffix}"
-        yield CgroupWrite("hugetlb", file, str(entry["limit"]), "the huge page limit")
+        size, limit = entry.get("pageSize"), number(entry, "limit")
+        if not (isinstance(size, str) and size.isalnum() and size.isascii()) or limit is None:
+            raise InvalidArgument(f"config.json: not a huge page limit: {entry!r}")
+        for kind in ("", ".rsvd"):
+            file = f"hugetlb.{size}{kind}.{suffix}"
+            yield CgroupWrite("hugetlb", file, str(limit), f"the limit of {size} huge pages")
 
 
-def plan_unified(values: dict[str, str], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
+def plan_network(network: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
+    """Marks for packets: the class, and a priority for each interface."""
+    if (class_id := number(network, "classID")) is not None:
+        yield CgroupWrite("net_cls", "net_cls.classid", str(class_id), "the network class")
+    for entry in network.get("priorities") or ():
+        text = f"{entry.get('name')} {number(entry, 'priority')}"
+        yield CgroupWrite("net_prio", "net_prio.ifpriomap", text, "the network priority")
+
+
+def plan_rdma(devices: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
+    """Handles and objects of each RDMA device."""
+    for device, limits in devices.items():
+        words = [device]
+        for key, name in (("hcaHandles", "hca_handle"), ("hcaObjects", "hca_object")):
+            if (value := number(limits, key)) is not None:
+                words.append(f"{name}={value}")
+        yield CgroupWrite("rdma", "rdma.max", " ".join(words), "the RDMA limit")
+
+
+def plan_unified(values: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
     """Files of version 2 by their own names."""
-    if hierarchies.mode != "v2":
-        raise NotPermitted("cannot set linux.resources.unified: this host has no cgroup v2 alone")
+    if hierarchies.unified is None:
+        raise NotPermitted("cannot set resources.unified: this host has no cgroup version 2")
     for file, value in values.items():
-        if "/" in file or "." not in file:
-            raise InvalidArgument(f"linux.resources.unified: {file!r} is no control file")
-        yield CgroupWrite(file.partition(".")[0], file, value, file)
+        controller, dot, _ = file.partition(".")
+        if "/" in file or not dot or not isinstance(value, str):
+            raise InvalidArgument(f"config.json: resources.unified: {file!r} is no control file")
+        if controller != "cgroup" and controller not in hierarchies.unified.controllers:
+            raise NotPermitted(f"cannot set {file}: version 2 has no {controller} controller here")
+        yield CgroupWrite(UNIFIED if controller == "cgroup" else controller, file, value, file)
 
 
-PLANS = {
-    "devices": plan_devices,
+PLANS: dict[str, Callable[[Any, Hierarchies], Iterator[CgroupWrite]]] = {
     "memory": plan_memory,
     "cpu": plan_cpu,
     "pids": plan_pids,
     "blockIO": plan_block_io,
     "hugepageLimits": plan_hugepages,
+    "network": plan_network,
+    "rdma": plan_rdma,
     "unified": plan_unified,
 }
+LISTS = ("hugepageLimits",)
