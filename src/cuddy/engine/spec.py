@@ -211,6 +211,8 @@ def build_linux(container: Container, host: Host) -> Linux:
         "resources": limits.resources(host_config),
         "cgroupsPath": f"/cuddy/{container['Id']}",
     }
+    if host_config["NetworkMode"] != "host":
+        linux["sysctl"] = dict(defaults.NETWORK_SYSCTLS)
     if host_config["Privileged"]:
         linux["devices"] = list(host.devices)
     elif "systempaths" not in options:

@@ -8,6 +8,7 @@ GIL held throughout, so that the child is a healthy interpreter.
 from __future__ import annotations
 
 import _signal
+import errno
 import os
 import struct
 
@@ -28,6 +29,7 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
 CLOSE_RANGE_CLOEXEC = 4
+KEYCTL_JOIN_SESSION_KEYRING = 1
 
 
 class Child(NamedTuple):
@@ -109,6 +111,18 @@ def reset_signals() -> None:
         if number not in (_signal.SIGKILL, _signal.SIGSTOP) and 32 != number != 33:
             _signal.signal(number, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+
+
+def join_session_keyring(name: str) -> None:
+    """Leave the caller's session keyring for one of that name, made if missing (keyctl(2)).
+
+    A kernel without keyrings, or a full quota, is no reason to fail.
+    """
+    try:
+        syscall("keyctl", KEYCTL_JOIN_SESSION_KEYRING, name)
+    except OSError as error:
+        if error.errno not in (errno.ENOSYS, errno.EDQUOT, errno.EOPNOTSUPP):
+            raise
 
 
 def set_title(title: str) -> None:

@@ -67,6 +67,7 @@ def join(
         # From its first moment the child is visible inside: nobody there may trace it.
         process.prctl(process.PR_SET_DUMPABLE, 0)
         entrant = Entrant(bundle, spec, theirs, init_fd, stdio)
+        entrant.container_id = document["id"]
         entrant.filter = filters.find(bundle.config, state_root)
         child = clone_into(init_fd, Cgroup.from_paths(document["cgroupPaths"]), entrant)
         theirs.close()
@@ -124,6 +125,7 @@ class Entrant:
         self.channel = channel
         self.init_fd = init_fd
         self.stdio = stdio
+        self.container_id = ""
         self.doors: list[int] = []
         self.springboard_fd = -1
         self.filter = filters.NO_FILTER
@@ -138,6 +140,7 @@ def join_session(entrant: Entrant) -> None:
     cgroup.enter(entrant.doors)
     process.reset_signals()
     os.setsid()
+    process.join_session_keyring(f"_ses.{entrant.container_id}")
     for number, fd in enumerate(entrant.stdio or ()):
         os.dup2(fd, number)
 

@@ -72,10 +72,11 @@ class Newborn:
 
 
 def join_session(newborn: Newborn) -> None:
-    """A session of our own, the streams we were given, and no way in for ptrace(2)."""
+    """A session and keyring of our own, the streams we were given, no way in for ptrace(2)."""
     process.prctl(process.PR_SET_DUMPABLE, 0)
     process.reset_signals()
     os.setsid()
+    process.join_session_keyring(f"_ses.{newborn.state['id']}")
     if newborn.stdio:
         for number, fd in enumerate(newborn.stdio):
             os.dup2(fd, number)
