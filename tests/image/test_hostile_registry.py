@@ -493,7 +493,12 @@ class TestTokens:
 class TestMirrors:
     def test_one_that_serves_rubbish_is_passed_over(self, hostile: Start, storage: Storage) -> None:
         origin = hostile(serve_image(BUILT))
-        for answer in (Answer(500), Answer(404), Answer(401), Answer(body=b"x" * 9000, endless=True)):
+        for answer in (
+            Answer(500),
+            Answer(404),
+            Answer(401),
+            Answer(body=b"x" * 9000, endless=True),
+        ):
             mirror = hostile({"*": [answer]})
             settings = QUICK._replace(mirrors={origin.host: (f"http://{mirror.host}",)})
             assert pull.pull(storage, f"{origin.host}/x", settings=settings)
