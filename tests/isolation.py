@@ -39,6 +39,11 @@ def directory() -> str:
     return os.environ[VARIABLE]
 
 
+def name() -> str:
+    """A name that no other session has, for what has no namespace: cgroups."""
+    return os.path.basename(os.environ.get(VARIABLE, "cuddy-tests"))
+
+
 def enter(command: list[str]) -> int:
     """Run a command inside, and return its exit code."""
     path = tempfile.mkdtemp(prefix="cuddy-tests-")

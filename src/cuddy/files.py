@@ -131,13 +131,17 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
 
 
 def make_directory(path: str, mode: int = 0o700) -> None:
-    """mkdir -p: make the directory and its missing parents."""
+    """mkdir -p: make the directory and its missing parents. Raises OSError."""
     try:
         os.mkdir(path, mode)
     except FileExistsError:
-        pass
+        if not os.path.isdir(path):
+            raise
     except FileNotFoundError:
-        make_directory(os.path.dirname(path), mode)
+        parent = os.path.dirname(path)
+        if os.path.isdir(parent):
+            raise  # some file systems say this when they mean "not here": /proc
+        make_directory(parent, mode)
         make_directory(path, mode)
 
 

@@ -56,7 +56,7 @@ pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="the words are cuddy's
         (["run", "x" * 300], 125, "x"),
         (["run", "--pull", "never", "no/such/image"], 125, "no/such/image"),
         (["run", "--pull", "sideways", "alpine"], 125, "sideways"),
-        (["run", "--platform", "dos/z80", "alpine"], 125, "z80"),
+        (["run", "--pull", "never", "--platform", "dos/z80", "alpine"], 125, "z80"),
         (["pull", ""], 1, ""),
         (["start", "missing"], 1, "missing"),
         (["stop", "missing"], 1, "missing"),

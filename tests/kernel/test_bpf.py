@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import isolation
 from cuddy.errors import CuddyError
 from cuddy.kernel import bpf, cgroup
 from cuddy.kernel.bpf import DeviceRule
@@ -25,7 +26,7 @@ def group() -> Iterator[Cgroup]:
     unified = cgroup.find().unified
     if unified is None:
         pytest.skip("no cgroup2 is mounted on this host")
-    parent = unified.directory("/cuddy-test")
+    parent = unified.directory(f"/{isolation.name()}")
     directory = f"{parent}/{os.getpid()}-{time.monotonic_ns()}"
     os.makedirs(directory)
     made = Cgroup({UNIFIED: directory})

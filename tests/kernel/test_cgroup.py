@@ -1,5 +1,4 @@
-"""Control groups of this host, whichever version it has; a hybrid one is also taken as version 1.
-"""
+"""Control groups of this host, whichever version it has; a hybrid one is also taken as version 1."""
 
 from __future__ import annotations
 
@@ -11,6 +10,7 @@ from collections.abc import Iterator
 
 import pytest
 
+import isolation
 from cuddy.errors import InUse, InvalidArgument, NotPermitted
 from cuddy.kernel import cgroup, control_file
 from cuddy.kernel.cgroup import Cgroup, CgroupWrite, Hierarchies
@@ -34,7 +34,7 @@ def hierarchies(request: pytest.FixtureRequest) -> Hierarchies:
 @pytest.fixture
 def path(hierarchies: Hierarchies) -> Iterator[str]:
     """A cgroupsPath of this test alone; parents that hold other tests stay."""
-    parent = "/cuddy-test"
+    parent = f"/{isolation.name()}"
     yield f"{parent}/{os.getpid()}-{time.monotonic_ns()}"
     for hierarchy in hierarchies.all:
         try:

@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 import cuddy
+import isolation
 import pythons
 from child import in_child
 from cuddy.files import start_time
@@ -87,7 +88,7 @@ class TestClone:
         hierarchies = cgroup.find()
         if hierarchies.unified is None:
             pytest.skip("no cgroup of version 2 is mounted here")
-        group = cgroup.create(hierarchies, f"/cuddy-test-{os.getpid()}")
+        group = cgroup.create(hierarchies, f"/{isolation.name()}")
         cgroup_fd = group.open_unified()
         try:
             child = process.clone(0, cgroup_fd=cgroup_fd)

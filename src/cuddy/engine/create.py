@@ -133,6 +133,8 @@ def find_image(
         else:
             if fits_platform(image, options.platform):
                 return image
+            if options.pull == "never":
+                raise NoSuchImage(options.image, hint=f"the one here is not for {options.platform}")
     if settings is None:
         raise NoSuchImage(options.image, hint=f"'cuddy pull {options.image}' fetches it")
     # Imported here: the registry client costs more than starting a container.
