@@ -63,7 +63,7 @@ def _rows(home: Home, chosen: list[Container], args: Args, *, whole: bool) -> li
         row = _row(container, now_ns, full=args.no_trunc)
         if whole:
             row |= _further_fields(container, full=args.no_trunc)
-        if args.size:
+        if args.size or ".Size" in args.format:
             row["Size"] = _size(home, container)
         rows.append(row)
     return rows
