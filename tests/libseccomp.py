@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import ctypes
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+import classic_bpf
+from cuddy.kernel import syscall_table
+from cuddy.kernel.seccomp import AUDIT_ARCH
 from cuddy.runtime import profile
 
 ARCHITECTURES = {
@@ -16,6 +19,7 @@ ARCHITECTURES = {
 OPERATORS = {"NE": 1, "LT": 2, "LE": 3, "EQ": 4, "GE": 5, "GT": 6, "MASKED_EQ": 7}
 SCMP_FLTATR_CTL_OPTIMIZE = 8
 UNKNOWN = -1
+ENOSYS = 0x50026
 
 
 class Comparison(ctypes.Structure):
@@ -95,3 +99,29 @@ def add(library: ctypes.CDLL, context: int, entry: Mapping[str, Any], action: in
         for group in [[one] for one in arguments] if twice else [arguments]:
             array = (Comparison * len(group))(*group)
             library.seccomp_rule_add_array(context, action, native, len(group), array)
+
+
+def differences(
+    entry: dict[str, Any], machine: str, calls: Iterable[int], arguments: Sequence[Sequence[int]]
+) -> list[str]:
+    """Calls of which libseccomp thinks otherwise, apart from ENOSYS, which is runc's addition."""
+    library = open_library()
+    assert library is not None
+    found = []
+    ours = classic_bpf.decode(profile.compile(entry, machine))
+    theirs = classic_bpf.decode(compile(library, entry, machine))
+    for name in profile.architectures(entry, machine):
+        mark = syscall_table.X32_BIT if name == "x32" else 0
+        table = syscall_table.load(name)
+        unknown = {n for call, n in table.items() if number(library, name, call) < 0}
+        for call_number in set(calls) - unknown:
+            for values in arguments:
+                call = (AUDIT_ARCH[name], call_number & 0xFFFFFFFF | mark, values)
+                answers = classic_bpf.run(ours, *call)[0], classic_bpf.run(theirs, *call)[0]
+                if answers[0] not in (answers[1], ENOSYS):
+                    found.append(f"{name} {call_number} {values}: {answers[0]:#x}, {answers[1]:#x}")
+    for architecture in (AUDIT_ARCH["x86"], AUDIT_ARCH["arm"], 0xC0000015, 0, 0xFFFFFFFF):
+        answers = tuple(classic_bpf.run(code, architecture, 1)[0] for code in (ours, theirs))
+        if answers[0] not in (answers[1], ENOSYS):
+            found.append(f"architecture {architecture:#x}: {answers}")
+    return found

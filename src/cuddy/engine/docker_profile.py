@@ -74,7 +74,7 @@ def plain(entry: Mapping[str, Any]) -> dict[str, Any]:
     name, names = entry.get("name"), entry.get("names")
     if name and names:
         raise InvalidArgument("seccomp profile: either name or names, not both")
-    kept = {key: entry[key] for key in KEPT if entry.get(key)}
+    kept = {key: entry[key] for key in KEPT if entry.get(key) not in (None, [])}
     return {"names": [name] if name else list(names or ()), **kept}
 
 

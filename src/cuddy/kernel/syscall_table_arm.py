@@ -1,7 +1,7 @@
 """System calls of the arm architectures: a line is a number, its name, and those that follow.
 
-scripts/syscall.tbl and arch/arm/tools/syscall.tbl of Linux 7.1; the last of arm are its own,
-arch/arm/include/uapi/asm/unistd.h.
+scripts/syscall.tbl and arch/arm/tools/syscall.tbl of Linux 7.1. One call of arm has two names; its
+last ones are its own, arch/arm/include/uapi/asm/unistd.h.
 """
 
 from __future__ import annotations
@@ -121,5 +121,6 @@ ARM = """
 454 futex_wake futex_wait futex_requeue statmount listmount lsm_get_self_attr lsm_set_self_attr
 461 lsm_list_modules mseal setxattrat getxattrat listxattrat removexattrat open_tree_attr
 468 file_getattr file_setattr listns rseq_slice_yield
+341 sync_file_range2
 983041 breakpoint cacheflush usr26 usr32 set_tls get_tls
 """
