@@ -13,7 +13,6 @@ users            users and groups of an image, read as hostile files
 defaults         mounts, devices, capabilities and masks every container gets
 default_profile  Docker's default seccomp profile as data
 docker_profile   a seccomp profile in Docker's own format
-docker_profile   Docker's format of seccomp profiles
 process          what runs: command, environment, user, capabilities
 volumes          -v and --tmpfs
 limits           what it uses: --memory and its kin as linux.resources

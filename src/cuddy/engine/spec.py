@@ -6,7 +6,7 @@ import os
 import stat
 
 from cuddy import files
-from cuddy.engine import default_profile, defaults, limits, process, volumes
+from cuddy.engine import default_profile, defaults, docker_profile, limits, process, volumes
 from cuddy.kernel import capabilities
 from cuddy.runtime.init import INIT_ANNOTATION
 from cuddy.shapes import NamedTuple
@@ -246,7 +246,7 @@ def seccomp_profile(
     choice = options.get("seccomp", "unconfined" if host_config["Privileged"] else "builtin")
     if choice == "unconfined":
         return {}
+    names = granted(host_config, host)
     if choice == "builtin":
-        return default_profile.build(granted(host_config, host), host.kernel, host.machine)
-    profile: dict[str, Any] = files.parse_json(choice)
-    return profile
+        return default_profile.build(names, host.kernel, host.machine)
+    return docker_profile.specialize(files.parse_json(choice), names, host.kernel, host.machine)

@@ -6,8 +6,10 @@ from typing import Any
 
 import pytest
 
-from cuddy.engine import docker_profile
+from cuddy import files
+from cuddy.engine import docker_profile, spec
 from cuddy.errors import InvalidArgument
+from cuddy.kernel.capabilities import NAMES
 
 ALLOW = "SCMP_ACT_ALLOW"
 
@@ -97,3 +99,16 @@ def test_a_plain_oci_section_stays_as_it_is() -> None:
 def test_what_is_no_profile_is_refused(wrong: Any, message: str) -> None:
     with pytest.raises(InvalidArgument, match=message):
         specialize(wrong)
+
+
+def test_a_users_profile_opens_nothing_to_a_container_without_the_capability() -> None:
+    """Taken as it is, Docker's own default.json would allow mount to everyone."""
+    entry = {"names": ["mount"], "action": ALLOW, "includes": {"caps": ["CAP_SYS_ADMIN"]}}
+    choice = files.format_json({"defaultAction": "SCMP_ACT_ERRNO", "syscalls": [entry]})
+    config = {"Privileged": False, "CapAdd": [], "CapDrop": []}
+    host = spec.Host((6, 1), "x86_64", frozenset(NAMES))
+    assert spec.seccomp_profile({"seccomp": choice}, config, host)["syscalls"] == []
+    config["CapAdd"] = ["SYS_ADMIN"]
+    assert spec.seccomp_profile({"seccomp": choice}, config, host)["syscalls"] == [
+        {"names": ["mount"], "action": ALLOW}
+    ]
