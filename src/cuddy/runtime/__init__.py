@@ -9,6 +9,7 @@ init         the container's side: STEPS, the ordered list that ends in execve
 rootfs       the plan of mounts, and making them below a hostile root
 devices      device nodes and links of /dev
 masks        masked and read-only paths
+sysctls      kernel settings of its namespaces
 credentials  user, groups, capabilities, limits
 filters      compiled seccomp programs, kept
 launch       the last steps before a program runs, for init and exec

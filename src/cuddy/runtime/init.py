@@ -10,10 +10,19 @@ from __future__ import annotations
 import os
 import select
 
-from cuddy.errors import SystemFailure
-from cuddy.kernel import cgroup, mount, namespaces, process, resolve, rtnetlink, springboard
+from cuddy.kernel import cgroup, mount, namespaces, process, rtnetlink, springboard
 from cuddy.kernel.pivot_root import pivot_root
-from cuddy.runtime import credentials, devices, filters, hooks, launch, masks, rootfs, terminal
+from cuddy.runtime import (
+    credentials,
+    devices,
+    filters,
+    hooks,
+    launch,
+    masks,
+    rootfs,
+    sysctls,
+    terminal,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,19 +155,7 @@ def run_hooks(newborn: Newborn) -> None:
 
 def write_sysctls(newborn: Newborn) -> None:
     """Kernel settings of the container's namespaces, through its own /proc and no other."""
-    settings = newborn.config["linux"].get("sysctl", {})
-    if not settings:
-        return
-    proc_fd = resolve.open_beneath(newborn.root_fd, "proc/sys", os.O_PATH | os.O_DIRECTORY)
-    for name, value in settings.items():
-        path = name.replace(".", "/")
-        try:
-            fd = resolve.open_beneath(proc_fd, path, os.O_WRONLY)
-            os.write(fd, value.encode())
-            os.close(fd)
-        except OSError as error:
-            raise SystemFailure.from_os(f"cannot set sysctl {name}", error) from error
-    os.close(proc_fd)
+    sysctls.write(newborn.root_fd, newborn.config["linux"].get("sysctl", {}))
 
 
 def hide_paths(newborn: Newborn) -> None:

@@ -1,0 +1,70 @@
+"""Kernel settings of a container: linux.sysctl (config-linux.md, "Sysctl").
+
+Only what belongs to a namespace of the container's own may be set; the rest is the whole machine's.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.errors import InvalidArgument, SystemFailure
+from cuddy.kernel import mount, resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.runtime.bundle import Bundle
+
+DIRECTORIES = {"net/": "network", "fs/mqueue/": "ipc"}
+IPC_NAMES = ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced")
+NAMES = {f"kernel/{name}": "ipc" for name in IPC_NAMES} | {
+    "kernel/domainname": "uts",
+    "kernel/hostname": "uts",
+}
+
+
+def path_of(name: str) -> str:
+    """Path below /proc/sys: the first separator, dot or slash, decides what the other means."""
+    dot, slash = name.find("."), name.find("/")
+    if slash >= 0 and not 0 <= dot < slash:
+        return name
+    return name.translate({ord("."): "/", ord("/"): "."})
+
+
+def check(bundle: Bundle) -> None:
+    """Refuse settings that are not the container's to make. Raises InvalidArgument."""
+    for name in bundle.config["linux"].get("sysctl", {}):
+        path = path_of(name)
+        kind = NAMES.get(path, "")
+        for directory, its_kind in DIRECTORIES.items():
+            if path.startswith(directory):
+                kind = its_kind
+        if not kind:
+            raise InvalidArgument(f"sysctl {name} is the host's: it belongs to no namespace")
+        if not bundle.has_namespace(kind):
+            raise InvalidArgument(f"sysctl {name} needs a {kind} namespace")
+
+
+def write(root_fd: int, settings: dict[str, str]) -> None:
+    """Make the settings through the container's /proc. Raises SystemFailure."""
+    if not settings:
+        return
+    sys_fd = resolve.open_beneath(root_fd, "proc/sys", os.O_PATH | os.O_DIRECTORY)
+    try:
+        if mount.magic_of(sys_fd) != mount.PROC_SUPER_MAGIC:  # CVE-2019-16884: an image's own files
+            raise SystemFailure("cannot set sysctls: no proc is mounted at /proc")
+        for name, value in settings.items():
+            write_one(sys_fd, name, value)
+    finally:
+        os.close(sys_fd)
+
+
+def write_one(sys_fd: int, name: str, value: str) -> None:
+    """Make one setting."""
+    try:
+        fd = resolve.open_beneath(sys_fd, path_of(name), os.O_WRONLY)
+        try:
+            os.write(fd, value.encode())
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise SystemFailure.from_os(f"cannot set sysctl {name}", error) from error
