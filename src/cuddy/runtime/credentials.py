@@ -114,25 +114,25 @@ def find_program(name: str, environment: list[str], cwd: str) -> str:
 
     Raises FileNotFoundError or PermissionError as execvp would.
     """
-    if "/" in name:
-        path = os.path.join(cwd, name)
-        if not os.path.lexists(path):
-            raise FileNotFoundError(2, "no such file or directory", name)
-        return path
+    directories = [cwd] if "/" in name else search_path(environment)
     refused = False
-    for directory in search_path(environment):
+    for directory in directories:
         path = os.path.join(directory or cwd, name)
         try:
             status = os.stat(path)
+        except PermissionError:
+            refused = True
+            continue
         except OSError:
             continue
-        if stat.S_ISREG(status.st_mode):
-            if os.access(path, os.X_OK):
-                return path
-            refused = True
+        if stat.S_ISREG(status.st_mode) and os.access(path, os.X_OK):
+            return path
+        # In PATH a directory of that name is passed over; named by its path it was meant.
+        refused |= stat.S_ISREG(status.st_mode) or "/" in name
     if refused:
         raise PermissionError(13, "permission denied", name)
-    raise FileNotFoundError(2, "executable file not found in $PATH", name)
+    where = "no such file or directory" if "/" in name else "executable file not found in $PATH"
+    raise FileNotFoundError(2, where, name)
 
 
 def search_path(environment: list[str]) -> list[str]:
