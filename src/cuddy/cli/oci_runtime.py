@@ -85,6 +85,8 @@ def give_birth(home: Home, args: Args) -> create.Birth:
     birth = create.begin(loaded, args.names[0], state_root=home.run_root)
     try:
         create.finish(birth)
+        for text in birth.warnings:
+            sys.stderr.write(log_line("warning", text, files.now()))
         if has_terminal:
             send_terminal(args.console_socket, birth.terminal_fd)
         if args.pid_file:
@@ -265,9 +267,9 @@ def overview() -> str:
 
 
 def log_error(path: str, log_format: str, error: CuddyError) -> None:
-    """One line where the caller looks for it."""
+    """One line where the caller looks for it, and one on standard error."""
     message, when = str(error), files.now()
-    plain = f'time="{when}" level=error msg={files.quote(message)}\n'
+    plain = log_line("error", message, when)
     if path:
         document = {"level": "error", "msg": message, "time": when}
         line = files.format_json(document) + "\n" if log_format == "json" else plain
@@ -276,3 +278,8 @@ def log_error(path: str, log_format: str, error: CuddyError) -> None:
         files.write_all(fd, line.encode())
         os.close(fd)
     sys.stderr.write(plain)
+
+
+def log_line(level: str, message: str, when: str) -> str:
+    """A line of logfmt."""
+    return f'time="{when}" level={level} msg={files.quote(message)}\n'
