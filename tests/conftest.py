@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["hostile_registry", "registry"]
 
 TESTS = Path(__file__).parent
-NEED_ROOT = ("kernel", "cli", "contract", "api")
+NEED_ROOT = ("kernel", "runtime", "engine", "cli", "contract", "api")
 DEADLINE_S = 120
 DETECTOR = pytest.StashKey[Detector]()
 
