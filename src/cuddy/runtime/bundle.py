@@ -26,7 +26,7 @@ TYPES: dict[str, tuple[type, type]] = {
     "mounts": (list, dict), "hooks": (dict, object), "annotations": (dict, object),
     "linux": (dict, object), "linux.namespaces": (list, dict),
 }  # fmt: skip
-WORDS = {dict: "object", list: "list", str: "text"}
+WORDS: dict[type, str] = {dict: "object", list: "list", str: "text"}
 ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 
 
@@ -93,7 +93,7 @@ def check_types(config: Config) -> Config:
     for name, (kind, element) in TYPES.items():
         section, _, field = name.rpartition(".")
         owner = document.get(section, {}) if section else document
-        value = owner.get(field, kind())
+        value: Any = owner.get(field, kind())
         if not isinstance(value, kind):
             raise InvalidArgument(f"config.json: {name} is no {WORDS[kind]}")
         if element is not object and not all(isinstance(each, element) for each in value):
