@@ -6,6 +6,8 @@ container three milliseconds.
 
 from __future__ import annotations
 
+import _signal
+
 from cuddy.errors import CuddyError
 
 TYPE_CHECKING = False
@@ -33,12 +35,16 @@ class Undo:
         self._steps.append(lambda: step(*arguments, **options))
 
     def run(self) -> None:
-        """Take every step, last first; OSError and CuddyError of one do not stop the next."""
-        while self._steps:
-            try:
-                self._steps.pop()()
-            except (OSError, CuddyError):
-                pass
+        """Take every step, last first; OSError and CuddyError of one do not stop the next.
+
+        Another Ctrl-C does not either: it waits until all is taken back.
+        """
+        with Shield():
+            while self._steps:
+                try:
+                    self._steps.pop()()
+                except (OSError, CuddyError):
+                    pass
 
     def __enter__(self) -> Undo:
         return self
@@ -52,3 +58,29 @@ class Undo:
         if kind is not None:
             self.run()
         self._steps.clear()
+
+
+class Shield:
+    """Inside `with`, what asks the program to end has to wait: SIGHUP, SIGINT, SIGTERM."""
+
+    SIGNALS = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self._before: set[int] = set()
+
+    def __enter__(self) -> Shield:
+        try:
+            self._before = _signal.pthread_sigmask(_signal.SIG_BLOCK, ())
+            _signal.pthread_sigmask(_signal.SIG_BLOCK, self.SIGNALS)
+        except (KeyboardInterrupt, SystemExit):
+            # One that came just before: the program is on its way out already.
+            _signal.pthread_sigmask(_signal.SIG_BLOCK, self.SIGNALS)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, self._before)

@@ -1,5 +1,8 @@
 from __future__ import annotations
 
+import os
+import signal
+
 import pytest
 
 from cuddy.errors import CuddyError
@@ -49,3 +52,13 @@ def test_undo_can_be_run_early_and_only_once() -> None:
         undo.run()
         undo.run()
     assert done == ["once"]
+
+
+def test_taking_back_is_not_interrupted() -> None:
+    done: list[str] = []
+    with pytest.raises(KeyboardInterrupt), Undo() as undo:
+        undo.add(done.append, "first")
+        undo.add(os.kill, os.getpid(), signal.SIGINT)
+        raise ZeroDivisionError
+    assert done == ["first"]
+    assert signal.SIGINT not in signal.pthread_sigmask(signal.SIG_BLOCK, ())

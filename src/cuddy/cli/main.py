@@ -110,7 +110,6 @@ LOG_LEVELS = ("debug", "info", "warn", "error", "fatal")
 def main(words: list[str]) -> int:
     """Run one command line, given without the program's name, and return its exit status."""
     try:
-        _catch_signals()
         _open_streams()
         return boundary.attempt(lambda: _run(words))
     except KeyboardInterrupt:
@@ -122,7 +121,7 @@ def main(words: list[str]) -> int:
 def _catch_signals() -> None:
     """What asks this program to end unwinds what it is doing, so that half-made things go with it.
 
-    Signals that were ignored from the start (nohup) stay ignored.
+    Until now there was nothing to unwind. Signals that were ignored from the start (nohup) stay so.
     """
     handlers = {
         _signal.SIGINT: _signal.default_int_handler,
@@ -156,6 +155,8 @@ def _run(words: list[str]) -> int:
     answer = _answer_globals(asked)
     if answer is None:
         module, name, rest = find_command(asked.names)
+        if os.environ.get("CUDDY_TRACE") == "1":
+            _trace()
         nursery = _nursery() if module in STARTING else None
         command = load(module)
         args = flags.parse_command(command, rest, name)
@@ -192,6 +193,15 @@ def _answer_globals(asked: Args) -> str | None:
     if asked.names[0] in GROUPS and asked.names[1:2] in ([], ["--help"], ["-h"]):
         return group_overview(asked.names[0])
     return None
+
+
+def _trace() -> None:
+    """Show system calls on standard error, which is kept for it under a number of its own."""
+    import fcntl
+
+    from cuddy.kernel import syscall
+
+    syscall.tracer = syscall.Trace(fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 100))
 
 
 def _nursery() -> Nursery | None:
@@ -238,10 +248,7 @@ def _help(module: str, name: str) -> str:
 
 
 def _perform(command: Command, args: Args, asked: Args) -> int:
-    if os.environ.get("CUDDY_TRACE") == "1":
-        from cuddy.kernel import syscall
-
-        syscall.tracer = syscall.trace_to_stderr
+    _catch_signals()
     code = command.action(_home(asked, opened=command.opens_home), args)
     sys.stdout.flush()
     return code

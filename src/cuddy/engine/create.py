@@ -40,12 +40,16 @@ def create(
     *,
     settings: Settings | None = None,
     progress: Callable[[Progress], None] | None = None,
+    container_id: str = "",
 ) -> Container:
-    """Make a container of an image, pulling it if the options allow. Raises CuddyError."""
+    """Make a container of an image, pulling it if the options allow. Raises CuddyError.
+
+    `container_id`: from `names.generate_id`, for callers who want to know it beforehand.
+    """
     check(options)
     with store.hold(home.storage):
         image = find_image(home, options, settings, progress)
-        record = build_record(home, options, image, names.generate_id())
+        record = build_record(home, options, image, container_id or names.generate_id())
         for bind in record["HostConfig"]["Binds"]:
             volumes.make_source(volumes.parse_bind(bind))
         write(home, record, options.name)

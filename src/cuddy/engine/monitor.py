@@ -15,7 +15,7 @@ import os
 from cuddy import files
 from cuddy.engine import connection, container, frames, liveness, rootfs, spec, users, watch
 from cuddy.errors import CuddyError, SystemFailure
-from cuddy.kernel import process
+from cuddy.kernel import process, syscall
 from cuddy.runtime import bundle, create, start
 from cuddy.undo import Undo
 
@@ -44,7 +44,8 @@ def main(home: Home, order: Order, attached: int, report: _socket.socket) -> NoR
     """
     code = 1
     try:
-        become_monitor(order.container_id, {attached, report.fileno()})
+        trace_fd = syscall.tracer.fd if syscall.tracer else -1
+        become_monitor(order.container_id, {attached, report.fileno(), trace_fd})
         Monitor(home, order, attached, report).live()
         code = 0
     except BaseException as error:

@@ -22,10 +22,6 @@ from _ctypes import (
 
 from cuddy.errors import SystemFailure
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
 MACHINE = os.uname().machine
 
 # asm/unistd_64.h and asm-generic/unistd.h; only what cuddy calls. From 424 on, all agree.
@@ -140,18 +136,27 @@ def syscall(
     return result
 
 
-def trace_to_stderr(name: str, arguments: tuple[object, ...], result: int, code: int) -> None:
-    """Print a call as strace(1) would."""
-    shown = ", ".join(
-        f"{{{len(a)} bytes}}" if isinstance(a, bytearray)
-        else hex(a) if isinstance(a, int) and a > 9
-        else "NULL" if a is None
-        else repr(os.fsdecode(a) if isinstance(a, bytes) else a)
-        for a in arguments
-    )  # fmt: skip
-    error = f" ({os.strerror(code)})" if code else ""
-    os.write(2, f"[{os.getpid()}] {name}({shown}) = {result}{error}\n".encode())
+class Trace:
+    """Prints calls as strace(1) would, on a descriptor that monitors and inits keep as well."""
+
+    def __init__(self, fd: int) -> None:
+        self.fd = fd
+
+    def __call__(self, name: str, arguments: tuple[object, ...], result: int, code: int) -> None:
+        shown = ", ".join(
+            f"{{{len(a)} bytes}}" if isinstance(a, bytearray)
+            else hex(a) if isinstance(a, int) and a > 9
+            else "NULL" if a is None
+            else repr(os.fsdecode(a) if isinstance(a, bytes) else a)
+            for a in arguments
+        )  # fmt: skip
+        error = f" ({os.strerror(code)})" if code else ""
+        line = f"[{os.getpid()}] {name}({shown}) = {result}{error}\n"
+        try:
+            os.write(self.fd, line.encode("utf-8", "surrogateescape"))
+        except OSError:  # whoever listened is gone
+            pass
 
 
-tracer: Callable[[str, tuple[object, ...], int, int], None] | None = None
+tracer: Trace | None = None
 """Called after every system call of this module: `main` sets it when CUDDY_TRACE=1."""

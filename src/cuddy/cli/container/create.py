@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cuddy.cli.container import creation
 from cuddy.cli.flags import Args, Command
+from cuddy.engine import names
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,7 +15,13 @@ def create(home: Home, args: Args) -> int:
     options = creation.read_options(args)
     stdin_once = options.interactive and (not args.attach or "stdin" in args.attach)
     options = options._replace(stdin_once=stdin_once)
-    print(creation.make(home, options, args)["Id"])
+    container_id = names.generate_id()
+    try:
+        creation.make(home, options, args, container_id)
+    except BaseException:
+        creation.discard(home, container_id)
+        raise
+    print(container_id)
     return 0
 
 

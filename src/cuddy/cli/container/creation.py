@@ -21,7 +21,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from cuddy.engine.container import Container
     from cuddy.engine.home import Home
 
 MAX_FILE_BYTES = 8 << 20
@@ -182,29 +181,24 @@ def _security_option(option: str) -> str:
     return f"seccomp={files.format_json(profile)}"
 
 
-def make(home: Home, options: ContainerOptions, args: Args) -> Container:
-    """Create the container, pulling its image if need be, and write --cidfile. Raises CuddyError.
-
-    When the file cannot be written, the container is not left behind.
-    """
+def make(home: Home, options: ContainerOptions, args: Args, container_id: str) -> None:
+    """Create the container, pulling its image if need be, and write --cidfile."""
     if args.cidfile and os.path.lexists(args.cidfile):
         raise InvalidArgument(
             f"container ID file found: {args.cidfile}",
             hint="make sure the other container is not running, or delete the file",
         )
-    container = _make(home, options, quiet=args.quiet)
+    _make(home, options, container_id, quiet=args.quiet)
     if args.cidfile:
-        with Undo() as undo:
-            undo.add(rm.rm, home, container["Id"], force=True)
-            path = os.path.abspath(args.cidfile)
-            files.write(path, container["Id"].encode(), mode=0o644, durable=False)
-    return container
+        path = os.path.abspath(args.cidfile)
+        files.write(path, container_id.encode(), mode=0o644, durable=False)
 
 
-def _make(home: Home, options: ContainerOptions, *, quiet: bool) -> Container:
+def _make(home: Home, options: ContainerOptions, container_id: str, *, quiet: bool) -> None:
     """Create the container from an image that is here, or else from its registry's."""
     try:
-        return create.create(home, options)
+        create.create(home, options, container_id=container_id)
+        return
     except NoSuchImage:
         if options.pull == "never":
             raise
@@ -213,4 +207,11 @@ def _make(home: Home, options: ContainerOptions, *, quiet: bool) -> Container:
 
     settings = registries.settings(os.environ)
     with progress.Display(sys.stderr, quiet=quiet) as show:
-        return create.create(home, options, settings=settings, progress=show)
+        create.create(home, options, settings=settings, progress=show, container_id=container_id)
+
+
+def discard(home: Home, container_id: str) -> None:
+    """Remove a container that came to nothing, as far as it is there."""
+    undo = Undo()
+    undo.add(rm.rm, home, container_id, force=True)
+    undo.run()

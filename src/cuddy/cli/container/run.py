@@ -7,12 +7,12 @@ import os
 from cuddy.cli import boundary, detach, foreground, terminal
 from cuddy.cli.container import creation
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
-from cuddy.engine import rm, start
+from cuddy.engine import names, start
 from cuddy.errors import WrongArguments
-from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cuddy.engine.attach import Attachment
     from cuddy.engine.home import Home
 
 FLAGS = (
@@ -27,35 +27,36 @@ def run(home: Home, args: Args) -> int:
     keys = detach.parse_keys(args.detach_keys)
     streams = _streams(args)
     options = creation.read_options(args)._replace(stdin_once="stdin" in streams)
-    container = creation.make(home, options, args)
-    with Undo() as undo:
-        if options.auto_remove:
-            undo.add(rm.rm, home, container["Id"], force=True)
-        if streams:
-            attachment = start.start_attached(
-                home,
-                container["Id"],
-                stdin="stdin" in streams,
-                stdout="stdout" in streams,
-                stderr="stderr" in streams,
-                size=terminal.size() if args.tty else None,
-                nursery=args.nursery,
-            )
-        else:
-            boundary.warn(start.start(home, container["Id"], nursery=args.nursery))
-    if not streams:
-        print(container["Id"])
-        return 0
+    container_id = names.generate_id()
+    try:
+        creation.make(home, options, args, container_id)
+        if not streams:
+            boundary.warn(start.start(home, container_id, nursery=args.nursery))
+            print(container_id, flush=True)
+            return 0
+        attachment = _start_attached(home, container_id, args, streams)
+    except BaseException as error:
+        # What cannot be started stays, to be looked at; what was interrupted is of no use.
+        if options.auto_remove or not isinstance(error, Exception):
+            creation.discard(home, container_id)
+        raise
     boundary.warn(attachment.warnings)
     ended = foreground.accompany(
-        home,
-        container["Id"],
-        attachment,
-        stdin="stdin" in streams,
-        keys=keys,
-        proxy=args.sig_proxy,
+        home, container_id, attachment, stdin="stdin" in streams, keys=keys, proxy=args.sig_proxy
     )
-    return foreground.exit_code(home, container["Id"], attachment) if ended else 0
+    return foreground.exit_code(home, container_id, attachment) if ended else 0
+
+
+def _start_attached(home: Home, container_id: str, args: Args, streams: set[str]) -> Attachment:
+    return start.start_attached(
+        home,
+        container_id,
+        stdin="stdin" in streams,
+        stdout="stdout" in streams,
+        stderr="stderr" in streams,
+        size=terminal.size() if args.tty else None,
+        nursery=args.nursery,
+    )
 
 
 def _streams(args: Args) -> set[str]:

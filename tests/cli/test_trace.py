@@ -1,0 +1,24 @@
+"""CUDDY_TRACE=1 shows how a container is made: every system call, as strace would print it."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from console import ENGINE, Cuddy
+
+pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="a feature of cuddy's own")
+
+
+def test_the_calls_that_make_a_container_are_shown_in_their_order(cuddy: Cuddy) -> None:
+    environment = cuddy.environment | {"CUDDY_TRACE": "1"}
+    result = cuddy("run", "--rm", "--network", "none", "alpine", "echo", "hello", env=environment)
+    assert (result.code, result.out) == (0, "hello")
+    lines = result.err.splitlines()
+    assert all(re.match(r"\[\d+\] \w+\(.*\) = -?\d+", line) for line in lines)
+    calls = [line.partition("] ")[2].partition("(")[0] for line in lines]
+    landmarks = ["clone3", "mount", "pivot_root", "capset", "seccomp", "execveat"]
+    assert [name for name in dict.fromkeys(calls) if name in landmarks] != []
+    positions = [calls.index(name) for name in ("clone3", "pivot_root", "capset")]
+    assert positions == sorted(positions)
