@@ -14,7 +14,8 @@ import isolation
 from cuddy.errors import CuddyError
 from cuddy.kernel import bpf, cgroup
 from cuddy.kernel.bpf import DeviceRule
-from cuddy.kernel.cgroup import UNIFIED, Cgroup, CgroupWrite
+from cuddy.kernel.cgroup import Cgroup, CgroupWrite
+from cuddy.kernel.cgroup_hierarchies import UNIFIED
 
 NOTHING = DeviceRule(False)
 NULL = DeviceRule(True, "c", 1, 3)

@@ -1,4 +1,4 @@
-"""Control groups of this host, whichever version it has; a hybrid one is also taken as version 1."""
+"""Control groups of this host, of whichever version; a hybrid one is taken as version 1 as well."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ import pytest
 import isolation
 from cuddy.errors import InUse, InvalidArgument, NotPermitted
 from cuddy.kernel import cgroup, control_file
-from cuddy.kernel.cgroup import Cgroup, CgroupWrite, Hierarchies
+from cuddy.kernel.cgroup import Cgroup, CgroupWrite
+from cuddy.kernel.cgroup_hierarchies import UNIFIED, Hierarchies
 from cuddy.kernel.syscall import syscall
 
 CLONE_INTO_CGROUP = 0x200000000
@@ -208,7 +209,7 @@ def test_killing_reaches_every_process_below(group: Cgroup) -> None:
 
 def test_killing_without_version_2_lets_no_fork_escape(group: Cgroup) -> None:
     """A process that forks as fast as it can is gone, with all its children, after one kill."""
-    paths = {name: place for name, place in group.paths.items() if name != cgroup.UNIFIED}
+    paths = {name: place for name, place in group.paths.items() if name != UNIFIED}
     if not paths:
         pytest.skip("this host has only version 2")
     group.apply([CgroupWrite("pids", "pids.max", "20")])

@@ -11,6 +11,7 @@ resolve            opening hostile paths: openat2(2)
 pivot_root         another directory becomes the root
 overlay            a stack of directories becomes one mount
 cgroup             control groups of either version: create, enter, limit, freeze, kill, count
+cgroup_hierarchies  which controllers are where
 cgroup_v1          what is particular to version 1
 cgroup_v2          what is particular to version 2
 cgroup_stats       what a group has used, in one shape

@@ -1,13 +1,12 @@
 """Control groups: a group of processes is a directory, a limit is a file in it. cgroups(7)
 
-A host has version 1 (a hierarchy of directories for each controller), version 2 (one hierarchy for
-all), or both side by side ("hybrid"). `Hierarchies` tells which controller is where; a `Cgroup` is
-one group in all hierarchies it has joined, and its methods mean the same on every host. What is
-particular to a version is in `cgroup_v1` and `cgroup_v2`.
+`cgroup_hierarchies` tells where the directories of which controller are; a `Cgroup` is one group in
+all hierarchies it has joined, and its methods mean the same on every host. What is particular to a
+version is in `cgroup_v1` and `cgroup_v2`.
 
 Two ways in. A new child goes in by itself: `CLONE_INTO_CGROUP` with `open_unified()`, and `enter`
 with `open_doors()` for version 1. Moving some other process with `attach` works always, but makes
-the kernel wait ten milliseconds for all CPUs (docs/decisions/0002-which-cgroups.md).
+the kernel wait ten milliseconds for all CPUs (docs/decisions/0010-which-cgroups.md).
 """
 
 from __future__ import annotations
@@ -18,8 +17,9 @@ import time
 
 from cuddy.errors import InUse, InvalidArgument, NotPermitted, SystemFailure
 from cuddy.kernel import cgroup_v1, cgroup_v2, control_file
+from cuddy.kernel.cgroup_hierarchies import ALWAYS, UNIFIED, Hierarchies, Hierarchy
+from cuddy.kernel.cgroup_hierarchies import find as find
 from cuddy.kernel.cgroup_stats import Stats
-from cuddy.kernel.mount import parse_mountinfo
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
 
@@ -27,68 +27,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-ALWAYS = ("cpu", "cpuacct", "devices", "memory", "pids")
-"""What each container is counted and limited by, asked or not; the others only when asked."""
-UNIFIED = "unified"
-"""The key of the version 2 directory in `Cgroup.paths`."""
 SIGKILL = 9
 INTERDEPENDENT = ("memory", "cpu", "cpuset")
 """Controllers of which one limit may only be valid after another has been changed."""
-
-
-class Hierarchy(NamedTuple):
-    """A mounted tree of groups. `own` is where the calling process is in it, from the mount on."""
-
-    version: int
-    target: str
-    controllers: tuple[str, ...]
-    own: str
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Under which names a group's directory here is in `Cgroup.paths`."""
-        return self.controllers if self.version == 1 else (UNIFIED,)
-
-    def directory(self, path: str) -> str:
-        """Where a cgroupsPath lies here; a relative one is beside (v2: below) the caller's group.
-
-        In version 2 the caller's group has a process, so its children could have no controllers.
-        """
-        if any(part in ("", ".", "..") for part in path.strip("/").split("/")):
-            raise InvalidArgument(f"not a path of a control group: {path!r}")
-        if path.startswith("/"):
-            return f"{self.target}/{path.strip('/')}"
-        start = self.own if self.version == 1 else os.path.dirname(self.own)
-        return f"{self.target}{start.rstrip('/')}/{path.strip('/')}"
-
-
-class Hierarchies(NamedTuple):
-    """All hierarchies of a host."""
-
-    all: tuple[Hierarchy, ...]
-
-    @property
-    def unified(self) -> Hierarchy | None:
-        """The hierarchy of version 2."""
-        return next((hierarchy for hierarchy in self.all if hierarchy.version == 2), None)
-
-    @property
-    def mode(self) -> str:
-        """`v1`, `v2` or `hybrid`; `none` when no hierarchy is mounted."""
-        versions = {hierarchy.version for hierarchy in self.all}
-        return {0: "none", 1: f"v{min(versions, default=0)}", 2: "hybrid"}[len(versions)]
-
-    def of(self, controller: str) -> Hierarchy | None:
-        """The hierarchy that has a controller; version 2 limits devices by BPF, without one."""
-        for hierarchy in self.all:
-            if controller in hierarchy.controllers:
-                return hierarchy
-        return self.unified if controller in ("devices", UNIFIED) else None
-
-    def joined(self, controllers: Iterable[str]) -> list[Hierarchy]:
-        """The hierarchies that a group needs which uses these controllers."""
-        wanted = {*ALWAYS, *controllers, *(() if self.unified else cgroup_v1.TRACKERS)}
-        return [h for h in self.all if h.version == 2 or wanted.intersection(h.controllers)]
 
 
 class CgroupWrite(NamedTuple):
@@ -105,34 +46,6 @@ class CgroupWrite(NamedTuple):
 
     def __str__(self) -> str:
         return f"echo {self.value} > {self.controller}:{self.file}"
-
-
-def find(pid: int | str = "self") -> Hierarchies:
-    """The hierarchies mounted here, and where a process is in them."""
-    mountinfo = control_file.read("/proc/self/mountinfo") or ""
-    return parse(mountinfo, control_file.read(f"/proc/{pid}/cgroup") or "")
-
-
-def parse(mountinfo: str, groups: str) -> Hierarchies:
-    """The hierarchies in the texts of /proc/self/mountinfo and /proc/PID/cgroup."""
-    mounts = parse_mountinfo("\n".join(x for x in mountinfo.split("\n") if " - cgroup" in x))
-    found = []
-    for line in filter(None, groups.split("\n")):
-        _, names, own = line.split(":", 2)
-        controllers = tuple(names.split(",")) if names else ()
-        for mount in mounts:
-            if mount.fstype != ("cgroup" if controllers else "cgroup2"):
-                continue
-            if not set(controllers).issubset(mount.super_options.split(",")):
-                continue
-            # A mount may show a subtree only; one that does not hold us is somebody else's.
-            if f"{own}/".startswith(f"{mount.root.rstrip('/')}/"):
-                place = own.removeprefix(mount.root.rstrip("/")) or "/"
-                available = controllers or cgroup_v2.controllers(mount.target)
-                version = 1 if controllers else 2
-                found.append(Hierarchy(version, mount.target, available, place))
-                break
-    return Hierarchies(tuple(found))
 
 
 def create(hierarchies: Hierarchies, path: str, controllers: Iterable[str] = ()) -> Cgroup:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from cuddy.kernel.cgroup import Hierarchies
+    from cuddy.kernel.cgroup_hierarchies import Hierarchies
 
 LIMIT = "the device rules"
 EVERYTHING = "a"

@@ -8,7 +8,8 @@ can do without, as Docker sees it, are written if the kernel has them, and warne
 from __future__ import annotations
 
 from cuddy.errors import InvalidArgument, NotPermitted
-from cuddy.kernel.cgroup import UNIFIED, CgroupWrite
+from cuddy.kernel.cgroup import CgroupWrite
+from cuddy.kernel.cgroup_hierarchies import UNIFIED
 from cuddy.runtime import device_rules
 
 TYPE_CHECKING = False
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
     from typing import Any
 
-    from cuddy.kernel.cgroup import Hierarchies
+    from cuddy.kernel.cgroup_hierarchies import Hierarchies
 
 DEFAULT_PERIOD_US = 100_000
 THROTTLES = (

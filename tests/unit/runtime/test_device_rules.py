@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cuddy.errors import InvalidArgument
-from cuddy.kernel.cgroup import Hierarchies, Hierarchy
+from cuddy.kernel.cgroup_hierarchies import Hierarchies, Hierarchy
 from cuddy.runtime import device_rules
 
 V1 = Hierarchies((Hierarchy(1, "/sys/fs/cgroup/devices", ("devices",), "/"),))
