@@ -23,8 +23,6 @@ from cuddy.runtime import bundle, create, delete, exec, handshake, kill, start, 
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from cuddy.cli.flags import Args
     from cuddy.runtime.spec import Process
 
@@ -62,7 +60,7 @@ def run_container(home: Home, args: Args) -> int:
     """create, start and, unless detached, wait and delete."""
     birth = give_birth(home, args)
     try:
-        start.start(home.run_root, birth.id)
+        warn(start.start(home.run_root, birth.id))
         create.await_program(birth)
         if args.detach:
             return 0
@@ -70,7 +68,7 @@ def run_container(home: Home, args: Args) -> int:
     except BaseException:
         create.abort(birth)
         raise
-    delete.delete(home.run_root, birth.id, force=True)
+    warn(delete.delete(home.run_root, birth.id, force=True))
     return process.exit_code(status)
 
 
@@ -85,8 +83,7 @@ def give_birth(home: Home, args: Args) -> create.Birth:
     birth = create.begin(loaded, args.names[0], state_root=home.run_root)
     try:
         create.finish(birth)
-        for text in birth.warnings:
-            sys.stderr.write(log_line("warning", text, files.now()))
+        warn(birth.warnings)
         if has_terminal:
             send_terminal(args.console_socket, birth.terminal_fd)
         if args.pid_file:
@@ -112,8 +109,7 @@ def send_terminal(path: str, master: int) -> None:
 
 def start_container(home: Home, args: Args) -> int:
     """Let a created container's program begin."""
-    state.read(home.run_root, args.names[0])
-    start.start(home.run_root, args.names[0])
+    warn(start.start(home.run_root, args.names[0]))
     return 0
 
 
@@ -124,13 +120,8 @@ def show_state(home: Home, args: Args) -> int:
 
 
 def print_document(home: Home, container_id: str) -> None:
-    """state.json without what is cuddy's own."""
-    document: dict[str, Any] = dict(state.read(home.run_root, container_id))
-    if document["status"] == "stopped":
-        document["pid"] = 0
-    for own in ("startTime", "cgroupPaths"):
-        document.pop(own, None)
-    print(files.format_json(document))
+    """A container's state as one line of JSON."""
+    print(files.format_json(state.public(state.read(home.run_root, container_id))))
 
 
 def kill_container(home: Home, args: Args) -> int:
@@ -142,7 +133,7 @@ def kill_container(home: Home, args: Args) -> int:
 
 def delete_container(home: Home, args: Args) -> int:
     """Remove what is left of a container."""
-    delete.delete(home.run_root, args.names[0], force=args.force)
+    warn(delete.delete(home.run_root, args.names[0], force=args.force))
     return 0
 
 
@@ -278,6 +269,12 @@ def log_error(path: str, log_format: str, error: CuddyError) -> None:
         files.write_all(fd, line.encode())
         os.close(fd)
     sys.stderr.write(plain)
+
+
+def warn(messages: list[str]) -> None:
+    """What is not as asked for, but keeps nothing from its work."""
+    for message in messages:
+        sys.stderr.write(log_line("warning", message, files.now()))
 
 
 def log_line(level: str, message: str, when: str) -> str:

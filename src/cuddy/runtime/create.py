@@ -215,6 +215,8 @@ def write_state(birth: Birth) -> None:
     document["created"] = files.now()
     document["startTime"] = files.start_time(birth.pid)
     document["cgroupPaths"] = birth.cgroup.paths
+    if later := hooks.late(birth.bundle.config):
+        document["hooks"] = later
     state.write(birth.state_root, document)
 
 

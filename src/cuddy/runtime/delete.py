@@ -5,11 +5,13 @@ from __future__ import annotations
 from cuddy import files
 from cuddy.errors import Conflict, NoSuchContainer
 from cuddy.kernel.cgroup import Cgroup
-from cuddy.runtime import state
+from cuddy.runtime import hooks, state
 
 
-def delete(state_root: str, container_id: str, *, force: bool = False) -> None:
-    """Kill what still runs, remove cgroups and state. Raises NoSuchContainer, Conflict.
+def delete(state_root: str, container_id: str, *, force: bool = False) -> list[str]:
+    """Kill what still runs, remove cgroups and state, run the poststop hooks. Returns warnings.
+
+    Raises NoSuchContainer, Conflict.
 
     A container that was created and never started is deleted, as runc does; a running one only
     with `force`, and then an absent one is no error either.
@@ -20,13 +22,15 @@ def delete(state_root: str, container_id: str, *, force: bool = False) -> None:
         if not force:
             raise
         files.remove_tree(state.directory(state_root, container_id))
-        return
+        return []
     if document["status"] == "running" and not force:
         raise Conflict(
             f"cannot delete container {container_id} that is not stopped: {document['status']}"
         )
     remove_cgroup(document["cgroupPaths"])
     files.remove_tree(state.directory(state_root, container_id))
+    document["status"] = "stopped"
+    return hooks.run_late("poststop", document)
 
 
 def remove_cgroup(paths: dict[str, str]) -> None:

@@ -10,12 +10,14 @@ import select
 from cuddy import files
 from cuddy.errors import SystemFailure
 from cuddy.kernel import process
+from cuddy.runtime import state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.runtime.spec import Config, Hook, State
 
 AT_CREATION = ("prestart", "createRuntime", "createContainer")
+LATE = ("poststart", "poststop")
 
 
 def at_creation(config: Config) -> bool:
@@ -23,13 +25,31 @@ def at_creation(config: Config) -> bool:
     return any(config.get("hooks", {}).get(kind) for kind in AT_CREATION)
 
 
-def run(config: Config, kind: str, state: State, cwd: str) -> None:
+def run(config: Config, kind: str, document: State, cwd: str) -> None:
     """Run all hooks of one kind in order. The first that fails raises SystemFailure."""
     for hook in config.get("hooks", {}).get(kind, ()):
-        run_one(hook, kind, state, cwd)
+        run_one(hook, kind, document, cwd)
 
 
-def run_one(hook: Hook, kind: str, state: State, cwd: str) -> None:
+def late(config: Config) -> dict[str, list[Hook]]:
+    """The hooks of after the creation: kept in state.json, as the bundle may change or go."""
+    found = config.get("hooks", {})
+    return {kind: found[kind] for kind in LATE if found.get(kind)}
+
+
+def run_late(kind: str, document: State) -> list[str]:
+    """Run hooks whose failure changes nothing any more; returns a warning for each that failed."""
+    warnings = []
+    shown = state.public(document)
+    for hook in document.get("hooks", {}).get(kind, ()):
+        try:
+            run_one(hook, kind, shown, "/")
+        except (SystemFailure, OSError) as error:
+            warnings.append(str(error))
+    return warnings
+
+
+def run_one(hook: Hook, kind: str, document: State, cwd: str) -> None:
     """Run one hook and judge its end."""
     read_end, write_end = os.pipe()
     pid = os.fork()
@@ -37,7 +57,7 @@ def run_one(hook: Hook, kind: str, state: State, cwd: str) -> None:
         exec_hook(hook, read_end, cwd)
     os.close(read_end)
     try:
-        os.write(write_end, files.format_json(state).encode())
+        os.write(write_end, files.format_json(document).encode())
     except BrokenPipeError:
         pass  # a hook need not read its input
     finally:

@@ -150,7 +150,14 @@ def run_hooks(newborn: Newborn) -> None:
     if hooks.at_creation(newborn.config):
         newborn.channel.send("mounted")
         launch.expect_go(newborn.channel)
-        hooks.run(newborn.config, "createContainer", newborn.state, newborn.bundle.path)
+        hooks.run(newborn.config, "createContainer", as_seen_inside(newborn), newborn.bundle.path)
+
+
+def as_seen_inside(newborn: Newborn) -> State:
+    """The state for hooks of the container's side: our pid is that of our namespace."""
+    seen = newborn.state.copy()
+    seen["pid"] = os.getpid()
+    return seen
 
 
 def write_sysctls(newborn: Newborn) -> None:
@@ -218,7 +225,9 @@ def wait_for_start(newborn: Newborn) -> None:
 
 def become_program(newborn: Newborn) -> None:
     """The startContainer hooks; then power goes, and the program comes."""
-    hooks.run(newborn.config, "startContainer", newborn.state, "/")
+    seen = as_seen_inside(newborn)
+    seen["status"] = "created"
+    hooks.run(newborn.config, "startContainer", seen, "/")
     launch.run(newborn.spec, newborn.channel, newborn.springboard_fd, newborn.filter)
 
 

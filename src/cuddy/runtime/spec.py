@@ -129,3 +129,4 @@ class State(TypedDict, total=False):
     created: str
     startTime: int  # of pid, in clock ticks after boot: names the process for ever
     cgroupPaths: dict[str, str]
+    hooks: dict[str, list[Hook]]  # those of after the creation

@@ -6,14 +6,16 @@ import errno
 import os
 
 from cuddy.errors import Conflict
-from cuddy.runtime import state
+from cuddy.runtime import hooks, state
 
 
-def start(state_root: str, container_id: str) -> None:
-    """Open the gate init waits at. Raises Conflict when it is open already or nobody waits.
+def start(state_root: str, container_id: str) -> list[str]:
+    """Open the gate init waits at, run the poststart hooks. Returns warnings.
 
-    The name is taken away first: of two starts at once only one finds it.
+    Raises NoSuchContainer; Conflict when the gate is open already or nobody waits behind it. Its
+    name is taken away first: of two starts at once only one finds it.
     """
+    document = state.read(state_root, container_id)
     fifo = os.path.join(state.directory(state_root, container_id), state.FIFO)
     try:
         fd = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
@@ -26,3 +28,5 @@ def start(state_root: str, container_id: str) -> None:
         raise Conflict("cannot start a container that has stopped") from None
     os.write(fd, b"1")
     os.close(fd)
+    document["status"] = "running"
+    return hooks.run_late("poststart", document)

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from cuddy.runtime.spec import State
 
 FIFO = "exec.fifo"
+OWN = ("startTime", "cgroupPaths", "hooks")
+"""Fields of state.json that are nobody else's affair."""
 
 
 def directory(state_root: str, container_id: str) -> str:
@@ -39,6 +41,14 @@ def read(state_root: str, container_id: str) -> State:
         raise NoSuchContainer(container_id) from None
     state["status"] = status(state, where)
     return state
+
+
+def public(document: State) -> State:
+    """A state as the specification has it: without what is our own, and no pid once it stopped."""
+    shown: State = {key: value for key, value in document.items() if key not in OWN}  # type: ignore
+    if document["status"] == "stopped":
+        shown["pid"] = 0
+    return shown
 
 
 def status(state: State, where: str) -> str:

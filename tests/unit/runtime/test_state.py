@@ -61,8 +61,16 @@ class TestStatus:
         assert os.stat(f"{root}/box/state.json").st_mode & 0o777 == 0o600
 
 
+def test_others_are_shown_what_the_specification_has(root: str) -> None:
+    write(root, startTime=1, hooks={})
+    assert state.public(state.read(root, "box")) == {
+        "ociVersion": "1.2.0", "id": "box", "bundle": "/b", "pid": 0, "status": "stopped",
+    }  # fmt: skip
+
+
 class TestStart:
     def test_it_opens_the_gate_once(self, root: str) -> None:
+        write(root)
         gate = make_gate(root)
         waiting = os.open(gate, os.O_RDONLY | os.O_NONBLOCK)
         start.start(root, "box")
@@ -72,6 +80,7 @@ class TestStart:
             start.start(root, "box")
 
     def test_with_nobody_behind_the_gate_it_has_stopped(self, root: str) -> None:
+        write(root, startTime=1)
         make_gate(root)
         with pytest.raises(Conflict, match="stopped"):
             start.start(root, "box")
