@@ -27,7 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container
 
-FIRST_IDLE_S = 2.0
+FIRST_IDLE_S = 4.0
 MAX_IDLE_S = 128.0
 """Idle time before going to sleep: each waking doubles it, so that a container that says something
 now and then is not taken up and put down all the time."""
@@ -92,12 +92,24 @@ def sleep(home: Home, container_id: str, held: Held, relay: Relay, idle_s: float
     for fd in kept:
         os.set_inheritable(fd, True)
     words = ",".join(str(fd) for fd in watched)
-    sleeper = [f"{source}/cuddy/engine/sleeper.py", words, f"{home.run_dir(container_id)}/exit"]
     try:
+        sleeper = [compiled_sleeper(home), words, f"{home.run_dir(container_id)}/exit"]
         os.execv(sys.executable, [*python, *sleeper, *python, "-c", WAKE, source, order])
     except OSError:
         for fd in kept:
             os.set_inheritable(fd, False)
+
+
+def compiled_sleeper(home: Home) -> str:
+    """The sleeper as bytecode: compiling it would leave it a tenth larger. Raises OSError."""
+    program = f"{__file__.rpartition('/')[0]}/sleeper.py"
+    version = f"{sys.implementation.cache_tag}-{os.stat(program).st_mtime_ns}"
+    compiled = f"{home.run_root}/sleeper.{version}.pyc"
+    if not os.path.exists(compiled):
+        import py_compile
+
+        py_compile.compile(program, compiled, doraise=True)
+    return compiled
 
 
 def wake(order: str) -> None:
