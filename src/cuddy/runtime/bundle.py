@@ -84,7 +84,15 @@ def check(path: str, config: Config) -> Bundle:
     for field, kind in (("hostname", "uts"), ("domainname", "uts")):
         if config.get(field) and kind not in kinds:
             raise InvalidArgument(f"config.json: {field} needs a {kind} namespace")
-    return Bundle(os.path.realpath(path), config)
+    checked = Bundle(os.path.realpath(path), config)
+    # Left out, these would be locks that do not close.
+    if "time" in kinds:
+        raise InvalidArgument("config.json: a time namespace is not supported yet")
+    if checked.namespace_path("user"):
+        raise InvalidArgument("config.json: joining a user namespace is not supported yet")
+    if "mount" not in kinds or checked.namespace_path("mount"):
+        raise InvalidArgument("config.json: a container needs a mount namespace of its own")
+    return checked
 
 
 def check_types(config: Config) -> Config:

@@ -148,8 +148,9 @@ def clone(newborn: Newborn, ours: Channel) -> process.Child:
     """The one clone call that a container is; in the child it never returns."""
     flags = clone_flags(newborn.bundle)
     cgroup_fd = newborn.cgroup.open_unified()
-    back = enter_pid_namespace(newborn.bundle.namespace_path("pid"))
+    back = -1
     try:
+        back = enter_pid_namespace(newborn.bundle.namespace_path("pid"))
         child = process.clone(flags, cgroup_fd=cgroup_fd)
         if child.pid == 0:
             ours.close()
@@ -170,10 +171,8 @@ def clone_flags(bundle: Bundle) -> int:
     """New namespaces to be born in. The cgroup namespace comes later, inside: see init.py."""
     flags = 0
     for entry in bundle.config["linux"].get("namespaces", []):
-        if entry["type"] not in ("cgroup", "time") and not entry.get("path"):
+        if entry["type"] != "cgroup" and not entry.get("path"):
             flags |= namespaces.FLAGS[entry["type"]]
-    if not flags & namespaces.CLONE_NEWNS:
-        raise InvalidArgument("config.json: a container needs a mount namespace of its own")
     return flags
 
 
@@ -181,10 +180,13 @@ def enter_pid_namespace(path: str) -> int:
     """Let children be born in an existing pid namespace; the descriptor that leads back, or -1."""
     if not path:
         return -1
-    back = namespaces.open_namespace("self", "pid")
     target = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    back = namespaces.open_namespace("self", "pid")
     try:
         namespaces.setns(target, namespaces.CLONE_NEWPID)
+    except OSError:
+        os.close(back)
+        raise
     finally:
         os.close(target)
     return back

@@ -52,6 +52,15 @@ class TestRefused:
             ({"process": process(env=["A=\0"])}, "NUL"),
             ({"linux": linux("mount", "warp")}, "warp"),
             ({"linux": linux("mount", "pid", "pid")}, "pid"),
+            ({"linux": linux("pid")}, "mount namespace"),
+            ({"linux": None}, "mount namespace"),
+            ({"linux": {"namespaces": None}}, "mount namespace"),
+            ({"linux": {"namespaces": [{"type": "mount", "path": "/x"}]}}, "mount namespace"),
+            ({"linux": linux("mount", "time")}, "time namespace"),
+            (
+                {"linux": {"namespaces": [{"type": "mount"}, {"type": "user", "path": "/x"}]}},
+                "user namespace",
+            ),
             ({"linux": linux("mount"), "hostname": "box"}, "uts"),
             ({"linux": linux("mount"), "domainname": "example.org"}, "uts"),
         ],
@@ -110,10 +119,10 @@ class TestAccepted:
         bundle.check("/bundle", config(ociVersion=version))
 
     def test_unknown_fields_and_what_is_missing_or_null(self) -> None:
-        changes = {"vm": {"x": 1}, "linux": {"namespaces": None, "new": []}, "hooks": None}
-        bundle.check("/bundle", config() | changes)
-        bundle.check("/bundle", config(linux=None))
-        bundle.check("/bundle", config() | {"linux": None, "mounts": None, "process": None})
+        changes = {"vm": {"x": 1}, "linux": linux("mount") | {"new": [], "sysctl": None}}
+        bundle.check("/bundle", config() | changes | {"hooks": None, "hostname": None})
+        checked = bundle.check("/bundle", config() | {"mounts": None, "process": None})
+        assert not {"mounts", "process"} & set(checked.config)
 
     def test_a_container_without_a_program(self) -> None:
         bundle.check("/bundle", config(process=None))
@@ -125,7 +134,7 @@ class TestAccepted:
         assert bundle.check(str(link), config(root={"path": "/r"})).rootfs == "/r"
 
     def test_namespaces_are_new_or_joined_by_path(self) -> None:
-        spaces = [{"type": "pid"}, {"type": "network", "path": "/run/netns/x"}]
+        spaces = [{"type": "mount"}, {"type": "pid"}, {"type": "network", "path": "/run/netns/x"}]
         found = bundle.check("/bundle", config(linux={"namespaces": spaces}))
         assert found.has_namespace("pid")
         assert found.has_namespace("network")
