@@ -118,6 +118,20 @@ def test_in_the_sources_themselves() -> None:
     assert done.stdout.startswith("cuddy version ")
 
 
+@pytest.mark.parametrize("redirection", ["", "2>&1", "2>/dev/null", "2>&-"])
+def test_errors_reach_standard_error(tmp_path: Path, redirection: str) -> None:
+    """The launcher keeps it elsewhere while the interpreter starts."""
+    launcher = install(tmp_path)
+    packages = tmp_path / f"lib/{VERSION}/site-packages"
+    shutil.rmtree(packages / "cuddy")
+    (packages / "cuddy").symlink_to(ROOT / "src/cuddy")
+    script = f"{launcher} foo {redirection}"
+    done = subprocess.run(["sh", "-c", script], capture_output=True, text=True)
+    line = "cuddy: unknown command: cuddy foo (see 'cuddy --help')\n"
+    heard = {"": ("", line), "2>&1": (line, "")}.get(redirection, ("", ""))
+    assert (done.stdout, done.stderr, done.returncode) == (*heard, 1)
+
+
 @pytest.mark.parametrize("line", ["python", "/bin/sh"])
 def test_an_installer_that_named_no_interpreter(tmp_path: Path, line: str) -> None:
     (tmp_path / "path").mkdir()

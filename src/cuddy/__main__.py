@@ -7,15 +7,21 @@ for other libraries when one is first missed, which only pulling an image does.
 from __future__ import annotations
 
 import _signal
+import posix
+import sys
 
 # Ctrl-C ends the process at once while there is nothing to take back; `main` changes that.
 if _signal.getsignal(_signal.SIGINT) is _signal.default_int_handler:
     _signal.signal(_signal.SIGINT, _signal.SIG_DFL)
 
+# bin/cuddy keeps standard error there, away from an interpreter that is interrupted at its start.
+if "stderr" in sys._xoptions:
+    posix.dup2(int(sys._xoptions["stderr"]), 2)
+    posix.close(int(sys._xoptions["stderr"]))
+
 # Importing takes time, in which Ctrl-C may come: hence only now.
 import gc
 import os
-import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
