@@ -171,8 +171,7 @@ def exec_in_container(home: Home, args: Args) -> int:
 def read_process(args: Args, spec: Process) -> Process:
     """The process to run: of --process, or the container's own with other words."""
     if args.process:
-        given: Process = files.read_json(args.process)
-        return given
+        return bundle.load_process(args.process)
     if len(args.names) < 2:
         raise InvalidArgument("exec needs a command, or --process")
     changed: Process = {**spec, "args": args.names[1:], "terminal": False}

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from cuddy.runtime.spec import Config
+    from cuddy.runtime.spec import Config, Process
 
 # Fields that are looked into before anything is made: their type, and that of their elements.
 TYPES: dict[str, tuple[type, type]] = {
@@ -62,6 +62,19 @@ def load(path: str) -> Bundle:
     except ValueError as error:
         raise InvalidArgument(f"{path}/config.json: {error}") from None
     return check(path, config)
+
+
+def load_process(path: str) -> Process:
+    """Read and check a file with the process of an `exec`. Raises InvalidArgument."""
+    try:
+        process = files.read_json(path)
+    except FileNotFoundError:
+        raise InvalidArgument(f"no such file: {path}") from None
+    except ValueError as error:
+        raise InvalidArgument(f"{path}: {error}") from None
+    config = check_types({"process": {} if process is None else process})
+    check_process(config)
+    return config["process"]
 
 
 def check(path: str, config: Config) -> Bundle:
