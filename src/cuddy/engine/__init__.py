@@ -8,6 +8,7 @@ containers       find, list, and believe nothing that the kernel does not confir
 filters          --filter of ps and images
 status           how a state reads to people
 signals          names of signals are numbers
+remains          what a dead monitor left, and clearing it
 names            random names; the grammar of names
 users            users and groups of an image, read as hostile files
 defaults         mounts, devices, capabilities and masks every container gets
