@@ -284,6 +284,7 @@ def write(home: Home, record: Container, name: str) -> None:
 
 def claim_name(home: Home, container_id: str, wanted: str) -> str:
     """Link a name to the container; a free random one if none is wanted. Raises NameTaken."""
+    sweep_names(home)
     for attempt in range(100):
         name = wanted or names.generate(attempt)
         link = f"{home.names_dir}/{name}"
@@ -291,11 +292,17 @@ def claim_name(home: Home, container_id: str, wanted: str) -> str:
             os.symlink(container_id, link)
             return name
         except FileExistsError:
-            holder = os.readlink(link)
-        if not os.path.isdir(home.container_dir(holder)):
-            os.unlink(link)
-            os.symlink(container_id, link)
-            return name
-        if wanted:
-            raise NameTaken(name, holder)
+            if wanted:
+                raise NameTaken(name, os.readlink(link)) from None
     raise SystemFailure("no free random name was found", hint="choose one with --name")
+
+
+def sweep_names(home: Home) -> None:
+    """Free the names that killed commands claimed for containers that never came to be."""
+    found = files.list_directory(home.names_dir)
+    if len(found) <= len(files.list_directory(home.containers_dir)):
+        return
+    for name in found:
+        link = f"{home.names_dir}/{name}"
+        if not os.path.isdir(home.container_dir(os.readlink(link))):
+            os.unlink(link)
