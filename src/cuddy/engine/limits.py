@@ -30,14 +30,14 @@ RLIMITS = {
 def check(options: ContainerOptions) -> None:
     """Refuse limits that make no sense, before anything is made. Raises InvalidArgument."""
     memory, swap = options.memory, options.memory_swap
-    if memory is not None and memory < MIN_MEMORY:
+    if memory and memory < MIN_MEMORY:  # 0 is no limit, as docker has it
         raise InvalidArgument(
             f"memory limit {memory} is too small", hint="the minimum is 6 MB (6m)"
         )
     if swap is not None and swap < -1:
         raise InvalidArgument(f"invalid swap limit {swap}", hint="-1 is unlimited")
     if swap is not None and swap > 0:
-        if memory is None:
+        if not memory:
             hint = "--memory-swap is memory and swap together, so set --memory as well"
             raise InvalidArgument("a swap limit needs a memory limit", hint=hint)
         if swap < memory:

@@ -33,7 +33,6 @@ class TestRefused:
         ("values", "complaint"),
         [
             ({"memory": 6 * MB - 1}, "too small"),
-            ({"memory": 0}, "too small"),
             ({"memory": -1}, "too small"),
             ({"memory_swap": 100 * MB}, "needs a memory limit"),
             ({"memory": 50 * MB, "memory_swap": 49 * MB}, "below the memory limit"),
@@ -120,3 +119,7 @@ class TestAccepted:
 
     def test_one_number_is_soft_and_hard(self) -> None:
         assert limits.parse_ulimits(("core=0",)) == [{"type": "RLIMIT_CORE", "soft": 0, "hard": 0}]
+
+
+def test_zero_memory_is_no_limit_as_docker_has_it() -> None:
+    assert resources(memory=0) == {}
