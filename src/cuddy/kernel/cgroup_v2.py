@@ -19,6 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+INTERNAL_PROCESSES = (errno.EBUSY, errno.EOPNOTSUPP)
+"""What enabling a controller answers when the group itself holds processes (or is threaded)."""
+
 
 def controllers(directory: str) -> tuple[str, ...]:
     """The controllers that may be enabled for the children of a group."""
@@ -28,15 +31,26 @@ def controllers(directory: str) -> tuple[str, ...]:
 def enable(directory: str, wanted: Iterable[str], needed: Iterable[str] = ()) -> None:
     """Give controllers to the children of a group. Those only wanted may fail, `needed` may not.
 
-    Raises SystemFailure, NotPermitted. A group that holds processes cannot give controllers away
-    ("no internal processes"), except the root.
+    A group that holds processes cannot give all controllers away ("no internal processes"), except
+    the root. Raises SystemFailure, NotPermitted.
     """
-    enabled = (control_file.read(f"{directory}/cgroup.subtree_control") or "").split()
-    for name in wanted:
-        if name in enabled:
-            continue
+    control = f"{directory}/cgroup.subtree_control"
+    enabled = (control_file.read(control) or "").split()
+    missing = [name for name in wanted if name not in enabled]
+    if not missing:
+        return
+    try:
+        # In one go: cpu or pids alone would be given away, and make the group a threaded one.
+        control_file.write(control, " ".join(f"+{name}" for name in missing))
+        return
+    except OSError as error:
+        if error.errno in INTERNAL_PROCESSES:
+            if lost := [name for name in missing if name in needed]:
+                raise _cannot_enable(lost[0], directory, error) from error
+            return
+    for name in missing:
         try:
-            control_file.write(f"{directory}/cgroup.subtree_control", f"+{name}")
+            control_file.write(control, f"+{name}")
         except OSError as error:
             if name in needed:
                 raise _cannot_enable(name, directory, error) from error
@@ -44,7 +58,7 @@ def enable(directory: str, wanted: Iterable[str], needed: Iterable[str] = ()) ->
 
 def _cannot_enable(name: str, directory: str, error: OSError) -> SystemFailure | NotPermitted:
     what = f"cannot enable the {name} controller below {directory}"
-    if error.errno == errno.EBUSY:
+    if error.errno in INTERNAL_PROCESSES:
         return SystemFailure(
             f"{what}: processes run in that group itself",
             hint="cgroup v2 wants them in a group of their own first: move them to a child group",
