@@ -142,6 +142,7 @@ class Runtime:
         self.directory = directory
         self.state_root = directory / "state"
         self._made: list[str] = []
+        self._known = children()
         # Containers outlive the command that made them and come to the nearest subreaper: us.
         process.prctl(process.PR_SET_CHILD_SUBREAPER, 1)
 
@@ -220,20 +221,24 @@ class Runtime:
         """Delete what is left and bury it."""
         for container_id in self._made:
             self("delete", "--force", container_id)
-        reap()
+        reap(self._known)
         process.prctl(process.PR_SET_CHILD_SUBREAPER, 0)
         remove_cgroups(CGROUP)
 
 
-def reap() -> None:
-    """Bury every child that has ended or is about to."""
+def children() -> set[int]:
+    """The processes that are ours to bury."""
+    own = os.getpid()
+    return {int(pid) for pid in Path(f"/proc/{own}/task/{own}/children").read_text().split()}
+
+
+def reap(known: set[int]) -> None:
+    """Bury every child that has ended or is about to, but those that were there before."""
     deadline = time.monotonic() + 2
-    while time.monotonic() < deadline:
-        try:
-            if os.waitpid(-1, os.WNOHANG) == (0, 0):
-                time.sleep(0.005)
-        except ChildProcessError:
-            return
+    while time.monotonic() < deadline and (left := children() - known):
+        for pid in left:
+            os.waitpid(pid, os.WNOHANG)
+        time.sleep(0.002)
 
 
 def remove_cgroups(name: str) -> None:
