@@ -79,7 +79,7 @@ def test_a_fork_bomb_stops_at_the_limit(cuddy: Cuddy) -> None:
 @pytest.mark.parametrize(
     ("words", "file", "value"),
     [
-        (["--cpu-shares", "512"], ("cpu/cpu.shares", "cpu.weight"), ("512", "20")),
+        (["--cpu-shares", "512"], ("cpu/cpu.shares", "cpu.weight"), ("512", "59")),
         (["--cpuset-cpus", "0"], ("cpuset/cpuset.cpus", "cpuset.cpus"), ("0", "0")),
         (["--pids-limit", "77"], ("pids/pids.max", "pids.max"), ("77", "77")),
         (["-m", "64m"], ("memory/memory.limit_in_bytes", "memory.max"), ("67108864",) * 2),
