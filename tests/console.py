@@ -22,6 +22,8 @@ from typing import Any, NamedTuple
 import pexpect
 import pyte
 
+from cuddy.engine.home import Home
+
 ENGINE = os.environ.get("CUDDY_TESTS_ENGINE", "cuddy")
 """docker or podman: black-box tests run against them, which shows whether a test is right."""
 MAIN = Path(__file__).parent.parent / "src/cuddy/__main__.py"
@@ -183,6 +185,17 @@ def wait_until(condition: Callable[[], Any], timeout: float = 5, what: str = "")
         assert time.monotonic() < deadline, what or "it did not happen in time"
         time.sleep(0.01)
     return value
+
+
+def monitor_of(cuddy: Cuddy, name: str) -> int:
+    """The process that watches over a container: the parent of its first one."""
+    status = Path(f"/proc/{cuddy.pid(name)}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("PPid"))
+
+
+def bridge_of(cuddy: Cuddy) -> str:
+    """The link of a Home's default network."""
+    return Home(str(cuddy.root), str(cuddy.run_root)).bridge_link
 
 
 def is_alive(pid: int) -> bool:

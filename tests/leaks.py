@@ -166,7 +166,8 @@ def files(root: Path, run_root: Path) -> Iterator[str]:
         with contextlib.suppress(FileNotFoundError):
             yield from (f"{parent}/{name}" for name in os.listdir(parent))
     for directory, _, names in os.walk(run_root):
-        if directory != f"{run_root}/filters":  # a cache: compiled seccomp profiles
+        # Caches: compiled seccomp profiles, the sleeping monitors' bytecode.
+        if directory not in (f"{run_root}/filters", f"{run_root}/programs"):
             yield directory
             yield from (f"{directory}/{name}" for name in names)
 

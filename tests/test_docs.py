@@ -84,7 +84,9 @@ def defined_by(node: ast.stmt) -> set[str]:
 @every_page
 def test_every_source_named_in_the_docs_exists(page: Path) -> None:
     for path, name in re.findall(r"`([\w/]+\.py)(?:: ([\w.]+))?", page.read_text()):
-        file = next((top / path for top in (SOURCE, ROOT, ROOT / "src") if (top / path).exists()), None)
+        file = next(
+            (top / path for top in (SOURCE, ROOT, ROOT / "src") if (top / path).exists()), None
+        )
         assert file, f"there is no {path}"
         assert not name or is_in(file, name), f"{path} has no {name}"
 

@@ -121,6 +121,18 @@ def write_json(path: str, value: Any, *, mode: int = 0o600, durable: bool = True
     write(path, format_json(value).encode() + b"\n", mode=mode, durable=durable)
 
 
+def overwrite(path: str, data: bytes) -> None:
+    """Replace a small file's content in its own room, for a disk too full for `write`.
+
+    One write(2), so a kill leaves old or new; blanks fill up what the old was longer.
+    """
+    fd = os.open(path, os.O_WRONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        os.write(fd, data.ljust(os.fstat(fd).st_size))
+    finally:
+        os.close(fd)
+
+
 def write_all(fd: int, data: bytes | memoryview) -> None:
     """write(2) until nothing is left."""
     written = os.write(fd, data)

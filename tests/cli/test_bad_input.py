@@ -239,5 +239,6 @@ class TestDiskFull:
         result = small("run", "--name", "filler", "alpine", "sh", "-c", "cat /dev/zero >/x")
         assert result.code != 0
         assert "No space" in result.err
+        assert small.field("filler", "{{.State.Status}}") == "exited"
         small.ok("rm", "filler")
         assert small.ok("run", "--rm", "alpine", "echo", "again") == "again"

@@ -2,24 +2,20 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import random
+import shutil
 import signal
+import subprocess
 import time
-from pathlib import Path
 
 import pytest
 
 import images
-from console import ENGINE, Cuddy, is_alive, kill, wait_until
+from console import ENGINE, Cuddy, bridge_of, is_alive, kill, monitor_of, wait_until
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="other engines have other processes")
-
-
-def monitor_of(cuddy: Cuddy, name: str) -> int:
-    """The parent of a container's first process."""
-    status = Path(f"/proc/{cuddy.pid(name)}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("PPid"))
 
 
 class TestTheCommandLine:
@@ -83,6 +79,14 @@ class TestTheCommandLine:
 
 
 class TestTheMonitor:
+    @pytest.mark.parametrize("verb", ["rm", "start"])
+    def test_the_next_command_finds_out_by_itself(self, cuddy: Cuddy, verb: str) -> None:
+        cuddy.ok("run", "-d", "--name", "headless", "alpine", "sleep", "1000")
+        monitor = monitor_of(cuddy, "headless")
+        kill(monitor)
+        wait_until(lambda: not is_alive(monitor))
+        cuddy.ok(verb, "headless", timeout=10)
+
     def test_its_death_is_seen_and_the_container_can_be_removed(self, cuddy: Cuddy) -> None:
         cuddy.ok("run", "-d", "--name", "headless", "alpine", "sleep", "1000")
         first, monitor = cuddy.pid("headless"), monitor_of(cuddy, "headless")
@@ -136,8 +140,6 @@ def large(registry) -> str:
         layers.append(images.layer(images.tar(*files), "gzip"))
     first = below.document["layers"][0]
     data = below.blobs[first["digest"]]
-    import gzip
-
     bottom = images.Layer(data, first["mediaType"], images.digest_of(gzip.decompress(data)))
     return str(registry.push(images.image([bottom, *layers]), "large"))
 
@@ -186,13 +188,12 @@ def test_temporary_files_of_dead_processes_are_swept(fresh: Cuddy) -> None:
 
 def test_after_a_reboot_everything_is_stopped_and_starts_again(fresh: Cuddy) -> None:
     """The run root is gone, as after a reboot; so are the processes."""
-    import shutil
-
     fresh.ok("run", "-d", "--name", "before", "alpine", "sleep", "1000")
     monitor = monitor_of(fresh, "before")
     kill(monitor)
     wait_until(lambda: not is_alive(monitor))
     shutil.rmtree(fresh.run_root)
+    subprocess.run(["ip", "link", "delete", bridge_of(fresh)], check=True)
     assert fresh.field("before", "{{.State.Running}}") == "false"
     fresh.ok("start", "before")
     assert fresh.field("before", "{{.State.Running}}") == "true"

@@ -8,12 +8,17 @@ from pathlib import Path
 
 import pytest
 
-from console import Cuddy, wait_until
+from console import Cuddy, bridge_of, wait_until
 from outside import Outside
 
 
 def address(cuddy: Cuddy, name: str) -> str:
     return cuddy.field(name, "{{.NetworkSettings.IPAddress}}")
+
+
+def fetch(address: str) -> str:
+    """A script that gets a page. Not by wget: a static busybox of glibc's crashes in it."""
+    return f"printf 'GET / HTTP/1.0\\r\\n\\r\\n' | nc -w 2 {address} 80"
 
 
 class TestBridge:
@@ -33,7 +38,7 @@ class TestBridge:
         assert cuddy("run", "--rm", "alpine", "sh", "-c", script).code == 0
 
     def test_the_first_packet_is_not_lost(self, cuddy: Cuddy, outside: Outside) -> None:
-        script = f"wget -T 2 -qO- http://{outside.address}/"
+        script = fetch(outside.address)
         for _ in range(5):
             assert "you are" in cuddy.ok("run", "--rm", "alpine", "sh", "-c", script)
 
@@ -64,23 +69,13 @@ class TestBridge:
         )
 
     def test_its_address_is_masked_outside(self, cuddy: Cuddy, outside: Outside) -> None:
-        out = cuddy.ok(
-            "run", "--rm", "alpine", "wget", "-T", "3", "-qO-", f"http://{outside.address}/"
-        )
-        assert out == f"you are {outside.our_address}"
+        out = cuddy.ok("run", "--rm", "alpine", "sh", "-c", fetch(outside.address))
+        assert out.splitlines()[-1] == f"you are {outside.our_address}"
 
     def test_names_are_resolved_by_the_hosts_server(self, cuddy: Cuddy, outside: Outside) -> None:
-        words = [
-            "--dns",
-            outside.address,
-            "alpine",
-            "wget",
-            "-T",
-            "3",
-            "-qO-",
-            f"http://{outside.name}/",
-        ]
-        assert cuddy.ok("run", "--rm", *words) == f"you are {outside.our_address}"
+        words = ["--dns", outside.address, "alpine", "nslookup", outside.name]
+        found = cuddy("run", "--rm", *words).out
+        assert outside.address in found.partition(outside.name)[2]
 
     def test_resolv_conf_has_what_was_asked_for(self, cuddy: Cuddy) -> None:
         words = ["--dns", "192.0.2.1", "--dns", "192.0.2.2", "--dns-search", "example.com"]
@@ -150,15 +145,6 @@ def test_an_unknown_network_is_an_error(cuddy: Cuddy, network: str) -> None:
 
 def test_the_bridge_comes_back_when_somebody_took_it_away(fresh: Cuddy) -> None:
     fresh.ok("run", "--rm", "alpine", "true")
-    for link in links():
-        name = link.split(":")[1].strip()
-        if name.startswith("cud-") and fresh_bridge(fresh) == name:
-            subprocess.run(["ip", "link", "delete", name], check=True)
+    subprocess.run(["ip", "link", "delete", bridge_of(fresh)], check=True)
     script = "ping -c 1 -W 2 $(ip route | awk '/default/ {print $3}')"
     assert fresh("run", "--rm", "alpine", "sh", "-c", script).code == 0
-
-
-def fresh_bridge(cuddy: Cuddy) -> str:
-    from cuddy.engine.home import Home
-
-    return Home(str(cuddy.root), str(cuddy.run_root)).bridge_link

@@ -16,8 +16,9 @@ from cuddy import files
 from cuddy.errors import CorruptContent
 from cuddy.image import compression, inheritance, layer, tar
 
+CHARACTERS = st.characters(exclude_characters="/\0", exclude_categories=("Cs",))
 NAMES = st.lists(
-    st.text(st.characters(exclude_characters="/\0", exclude_categories=()), min_size=1, max_size=60)
+    st.text(CHARACTERS, min_size=1, max_size=60)
     .filter(lambda name: name not in (".", ".."))
     .filter(lambda name: len(os.fsencode(name)) < 200),
     min_size=1,

@@ -124,6 +124,12 @@ class TestWriting:
             files.write(str(tmp_path / "target"), b"x")
         assert [path.name for path in tmp_path.iterdir()] == ["target"]
 
+    def test_a_small_file_can_be_replaced_in_its_own_room(self, tmp_path: Path) -> None:
+        path = str(tmp_path / "file")
+        files.write_json(path, {"long": "x" * 100})
+        files.overwrite(path, b'{"short":1}')
+        assert files.read_json(path) == {"short": 1}
+
     def test_a_writer_killed_at_any_moment_leaves_old_or_new(self, tmp_path: Path) -> None:
         """Killed half-way a hundred times, the file is always whole and the rest is swept."""
         path = str(tmp_path / "state.json")

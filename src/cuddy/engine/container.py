@@ -4,6 +4,7 @@ it (status.json, written at start and exit). Both in the shape of `docker inspec
 
 from __future__ import annotations
 
+import errno
 import os
 
 from cuddy import files
@@ -126,7 +127,13 @@ def read_status(home: Home, container_id: str) -> Status:
 def write_status(home: Home, container_id: str, status: Status, *, durable: bool) -> None:
     """Replace status.json. An exit is durable; a start means nothing after a reboot anyway."""
     path = f"{home.container_dir(container_id)}/status.json"
-    files.write_json(path, status, durable=durable)
+    try:
+        files.write_json(path, status, durable=durable)
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        # What has ended must not look alive because the disk is full.
+        files.overwrite(path, files.format_json(status).encode() + b"\n")
 
 
 def display_name(container: Container) -> str:

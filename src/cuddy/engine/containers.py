@@ -49,14 +49,14 @@ def find(home: Home, name: str) -> Container:
     return read(home, find_id(home, name))
 
 
-def read(home: Home, container_id: str) -> Container:
-    """A container's record with its true state."""
+def read(home: Home, container_id: str, *, locked: bool = False) -> Container:
+    """A container's record with its true state. `locked`: the caller has the container's lock."""
     record = container.read(home, container_id)
     if not is_consistent(home, record):
         # Imported here: it takes the network and cgroups apart, and hardly ever has to.
         from cuddy.engine import remains
 
-        remains.reconcile(home, container_id)
+        remains.reconcile(home, container_id, locked=locked)
         record = container.read(home, container_id)
     return record
 

@@ -19,7 +19,12 @@ def kill(home: Home, name: str, *, signal: int = SIGKILL) -> None:
     record = containers.find(home, name)
     if not record["State"]["Running"]:
         raise NotRunning(name)
-    send(home, record["Id"], signal, name)
+    try:
+        send(home, record["Id"], signal, name)
+    except NotRunning:
+        if signal != SIGKILL:
+            raise
+        # It has just died, and its monitor is about to say so.
     if signal == SIGKILL:
         wait.until_end(home, record["Id"], END_TIMEOUT_S)
 

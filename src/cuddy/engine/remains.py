@@ -25,18 +25,28 @@ LOST = 255
 """Docker's exit code of a container whose end nobody saw: the machine went down."""
 
 
-def reconcile(home: Home, container_id: str) -> None:
-    """Clear what a dead monitor left and write down that the container ended."""
+def reconcile(home: Home, container_id: str, *, locked: bool = False) -> None:
+    """Clear what a dead monitor left and write down that the container ended.
+
+    `locked`: the caller has the container's lock.
+    """
+    if locked:
+        settle(home, container_id)
+        return
     try:
         with container.lock(home, container_id):
-            run_dir = home.run_dir(container_id)
-            if liveness.monitor_lives(run_dir):
-                return
-            code, why = find_out(run_dir)
-            clear(home, container_id)
-            bury(home, container_id, code, why)
+            settle(home, container_id)
     except NoSuchContainer:
         clear(home, container_id)
+
+
+def settle(home: Home, container_id: str) -> None:
+    """Reconcile, under the container's lock."""
+    run_dir = home.run_dir(container_id)
+    if not liveness.monitor_lives(run_dir):
+        code, why = find_out(run_dir)
+        clear(home, container_id)
+        bury(home, container_id, code, why)
 
 
 def find_out(run_dir: str) -> tuple[int, str]:

@@ -60,9 +60,9 @@ def end(home: Home, container_id: str) -> None:
 
 
 def is_running(home: Home, container_id: str, *, force: bool) -> bool:
-    """Whether it runs; one whose record cannot be read was ended by force or is an error."""
+    """Whether it runs, asked under its lock. One that cannot be read was ended, or is an error."""
     try:
-        return containers.read(home, container_id)["State"]["Running"]
+        return containers.read(home, container_id, locked=True)["State"]["Running"]
     except CorruptContent:
         if not force:
             raise

@@ -56,7 +56,7 @@ def launch(home: Home, nursery: Nursery | None, order: Order, attached: int = -1
     nursery = nursery or Nursery()
     try:
         with container.lock(home, order.container_id):
-            if containers.read(home, order.container_id)["State"]["Running"]:
+            if containers.read(home, order.container_id, locked=True)["State"]["Running"]:
                 return []
             return nursery.give(home, order, attached)
     finally:

@@ -104,9 +104,9 @@ def compiled_sleeper(home: Home) -> str:
     """The sleeper as bytecode: compiling it would leave it a tenth larger. Raises OSError."""
     program = f"{__file__.rpartition('/')[0]}/sleeper.py"
     version = f"{sys.implementation.cache_tag}-{os.stat(program).st_mtime_ns}"
-    compiled = f"{home.run_root}/sleeper.{version}.pyc"
+    compiled = f"{home.run_root}/programs/sleeper.{version}.pyc"
     if not os.path.exists(compiled):
-        import py_compile
+        import py_compile  # which also makes the directory
 
         py_compile.compile(program, compiled, doraise=True)
     return compiled

@@ -66,11 +66,11 @@ class Http:
         self._pools: dict[tuple[str, ...], urllib3.PoolManager] = {}
 
     def close(self) -> None:
-        for manager in self._pools.values():
+        for hosts in self._pools.values():
             # clear() would leave the sockets to the garbage collector.
-            for key in manager.pools.keys():  # noqa: SIM118 - it is no dict
-                manager.pools[key].close()
-            manager.clear()
+            for key in hosts.pools.keys():  # noqa: SIM118 - it is no dict
+                hosts.pools[key].close()
+            hosts.clear()
         self._pools.clear()
 
     def request(

@@ -29,6 +29,8 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
 CLOSE_RANGE_CLOEXEC = 4
+RESERVED_SIGNALS = (32, 33)
+KERNEL_SIGACTION_BYTES = 32  # all zero: SIG_DFL, no flags, an empty mask
 KEYCTL_JOIN_SESSION_KEYRING = 1
 
 
@@ -108,7 +110,10 @@ def reset_signals() -> None:
     execve(2): nohup(1) would make every container immune to SIGHUP.
     """
     for number in range(1, _signal.NSIG):
-        if number not in (_signal.SIGKILL, _signal.SIGSTOP) and 32 != number != 33:
+        if number in RESERVED_SIGNALS:
+            # The C library keeps them for its threads and refuses; the kernel does not.
+            syscall("rt_sigaction", number, bytes(KERNEL_SIGACTION_BYTES), None, 8)
+        elif number not in (_signal.SIGKILL, _signal.SIGSTOP):
             _signal.signal(number, _signal.SIG_DFL)
     _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
 

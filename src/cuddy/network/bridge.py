@@ -183,6 +183,7 @@ def connect(run_dir: str, network: Network, container_id: str, netns_fd: int) ->
 
 def lease(run_dir: str, network: Network, container_id: str) -> Endpoint:
     """An address for a container, and what follows from it. Raises OSError, Conflict."""
+    files.make_directory(run_dir)
     subnet = ipam.parse_subnet(network.subnet)
     leases = networks.leases_path(run_dir, network.name)
     address = ipam.lease(leases, subnet, container_id, reserved=(network.gateway,))
