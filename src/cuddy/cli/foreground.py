@@ -43,6 +43,7 @@ if TYPE_CHECKING:
 _CHUNK = 1 << 16
 _ROOM = 4096  # what a pipe takes at once whenever poll(2) says it is writable: PIPE_BUF
 FORCED = 1
+KILLED = 128 + 9
 PATIENCE = 3  # so many SIGINT or SIGTERM, and the user wants out whatever the container does
 
 
@@ -76,7 +77,10 @@ def exit_code(home: Home, container_id: str, attachment: Attachment) -> int:
     """How a container ended whose output has ended."""
     if attachment.exit_code is not None:
         return attachment.exit_code
-    return wait.wait(home, container_id)
+    try:
+        return wait.wait(home, container_id)
+    except NoSuchContainer:
+        return KILLED  # with --rm, and its monitor was killed: whoever saw that has removed it
 
 
 def converse(
