@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
-from cuddy.engine import container, containers, kill
+import os
+import select
+
+from cuddy.engine import container, containers, kill, liveness
 from cuddy.errors import Conflict, CorruptContent, InvalidArgument, NoSuchContainer, NotRunning
+from cuddy.kernel import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -48,15 +52,36 @@ def end_all(home: Home, names: list[str]) -> None:
 
 
 def end(home: Home, container_id: str) -> None:
-    """Kill what runs."""
+    """Kill what runs, and what is only just being started or cleared away."""
     try:
         kill.kill(home, container_id)
     except NotRunning:
-        pass
+        end_monitor(home, container_id)
     except CorruptContent:  # a record that cannot be read: what it runs is found by its id
         from cuddy.engine import remains
 
         remains.clear(home, container_id)
+
+
+def end_monitor(home: Home, container_id: str) -> None:
+    """Let the monitor of an ended container finish; one that is giving birth goes at once.
+
+    Its command may be gone, and nobody else would end it. What it leaves is cleared by whoever
+    reads the record next.
+    """
+    pidfd = liveness.open_monitor(home.run_dir(container_id))
+    if pidfd < 0:
+        return
+    try:
+        if container.read(home, container_id)["State"]["Status"] != "exited":
+            process.pidfd_send_signal(pidfd, kill.SIGKILL)
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        poll.poll(kill.END_TIMEOUT_S * 1000)
+    except ProcessLookupError:
+        pass
+    finally:
+        os.close(pidfd)
 
 
 def is_running(home: Home, container_id: str, *, force: bool) -> bool:
