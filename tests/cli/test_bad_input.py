@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -141,14 +142,23 @@ class TestRegistries:
         assert "no/such" in result.err.splitlines()[-1]
 
 
-def test_without_root_it_says_so(cuddy: Cuddy, tmp_path: Path) -> None:
+NOBODY = """
+import os, sys
+from cuddy.cli import main, suggest
+import cuddy.cli.container.run
+os.setgroups([])
+os.setgid(65534)
+os.setuid(65534)
+sys.exit(main.main(sys.argv[1:]))
+"""
+"""Drops root when all is loaded: another user may not even read the interpreter here."""
+
+
+def test_without_root_it_says_so(cuddy: Cuddy) -> None:
     environment = cuddy.environment | {"CUDDY_ROOT": "/tmp/x", "CUDDY_RUNROOT": "/tmp/y"}
-    command = [*cuddy.program, "run", "alpine"]
-    nobody = {"user": 65534, "group": 65534, "extra_groups": [], "env": environment, "cwd": "/"}
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, **nobody)
-    except PermissionError:
-        pytest.skip("another user may not even read the interpreter here")
+    environment["PYTHONPATH"] = str(Path(__file__).parents[2] / "src")
+    command = [sys.executable, "-c", NOBODY, "run", "alpine"]
+    done = subprocess.run(command, capture_output=True, text=True, env=environment, cwd="/")
     assert done.returncode == 125
     assert "root" in done.stderr
     assert len(done.stderr.splitlines()) == 1
