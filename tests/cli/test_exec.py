@@ -123,8 +123,8 @@ def test_a_container_that_does_not_run_is_an_error(cuddy: Cuddy) -> None:
 
 
 def test_exec_dies_with_the_container(box: Cuddy) -> None:
-    with box.start("exec", "box", "sleep", "1000") as process:
-        wait_until(lambda: "sleep 1000" in box.ok("exec", "box", "ps", "-o", "args"))
+    with box.start("exec", "box", "sleep", "1234") as process:
+        wait_until(lambda: "sleep 1234" in box.ok("exec", "box", "ps", "-o", "args"))
         box.ok("kill", "box")
         assert process.wait(timeout=10) == 137
 
