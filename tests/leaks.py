@@ -87,6 +87,8 @@ class Detector:
     def _is_ours(self, cgroup: str) -> bool:
         """Not another session's: cgroups have no namespace of their own here."""
         parts = cgroup.split("/")
+        if parts[-1] == "cuddy":
+            return False  # the parent of all stays: to remove it would race with another start
         if any(part.startswith("cuddy-test") for part in parts):
             return isolation.name() in parts
         ids = [part for part in parts if is_id(part)]
