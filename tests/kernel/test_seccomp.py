@@ -5,12 +5,14 @@ from __future__ import annotations
 import errno
 import os
 import signal
+import socket
 import struct
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from cuddy.engine import default_profile, defaults
 from cuddy.kernel import seccomp
 from cuddy.kernel.syscall import MACHINE, syscall
 from cuddy.runtime import profile
@@ -165,3 +167,20 @@ def run_machine_code(program: bytes, code: bytes) -> int:
         finally:
             os._exit(status)
     return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1])
+
+
+def test_dockers_default_profile_lets_programs_run_and_shuts_the_dangerous_doors() -> None:
+    release = os.uname().release.split(".")
+    kernel = (int(release[0]), int(release[1]))
+    entry = default_profile.build(defaults.CAPABILITIES, kernel, MACHINE)
+
+    def look_around() -> int:
+        assert errno_of(lambda: syscall("unshare", 0x10000000)) == errno.EPERM
+        assert errno_of(lambda: syscall("mount", "x", "/", "tmpfs", 0, None)) == errno.EPERM
+        assert errno_of(lambda: syscall("keyctl", 0, -3, 0)) == errno.EPERM
+        assert errno_of(lambda: syscall("clone3", bytearray(64), 64)) == errno.ENOSYS
+        assert errno_of(lambda: socket.socket(40, socket.SOCK_STREAM)) == errno.EPERM
+        socket.socket(socket.AF_UNIX).close()
+        os.execv("/bin/sh", ["sh", "-c", "ls / | cat >/dev/null && exit 42"])
+
+    assert filtered(entry, look_around) == 42
