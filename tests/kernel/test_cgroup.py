@@ -6,7 +6,7 @@ import os
 import signal
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -77,20 +77,22 @@ def kill_and_reap(pid: int) -> None:
         pass
 
 
-def run_inside(group: Cgroup, work: object) -> int:
-    """Fork a child that enters the group by itself and does `work`; the wait status."""
+def run_inside(group: Cgroup, work: Callable[[], object]) -> int:
+    """The wait status of a child that enters the group by itself and does `work`."""
     doors, unified_fd = group.open_doors(), group.open_unified()
-    pid = clone_into(unified_fd) if unified_fd >= 0 else os.fork()
-    if pid == 0:
-        code = 70
-        try:
-            cgroup.enter(doors)
-            work()  # type: ignore[operator]
-            code = 0
-        finally:
-            os._exit(code)
-    for fd in [*doors, unified_fd] if unified_fd >= 0 else doors:
-        os.close(fd)
+    try:
+        pid = clone_into(unified_fd) if unified_fd >= 0 else os.fork()
+        if pid == 0:
+            code = 70
+            try:
+                cgroup.enter(doors)
+                work()
+                code = 0
+            finally:
+                os._exit(code)
+    finally:
+        for fd in [*doors, unified_fd] if unified_fd >= 0 else doors:
+            os.close(fd)
     return os.waitpid(pid, 0)[1]
 
 
@@ -266,9 +268,9 @@ def drain(fd: int) -> int:
     return count
 
 
-def eventually(check: object, timeout_s: float = 5) -> bool:
+def eventually(check: Callable[[], bool], timeout_s: float = 5) -> bool:
     deadline = time.monotonic() + timeout_s
-    while not check():  # type: ignore[operator]
+    while not check():
         if time.monotonic() > deadline:
             return False
         time.sleep(0.002)
@@ -421,3 +423,28 @@ def test_a_version_2_group_with_processes_gives_no_controllers(
         group.remove()
         os.rmdir(os.path.dirname(group.unified))
         control_file.write(f"{unified.target}/cgroup.subtree_control", "-hugetlb")
+
+
+def test_a_group_that_gives_controllers_away_is_told(hierarchies: Hierarchies, path: str) -> None:
+    """A container that runs containers: who joins it must go where its first process went."""
+    unified = hierarchies.unified
+    if unified is None or "hugetlb" not in unified.controllers:
+        pytest.skip("no controller to try it with is in version 2 on this host")
+    group = cgroup.create(hierarchies, path, ["hugetlb"])
+    assert not group.is_divided()
+    inner = cgroup.create(hierarchies, f"{path}/inner", ["hugetlb"])
+    try:
+        assert group.is_divided()
+        assert run_inside(inner, lambda: None) == 0
+        with pytest.raises(OSError, match="clone3"):
+            run_inside(group, lambda: None)
+    finally:
+        group.remove()
+        os.rmdir(os.path.dirname(group.unified))
+        if hierarchies.mode == "hybrid":
+            control_file.write(f"{unified.target}/cgroup.subtree_control", "-hugetlb")
+
+
+def test_a_host_of_version_1_alone_divides_nothing(group: Cgroup) -> None:
+    paths = {name: place for name, place in group.paths.items() if name != UNIFIED}
+    assert not Cgroup(paths).is_divided()

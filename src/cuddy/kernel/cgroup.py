@@ -167,6 +167,14 @@ class Cgroup:
             else -1
         )
 
+    def is_divided(self) -> bool:
+        """Whether no process may enter: the group gives controllers of version 2 to those below.
+
+        A container that manages groups itself does so; then its first process has moved down.
+        """
+        control = f"{self.unified}/cgroup.subtree_control"
+        return bool(self.unified and control_file.read(control))
+
     def open_doors(self) -> list[int]:
         """Descriptors through which a child goes in by `enter`, one per hierarchy of version 1."""
         doors: list[int] = []

@@ -69,12 +69,18 @@ def join(
         entrant = Entrant(bundle, spec, theirs, init_fd, stdio)
         entrant.container_id = document["id"]
         entrant.filter = filters.find(bundle.config, state_root)
-        child = clone_into(init_fd, Cgroup.from_paths(document["cgroupPaths"]), entrant)
+        child = clone_into(init_fd, find_cgroup(document), entrant)
         theirs.close()
         return converse(Joined(child), ours, spec)
     finally:
         ours.close()
         os.close(init_fd)
+
+
+def find_cgroup(document: State) -> Cgroup:
+    """The container's cgroup, or the one its init has moved to if the container divides its own."""
+    own = Cgroup.from_paths(document["cgroupPaths"])
+    return cgroup.of_process(document["pid"]) if own.is_divided() else own
 
 
 def clone_into(init_fd: int, own_cgroup: Cgroup, entrant: Entrant) -> process.Child:
