@@ -11,6 +11,7 @@ from bench.engines import Engine
 
 TITLE = "many"
 CLIENTS = 4
+SETTLE_S = 8  # until monitors with nothing to do sleep: docs/decisions/0040
 
 
 class Many(NamedTuple):
@@ -33,6 +34,7 @@ def measure(engine: Engine, image: str, count: int) -> Many:
         began = time.perf_counter()
         ids.append(subprocess.check_output(words, text=True).strip())
         took.append(time.perf_counter() - began)
+    time.sleep(SETTLE_S)
     memory = sum(map(engine.engine_memory_bytes, ids)) / count
     remove_s = remove(engine, ids)
     began = time.perf_counter()
