@@ -196,6 +196,53 @@ class Ingest:
         self._lock.close()
 
 
+class Draft:
+    """A blob that is being made here: its digest is known when it is whole.
+
+        with blobs.Draft(storage) as draft:
+            draft.append(chunk)
+            digest = draft.commit()
+
+    Leaving the block without `commit` leaves nothing.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self.storage = storage
+        self.size = 0
+        self._temporary = f"{storage.tmp_dir}/{files.name_temporary()}"
+        self._hash = digests.hasher()
+        self._fd = -1
+
+    def __enter__(self) -> Draft:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        self._fd = os.open(self._temporary, flags, 0o600)
+        return self
+
+    def append(self, chunk: bytes) -> None:
+        """Take the next bytes."""
+        self.size += len(chunk)
+        self._hash.update(chunk)
+        files.write_all(self._fd, chunk)
+
+    def commit(self) -> Digest:
+        """Make the blob visible under its digest."""
+        digest = Digest(f"sha256:{self._hash.hexdigest()}")
+        os.rename(self._temporary, path(self.storage, digest))
+        return digest
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._fd)
+        try:
+            os.unlink(self._temporary)
+        except FileNotFoundError:
+            pass  # it was committed
+
+
 def sweep(storage: Storage) -> None:
     """Remove what dead processes left half done, and downloads that nobody continued for days."""
     files.sweep_temporary(storage.tmp_dir)

@@ -1,4 +1,4 @@
-"""Decompression of layers as streams: gzip (several members too), zstd, or nothing at all.
+"""Compression of layers as streams: gzip (several members too), zstd, or nothing at all.
 
 What a blob is compressed with is told by its first bytes, as Docker does it: media types of real
 images are not reliable, and the diff_id is verified anyway.
@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 MAX_PIECE = 1 << 19
 """The most that is inflated at a time, however well the input was compressed."""
 GZIP_MAGIC = b"\x1f\x8b"
+GZIP_WINDOW = 15 | 16
+"""zlib's "wbits": the largest window, and gzip's header around it."""
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after one byte of 0x50..0x5f
 
@@ -52,6 +54,19 @@ def decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
         yield from _decode(first, chunks, make)
     except (damage, EOFError) as error:
         raise CorruptContent(f"the layer's compressed data is damaged: {error}") from None
+
+
+def gzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The gzip form of a stream in pieces; the same bytes for the same content, no time in it."""
+    try:
+        from isal import isal_zlib as zlib
+    except ImportError:
+        import zlib  # type: ignore[no-redef]
+    encoder = zlib.compressobj(level=1, wbits=GZIP_WINDOW)
+    for chunk in chunks:
+        if piece := encoder.compress(chunk):
+            yield piece
+    yield encoder.flush()
 
 
 def _decode(first: bytes, chunks: Iterator[bytes], make: Callable[[], Decoder]) -> Iterator[bytes]:

@@ -54,7 +54,10 @@ def pull(
     wanted = reference.parse(name)
     repository = Repository(settings or Settings(), wanted)
     try:
-        return _pull(storage, wanted, platform, repository, progress or (lambda _: None))
+        storages.create(storage)
+        blobs.sweep(storage)
+        with store.lease(storage):
+            return _pull(storage, wanted, platform, repository, progress or (lambda _: None))
     except OSError as error:
         raise SystemFailure.from_os("cannot store the image", error) from error
     finally:
@@ -65,8 +68,6 @@ def _pull(
     storage: Storage, wanted: Reference, platform_name: str, repository: Repository, report: Report
 ) -> Image:
     requested = platform.parse(platform_name)
-    storages.create(storage)
-    blobs.sweep(storage)
     before = _current(storage, wanted)
     found = _find(storage, wanted, requested, repository, is_explicit=bool(platform_name))
     report(Progress(wanted.tag or wanted.digest, f"Pulling from {wanted.repository}"))

@@ -59,6 +59,11 @@ class Storage(NamedTuple):
         return f"{self.root}/images.lock"
 
     @property
+    def lease_path(self) -> str:
+        """Held shared by whoever brings in content that has no name yet; see `store.lease`."""
+        return f"{self.root}/lease.lock"
+
+    @property
     def index_lock_path(self) -> str:
         """Held while index.json is read, changed and replaced."""
         return f"{self.root}/index.lock"

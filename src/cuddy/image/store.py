@@ -43,6 +43,15 @@ def hold(storage: Storage) -> files.Lock:
     return files.Lock(storage.lock_path, shared=True)
 
 
+def lease(storage: Storage) -> files.Lock:
+    """Keeps what has no name yet from being collected as garbage.
+
+    Held by whoever brings blobs and layers in, from the first of them until `put` has named the
+    image. Who collects takes the same lock exclusively, and leaves such content alone otherwise.
+    """
+    return files.Lock(storage.lease_path, shared=True)
+
+
 def resolve(storage: Storage, name: str) -> Image:
     """The image of a reference, an id or the unique beginning of one.
 
@@ -83,7 +92,8 @@ def tag(storage: Storage, source: str, target: str) -> None:
 class Origin(NamedTuple):
     """Where an image came from: the repository, and the documents as they were served.
 
-    The manifest is the last of them; an index that it was chosen from precedes it.
+    The manifest is the last of them; an index that it was chosen from precedes it. An image that
+    was made here, or came in an archive, has no repository: "".
     """
 
     repository: str
@@ -96,7 +106,11 @@ class Origin(NamedTuple):
 
 
 def put(storage: Storage, name: str, origin: Origin, sizes: Iterable[int]) -> Image:
-    """Make an image known whose config and layers are all in place."""
+    """Make an image known whose config and layers are all in place.
+
+    `name`: a complete reference, or "" for an image without one. `sizes`: unpacked bytes of each
+    layer, lowest first.
+    """
     manifest = spec.check_manifest(
         spec.parse_document(origin.documents[-1], "manifest"), "manifest"
     )
@@ -107,7 +121,7 @@ def put(storage: Storage, name: str, origin: Origin, sizes: Iterable[int]) -> Im
     entry = spec.Descriptor(mediaType=spec.OCI_MANIFEST, digest=kept.pop(), size=len(data))
     for key, value in (
         (index.ID, manifest["config"]["digest"]),
-        (index.SOURCE, f"{origin.repository}@{origin.digest}"),
+        (index.SOURCE, f"{origin.repository}@{origin.digest}" if origin.repository else ""),
         (index.DOCUMENTS, " ".join(digest for digest in kept if digest != entry["digest"])),
         (index.SIZES, ",".join(map(str, sizes))),
     ):

@@ -47,7 +47,7 @@ def unpack(reader: int, wanted: Layer, tree: str, unfinished_path: str, send: Se
             yield piece
 
     try:
-        size, unfinished = layer.apply(hashed(), tree)
+        size = apply(hashed(), tree, unfinished_path)
         if f"{algorithm}:{found.hexdigest()}" != wanted.diff_id:
             raise CorruptContent(f"layer {wanted.id} is not the one that the image's config names")
     except CorruptContent:
@@ -56,8 +56,17 @@ def unpack(reader: int, wanted: Layer, tree: str, unfinished_path: str, send: Se
         ):  # let the download end: it may know better what is wrong
             pass
         raise
-    files.write_json(unfinished_path, _as_text(unfinished), durable=False)
     send(unpacked=size)
+
+
+def apply(chunks: Iterator[bytes], tree: str, unfinished_path: str) -> int:
+    """Unpack a layer's tar into `tree`, and note what its parents are needed for.
+
+    Returns the bytes of its files. Raises CorruptContent, OSError.
+    """
+    size, unfinished = layer.apply(chunks, tree)
+    files.write_json(unfinished_path, _as_text(unfinished), durable=False)
+    return size
 
 
 def _as_text(unfinished: layer.Unfinished) -> dict[str, Any]:
