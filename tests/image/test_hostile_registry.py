@@ -199,6 +199,15 @@ class TestLayers:
         routes = self.image(images.tar(images.entry("zeros", bytes(40_000_000))), compression)
         refused(storage, hostile(routes), CorruptContent, "unpacks to more than")
 
+    def test_the_limit_of_a_layer_is_the_user_s_to_set(
+        self, hostile: Start, storage: Storage
+    ) -> None:
+        server = hostile(self.image(images.tar(images.entry("zeros", bytes(2_000_000)))))
+        small = QUICK._replace(max_layer_bytes=1_000_000)
+        match = "unpacks to more than 1000000 .*CUDDY_MAX_LAYER_SIZE"
+        refused(storage, server, CorruptContent, match, settings=small)
+        pull.pull(storage, f"{server.host}/x", settings=QUICK._replace(max_layer_bytes=3_000_000))
+
     def test_a_full_disk_is_one_clear_error(self, hostile: Start, tmp_path: Path) -> None:
         small = tmp_path / "small"
         small.mkdir()
@@ -217,14 +226,14 @@ class TestLayers:
     def test_a_worker_that_dies_is_an_error(
         self, hostile: Start, storage: Storage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(fetch, "unpack", lambda *_: os.kill(os.getpid(), 9))
+        monkeypatch.setattr(fetch, "unpack", lambda *_, **__: os.kill(os.getpid(), 9))
         server = hostile(serve_image(BUILT))
         refused(storage, server, SystemFailure, "died")
 
     def test_a_bug_in_a_worker_is_an_error(
         self, hostile: Start, storage: Storage, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(fetch, "unpack", lambda *_: {}["missing"])
+        monkeypatch.setattr(fetch, "unpack", lambda *_, **__: {}["missing"])
         refused(storage, hostile(serve_image(BUILT)), SystemFailure, "KeyError")
 
 

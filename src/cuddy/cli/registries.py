@@ -11,6 +11,7 @@ import os
 import tomllib
 
 from cuddy import __version__, files
+from cuddy.cli import values
 from cuddy.errors import InvalidArgument
 from cuddy.image.settings import Settings
 
@@ -37,7 +38,19 @@ def settings(environment: Mapping[str, str]) -> Settings:
         environment=dict(environment),
         proxies=_proxies(environment),
         user_agent=f"cuddy/{__version__}",
+        max_layer_bytes=max_layer_bytes(environment),
     )
+
+
+def max_layer_bytes(environment: Mapping[str, str]) -> int:
+    """CUDDY_MAX_LAYER_SIZE (`16g`): what a layer may unpack to; 0 without it.
+
+    Raises InvalidArgument.
+    """
+    try:
+        return values.size(environment.get("CUDDY_MAX_LAYER_SIZE") or "0")
+    except ValueError as error:
+        raise InvalidArgument(f"CUDDY_MAX_LAYER_SIZE: {error}", hint="a size: 16g") from None
 
 
 def _home(environment: Mapping[str, str], variable: str, below: str) -> str:

@@ -24,7 +24,7 @@ from cuddy.image.progress import Progress
 from cuddy.image.registry import Repository
 from cuddy.image.spec import Descriptor
 from cuddy.image.storage import Storage
-from cuddy.image.unpack import read_unfinished, unpack
+from cuddy.image.unpack import limit_bytes, read_unfinished, unpack
 from cuddy.image.workers import Crew, Worker, received_error
 from cuddy.shapes import NamedTuple
 
@@ -175,8 +175,10 @@ class _Fetching:
             os.close(writer)
 
     def start_unpacking(self, job: _Job, reader: int) -> None:
+        limit = limit_bytes(job.layer.blob["size"], self.repository.settings.max_layer_bytes)
+
         def work(send: Send) -> None:
-            unpack(reader, job.layer, job.tree, job.unfinished_path, send)
+            unpack(reader, job.layer, job.tree, job.unfinished_path, send, limit=limit)
 
         job.workers.append(self.crew.start(f"unpacking of {job.layer.id}", work))
         os.close(reader)

@@ -25,3 +25,5 @@ class Settings(NamedTuple):
     retry_delay_s: float = 0.5
     """Before the first new attempt; each next one waits twice as long."""
     user_agent: str = "cuddy"
+    max_layer_bytes: int = 0
+    """What one layer may unpack to; 0: what its compressed size makes believable."""

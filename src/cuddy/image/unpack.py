@@ -19,16 +19,37 @@ if TYPE_CHECKING:
 
 MAX_RATIO = 200
 MIN_LIMIT_BYTES = 8 << 30
-"""A layer may unpack to the larger of this and MAX_RATIO times its compressed size."""
 
 
-def unpack(reader: int, wanted: Layer, tree: str, unfinished_path: str, send: Send) -> None:
-    """Unpack a compressed layer from a descriptor into `tree`, and verify its diff_id."""
+def limit_bytes(compressed_bytes: int, configured: int = 0) -> int:
+    """What a layer may unpack to: as configured, or in proportion to its compressed size."""
+    return configured or max(MIN_LIMIT_BYTES, compressed_bytes * MAX_RATIO)
+
+
+def bounded(chunks: Iterator[bytes], limit: int, what: str) -> Iterator[bytes]:
+    """The chunks as they come. Raises CorruptContent once there are more than `limit` bytes."""
+    length = 0
+    for chunk in chunks:
+        length += len(chunk)
+        if length > limit:
+            raise CorruptContent(
+                f"{what} unpacks to more than {limit} bytes",
+                hint="CUDDY_MAX_LAYER_SIZE=BYTES allows more, if you trust it",
+            )
+        yield chunk
+
+
+def unpack(
+    reader: int, wanted: Layer, tree: str, unfinished_path: str, send: Send, *, limit: int
+) -> None:
+    """Unpack a compressed layer from a descriptor into `tree`, and verify its diff_id.
+
+    `limit`: the most bytes it may unpack to.
+    """
     total = wanted.blob["size"]
     tell = progress.throttled(send, progress.EXTRACTING, total)
     algorithm = wanted.diff_id.partition(":")[0]
     found = digests.hasher(algorithm)
-    limit = max(MIN_LIMIT_BYTES, total * MAX_RATIO)
 
     def compressed() -> Iterator[bytes]:
         done = 0
@@ -38,12 +59,9 @@ def unpack(reader: int, wanted: Layer, tree: str, unfinished_path: str, send: Se
             tell(done)
 
     def hashed() -> Iterator[bytes]:
-        length = 0
-        for piece in compression.decompress(compressed()):
+        plain = compression.decompress(compressed())
+        for piece in bounded(plain, limit, f"layer {wanted.id}"):
             found.update(piece)
-            length += len(piece)
-            if length > limit:
-                raise CorruptContent(f"layer {wanted.id} unpacks to more than {limit} bytes")
             yield piece
 
     try:

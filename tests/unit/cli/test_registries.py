@@ -88,3 +88,10 @@ def test_a_broken_file_is_named(tmp_path: Path, name: str, text: str) -> None:
     (tmp_path / name).write_text(text)
     with pytest.raises(InvalidArgument, match=f"{name} cannot be read"):
         settings(tmp_path)
+
+
+def test_the_environment_limits_what_a_layer_unpacks_to(tmp_path: Path) -> None:
+    assert settings(tmp_path).max_layer_bytes == 0
+    assert settings(tmp_path, CUDDY_MAX_LAYER_SIZE="2g").max_layer_bytes == 2 << 30
+    with pytest.raises(InvalidArgument, match="CUDDY_MAX_LAYER_SIZE: .*16g"):
+        settings(tmp_path, CUDDY_MAX_LAYER_SIZE="much")
