@@ -16,8 +16,11 @@ layer        a changeset becomes a directory for overlayfs
 inheritance  what a layer takes from those below it
 compression  gzip and zstd as streams
 settings     how registries are reached
-auth         credentials, challenges, tokens
+credentials  who asks: files, and programs that keep secrets
+auth         challenges and tokens
 http         requests to hosts one does not trust
+endpoints    which servers a repository has
+server       one of them: requests, authorized; what refusals mean
 registry     a client of the distribution API
 progress     what a pull tells about itself
 workers      forked processes that are never left behind

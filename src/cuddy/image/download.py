@@ -8,7 +8,8 @@ from __future__ import annotations
 from cuddy import files
 from cuddy.errors import CuddyError, RegistryBusy, RegistryUnreachable
 from cuddy.image import blobs, progress
-from cuddy.image.registry import ATTEMPTS, Repository, pause
+from cuddy.image.registry import Repository
+from cuddy.image.server import ATTEMPTS, pause
 from cuddy.image.spec import Descriptor
 from cuddy.image.storage import Storage
 

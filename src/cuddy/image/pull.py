@@ -13,7 +13,8 @@ from cuddy.image import storage as storages
 from cuddy.image.fetch import Layer, fetch
 from cuddy.image.progress import Progress as Progress
 from cuddy.image.reference import Reference
-from cuddy.image.registry import Document, Repository
+from cuddy.image.registry import Repository
+from cuddy.image.server import Document
 from cuddy.image.settings import Settings
 from cuddy.image.storage import Storage
 from cuddy.image.store import Image, Origin

@@ -1,105 +1,23 @@
 """A client of the distribution API: documents and blobs of one repository (distribution-spec).
 
-The repository may be served by several endpoints, mirrors first. Who misbehaves is told apart from
-who is busy: only the latter is asked again. Nothing read here is trusted before its digest is.
+The repository may be served by several endpoints, mirrors first.
 """
 
 from __future__ import annotations
 
-import ipaddress
-import random
-import time
-
-from cuddy import files
-from cuddy.errors import (
-    CorruptContent,
-    CuddyError,
-    NoSuchImage,
-    RegistryBusy,
-    RegistryError,
-    RegistryUnreachable,
-    Unauthorized,
-)
-from cuddy.image import auth, http, spec
-from cuddy.image import digest as digests
-from cuddy.image.reference import DEFAULT_REGISTRY, Reference
+from cuddy.errors import CorruptContent, NoSuchImage, RegistryError
+from cuddy.image import http, spec
+from cuddy.image.endpoints import endpoints
+from cuddy.image.reference import Reference
+from cuddy.image.server import Document, Server, retry
 from cuddy.image.settings import Settings
-from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeVar
 
-    from urllib3 import BaseHTTPResponse
-
     T = TypeVar("T")
-
-DOCKER_HUB = "registry-1.docker.io"
-ACCEPT = ", ".join((*spec.INDEX_TYPES, *spec.MANIFEST_TYPES, *spec.DOCKER_SCHEMA1, "*/*"))
-ATTEMPTS = 5
-MAX_WAIT_S = 30.0
-MAX_ERROR_BYTES = 1 << 16
-BUSY = (408, 425, 429, 500, 502, 503, 504)
-
-
-class Document(NamedTuple):
-    """A manifest or index as it was served."""
-
-    data: bytes
-    media_type: str
-
-
-class Endpoint(NamedTuple):
-    """A server of the repository, and the schemes by which to try it."""
-
-    host: str
-    repository: str
-    schemes: tuple[str, ...]
-    verify: bool
-    is_mirror: bool
-
-
-def endpoints(settings: Settings, reference: Reference) -> list[Endpoint]:
-    """Where a repository may be had, in the order to ask."""
-    found = []
-    for mirror in settings.mirrors.get(reference.registry, ()):
-        scheme, marks, rest = mirror.rpartition("://")
-        host, _, prefix = rest.strip("/").partition("/")
-        repository = f"{prefix}/{reference.repository}" if prefix else reference.repository
-        schemes, verify = _schemes(settings, host)
-        found.append(Endpoint(host, repository, (scheme,) if marks else schemes, verify, True))
-    host = DOCKER_HUB if reference.registry == DEFAULT_REGISTRY else reference.registry
-    found.append(Endpoint(host, reference.repository, *_schemes(settings, host), False))
-    return found
-
-
-def _schemes(settings: Settings, host: str) -> tuple[tuple[str, ...], bool]:
-    """How to speak to a host, and whether its certificate must be good.
-
-    On loopback plain HTTP is the rule. Elsewhere it has to be allowed, and comes second.
-    """
-    name = _bare_host(host)
-    if http.is_loopback(name):
-        return ("http", "https"), False
-    if any(_is_allowed(entry, host, name) for entry in settings.insecure):
-        return ("https", "http"), False
-    return ("https",), True
-
-
-def _bare_host(host: str) -> str:
-    if host.startswith("["):
-        return host[1:].partition("]")[0]
-    return host.partition(":")[0]
-
-
-def _is_allowed(entry: str, host: str, name: str) -> bool:
-    if "/" not in entry:
-        return entry in (host, name)
-    try:
-        return ipaddress.ip_address(name) in ipaddress.ip_network(entry, strict=False)
-    except ValueError:
-        return False
 
 
 class Repository:
@@ -108,203 +26,42 @@ class Repository:
     def __init__(self, settings: Settings, reference: Reference) -> None:
         self.settings = settings
         self.reference = reference
-        self._sources = [
-            _Source(settings, reference, each) for each in endpoints(settings, reference)
+        self._servers = [
+            Server(settings, reference, each) for each in endpoints(settings, reference)
         ]
 
     def close(self) -> None:
-        for source in self._sources:
-            source.http.close()
+        for server in self._servers:
+            server.http.close()
 
     def reopen(self) -> None:
         """Leave the parent's connections alone; what was learnt about access stays."""
-        for source in self._sources:
-            source.http = http.Http(self.settings)
+        for server in self._servers:
+            server.http = http.Http(self.settings)
 
     def manifest(self, name: str) -> Document:
         """The manifest or index that a tag or digest names; of a digest it is verified.
 
         Raises NoSuchImage, RegistryError, CorruptContent.
         """
-        return self._first(lambda source: retry(source, lambda: source.manifest(name)))
+        return self._first(lambda server: retry(server, lambda: server.manifest(name)))
 
     def document(self, descriptor: spec.Descriptor) -> bytes:
         """A small blob, verified: a config. Raises RegistryError, CorruptContent."""
         digest, size = descriptor["digest"], descriptor["size"]
-        return self._first(lambda source: retry(source, lambda: source.document(digest, size)))
+        return self._first(lambda server: retry(server, lambda: server.document(digest, size)))
 
     def blob(self, digest: str, offset: int) -> Iterator[bytes]:
         """One attempt at a blob's bytes from `offset` on. Raises RegistryError."""
-        return self._first(lambda source: source.blob(digest, offset))
+        return self._first(lambda server: server.blob(digest, offset))
 
-    def _first(self, ask: Callable[[_Source], T]) -> T:
-        """The first source's answer; a mirror that fails is passed over from then on."""
+    def _first(self, ask: Callable[[Server], T]) -> T:
+        """The first server's answer; a mirror that fails is passed over from then on."""
         while True:
-            source = self._sources[0]
+            server = self._servers[0]
             try:
-                return ask(source)
+                return ask(server)
             except (RegistryError, NoSuchImage, CorruptContent):
-                if not source.endpoint.is_mirror:
+                if not server.endpoint.is_mirror:
                     raise
-                self._sources.pop(0).http.close()
-
-
-def verify(data: bytes, digest: str) -> None:
-    """Whether a document is what its digest says. Raises CorruptContent."""
-    algorithm = digest.partition(":")[0]
-    found = digests.hasher(algorithm)
-    found.update(data)
-    if f"{algorithm}:{found.hexdigest()}" != digest:
-        raise CorruptContent(f"the registry sent something else than {digest}")
-
-
-def retry(source: _Source, ask: Callable[[], T]) -> T:
-    """Ask again, after a while, as long as the registry is only busy."""
-    for attempt in range(ATTEMPTS - 1):
-        try:
-            return ask()
-        except RegistryBusy as error:
-            pause(source.settings, attempt, error.retry_after_s)
-    return ask()
-
-
-def pause(settings: Settings, attempt: int, asked_s: float = 0) -> None:
-    """Wait before the next attempt: twice as long each time, and never all at the same moment."""
-    wait_s = max(settings.retry_delay_s * 2**attempt, asked_s)
-    time.sleep(min(wait_s, MAX_WAIT_S) * random.uniform(0.8, 1.2))
-
-
-class _Source:
-    """One endpoint, and what was learnt about it: its scheme, and how to be let in."""
-
-    def __init__(self, settings: Settings, reference: Reference, endpoint: Endpoint) -> None:
-        self.settings = settings
-        self.reference = reference
-        self.endpoint = endpoint
-        self.http = http.Http(settings)
-        self.authorization = ""
-        self.schemes = endpoint.schemes
-
-    def manifest(self, name: str) -> Document:
-        response = self.request(f"manifests/{name}", {"Accept": ACCEPT})
-        media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
-        data = self.read(response, spec.MAX_MANIFEST_BYTES)
-        if digests.is_digest(name):
-            verify(data, name)
-        return Document(data, media_type)
-
-    def document(self, digest: str, size: int) -> bytes:
-        data = self.read(self.request(f"blobs/{digest}", {}), size)
-        verify(data, digest)
-        return data
-
-    def blob(self, digest: str, offset: int) -> Iterator[bytes]:
-        """A blob from `offset` on, whether or not the server heeds our Range."""
-        path = f"blobs/{digest}"
-        response = self.request(path, {"Range": f"bytes={offset}-"} if offset else {})
-        begins = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
-        if response.status == 416 or (response.status == 206 and begins.strip() != str(offset)):
-            response.close()
-            response = self.request(path, {})
-        return self.skipping(response, 0 if response.status == 206 else offset)
-
-    def skipping(self, response: BaseHTTPResponse, skip: int) -> Iterator[bytes]:
-        for piece in http.pieces(response, self.endpoint.host, self.settings.timeout_s):
-            if skip < len(piece):
-                yield piece[skip:] if skip else piece
-            skip = max(0, skip - len(piece))
-
-    def read(self, response: BaseHTTPResponse, limit: int) -> bytes:
-        return http.read(response, self.endpoint.host, limit, self.settings.timeout_s)
-
-    def request(self, path: str, headers: dict[str, str]) -> BaseHTTPResponse:
-        """GET below /v2/<repository>/, authorized if need be. Raises RegistryError, NoSuchImage."""
-        url = f"/v2/{self.endpoint.repository}/{path}"
-        response = self.send(url, headers)
-        if response.status == 401:
-            self.authorization = self.authorize(response)
-            response = self.send(url, headers)
-        if response.status == 200 or ("Range" in headers and response.status in (206, 416)):
-            return response
-        raise self.refusal(response, path)
-
-    def send(self, path: str, headers: dict[str, str]) -> BaseHTTPResponse:
-        """Make the request by the first scheme that works, which is kept."""
-        while True:
-            scheme, *others = self.schemes
-            url = f"{scheme}://{self.endpoint.host}{path}"
-            fields = {**headers, "Authorization": self.authorization}
-            if not self.authorization:
-                del fields["Authorization"]
-            try:
-                response = self.http.request("GET", url, fields, verify=self.endpoint.verify)
-            except RegistryUnreachable:
-                if not others:
-                    raise
-            else:
-                # 400 is what a TLS server says to plain HTTP.
-                if response.status != 400 or scheme == "https" or not others:
-                    self.schemes = (scheme,)
-                    return response
-                response.close()
-            self.schemes = tuple(others)
-
-    def authorize(self, response: BaseHTTPResponse) -> str:
-        """The Authorization header that answers a 401. Raises Unauthorized, RegistryError."""
-        challenges = auth.parse_challenges(response.headers.get("WWW-Authenticate", ""))
-        refused = self.refusal(response, "")
-        credentials = auth.find_credentials(
-            self.settings, self.endpoint.host, self.endpoint.repository
-        )
-        for challenge in challenges:
-            if challenge.scheme == "bearer":
-                return self.fetch_token(challenge, credentials)
-            if challenge.scheme == "basic" and credentials and credentials.username:
-                return credentials.basic()
-        raise refused
-
-    def fetch_token(self, challenge: auth.Challenge, credentials: auth.Credentials | None) -> str:
-        ask = auth.token_request(
-            challenge, self.endpoint.repository, credentials, secure=self.schemes[0] == "https"
-        )
-        headers = {"Authorization": ask.authorization} if ask.authorization else {}
-        response = self.http.request(
-            "POST" if ask.body else "GET",
-            ask.url,
-            headers,
-            body=ask.body,
-            verify=self.endpoint.verify,
-        )
-        if response.status != 200:
-            raise self.refusal(response, "")
-        host = http.origin(ask.url).host
-        data = http.read(response, host, auth.MAX_TOKEN * 2, self.settings.timeout_s)
-        return auth.read_token(data)
-
-    def refusal(self, response: BaseHTTPResponse, path: str) -> CuddyError:
-        """The error that an answer other than success stands for."""
-        host, status = self.endpoint.host, response.status
-        said = self.explanation(response)
-        if status in (401, 403):
-            return Unauthorized(
-                f"pull access denied for {self.endpoint.repository} at {host}{said}",
-                hint="it does not exist, or credentials are needed",
-            )
-        if status == 404 and path.startswith("manifests/"):
-            return NoSuchImage(self.reference.familiar, hint=f"{host} does not have it{said}")
-        if status in BUSY:
-            after = response.headers.get("Retry-After", "")
-            return RegistryBusy(
-                f"{host} answers {status}{said}", retry_after_s=int(after) if after.isdigit() else 0
-            )
-        return RegistryError(f"{host} answers {status} to a request for {path}{said}")
-
-    def explanation(self, response: BaseHTTPResponse) -> str:
-        """What the registry says about an error, fit to be shown: `: text`, or nothing."""
-        try:
-            data = self.read(response, MAX_ERROR_BYTES)
-            error = files.parse_json(data)["errors"][0]
-            text = str(error.get("message") or error.get("code"))
-        except (RegistryError, ValueError, LookupError, TypeError, AttributeError):
-            return ""
-        return f": {ascii(text[:200])[1:-1]}"
+                self._servers.pop(0).http.close()
