@@ -75,8 +75,11 @@ def make_podman(directory: Path) -> Engine:
 
 
 @contextmanager
-def docker(directory: Path) -> Iterator[Engine]:
-    """A dockerd of our own; the client that came with it, not another one on the PATH."""
+def docker(directory: Path, *more: str) -> Iterator[Engine]:
+    """A dockerd of our own; the client that came with it, not another one on the PATH.
+
+    `more`: further flags of dockerd.
+    """
     directory.mkdir()
     socket = f"unix://{directory}/docker.sock"
     client = "/usr/bin/docker" if os.path.exists("/usr/bin/docker") else "docker"
@@ -84,7 +87,7 @@ def docker(directory: Path) -> Iterator[Engine]:
     flags = ["--host", socket, "--data-root", f"{directory}/root", "--group", "root"]
     state = ["--exec-root", f"{directory}/run", "--pidfile", f"{directory}/pid"]
     with open(directory / "log", "wb") as log:
-        daemon = subprocess.Popen(["dockerd", *flags, *state], stdout=log, stderr=log)
+        daemon = subprocess.Popen(["dockerd", *flags, *state, *more], stdout=log, stderr=log)
     try:
         for _ in range(300):
             if subprocess.run(engine.words("info"), capture_output=True).returncode == 0:

@@ -16,6 +16,7 @@ template            Go templates for --format
 template_tokens     the words of a template
 template_run        a template at work
 template_functions  the functions of templates, and how Go prints values
+output              where a command's archive goes
 registries          how registries are reached from here
 progress            bars and lines of a pull
 terminal            raw mode, window size, signals

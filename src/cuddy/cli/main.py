@@ -48,6 +48,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "pull": "image.pull",
         "rm": "image.rmi",
         "remove": "image.rmi",
+        "save": "image.save",
     },
     "system": {
         "info": "system.info",
@@ -73,6 +74,7 @@ VERBS: dict[str, str] = {
     "logs": "container.logs",
     "rm": "container.rm",
     "rmi": "image.rmi",
+    "save": "image.save",
     "start": "container.start",
     "stop": "container.stop",
     "wait": "container.wait",

@@ -28,6 +28,8 @@ download     the worker that brings a blob
 unpack       the worker that makes a layer of it
 fetch        layers on their way in, several at once
 addition     a layer that is made here
+packing      a tar of plain files, written
+save         images become an archive
 rmi          an image loses a name, and with the last its content
 pull         an image from a registry becomes an image of the store
 """

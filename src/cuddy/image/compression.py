@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
 MAX_PIECE = 1 << 19
 """The most that is inflated at a time, however well the input was compressed."""
+MAGIC_BYTES = 4
+"""By so many of its first bytes a stream's compression is known."""
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_WINDOW = 15 | 16
 """zlib's "wbits": the largest window, and gzip's header around it."""
@@ -36,14 +38,24 @@ ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after one byte of 0x50..0x5f
 
 
+def kind(first: bytes) -> str:
+    """What a stream is compressed with that begins so: "gzip", "zstd", or "" for nothing known."""
+    if first.startswith(GZIP_MAGIC):
+        return "gzip"
+    if first.startswith(ZSTD_MAGIC) or (first[1:4] == ZSTD_SKIPPABLE and first[0] >> 4 == 5):
+        return "zstd"
+    return ""
+
+
 def decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
     """The content of a compressed stream in pieces. Raises CorruptContent."""
     first = b""
-    while len(first) < 4 and (chunk := next(chunks, b"")):
+    while len(first) < MAGIC_BYTES and (chunk := next(chunks, b"")):
         first += chunk
-    if first.startswith(GZIP_MAGIC):
+    found = kind(first)
+    if found == "gzip":
         make, damage = _gzip()
-    elif first.startswith(ZSTD_MAGIC) or (first[1:4] == ZSTD_SKIPPABLE and first[0] >> 4 == 5):
+    elif found == "zstd":
         make, damage = _zstd()
     else:
         if first:

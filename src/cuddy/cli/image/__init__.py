@@ -4,4 +4,5 @@ pull     fetch from a registry
 images   list
 inspect  everything that is known
 rmi      remove
+save     to an archive
 """
