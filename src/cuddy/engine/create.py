@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
 NETWORKS = ("bridge", "host", "none")
 PULL_POLICIES = ("always", "missing", "never")
+ROUNDS = 3
+"""Of a pull, if somebody removes the image before the container has it."""
 
 
 def create(
@@ -47,13 +49,21 @@ def create(
     `container_id`: from `names.generate_id`, for callers who want to know it beforehand.
     """
     check(options)
-    with store.hold(home.storage):
-        image = find_image(home, options, settings, progress)
-        record = build_record(home, options, image, container_id or names.generate_id())
-        for bind in record["HostConfig"]["Binds"]:
-            volumes.make_source(volumes.parse_bind(bind))
-        write(home, record, options.name)
-    return record
+    wanted = options.image
+    if options.pull == "always":
+        wanted = pull_image(home, options, settings, progress)
+    for _ in range(ROUNDS):
+        # Nobody removes the image until the record names it. Not while pulling: that takes long.
+        with store.hold(home.storage):
+            image = find_image(home, options, wanted)
+            if image:
+                record = build_record(home, options, image, container_id or names.generate_id())
+                for bind in record["HostConfig"]["Binds"]:
+                    volumes.make_source(volumes.parse_bind(bind))
+                write(home, record, options.name)
+                return record
+        wanted = pull_image(home, options, settings, progress)
+    raise NoSuchImage(options.image, hint="it is being removed as often as it is pulled")
 
 
 def check(options: ContainerOptions) -> None:
@@ -118,27 +128,33 @@ def check_user(user: str) -> None:
             raise InvalidArgument(f"user or group number {part} is out of range")
 
 
-def find_image(
+def find_image(home: Home, options: ContainerOptions, wanted: str) -> Image | None:
+    """The image of that name in the store; None if it has to be pulled. Raises NoSuchImage."""
+    if wanted == host.NAME:
+        return host.IMAGE
+    try:
+        image = store.resolve(home.storage, wanted)
+    except NoSuchImage:
+        if options.pull == "never":
+            hint = f"'cuddy pull {options.image}' fetches it"
+            raise NoSuchImage(options.image, hint=hint) from None
+        return None
+    if wanted != options.image or fits_platform(image, options.platform):
+        return image  # what was just pulled was chosen by its platform already
+    if options.pull == "never":
+        raise NoSuchImage(options.image, hint=f"the one here is not for {options.platform}")
+    return None
+
+
+def pull_image(
     home: Home,
     options: ContainerOptions,
     settings: Settings | None,
     progress: Callable[[Progress], None] | None,
-) -> Image:
-    """The image of that name, from the store or, as the pull policy has it, from its registry."""
+) -> str:
+    """Bring the image from its registry; the id by which it can be found."""
     if options.image == host.NAME:
-        return host.IMAGE
-    if options.pull != "always":
-        try:
-            image = store.resolve(home.storage, options.image)
-        except NoSuchImage:
-            if options.pull == "never":
-                hint = f"'cuddy pull {options.image}' fetches it"
-                raise NoSuchImage(options.image, hint=hint) from None
-        else:
-            if fits_platform(image, options.platform):
-                return image
-            if options.pull == "never":
-                raise NoSuchImage(options.image, hint=f"the one here is not for {options.platform}")
+        return host.NAME
     if settings is None:
         raise NoSuchImage(options.image, hint=f"'cuddy pull {options.image}' fetches it")
     # Imported here: the registry client costs more than starting a container.
@@ -147,7 +163,7 @@ def find_image(
     return pull.pull(
         home.storage, options.image, platform=options.platform, settings=settings,
         progress=progress,
-    )  # fmt: skip
+    ).id  # fmt: skip
 
 
 def fits_platform(image: Image, wanted: str) -> bool:
