@@ -4,6 +4,7 @@ errors   the error tree; exit codes and HTTP statuses
 shapes   NamedTuple, TypedDict and NewType without the import cost of typing
 files    JSON, atomic writes, locks, temporary names, removal of trees
 undo     what was done is taken back when a block fails
+usage    what trees take on disk
 kernel   floor 1: what Linux offers, one concept a file
 image    floor 2: images, layers, registries
 network  floor 2: bridges, addresses, name resolution files

@@ -235,10 +235,17 @@ def is_abandoned(name: str) -> bool:
 
 
 def sweep_temporary(directory: str) -> None:
-    """Remove what dead processes left in a directory of temporary names."""
+    """Remove what dead processes left in a directory of temporary names.
+
+    A child that outlives its owner by moments may still add to it: the rest is for the next sweep.
+    """
     for name in list_directory(directory):
         if is_abandoned(name):
-            remove_tree(os.path.join(directory, name))
+            try:
+                remove_tree(os.path.join(directory, name))
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
 
 
 def list_directory(path: str) -> list[str]:

@@ -45,6 +45,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "inspect": "image.inspect",
         "ls": "image.images",
         "list": "image.images",
+        "prune": "image.prune",
         "pull": "image.pull",
         "rm": "image.rmi",
         "remove": "image.rmi",

@@ -38,6 +38,8 @@ rm               remove it
 logs             what it wrote
 inspect          everything known of it
 images           list images
+in_use           what containers keep of them
 rmi              remove them
+prune            remove those that nothing uses
 info             everything known of the engine
 """

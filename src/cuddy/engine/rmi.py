@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cuddy.engine import containers
+from cuddy.engine import in_use
+from cuddy.image import garbage
 from cuddy.image import rmi as image_rmi
-from cuddy.image.rmi import User
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,12 +16,8 @@ def rmi(home: Home, name: str, *, force: bool = False) -> list[tuple[str, str]]:
 
     Raises NoSuchImage, Conflict.
     """
-
-    def used_by(image_id: str) -> list[User]:
-        return [
-            User(record["Id"], record["State"]["Running"])
-            for record in containers.list_containers(home, all=True)
-            if record["Image"] == image_id
-        ]
-
-    return image_rmi.remove(home.storage, name, force=force, used_by=used_by)
+    with garbage.Removal(home.storage) as removal:
+        kept = in_use.find(home)  # under the lock: no container comes to be meanwhile
+        return image_rmi.remove_within(
+            removal, name, force=force, used_by=kept.users, held_layers=kept.layers
+        )

@@ -8,6 +8,7 @@ platform     os/architecture/variant: the host's, and which manifest suits it
 blobs        the content store: verified, then renamed; half a download is kept
 index        index.json: which names there are, and what each means
 snapshots    unpacked layers, and overlays of them
+garbage      content without a name, and taking content away
 store        the images: find, list, tag
 host         the image that is always there: a view of this machine
 tar          a reader of archives that trusts nothing

@@ -98,6 +98,11 @@ def discard(storage: Storage, digest: str) -> None:
         pass
 
 
+def partials(storage: Storage) -> list[str]:
+    """The files that interrupted downloads have left, and those that grow just now."""
+    return [f"{storage.ingest_dir}/{name}" for name in files.list_directory(storage.ingest_dir)]
+
+
 def _partial(storage: Storage, digest: str) -> str:
     return f"{storage.ingest_dir}/{digest.replace(':', '-')}"
 

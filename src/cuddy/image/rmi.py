@@ -6,10 +6,9 @@ names, but its layers stay until the container is gone.
 
 from __future__ import annotations
 
-from cuddy import files
-from cuddy.errors import Conflict, CorruptContent
-from cuddy.image import blobs, index, reference, snapshots, spec, store
+from cuddy.errors import Conflict
 from cuddy.image import digest as digests
+from cuddy.image import garbage, index, reference, store
 from cuddy.image.storage import Storage
 from cuddy.shapes import NamedTuple
 
@@ -17,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
+    from cuddy.image.garbage import Content, Removal
     from cuddy.image.spec import Descriptor
 
     Records = list[tuple[str, str]]
@@ -30,30 +30,54 @@ class User(NamedTuple):
 
 
 def remove(
-    storage: Storage, name: str, *, force: bool, used_by: Callable[[str], list[User]]
+    storage: Storage,
+    name: str,
+    *,
+    force: bool,
+    used_by: Callable[[str], list[User]],
+    held_layers: Iterable[str] = (),
 ) -> Records:
     """Remove a name, or all of an image that is meant by id or has no other name.
 
-    Returns what was done: ("Untagged", name) and ("Deleted", digest). Raises NoSuchImage, Conflict.
+    `held_layers`: chain ids that containers stand on, whatever the index says. Returns what was
+    done: ("Untagged", name) and ("Deleted", digest). Raises NoSuchImage, Conflict.
     """
-    with files.Lock(storage.lock_path):
-        with index.Change(storage) as change:
-            entries = index.images(change.entries)
-            group = store.find(storage, entries, name)
-            image_id = index.image_id(storage, group[0])
-            users = used_by(image_id)
-            named = reference_in(group[0], name, image_id)
-            if named:
-                _check_name(group, named, image_id, users, force=force)
-                untagged, kept = _without_name(group, named)
-            else:
-                _check_id(group, image_id, users, force=force)
-                untagged, kept = _references(group), [index.anonymous(group[0])]
-            names_left = [entry for entry in kept if index.name(entry)]
-            gone = [] if names_left or users else group
-            change.replace(group, names_left or (kept if users else []))
-        records = [("Untagged", familiar(each)) for each in untagged]
-        return records + (_delete(storage, gone, image_id) if gone else [])
+    with garbage.Removal(storage) as removal:
+        return remove_within(removal, name, force=force, used_by=used_by, held_layers=held_layers)
+
+
+def remove_within(
+    removal: Removal,
+    name: str,
+    *,
+    force: bool,
+    used_by: Callable[[str], list[User]],
+    held_layers: Iterable[str] = (),
+) -> Records:
+    """The same, by somebody who removes more."""
+    storage = removal.storage
+    with index.Change(storage) as change:
+        entries = index.images(change.entries)
+        group = store.find(storage, entries, name)
+        image_id = index.image_id(storage, group[0])
+        users = used_by(image_id)
+        named = reference_in(group[0], name, image_id)
+        if named:
+            _check_name(group, named, image_id, users, force=force)
+            untagged, kept = _without_name(group, named)
+        else:
+            _check_id(group, image_id, users, force=force)
+            untagged, kept = _references(group), [index.anonymous(group[0])]
+        names_left = [entry for entry in kept if index.name(entry)]
+        gone = [] if names_left or users else group
+        change.replace(group, names_left or (kept if users else []))
+    records = [("Untagged", familiar(each)) for each in untagged]
+    if gone:
+        # Not before the index is on disk: what it names is always there.
+        unneeded = _unneeded(storage, gone, held_layers)
+        removal.take(unneeded)
+        records += [("Deleted", each) for each in (image_id, *reversed(unneeded.layers))]
+    return records
 
 
 def reference_in(entry: Descriptor, name: str, image_id: str) -> str:
@@ -134,43 +158,8 @@ def _without_name(group: list[Descriptor], named: str) -> tuple[list[str], list[
     return lost, kept
 
 
-def _delete(storage: Storage, gone: list[Descriptor], image_id: str) -> Records:
-    """Delete what only this image needed, once the index no longer names it."""
-    layers, content = needs(storage, gone)
-    everything = index.read(storage)["manifests"]
-    other_layers, other_content = needs(storage, everything)
-    records = [("Deleted", image_id)]
-    for chain_id in reversed(layers):
-        if chain_id not in other_layers:
-            snapshots.delete(storage, chain_id)
-            records.append(("Deleted", chain_id))
-    for digest in content:
-        if digest not in other_content:
-            blobs.delete(storage, digest)
-    return records
-
-
-def needs(storage: Storage, entries: list[Descriptor]) -> tuple[dict[str, None], dict[str, None]]:
-    """The layers, lowest first, and the blobs of entries, as far as their documents are there."""
-    layers: dict[str, None] = {}
-    content: dict[str, None] = {}
-    pending = list(entries)
-    while pending:
-        entry = pending.pop()
-        content[entry["digest"]] = None
-        content |= dict.fromkeys(index.annotation(entry, index.DOCUMENTS).split())
-        try:
-            document = spec.parse_document(blobs.read(storage, entry["digest"]), entry["digest"])
-            if "manifests" in document:
-                found = spec.check_index(document, entry["digest"])["manifests"]
-                pending += [each for each in found if each["digest"] not in content]
-                continue
-            manifest = spec.check_manifest(document, entry["digest"])
-            wanted = [manifest["config"], *manifest["layers"]]
-            content |= dict.fromkeys(each["digest"] for each in wanted)
-            config = blobs.read(storage, manifest["config"]["digest"])
-            diff_ids = spec.parse_document(config, "config")["rootfs"]["diff_ids"]
-            layers |= dict.fromkeys(digests.chain_ids(diff_ids))
-        except (CorruptContent, LookupError, TypeError):
-            continue  # what is broken already needs nothing more
-    return layers, content
+def _unneeded(storage: Storage, gone: list[Descriptor], held_layers: Iterable[str]) -> Content:
+    """What only entries needed that the index no longer has."""
+    others = garbage.needs(storage, index.read(storage)["manifests"])
+    others.layers.update(dict.fromkeys(held_layers))
+    return garbage.needs(storage, gone).without(others)

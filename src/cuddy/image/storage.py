@@ -7,6 +7,16 @@
     <root>/tmp/                                                       what is not finished yet
 
 All of it lies on one file system: things become visible by rename(2).
+
+Whoever waits for several locks takes them in this order. lease.lock is taken exclusively only
+without waiting, so that the order does not matter to who does it.
+
+    lease.lock                    shared: content is in use that      exclusive: takes it away
+                                  may have no name
+    images.lock                   shared: about to use an image       exclusive: removes names
+    containers/<id>/lock, lock    the engine's: one container; the names of all
+    images/ingest/<digest>        one download
+    index.lock                    index.json is being replaced
 """
 
 from __future__ import annotations
@@ -60,8 +70,13 @@ class Storage(NamedTuple):
 
     @property
     def lease_path(self) -> str:
-        """Held shared by whoever brings in content that has no name yet; see `store.lease`."""
+        """Held shared by whoever brings in content that has no name yet; see `garbage`."""
         return f"{self.root}/lease.lock"
+
+    @property
+    def doomed_path(self) -> str:
+        """What `rmi` could not take away while somebody had a lease; see `garbage`."""
+        return f"{self.root}/doomed.json"
 
     @property
     def index_lock_path(self) -> str:

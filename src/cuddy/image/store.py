@@ -17,10 +17,13 @@ from cuddy.shapes import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from types import TracebackType
+    from typing import TypeVar
 
     from cuddy.image.spec import Descriptor, ImageConfig
 
     Users = Callable[[str], Iterable[tuple[str, bool]]]
+    T = TypeVar("T")
 
 
 class Image(NamedTuple):
@@ -43,13 +46,36 @@ def hold(storage: Storage) -> files.Lock:
     return files.Lock(storage.lock_path, shared=True)
 
 
-def lease(storage: Storage) -> files.Lock:
+class Lease(files.Lock):
+    """Keeps all content where it is, as long as anybody has one; the last takes away what waited.
+
+    Names may go meanwhile. See `garbage`.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        super().__init__(storage.lease_path, shared=True)
+        self.storage = storage
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+        # Imported here: a start, which only looks images up, need not know of it.
+        from cuddy.image import garbage
+
+        garbage.settle(self.storage)
+
+
+def lease(storage: Storage) -> Lease:
     """Keeps what has no name yet from being collected as garbage.
 
     Held by whoever brings blobs and layers in, from the first of them until `put` has named the
-    image. Who collects takes the same lock exclusively, and leaves such content alone otherwise.
+    image; and by who reads an image for long.
     """
-    return files.Lock(storage.lease_path, shared=True)
+    return Lease(storage)
 
 
 def resolve(storage: Storage, name: str) -> Image:
@@ -57,21 +83,43 @@ def resolve(storage: Storage, name: str) -> Image:
 
     Raises NoSuchImage, InvalidReference; CorruptContent if parts of it are missing.
     """
-    entries = index.load(storage)
-    image = _image(storage, find(storage, entries, name))
-    for chain_id in image.chain_ids:
-        if not snapshots.has(storage, chain_id):
-            raise CorruptContent(
-                f"image {name}: layer {digests.short(chain_id)} is missing",
-                hint="pull the image again",
-            )
-    return image
+
+    def look(entries: list[Descriptor]) -> Image:
+        image = _image(storage, find(storage, entries, name))
+        for chain_id in image.chain_ids:
+            if not snapshots.has(storage, chain_id):
+                raise CorruptContent(
+                    f"image {name}: layer {digests.short(chain_id)} is missing",
+                    hint="pull the image again",
+                )
+        return image
+
+    return _settled(storage, look)
 
 
 def list_images(storage: Storage) -> list[Image]:
-    """Every image, newest first."""
-    found = [_image(storage, group) for group in _by_id(storage, index.load(storage)).values()]
+    """Every image, newest first. Raises CorruptContent."""
+
+    def look(entries: list[Descriptor]) -> list[Image]:
+        return [_image(storage, group) for group in _by_id(storage, entries).values()]
+
+    found = _settled(storage, look)
     return sorted(found, key=lambda image: image.config.get("created") or "", reverse=True)
+
+
+def _settled(storage: Storage, look: Callable[[list[Descriptor]], T]) -> T:
+    """What `look` makes of the index; once more whenever an image went while it looked.
+
+    Names go before content does, so whoever misses something finds the index changed, or knows that
+    the store is damaged.
+    """
+    while True:
+        entries = index.load(storage)
+        try:
+            return look(entries)
+        except CorruptContent:
+            if index.load(storage) == entries:
+                raise
 
 
 def tag(storage: Storage, source: str, target: str) -> None:

@@ -3,6 +3,7 @@
 pull     fetch from a registry
 images   list
 inspect  everything that is known
+prune    remove what nothing uses
 rmi      remove
 save     to an archive
 """

@@ -1,0 +1,87 @@
+"""What trees of files take on disk, counted as du(1) counts: allocated blocks, each file once."""
+
+from __future__ import annotations
+
+import os
+import stat
+
+FAR = 1024
+"""Of a longer relative path the walk begins anew: trees may be deeper than any path is long."""
+BLOCK = 512
+"""The unit of st_blocks, whatever the file system's is (inode(7))."""
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Meter:
+    """Counts trees. A file with several names counts where it is met first.
+
+    What vanishes meanwhile does not count; nothing is followed.
+    """
+
+    def __init__(self) -> None:
+        self._seen: set[tuple[int, int]] = set()
+
+    def tree(self, path: str) -> int:
+        """Bytes of a file, or of a directory and all below it; none if it is not there."""
+        try:
+            status = os.lstat(path)
+            total = self._count(status)
+            if stat.S_ISDIR(status.st_mode):
+                fd = os.open(path, OPEN_DIRECTORY)
+                try:
+                    total += self._below(fd)
+                finally:
+                    os.close(fd)
+            return total
+        except FileNotFoundError:
+            return 0
+
+    def entry(self, path: str) -> int:
+        """Bytes of a file or of a directory itself."""
+        try:
+            return self._count(os.lstat(path))
+        except FileNotFoundError:
+            return 0
+
+    def _count(self, status: os.stat_result) -> int:
+        if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
+            identity = (status.st_dev, status.st_ino)
+            if identity in self._seen:
+                return 0
+            self._seen.add(identity)
+        return status.st_blocks * BLOCK
+
+    def _below(self, top: int) -> int:
+        total, pending = 0, ["."]
+        while pending:
+            path = pending.pop()
+            try:
+                fd = os.open(path, OPEN_DIRECTORY, dir_fd=top)
+            except (FileNotFoundError, NotADirectoryError):
+                continue
+            try:
+                if len(path) > FAR:
+                    total += self._below(fd)
+                else:
+                    total += self._directory(fd, path, pending)
+            finally:
+                os.close(fd)
+        return total
+
+    def _directory(self, fd: int, path: str, pending: list[str]) -> int:
+        """The entries of one directory; its directories come to `pending`."""
+        total = 0
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                try:
+                    total += self._count(entry.stat(follow_symlinks=False))
+                except FileNotFoundError:
+                    continue
+                if entry.is_dir(follow_symlinks=False):
+                    pending.append(f"{path}/{entry.name}")
+        return total
+
+
+def tree_bytes(path: str) -> int:
+    """What one tree takes on disk."""
+    return Meter().tree(path)
