@@ -1,6 +1,6 @@
 """`make bench`: cuddy against docker and podman where they are installed, in one interleaved run.
 
-    python -m bench [--rounds N] [--many N] [--only WORD] [--cuddy PATH]
+    python -m bench [--rounds N] [--many N] [--only WORD] [--cuddy PATH] [--cache DIRECTORY]
 
 Absolute times say little about another machine; the ratios do. Peers that are not installed are
 left out, and so are the budgets that ask for them.
@@ -17,8 +17,8 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
-from bench import many, report, timing  # noqa: E402
-from bench.engines import Engine, running  # noqa: E402
+from bench import big_image, image_work, many, report, timing  # noqa: E402
+from bench.engines import Engine, makers, running  # noqa: E402
 from bench.scenarios import IMAGE, LINES, PRINT_LINES, SCENARIOS, C, Scenario  # noqa: E402
 
 import images  # noqa: E402
@@ -33,45 +33,56 @@ def main() -> int:
     parser.add_argument("--many", type=int, default=50, help="containers to run at once")
     parser.add_argument("--only", default="", help="scenarios with this in their title")
     parser.add_argument("--cuddy", default="", help="the program (default: the source tree)")
+    parser.add_argument(
+        "--cache", type=Path, default=ROOT / ".try/bench", help="where the big image is kept"
+    )
     options = parser.parse_args()
     if os.geteuid() != 0:
         sys.exit("bench: needs root")
     if not isolation.is_inside():
+        if image_work.is_asked_for(options.only):
+            big_image.make(options.cache)  # needs the network, which ends here
         return isolation.enter([sys.executable, "-m", "bench", *sys.argv[1:]])
     directory = Path(isolation.directory())
     served = registry.serve(directory)
-    image = next(served).push(images.alpine(), "bench")
+    server = next(served)
     program = [os.path.abspath(options.cuddy)] if options.cuddy else PROGRAM
-    with running(directory, program) as engines:
-        for engine in engines:
-            prepare(engine, image)
-        measure_all(engines, image, options)
+    report.print_header(list(makers(program)))
+    if options.only in report.IMPORT:
+        report.print_import(timing.measure_import(ROOT / "src", options.rounds * 2))
+    measure_containers(directory, program, server.push(images.alpine(), "bench"), options)
+    if image_work.is_asked_for(options.only):
+        image_work.measure(directory / "disks", program, server, options)
     next(served, None)
     return 0
 
 
+def measure_containers(
+    directory: Path, program: list[str], image: str, options: argparse.Namespace
+) -> None:
+    scenarios = [each for each in SCENARIOS if options.only in each.title]
+    is_many = options.many and options.only in many.TITLE
+    if not (scenarios or is_many):
+        return
+    with running(directory, program) as engines:
+        for engine in engines:
+            prepare(engine, image)
+        for scenario in scenarios:
+            report.print_scenario(scenario, measure(scenario, engines, image, options.rounds))
+        if is_many:
+            report.print_many([many.measure(engine, image, options.many) for engine in engines])
+
+
 def prepare(engine: Engine, image: str) -> None:
     """The image, a running container, one with a long log, and fifty in all."""
-    print(f"{shlex.join(engine.prefix[:1])}: {engine.version()}")
-    engine.ask("pull", *engine.pull_flags, image)
+    print(f"{shlex.join(engine.prefix[:1])}: {engine.version()}", file=sys.stderr)
+    engine.ask("pull", image)
     engine.ask("run", "-d", "--name", C, image, "sleep", "100000")
     words = ["run", "-d", "--name", LINES, "--network", "none", image, "sh", "-c", PRINT_LINES]
     engine.ask(*words)
     for _ in range(48):
         engine.ask("create", "--network", "none", image, "true")
     engine.ask("wait", LINES)
-
-
-def measure_all(engines: list[Engine], image: str, options: argparse.Namespace) -> None:
-    report.print_header([engine.name for engine in engines])
-    if options.only in report.IMPORT:
-        report.print_import(timing.measure_import(ROOT / "src", options.rounds * 2))
-    for scenario in SCENARIOS:
-        if options.only in scenario.title:
-            times = measure(scenario, engines, image, options.rounds)
-            report.print_scenario(scenario, times)
-    if options.many and options.only in many.TITLE:
-        report.print_many([many.measure(engine, image, options.many) for engine in engines])
 
 
 def measure(

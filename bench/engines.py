@@ -10,8 +10,8 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -22,9 +22,11 @@ class Engine(NamedTuple):
     name: str
     prefix: tuple[str, ...]
     pull_flags: tuple[str, ...] = ()
+    daemon_pid: int = 0
 
     def words(self, *words: str) -> list[str]:
-        return [*self.prefix, *words]
+        flags = self.pull_flags if words[0] == "pull" else ()
+        return [*self.prefix, words[0], *flags, *words[1:]]
 
     def ask(self, *words: str) -> str:
         """What a command prints. Raises if it fails."""
@@ -46,19 +48,30 @@ class Engine(NamedTuple):
         return int(pss) * 1024
 
 
+Maker = Callable[[Path], AbstractContextManager[Engine]]
+
+
 @contextmanager
 def running(directory: Path, cuddy: list[str]) -> Iterator[list[Engine]]:
     """cuddy and the peers that are installed, ready to work."""
     with ExitStack() as stack:
-        engines = [make_cuddy(directory / "cuddy", cuddy)]
-        if shutil.which("podman"):
-            engines.append(make_podman(directory / "podman"))
-        if shutil.which("dockerd"):
-            engines.append(stack.enter_context(docker(directory / "docker")))
+        engines = [
+            stack.enter_context(make(directory / name)) for name, make in makers(cuddy).items()
+        ]
         yield engines
         for engine in engines:
             if ids := engine.ask("ps", "-aq").split():
                 engine.ask("rm", "-f", *ids)
+
+
+def makers(cuddy: list[str]) -> dict[str, Maker]:
+    """By name: how to have an engine for a while, with its Home in a directory."""
+    found: dict[str, Maker] = {"cuddy": lambda directory: nullcontext(make_cuddy(directory, cuddy))}
+    if shutil.which("podman"):
+        found["podman"] = lambda directory: nullcontext(make_podman(directory))
+    if shutil.which("dockerd"):
+        found["docker"] = docker
+    return found
 
 
 def make_cuddy(directory: Path, command: list[str]) -> Engine:
@@ -80,14 +93,15 @@ def docker(directory: Path, *more: str) -> Iterator[Engine]:
 
     `more`: further flags of dockerd.
     """
-    directory.mkdir()
+    directory.mkdir(exist_ok=True)
     socket = f"unix://{directory}/docker.sock"
     client = "/usr/bin/docker" if os.path.exists("/usr/bin/docker") else "docker"
-    engine = Engine("docker", (client, "--host", socket))
+    prefix = (client, "--host", socket)
     flags = ["--host", socket, "--data-root", f"{directory}/root", "--group", "root"]
     state = ["--exec-root", f"{directory}/run", "--pidfile", f"{directory}/pid"]
     with open(directory / "log", "wb") as log:
         daemon = subprocess.Popen(["dockerd", *flags, *state, *more], stdout=log, stderr=log)
+    engine = Engine("docker", prefix, daemon_pid=daemon.pid)
     try:
         for _ in range(300):
             if subprocess.run(engine.words("info"), capture_output=True).returncode == 0:

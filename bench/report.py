@@ -5,6 +5,7 @@ from __future__ import annotations
 from bench.many import Many
 from bench.scenarios import Scenario
 from bench.timing import Times
+from bench.watch import Watch
 
 IMPORT = "import cuddy"
 IMPORT_BUDGET_S = 0.015
@@ -12,7 +13,11 @@ WIDTH = 30
 PEERS = ("docker", "podman")
 
 
+_columns: list[str] = []
+
+
 def print_header(names: list[str]) -> None:
+    _columns[:] = names
     columns = "".join(f"{name:>16}" for name in names)
     print(f"\n{'ms: median (least)':{WIDTH}}{columns}   ratio, budget")
 
@@ -29,7 +34,7 @@ def print_import(times: dict[str, Times]) -> None:
 
 
 def print_scenario(scenario: Scenario, times: dict[str, Times]) -> None:
-    columns = "".join(f"{show(each):>16}" for each in times.values())
+    columns = "".join(f"{show(times.get(name)):>16}" for name in _columns)
     peer = choose_peer(scenario, times)
     ratio = times["cuddy"].ratio_to(times[peer]) if peer else 0.0
     verdict = f"{ratio:.2f} × {peer}, ≤ {scenario.budget:.2f}: " if peer else "no peer"
@@ -45,8 +50,14 @@ def choose_peer(scenario: Scenario, times: dict[str, Times]) -> str:
     return min(peers, key=lambda name: times[name].median, default="")
 
 
-def show(times: Times) -> str:
-    return f"{times.median * 1000:.0f} ({times.least * 1000:.0f})"
+def print_watch(watched: Watch, figures: dict[str, float]) -> None:
+    columns = "".join(f"{figures[name]:>16.2f}" for name in _columns)
+    verdict = judge(figures["cuddy"], watched.budget)
+    print(f"{watched.title:{WIDTH}}{columns}   ≤ {watched.budget}: {verdict}", flush=True)
+
+
+def show(times: Times | None) -> str:
+    return "-" if times is None else f"{times.median * 1000:.0f} ({times.least * 1000:.0f})"
 
 
 def judge(figure: float, budget: float) -> str:

@@ -168,6 +168,6 @@ def other_engine(directory: Path, registry: Registry) -> Iterator[Cuddy]:
             engine = stack.enter_context(engines.docker(directory / "docker"))
         else:
             engine = engines.make_podman(directory / "podman")
-        engine.ask("pull", *engine.pull_flags, registry.name("alpine"))
+        engine.ask("pull", registry.name("alpine"))
         engine.ask("tag", registry.name("alpine"), "alpine")
         yield Cuddy(directory / "root", directory / "run", engine.prefix)
