@@ -12,7 +12,7 @@ NEED_TEST := $(NEED_RUN) docker-registry=docker-registry skopeo=skopeo busybox-s
 NEED_PEERS := dockerd=docker.io podman=podman runc=runc umoci=umoci
 PYTEST := CUDDY=$(CURDIR)/$(BIN)/cuddy $(BIN)/python -m pytest
 
-.PHONY: try setup test test-root check golden docs bench shell clean
+.PHONY: try setup test test-root check golden recordings docs bench shell clean
 
 try: $(BIN)/cuddy
 	@if [ -t 0 ]; then $(BIN)/cuddy run --rm -it $(IMAGE) sh; \
@@ -34,6 +34,10 @@ check: $(VENV)/tests
 
 golden: $(VENV)/tests
 	CUDDY_UPDATE_GOLDEN=1 $(PYTEST) -q tests/unit
+
+# Asks the real docker again what it prints; see tests/record.py.
+recordings: $(VENV)/tests
+	$(BIN)/python tests/record.py
 
 docs: $(VENV)/tests
 	$(BIN)/python docs/commands/generate.py

@@ -304,10 +304,15 @@ def _call(
     return answer.headers.get("Location", "") or ("yes" if answer.status == 200 else "")
 
 
-def install(storage: Storage, built: BuiltImage, name: str) -> store.Image:
-    """Put an image into a store without a registry, under the reference `name`."""
+def install(
+    storage: Storage, built: BuiltImage, name: str, *, is_pulled: bool = True
+) -> store.Image:
+    """Put an image into a store without a registry, under the reference `name`, "" for none.
+
+    It counts as pulled from there, or as loaded from an archive.
+    """
     storages.create(storage)
-    full = reference.parse(name)
+    full = reference.parse(name or "nameless")
     for data in built.blobs.values():
         blobs.write(storage, data)
     config = json.loads(built.blobs[built.id])
@@ -322,5 +327,6 @@ def install(storage: Storage, built: BuiltImage, name: str) -> store.Image:
         inheritance.finish(directory, unfinished, below)
         snapshots.commit(storage, directory, chain_id)
         sizes.append(size)
-    origin = store.Origin(full.name, (built.manifest,))
-    return store.put(storage, str(full), origin, sizes)
+    origin = store.Origin(full.name if is_pulled else "", (built.manifest,))
+    shown = f"{full.name}@{full.digest}" if full.digest else str(full)
+    return store.put(storage, shown if name else "", origin, sizes)

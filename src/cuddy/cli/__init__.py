@@ -4,7 +4,8 @@ main                global flags, verb to module: start here
 boundary            errors become a line and an exit status
 flags               declared flags with pflag's rules
 values              grammars of sizes, CPUs, variables, labels, limits
-moments             grammar of --since and --until
+moments             how times are shown; grammar of --since and --until
+width               columns that a text takes
 help                help texts in Docker's layout
 suggest             what a mistyped word was meant to be
 escape              what may reach a terminal

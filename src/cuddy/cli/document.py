@@ -18,9 +18,15 @@ _quote = _json.encode_basestring
 _encode = _json.make_encoder(None, _refuse, _quote, None, ":", ",", False, False, False)
 
 
-def compact(value: Any) -> str:
-    """The document on one line."""
-    return "".join(_encode(value, 0))
+# Line ends of JavaScript, which Go escapes everywhere, and HTML's signs, which it escapes in rows.
+_LINE_ENDS = {0x2028: "\\u2028", 0x2029: "\\u2029"}
+_HTML = _LINE_ENDS | {ord("<"): "\\u003c", ord(">"): "\\u003e", ord("&"): "\\u0026"}
+
+
+def compact(value: Any, *, for_html: bool = False) -> str:
+    """The document on one line; `for_html`: as Go's `json.Marshal` writes it."""
+    text = "".join(_encode(value, 0))
+    return text.translate(_HTML if for_html else _LINE_ENDS)
 
 
 def indented(value: Any, *, by: str = "    ", margin: str = "") -> str:

@@ -42,6 +42,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "wait": "container.wait",
     },
     "image": {
+        "history": "image.history",
         "inspect": "image.inspect",
         "ls": "image.images",
         "list": "image.images",
@@ -50,6 +51,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "rm": "image.rmi",
         "remove": "image.rmi",
         "save": "image.save",
+        "tag": "image.tag",
     },
     "system": {
         "info": "system.info",
@@ -70,6 +72,7 @@ VERBS: dict[str, str] = {
     "info": "system.info",
     "attach": "container.attach",
     "create": "container.create",
+    "history": "image.history",
     "inspect": "system.inspect",
     "kill": "container.kill",
     "logs": "container.logs",
@@ -78,6 +81,7 @@ VERBS: dict[str, str] = {
     "save": "image.save",
     "start": "container.start",
     "stop": "container.stop",
+    "tag": "image.tag",
     "wait": "container.wait",
 }
 STARTING = ("container.run",)

@@ -2,7 +2,7 @@
 
     2013-01-02   2013-01-02T13:23:37   2013-01-02T13:23:37.5Z   1136073600.25   42m   1h30m
 
-A date or time without a zone is the caller's local one.
+A date or time without a zone is the caller's local one. Below them, how docker shows moments.
 """
 
 from __future__ import annotations
@@ -17,6 +17,10 @@ _UNITS_NS = {
     "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9,
 }  # fmt: skip
 _MOST_NS = (1 << 63) - 1
+ZERO_S = -62135596800
+"""0001-01-01: what Go has in place of a time that is not known."""
+LATEST_S = 253402300799
+"""The end of the year 9999, the last that RFC 3339 can write."""
 
 
 def duration(word: str) -> int:
@@ -84,3 +88,34 @@ def _split_zone(clock: str) -> tuple[str, str]:
         if found:
             return plain, found + zone
     return clock, ""
+
+
+def seconds(stamp: str) -> int:
+    """Unix seconds of a time that a stranger wrote; Go's zero time for what is none."""
+    try:
+        found = files.parse_time(stamp) // 10**9
+    except (ValueError, IndexError):
+        return ZERO_S
+    return found if ZERO_S <= found <= LATEST_S else ZERO_S
+
+
+def local_text(unix_s: int) -> str:
+    """A time in the local zone as Go's `Time.String` shows it: 2024-05-06 07:08:09 +0000 UTC."""
+    fields = time.localtime(unix_s)
+    return f"{_day(fields)} {_clock(fields)} {time.strftime('%z %Z', fields)}"
+
+
+def local_rfc3339(unix_s: int) -> str:
+    """A time in the local zone by RFC 3339: 2024-05-06T07:08:09Z."""
+    fields = time.localtime(unix_s)
+    zone = time.strftime("%z", fields)
+    shown = f"{zone[:3]}:{zone[3:]}" if fields.tm_gmtoff else "Z"
+    return f"{_day(fields)}T{_clock(fields)}{shown}"
+
+
+def _day(fields: time.struct_time) -> str:
+    return f"{fields.tm_year:04}-{fields.tm_mon:02}-{fields.tm_mday:02}"
+
+
+def _clock(fields: time.struct_time) -> str:
+    return f"{fields.tm_hour:02}:{fields.tm_min:02}:{fields.tm_sec:02}"

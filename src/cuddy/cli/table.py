@@ -10,6 +10,7 @@ import os
 
 from cuddy.cli import document
 from cuddy.cli.escape import printable
+from cuddy.cli.width import pad, width
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -47,9 +48,9 @@ def align(lines: list[str]) -> str:
     rows = [line.split("\t") for line in lines]
     for column in range(max(map(len, rows), default=1) - 1):
         for block in _blocks(rows, column):
-            width = max(_NARROWEST, *(len(row[column]) + _GUTTER for row in block))
+            widest = max(_NARROWEST, *(width(row[column]) + _GUTTER for row in block))
             for row in block:
-                row[column] = row[column].ljust(width)
+                row[column] = pad(row[column], widest)
     return "".join("".join(row) + "\n" for row in rows)
 
 
@@ -78,29 +79,32 @@ def render(listing: Listing, rows: Iterable[Row], *, form: str, quiet: bool = Fa
     if form in ("", "table"):
         return _default_table(listing, rows)
     if form == "json":
-        return "".join(document.compact(_object(row)) + "\n" for row in rows)
+        return "".join(_json(row) + "\n" for row in rows)
     return _templated(listing, rows, form)
 
 
 def _default_table(listing: Listing, rows: Iterable[Row]) -> str:
     lines = ["\t".join(listing.headers[field] for field in listing.columns)]
     lines += ["\t".join(row[field] for field in listing.columns) for row in rows]
-    return align(lines)
+    return align("\n".join(lines).split("\n"))
 
 
-def _object(row: Row) -> Row:
-    """A row as an object: its fields by name, without those that want an argument."""
-    return {key: row[key] for key in sorted(row) if not callable(row[key])}
+def _json(value: Any) -> str:
+    """A row as an object, its fields by name without those that want an argument; or one field."""
+    if not isinstance(value, dict):
+        return document.compact(value)
+    fields = {key: value[key] for key in sorted(value) if not callable(value[key])}
+    return document.compact(fields, for_html=True)
 
 
 def _templated(listing: Listing, rows: Iterable[Row], form: str) -> str:
     from cuddy.cli.template import Template
-    from cuddy.cli.template_functions import HEADER_FUNCTIONS
+    from cuddy.cli.template_functions import FUNCTIONS, HEADER_FUNCTIONS
 
     is_table = form.startswith("table ")
     source = form[6:].strip() if is_table else form
     source = source.replace("\\t", "\t").replace("\\n", "\n")
-    template = Template(source)
+    template = Template(source, FUNCTIONS | {"json": (_json, 1, 1)})
     shown = [template.render(row) for row in rows]
     if not is_table:
         return "".join(line + "\n" for line in shown)

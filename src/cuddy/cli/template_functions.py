@@ -128,13 +128,6 @@ def _less(first: Any, second: Any) -> bool:
     return bool(first < second)
 
 
-def _json(value: Any) -> str:
-    """The value as JSON; of a row of a listing, the fields that want no argument."""
-    if isinstance(value, dict) and any(callable(item) for item in value.values()):
-        value = {key: value[key] for key in sorted(value) if not callable(value[key])}
-    return document.compact(value)
-
-
 def _split(text: Any, separator: Any) -> list[str]:
     return _text(text).split(separator) if _text(separator) else list(_text(text))
 
@@ -262,7 +255,7 @@ FUNCTIONS: Functions = {
     "printf": (_printf, 1, MANY),
     "println": (_println, 0, MANY),
     # docker/cli templates
-    "json": (_json, 1, 1),
+    "json": (document.compact, 1, 1),
     "split": (_split, 2, 2),
     "join": (_join, 2, 2),
     "title": (_title, 1, 1),

@@ -37,7 +37,8 @@ wait             until it ends
 rm               remove it
 logs             what it wrote
 inspect          everything known of it
-images           list images
+images           find and list images
+tag              give them names
 in_use           what containers keep of them
 rmi              remove them
 prune            remove those that nothing uses

@@ -1,9 +1,9 @@
-"""Images: list them, and the filters of `images --filter`."""
+"""Images: find one, list them, and the filters of `images --filter`."""
 
 from __future__ import annotations
 
-from cuddy.errors import InvalidArgument
-from cuddy.image import reference, store
+from cuddy.errors import InvalidArgument, NoSuchImage
+from cuddy.image import host, platform, reference, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -15,6 +15,23 @@ if TYPE_CHECKING:
 FILTERS = ("before", "dangling", "label", "reference", "since")
 _TRUE = ("1", "t", "true")
 _FALSE = ("0", "f", "false")
+
+
+def find(home: Home, name: str, *, suits: str = "") -> Image:
+    """The image of that name, which may be `host`; `suits` is a platform that it must be for.
+
+    Raises NoSuchImage, InvalidReference, InvalidArgument.
+    """
+    image = host.IMAGE if name == host.NAME else store.resolve(home.storage, name)
+    check_platform(image, name, suits)
+    return image
+
+
+def check_platform(image: Image, name: str, wanted: str) -> None:
+    """Raises NoSuchImage for an image that is not for the platform asked for, if one is."""
+    found = platform.of(image.config)
+    if wanted and found not in platform.preference(platform.parse(wanted)):
+        raise NoSuchImage(name, hint=f"the one here is for {found}, not for {wanted}")
 
 
 def names_of(image: Image) -> list[str]:

@@ -15,10 +15,13 @@ if TYPE_CHECKING:
 _MINUTE = 60
 _HOUR = 60 * _MINUTE
 _DAY = 24 * _HOUR
+_LONGEST_S = ((1 << 63) - 1) / 1e9
+"""292 years, Go's longest duration."""
 
 
 def duration_text(seconds: float) -> str:
     """A duration in the one unit that fits it."""
+    seconds = min(seconds, _LONGEST_S)
     whole = int(seconds)
     hours = int(seconds / _HOUR + 0.5)
     if whole < 1:
@@ -41,7 +44,12 @@ def duration_text(seconds: float) -> str:
 
 def ago(stamp: str, now_ns: int) -> str:
     """How long before now a time was."""
-    return duration_text((now_ns - files.parse_time(stamp)) / 1e9) + " ago"
+    return ago_ns(files.parse_time(stamp), now_ns)
+
+
+def ago_ns(stamp_ns: int, now_ns: int) -> str:
+    """The same of nanoseconds since the epoch."""
+    return duration_text((now_ns - stamp_ns) / 1e9) + " ago"
 
 
 def status_text(state: State, now_ns: int) -> str:

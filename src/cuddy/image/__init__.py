@@ -10,8 +10,10 @@ index        index.json: which names there are, and what each means
 snapshots    unpacked layers, and overlays of them
 garbage      content without a name, and taking content away
 store        the images: find, list, tag
+history      how an image came to be, step by step
 host         the image that is always there: a view of this machine
 tar          a reader of archives that trusts nothing
+walk         all that is in a directory tree, without following links
 tree         a directory tree filled by descriptors
 layer        a changeset becomes a directory for overlayfs
 inheritance  what a layer takes from those below it

@@ -73,6 +73,14 @@ def annotate(entry: Descriptor, key: str, value: str) -> Descriptor:
     return {**entry, "annotations": annotations}
 
 
+def layer_sizes(entry: Descriptor, count: int) -> tuple[int, ...] | None:
+    """The unpacked bytes of each of so many layers, lowest first; None where that is not noted."""
+    parts = annotation(entry, SIZES).split(",") if count else []
+    if len(parts) != count or not all(p.isdecimal() and len(p) < 20 for p in parts):
+        return None
+    return tuple(map(int, parts))
+
+
 def name(entry: Descriptor) -> str:
     """The complete name of an entry; "" when it has none."""
     return annotation(entry, NAME)

@@ -17,7 +17,7 @@ import os
 import stat
 
 from cuddy.errors import CorruptContent
-from cuddy.image import tar
+from cuddy.image import tar, walk
 from cuddy.image.tree import ABSENT, MAX_DIRECTORIES, OPEN_DIRECTORY, Tree, join, shown, split
 from cuddy.kernel import overlay
 from cuddy.shapes import NamedTuple
@@ -66,15 +66,15 @@ class Directory(NamedTuple):
 def apply(chunks: Iterator[bytes], directory: str) -> tuple[int, Unfinished]:
     """Unpack a changeset's tar stream into an empty directory.
 
-    Returns the bytes of its files, and what is left to do. Raises CorruptContent, and OSError for
-    what is the host's fault: no space, no permission.
+    Returns its bytes, as `walk.measure` counts them, and what is left to do. Raises CorruptContent,
+    and OSError for what is the host's fault: no space, no permission.
     """
     previous = os.umask(0)
     try:
         unpacking = _Unpacking(Tree(directory))
         try:
             unpacking.run(tar.Stream(chunks))
-            return unpacking.size_bytes, unpacking.unfinished()
+            return unpacking.measured_bytes(), unpacking.unfinished()
         finally:
             unpacking.tree.close()
     finally:
@@ -109,6 +109,10 @@ class _Unpacking:
 
     def unfinished(self) -> Unfinished:
         return Unfinished(list(self.tree.implicit), self.links, self.whiteouts)
+
+    def measured_bytes(self) -> int:
+        """What is there; only duplicate names make it differ from what came."""
+        return walk.measure(self.tree.root_fd) if self.tree.has_replaced else self.size_bytes
 
     def add(self, member: Member) -> None:
         """Make one entry, whatever it is."""
@@ -242,6 +246,8 @@ class _Unpacking:
         except FileExistsError:
             self.tree.remove(parent_fd, name)
             _make_special(parent_fd, name, member)
+        if member.kind == tar.SYMLINK:
+            self.size_bytes += len(member.link)
         if (member.uid, member.gid) != self.owner:
             os.chown(name, member.uid, member.gid, dir_fd=parent_fd, follow_symlinks=False)
         times = (member.mtime_ns, member.mtime_ns)

@@ -7,7 +7,6 @@ container's root is an overlay of its image's layers under a directory of its ow
 from __future__ import annotations
 
 import os
-import stat
 
 from cuddy import files
 from cuddy.image.storage import Storage
@@ -100,16 +99,11 @@ def delete(storage: Storage, chain_id: str) -> None:
 
 
 def measure(storage: Storage, chain_id: str) -> int:
-    """The bytes of a layer's files, counted on disk; files with several names once."""
-    total, seen = 0, set()
-    pending = [path(storage, chain_id)]
-    while pending:
-        with os.scandir(pending.pop()) as entries:
-            for entry in entries:
-                status = entry.stat(follow_symlinks=False)
-                if stat.S_ISDIR(status.st_mode):
-                    pending.append(entry.path)
-                elif stat.S_ISREG(status.st_mode) and status.st_ino not in seen:
-                    total += status.st_size
-                    seen.add(status.st_ino)
-    return total
+    """The bytes of a layer, counted on disk."""
+    from cuddy.image import walk
+
+    fd = os.open(path(storage, chain_id), os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        return walk.measure(fd)
+    finally:
+        os.close(fd)

@@ -183,9 +183,8 @@ def layer_sizes(storage: Storage, chain_ids: Iterable[str]) -> dict[str, int]:
     """The unpacked bytes of those of the layers that are there."""
     known: dict[str, int] = {}
     for group in _by_id(storage, index.load(storage)).values():
-        sizes = index.annotation(group[0], index.SIZES)
-        if sizes:
-            known |= zip(_image(storage, group).chain_ids, map(int, sizes.split(",")))
+        image = _image(storage, group)
+        known |= zip(image.chain_ids, index.layer_sizes(group[0], len(image.chain_ids)) or ())
     return {
         chain_id: known[chain_id] if chain_id in known else snapshots.measure(storage, chain_id)
         for chain_id in chain_ids
@@ -209,8 +208,9 @@ def _image(storage: Storage, group: list[Descriptor]) -> Image:
     document = spec.parse_document(blobs.read(storage, manifest["config"]["digest"]), what)
     config = spec.check_config(document, len(manifest["layers"]), what)
     sources = {index.annotation(e, index.SOURCE) for e in group} - {""}
-    sizes = index.annotation(entry, index.SIZES)
-    size = sum(map(int, sizes.split(","))) if sizes else sum(x["size"] for x in manifest["layers"])
+    sizes = index.layer_sizes(entry, len(manifest["layers"]))
+    if sizes is None:
+        sizes = tuple(layer["size"] for layer in manifest["layers"])
     return Image(
         id=manifest["config"]["digest"],
         manifest=entry,
@@ -218,7 +218,7 @@ def _image(storage: Storage, group: list[Descriptor]) -> Image:
         chain_ids=digests.chain_ids(config["rootfs"]["diff_ids"]),
         names=tuple(sorted(index.name(e) for e in group if index.is_tagged(e))),
         repo_digests=tuple(sorted(sources)),
-        size_bytes=size,
+        size_bytes=sum(sizes),
     )
 
 

@@ -48,11 +48,15 @@ def shown(name: bytes) -> str:
 
 
 class Tree:
-    """The tree below one directory. `implicit` has the directories that were made on the way."""
+    """The tree below one directory. `implicit` has the directories that were made on the way.
+
+    `has_replaced`: whether something was removed again for a later entry of its name.
+    """
 
     def __init__(self, directory: str) -> None:
         self.root_fd = os.open(directory, OPEN_DIRECTORY)
         self.implicit: dict[bytes, None] = {}
+        self.has_replaced = False
         self._open: dict[bytes, int] = {}
 
     def forget(self) -> None:
@@ -156,6 +160,7 @@ class Tree:
 
     def remove(self, parent_fd: int, name: bytes) -> None:
         """Make room for a later entry of the same name; `parent_fd` stays open."""
+        self.has_replaced = True
         # What goes may be a directory kept open, or a link that led to one.
         kept = {path: fd for path, fd in self._open.items() if fd == parent_fd}
         self._open = {path: fd for path, fd in self._open.items() if fd != parent_fd}

@@ -48,7 +48,7 @@ def test_the_default_table(form: str) -> None:
     assert show(form) == [
         "NAME                        DESCRIPTION   DOCKER ENDPOINT   ERROR",
         "averyveryverylongnamehere                 tcp://1.2.3.4:5   ",
-        "t1                          日本語 desc      unix:///x         ",
+        "t1                          日本語 desc   unix:///x         ",
         "",
     ]
 
@@ -83,6 +83,24 @@ def test_json_is_one_object_a_line_with_sorted_keys() -> None:
     wanted = '{"Description":"日本語 desc","DockerEndpoint":"unix:///x","Error":"","Name":"t1"}'
     assert show("json")[1] == wanted
     assert show("{{json .}}")[1] == wanted
+
+
+def test_rows_as_json_are_safe_in_html_and_single_fields_are_not() -> None:
+    rows = [{"Name": "<a&b>\u2028", "Label": lambda name: name}]
+    assert table.render(LISTING, rows, form="json") == (
+        '{"Name":"\\u003ca\\u0026b\\u003e\\u2028"}\n'
+    )
+    assert table.render(LISTING, rows, form="{{json .Name}}") == '"<a&b>\\u2028"\n'
+
+
+def test_a_value_of_two_lines_ends_its_columns_there() -> None:
+    rows = [{"Name": "a", "Description": "one\ntwo", "DockerEndpoint": "x", "Error": ""}]
+    assert table.render(LISTING, rows, form="").split("\n") == [
+        "NAME      DESCRIPTION   DOCKER ENDPOINT   ERROR",
+        "a         one",
+        "two       x         ",
+        "",
+    ]
 
 
 def test_a_plain_template_is_one_line_for_each_row() -> None:

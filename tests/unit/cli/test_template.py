@@ -165,13 +165,6 @@ def test_blocks_give_back_the_dot_and_the_variables() -> None:
         Template("{{range .Mounts}}{{$y := 3}}{{end}}{{$y}}")
 
 
-def test_a_method_sees_only_its_rows_arguments() -> None:
-    assert (
-        Template("{{json .}}").render({"B": 1, "A": "x", "Label": lambda name: name})
-        == '{"A":"x","B":1}'
-    )
-
-
 TOKENS = ["{{", "}}", "{{-", "-}}", ".", ".A", "$", "$x", "if", "range", "end", "else", "with", "|",
           "(", ")", ":=", "=", ",", " ", "\n", '"s"', "'c'", "`", '"', "5", "1.5", "json", "len", "eq",
           "printf", "%d", "index", "and", "break", "/*", "*/", "text"]  # fmt: skip

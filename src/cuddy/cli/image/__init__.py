@@ -2,6 +2,8 @@
 
 pull     fetch from a registry
 images   list
+history  how one came to be
+tag      give one another name
 inspect  everything that is known
 prune    remove what nothing uses
 rmi      remove
