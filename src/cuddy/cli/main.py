@@ -5,6 +5,7 @@ A verb's module is imported when the verb is used, and only then.
 
 from __future__ import annotations
 
+import _codecs
 import _signal
 import os
 import sys
@@ -153,8 +154,20 @@ def _open_streams() -> None:
             os.open("/dev/null", os.O_RDWR)
     if sys.stdout is None:
         sys.stdout = os.fdopen(1, "w", closefd=False)
-    # Names and paths are bytes that need not be text: they go out as they came in.
-    sys.stdout.reconfigure(encoding="utf-8", errors="surrogateescape")  # type: ignore[union-attr]
+    _codecs.register_error("cuddy", _encode_odd)
+    sys.stdout.reconfigure(encoding="utf-8", errors="cuddy")  # type: ignore[union-attr]
+
+
+def _encode_odd(error: UnicodeError) -> tuple[bytes, int]:
+    """What is not text, for standard output.
+
+    Names and paths are bytes that need not be text: they go out as they came in (PEP 383). JSON can
+    hold halves of characters, which Go reads as U+FFFD.
+    """
+    assert isinstance(error, UnicodeEncodeError)
+    codes = map(ord, error.object[error.start : error.end])
+    pieces = (bytes((c - 0xDC00,)) if 0xDC80 <= c <= 0xDCFF else b"\xef\xbf\xbd" for c in codes)
+    return b"".join(pieces), error.end
 
 
 def _run(words: list[str]) -> int:

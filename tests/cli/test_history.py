@@ -1,0 +1,67 @@
+"""`history` and `tag` from outside: platforms, hostile steps at a terminal, the host."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+import images
+from console import ENGINE, Cuddy
+from cuddy.image.storage import Storage
+
+pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="images are put into cuddy's own store")
+
+
+def install(cuddy: Cuddy, name: str, **fields: object) -> images.BuiltImage:
+    layer = images.layer(images.tar(images.entry("a", b"12345")))
+    built = images.image([layer], **fields)  # type: ignore[arg-type]
+    images.install(Storage(str(cuddy.root)), built, name)
+    return built
+
+
+def test_steps_and_layers_of_an_image(fresh: Cuddy) -> None:
+    install(
+        fresh, "x", history=[{"created_by": "COPY a /"}, {"created_by": "ENV", "empty_layer": 1}]
+    )
+    lines = fresh.ok("history", "--format", "{{.CreatedBy}} {{.Size}}", "x").splitlines()
+    assert lines == ["ENV 0B", "COPY a / 5B"]
+
+
+def test_only_the_platform_of_the_image_has_a_history(fresh: Cuddy) -> None:
+    install(fresh, "x", architecture="arm64")
+    assert fresh.ok("history", "-q", "--platform", "linux/arm64", "x")
+    result = fresh("history", "--platform", "linux/s390x", "x")
+    assert (result.code, result.out) == (1, "")
+    assert "linux/arm64" in result.complaint
+
+
+def test_nothing_in_a_history_reaches_a_terminal_unseen(fresh: Cuddy) -> None:
+    step = {
+        "created_by": "RUN \x1b]0;mine\x07\x9b2J\r\n\ud800",
+        "comment": "\x1b[2J",
+        "created": "x",
+    }
+    install(fresh, "x", history=[step])
+    with fresh.terminal("history", "--no-trunc", "x", columns=200) as terminal:
+        assert terminal.ends() == 0
+        screen = "\n".join(terminal.screen())
+    assert r"RUN \x1b]0;mine\a\u009b2J\r\n\ud800" in screen
+    row = json.loads(fresh.ok("history", "--no-trunc", "--format", "json", "x"))
+    assert row["Comment"] == "\x1b[2J"
+    assert row["CreatedBy"].endswith("\r\n\ufffd")
+
+
+def test_a_history_of_thousands_of_steps(fresh: Cuddy) -> None:
+    steps = [{"created_by": f"step {n}", "empty_layer": n % 2 == 0} for n in range(20_000)]
+    install(fresh, "x", history=steps)
+    assert len(fresh.ok("history", "-q", "x").splitlines()) == 20_000
+
+
+def test_the_host_has_no_other_name(fresh: Cuddy) -> None:
+    for words in (("host", "mine"), ("alpine", "host")):
+        result = fresh("tag", *words)
+        assert result.code == 1
+        assert "this machine itself" in result.complaint
+    fresh.ok("tag", "alpine", "host:1")
+    assert fresh.ok("images", "-q", "host:1")
