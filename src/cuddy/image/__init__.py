@@ -13,10 +13,12 @@ store        the images: find, list, tag
 history      how an image came to be, step by step
 host         the image that is always there: a view of this machine
 tar          a reader of archives that trusts nothing
+tar_writer   its twin: members become bytes
 walk         all that is in a directory tree, without following links
 tree         a directory tree filled by descriptors
 layer        a changeset becomes a directory for overlayfs
 inheritance  what a layer takes from those below it
+changeset    a directory becomes an archive again
 compression  gzip and zstd as streams
 settings     how registries are reached
 credentials  who asks: files, and programs that keep secrets

@@ -250,6 +250,8 @@ class _Unpacking:
             self.size_bytes += len(member.link)
         if (member.uid, member.gid) != self.owner:
             os.chown(name, member.uid, member.gid, dir_fd=parent_fd, follow_symlinks=False)
+            if member.mode & SPECIAL_BITS and member.kind != tar.SYMLINK:
+                os.chmod(name, member.mode, dir_fd=parent_fd)  # chown(2) has cleared them
         times = (member.mtime_ns, member.mtime_ns)
         os.utime(name, ns=times, dir_fd=parent_fd, follow_symlinks=False)
 

@@ -15,6 +15,9 @@ from cuddy.kernel.mount import MS_RDONLY, Mount
 
 OPAQUE = "trusted.overlay.opaque"
 OPAQUE_USER = "user.overlay.opaque"
+SELF_CONTAINED = "index=off,metacopy=off,redirect_dir=nofollow"
+"""An upper directory holds whole files and directories whatever the module's defaults are: it can
+become a layer, and no mark in it leads to others."""
 PAGE_BYTES = 4096
 """mount(2) takes one page of options; longer stacks are named by descriptors."""
 
@@ -23,7 +26,7 @@ def plan(lower_dirs: list[str], upper_dir: str, work_dir: str, target: str) -> M
     """The overlay of `lower_dirs` (topmost first) under `upper_dir`, or read-only without one."""
     options = f"lowerdir={':'.join(escape(path) for path in lower_dirs)}"
     if upper_dir:
-        options += f",upperdir={escape(upper_dir)},workdir={escape(work_dir)}"
+        options += f",upperdir={escape(upper_dir)},workdir={escape(work_dir)},{SELF_CONTAINED}"
         return Mount("overlay", target, "overlay", 0, options)
     return Mount("overlay", target, "overlay", MS_RDONLY, options)
 
