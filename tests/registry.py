@@ -3,6 +3,7 @@
 registry           the session's registry; holds alpine:latest, alpine:3.15, alpine:3.20 and
                    busybox:latest (several platforms), also below library/ for mirrors
 private_registry   one that wants a name and a password (`USER`, `PASSWORD`); holds alpine
+other_registry     an empty one
 """
 
 from __future__ import annotations
@@ -28,6 +29,12 @@ PASSWORD = "secret"
 HTPASSWD = f"{USER}:$2b$05$abcdefghijklmnopqrstuuOQiyCxlgf/oeuTqixKmWdcYUh4Hjl0a\n"
 AUTHORIZATION = "Basic " + base64.b64encode(f"{USER}:{PASSWORD}".encode()).decode()
 PROGRAM = "docker-registry"
+MANIFESTS = (
+    images.OCI_INDEX,
+    images.OCI_MANIFEST,
+    images.DOCKER_LIST,
+    images.DOCKER_MANIFEST,
+)
 
 
 class Registry(NamedTuple):
@@ -39,6 +46,18 @@ class Registry(NamedTuple):
     def name(self, repository: str, tag: str = "latest") -> str:
         """The full name of an image in this registry."""
         return f"{self.host}/{repository}:{tag}"
+
+    def manifest(self, repository: str, name: str = "latest") -> tuple[bytes, str]:
+        """A manifest as it is served, and its media type."""
+        connection = http.client.HTTPConnection(self.host, timeout=10)
+        try:
+            headers = {"Accept": ", ".join(MANIFESTS), "Authorization": self.authorization}
+            connection.request("GET", f"/v2/{repository}/manifests/{name}", headers=headers)
+            answer = connection.getresponse()
+            assert answer.status == 200, answer.read()
+            return answer.read(), answer.headers["Content-Type"]
+        finally:
+            connection.close()
 
     def push(self, built: images.BuiltImage, repository: str, tag: str = "latest") -> str:
         """Upload an image; its full name."""
@@ -56,6 +75,8 @@ def configuration(storage: Path, port: int, htpasswd: Path | None) -> str:
             "cache": {"blobdescriptor": "inmemory"},
             "delete": {"enabled": True},
         },
+        # Layers that lie elsewhere are taken, as long as it is nowhere in particular.
+        "validation": {"manifests": {"urls": {"allow": [r"^https?://(example|127)\."]}}},
         "http": {"addr": f"127.0.0.1:{port}", "secret": "for tests"},
     }
     if htpasswd:
@@ -128,4 +149,12 @@ def private_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Regis
     server = next(running)
     server.push(images.alpine(), "alpine")
     yield server
+    next(running, None)
+
+
+@pytest.fixture(scope="session")
+def other_registry(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
+    """A registry with nothing in it."""
+    running = serve(tmp_path_factory.mktemp("other-registry"))
+    yield next(running)
     next(running, None)

@@ -49,6 +49,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "list": "image.images",
         "prune": "image.prune",
         "pull": "image.pull",
+        "push": "image.push",
         "rm": "image.rmi",
         "remove": "image.rmi",
         "save": "image.save",
@@ -68,6 +69,7 @@ VERBS: dict[str, str] = {
     "exec": "container.exec",
     "ps": "container.ps",
     "pull": "image.pull",
+    "push": "image.push",
     "images": "image.images",
     "version": "system.version",
     "info": "system.info",
@@ -87,7 +89,7 @@ VERBS: dict[str, str] = {
 }
 STARTING = ("container.run",)
 """Commands that will need exactly one monitor."""
-MOST_USED = ("run", "exec", "ps", "pull", "images", "version", "info")
+MOST_USED = ("run", "exec", "ps", "pull", "push", "images", "version", "info")
 
 GLOBAL_FLAGS = (
     Flag("debug", "D", BOOL, "Show tracebacks of unexpected errors (or set CUDDY_DEBUG=1)"),

@@ -1,4 +1,4 @@
-"""The progress of a pull: bars at a terminal, Docker's plain lines everywhere else.
+"""The progress of a pull or push: bars at a terminal, Docker's plain lines everywhere else.
 
 with progress.Display(sys.stdout) as show:
     pull.pull(..., progress=show)
@@ -16,16 +16,18 @@ if TYPE_CHECKING:
     from types import FrameType
     from typing import Any, TextIO
 
+    from rich.progress import Progress as RichProgress
     from rich.progress import TaskID
 
     from cuddy.image.progress import Progress
 
-MOVING = ("Downloading", "Extracting")
+MOVING = ("Downloading", "Extracting", "Pushing")
+DONE = ("Download complete", "Pull complete", "Already exists", "Pushed", "Layer already exists")
 REFRESH_S = 0.1
 
 
 class Display:
-    """Called with every step of a pull. Leaving the `with` block restores the terminal.
+    """Called with every step. Leaving the `with` block restores the terminal.
 
     SIGTERM ends the block as Ctrl-C does, so that the workers and half-made layers go with it.
     """
@@ -63,29 +65,21 @@ class _Bars:
     """A line for each layer, redrawn in place. No thread: each step may redraw, not too often."""
 
     def __init__(self, stream: TextIO) -> None:
-        from rich.console import Console
-        from rich.progress import BarColumn, Progress, TextColumn
-
-        self._live = Progress(
-            TextColumn("{task.fields[layer]}:", markup=False),
-            TextColumn("{task.description:<17}", markup=False),
-            BarColumn(bar_width=None),
-            TextColumn("{task.fields[amount]:>17}", markup=False),
-            console=Console(file=stream, highlight=False),
-            auto_refresh=False,
-            expand=True,
-        )
+        self._stream = stream
+        self._live: RichProgress | None = None
         self._rows: dict[str, TaskID] = {}
         self._states: dict[str, str] = {}
         self._drawn = 0.0
 
     def take(self, step: Progress) -> bool:
-        """Show a step of a layer; False if it is about the whole pull."""
+        """Show a step of a layer; False if it is about the whole image."""
         if not step.id or step.state.startswith("Pulling from"):
             self.stop()
             return False
-        if step.id not in self._rows:
+        if self._live is None:
+            self._live = _make_live(self._stream)
             self._live.start()
+        if step.id not in self._rows:
             self._rows[step.id] = self._live.add_task("", total=1, layer=step.id, amount="")
         self._live.update(
             self._rows[step.id],
@@ -102,13 +96,32 @@ class _Bars:
         return True
 
     def stop(self) -> None:
-        """Draw the last state and give the terminal back."""
-        self._live.stop()
+        """Draw the last state and give the terminal back; the next image has lines of its own."""
+        if self._live is not None:
+            self._live.stop()
+        self._live = None
+        self._rows.clear()
+        self._states.clear()
+
+
+def _make_live(stream: TextIO) -> RichProgress:
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn
+
+    return Progress(
+        TextColumn("{task.fields[layer]}:", markup=False),
+        TextColumn("{task.description:<20}", markup=False),
+        BarColumn(bar_width=None),
+        TextColumn("{task.fields[amount]:>17}", markup=False),
+        console=Console(file=stream, highlight=False),
+        auto_refresh=False,
+        expand=True,
+    )
 
 
 def _share(state: str) -> int:
     """A bar of a layer that nothing moves in: full when it is there, else empty."""
-    return int(state in ("Download complete", "Pull complete", "Already exists"))
+    return int(state in DONE or state.startswith("Mounted from"))
 
 
 def _amount(step: Progress) -> str:

@@ -27,7 +27,7 @@ http         requests to hosts one does not trust
 endpoints    which servers a repository has
 server       one of them: requests, authorized; what refusals mean
 registry     a client of the distribution API
-progress     what a pull tells about itself
+progress     what a pull or push tells about itself
 workers      forked processes that are never left behind
 download     the worker that brings a blob
 unpack       the worker that makes a layer of it
@@ -35,6 +35,8 @@ fetch        layers on their way in, several at once
 addition     a layer that is made here
 packing      a tar of plain files, written
 save         images become an archive
+upload       the worker that brings a blob to a registry
 rmi          an image loses a name, and with the last its content
 pull         an image from a registry becomes an image of the store
+push         an image of the store goes to a registry
 """

@@ -9,12 +9,13 @@ from __future__ import annotations
 from urllib.parse import urlencode, urlsplit
 
 from cuddy import files
-from cuddy.errors import RegistryError, Unauthorized
+from cuddy.errors import RegistryError
 from cuddy.image.credentials import Credentials
 from cuddy.shapes import NamedTuple
 
 MAX_CHALLENGE = 8192
 MAX_TOKEN = 1 << 16
+CLIENT_ID = "cuddy"
 
 
 class Challenge(NamedTuple):
@@ -65,28 +66,43 @@ class TokenRequest(NamedTuple):
 
     url: str
     authorization: str = ""
-    body: str = ""
+    body: bytes = b""
 
 
 def token_request(
-    challenge: Challenge, repository: str, credentials: Credentials | None, *, secure: bool
+    challenge: Challenge, scopes: tuple[str, ...], known: Credentials | None
 ) -> TokenRequest:
-    """What to ask the token server of a Bearer challenge. Raises Unauthorized, RegistryError."""
+    """What to ask the token server of a Bearer challenge for these scopes. Raises RegistryError."""
     realm = challenge.parameters.get("realm", "")
-    parts = urlsplit(realm)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username:
+    try:
+        parts = urlsplit(realm)
+        is_server = parts.scheme in ("http", "https") and bool(parts.hostname)
+    except ValueError:
+        is_server = False
+    if not is_server or parts.username is not None:
         raise RegistryError(f"the registry names a token server {realm[:200]!a} that is not one")
-    if secure and parts.scheme == "http":
-        raise Unauthorized(f"the registry wants credentials sent in the open, to {realm[:200]!a}")
-    wanted = {
-        "service": challenge.parameters.get("service", ""),
-        "scope": challenge.parameters.get("scope") or f"repository:{repository}:pull",
-    }
-    if credentials and credentials.identity_token:
-        form = {"grant_type": "refresh_token", "refresh_token": credentials.identity_token}
-        return TokenRequest(realm, "", urlencode({**form, **wanted, "client_id": "cuddy"}))
-    url = f"{realm}{'&' if parts.query else '?'}{urlencode(wanted)}"
-    return TokenRequest(url, credentials.basic() if credentials else "")
+    if known and known.identity_token:
+        form = {
+            "grant_type": "refresh_token",
+            "refresh_token": known.identity_token,
+            "service": challenge.parameters.get("service", ""),
+            "scope": " ".join(scopes),
+            "client_id": CLIENT_ID,
+        }
+        return TokenRequest(realm, "", urlencode(form).encode())
+    query = [
+        ("service", challenge.parameters.get("service", "")),
+        *(("scope", scope) for scope in scopes),
+    ]
+    url = f"{realm}{'&' if parts.query else '?'}{urlencode(query)}"
+    return TokenRequest(url, known.basic() if known else "")
+
+
+def wanted_scopes(challenge: Challenge, ours: tuple[str, ...]) -> tuple[str, ...]:
+    """What a token has to be good for: all we are about to do, and what the registry asks for."""
+    asked = challenge.parameters.get("scope", "")
+    resources = [scope.rpartition(":")[0] for scope in ours]
+    return ours if not asked or asked.rpartition(":")[0] in resources else (*ours, asked)
 
 
 def read_token(data: bytes) -> str:

@@ -23,7 +23,7 @@ class Endpoint(NamedTuple):
 
 
 def endpoints(settings: Settings, reference: Reference) -> list[Endpoint]:
-    """Where a repository may be had, in the order to ask."""
+    """Where a repository may be had, in the order to ask. The last is its own registry."""
     found = []
     for mirror in settings.mirrors.get(reference.registry, ()):
         scheme, marks, rest = mirror.rpartition("://")
@@ -47,6 +47,11 @@ def _schemes(settings: Settings, host: str) -> tuple[tuple[str, ...], bool]:
     if any(_is_allowed(entry, host, name) for entry in settings.insecure):
         return ("https", "http"), False
     return ("https",), True
+
+
+def may_be_open(settings: Settings, host: str) -> bool:
+    """Whether a host may be spoken to over plain HTTP, secrets and all."""
+    return "http" in _schemes(settings, host)[0]
 
 
 def _bare_host(host: str) -> str:

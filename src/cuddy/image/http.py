@@ -20,15 +20,19 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from urllib3 import BaseHTTPResponse
+
+    Body = bytes | Callable[[], Iterator[bytes]]
+    """What a request sends: bytes, or where they come from, as often as it takes."""
 
 MAX_REDIRECTS = 8
 PIECE = 1 << 18
 LEAST_BYTES_PER_S = 512
 REDIRECTS = (301, 302, 303, 307, 308)
 CONNECT_TIMEOUT_S = 15
+MAX_IDLE_BYTES = 1 << 16
 
 
 class Origin(NamedTuple):
@@ -51,7 +55,8 @@ def origin(url: str) -> Origin:
     return Origin(parts.scheme, parts.hostname, port)
 
 
-def _join(url: str, location: str) -> str:
+def join(url: str, location: str) -> str:
+    """Where a Location leads. Raises RegistryError if it is no URL."""
     try:
         return urljoin(url, location)
     except ValueError:
@@ -74,36 +79,53 @@ class Http:
         self._pools.clear()
 
     def request(
-        self, method: str, url: str, headers: dict[str, str], *, body: str = "", verify: bool = True
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        *,
+        body: Body = b"",
+        verify: bool = True,
+        is_secret: bool = False,
+        patience: int = 1,
     ) -> BaseHTTPResponse:
-        """Make one request and follow its redirects; the body is not read yet.
+        """Make one request and follow its redirects; the answer's body is not read yet.
 
-        The Authorization header goes to the first origin only. Raises RegistryUnreachable,
-        RegistryError.
+        The Authorization header goes to the first origin only, and so does a body that is secret.
+        What changes something follows only redirects that keep the method. `patience`: how many
+        times longer than usual the answer may take. Raises RegistryUnreachable, RegistryError.
         """
         home = origin(url)
         for _ in range(MAX_REDIRECTS):
-            response = self._send(method, url, headers, body, verify)
+            response = self._send(method, url, headers, body, verify, patience)
             location = response.headers.get("Location", "")
             if response.status not in REDIRECTS or not location:
                 return response
+            if response.status not in (307, 308) and method not in ("GET", "HEAD"):
+                return response
             response.close()
-            url = _join(url, location)
-            if origin(url) != home:
+            url = join(url, location)
+            where = origin(url)
+            if where != home:
                 kept = {k: v for k, v in headers.items() if k.lower() != "authorization"}
                 headers, verify = kept, True
-            if response.status not in (307, 308):
-                method, body = "GET", ""
+                if body and (is_secret or where.scheme == "http"):
+                    raise RegistryError(f"{home.host} wants what we send it sent to {where.host}")
         raise RegistryError(f"{home.host} redirects without end")
 
     def _send(
-        self, method: str, url: str, headers: dict[str, str], body: str, verify: bool
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: Body,
+        verify: bool,
+        patience: int,
     ) -> BaseHTTPResponse:
         where = origin(url)
         fields = {"User-Agent": self.settings.user_agent, "Accept-Encoding": "identity", **headers}
-        if body:
-            fields["Content-Type"] = "application/x-www-form-urlencoded"
-        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=self.settings.timeout_s)
+        read_s = self.settings.timeout_s * patience
+        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_s)
         try:
             with warnings.catch_warnings():
                 # Whoever lists a host as insecure knows that its certificate is not verified.
@@ -112,7 +134,7 @@ class Http:
                     method,
                     url,
                     headers=fields,
-                    body=body or None,
+                    body=body() if callable(body) else body or None,
                     redirect=False,
                     retries=False,
                     preload_content=False,
@@ -233,3 +255,13 @@ def read(response: BaseHTTPResponse, where: str, limit: int, timeout_s: float) -
         if len(data) > limit:
             raise RegistryError(f"{where} sends a document of more than {limit} bytes")
     return bytes(data)
+
+
+def finish(response: BaseHTTPResponse) -> None:
+    """Be done with an answer whose body does not matter; the connection may serve the next."""
+    try:
+        left = response.length_remaining
+        if left is not None and left <= MAX_IDLE_BYTES:
+            response.drain_conn()
+    finally:
+        response.close()

@@ -1,4 +1,4 @@
-"""What a pull tells about itself, in the words of Docker's API."""
+"""What a pull or push tells about itself, in the words of Docker's API."""
 
 from __future__ import annotations
 
@@ -18,6 +18,12 @@ VERIFIED = "Download complete"
 EXTRACTING = "Extracting"
 COMPLETE = "Pull complete"
 EXISTS = "Already exists"
+PREPARING = "Preparing"
+PUSHING = "Pushing"
+PUSHED = "Pushed"
+LAYER_EXISTS = "Layer already exists"
+MOUNTED = "Mounted from"
+SKIPPED = "Skipped foreign layer"
 TELL_EVERY_S = 0.1
 
 

@@ -6,7 +6,7 @@ The repository may be served by several endpoints, mirrors first.
 from __future__ import annotations
 
 from cuddy.errors import CorruptContent, NoSuchImage, RegistryError
-from cuddy.image import http, spec
+from cuddy.image import spec
 from cuddy.image.endpoints import endpoints
 from cuddy.image.reference import Reference
 from cuddy.image.server import Document, Server, retry
@@ -32,12 +32,12 @@ class Repository:
 
     def close(self) -> None:
         for server in self._servers:
-            server.http.close()
+            server.close()
 
     def reopen(self) -> None:
         """Leave the parent's connections alone; what was learnt about access stays."""
         for server in self._servers:
-            server.http = http.Http(self.settings)
+            server.reopen()
 
     def manifest(self, name: str) -> Document:
         """The manifest or index that a tag or digest names; of a digest it is verified.
@@ -64,4 +64,4 @@ class Repository:
             except (RegistryError, NoSuchImage, CorruptContent):
                 if not server.endpoint.is_mirror:
                     raise
-                self._servers.pop(0).http.close()
+                self._servers.pop(0).close()

@@ -22,7 +22,7 @@ from cuddy.errors import (
 from cuddy.image import auth, credentials, http, spec
 from cuddy.image import digest as digests
 from cuddy.image.credentials import Credentials
-from cuddy.image.endpoints import Endpoint
+from cuddy.image.endpoints import DOCKER_HUB, Endpoint, may_be_open
 from cuddy.image.reference import Reference
 from cuddy.image.settings import Settings
 from cuddy.shapes import NamedTuple
@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from typing import TypeVar
 
     from urllib3 import BaseHTTPResponse
+
+    from cuddy.image.http import Body
 
     T = TypeVar("T")
 
@@ -65,6 +67,8 @@ def retry(source: Server, ask: Callable[[], T]) -> T:
         try:
             return ask()
         except RegistryBusy as error:
+            if error.retry_after_s > MAX_WAIT_S:
+                raise
             pause(source.settings, attempt, error.retry_after_s)
     return ask()
 
@@ -76,18 +80,41 @@ def pause(settings: Settings, attempt: int, asked_s: float = 0) -> None:
 
 
 class Server:
-    """One endpoint, and what was learnt about it: its scheme, and how to be let in."""
+    """One endpoint, and what was learnt about it: its scheme, and how to be let in.
 
-    def __init__(self, settings: Settings, reference: Reference, endpoint: Endpoint) -> None:
+    `scopes`: what its tokens have to be good for; pulling, if nothing is said. `action`: what is
+    being done, for error messages.
+    """
+
+    def __init__(
+        self,
+        settings: Settings,
+        reference: Reference,
+        endpoint: Endpoint,
+        *,
+        scopes: tuple[str, ...] | None = None,
+        action: str = "pull",
+    ) -> None:
         self.settings = settings
         self.reference = reference
         self.endpoint = endpoint
         self.http = http.Http(settings)
         self.authorization = ""
         self.schemes = endpoint.schemes
+        self.scopes = (f"repository:{endpoint.repository}:pull",) if scopes is None else scopes
+        self.action = action
+
+    def reopen(self) -> None:
+        """In a forked child: leave the parent's connections alone; what was learnt stays."""
+        self.http = http.Http(self.settings)
+
+    def close(self) -> None:
+        """Close the connections; the next request opens others."""
+        self.http.close()
 
     def manifest(self, name: str) -> Document:
-        response = self.request(f"manifests/{name}", {"Accept": ACCEPT})
+        """The manifest or index that a tag or digest names."""
+        response = self.request("GET", f"manifests/{name}", {"Accept": ACCEPT})
         media_type = response.headers.get("Content-Type", "").partition(";")[0].strip()
         data = self.read(response, spec.MAX_MANIFEST_BYTES)
         if digests.is_digest(name):
@@ -95,66 +122,102 @@ class Server:
         return Document(data, media_type)
 
     def document(self, digest: str, size: int) -> bytes:
-        data = self.read(self.request(f"blobs/{digest}", {}), size)
+        """A small blob, verified."""
+        data = self.read(self.request("GET", f"blobs/{digest}"), size)
         verify(data, digest)
         return data
 
     def blob(self, digest: str, offset: int) -> Iterator[bytes]:
         """A blob from `offset` on, whether or not the server heeds our Range."""
         path = f"blobs/{digest}"
-        response = self.request(path, {"Range": f"bytes={offset}-"} if offset else {})
+        headers = {"Range": f"bytes={offset}-"} if offset else {}
+        response = self.request(
+            "GET", path, headers, expected=(200, 206, 416) if offset else (200,)
+        )
         begins = response.headers.get("Content-Range", "").removeprefix("bytes ").partition("-")[0]
         if response.status == 416 or (response.status == 206 and begins.strip() != str(offset)):
             response.close()
-            response = self.request(path, {})
+            response = self.request("GET", path)
         return self.skipping(response, 0 if response.status == 206 else offset)
 
     def skipping(self, response: BaseHTTPResponse, skip: int) -> Iterator[bytes]:
+        """The body of an answer without its first bytes."""
         for piece in http.pieces(response, self.endpoint.host, self.settings.timeout_s):
             if skip < len(piece):
                 yield piece[skip:] if skip else piece
             skip = max(0, skip - len(piece))
 
     def read(self, response: BaseHTTPResponse, limit: int) -> bytes:
+        """The whole body of an answer."""
         return http.read(response, self.endpoint.host, limit, self.settings.timeout_s)
 
-    def request(self, path: str, headers: dict[str, str]) -> BaseHTTPResponse:
-        """GET below /v2/<repository>/, authorized if need be. Raises RegistryError, NoSuchImage."""
-        url = f"/v2/{self.endpoint.repository}/{path}"
-        response = self.send(url, headers)
-        if response.status == 401:
-            self.authorization = self.authorize(response)
-            response = self.send(url, headers)
-        if response.status == 200 or ("Range" in headers and response.status in (206, 416)):
-            return response
-        raise self.refusal(response, path)
+    def request(
+        self,
+        method: str,
+        where: str,
+        headers: dict[str, str] | None = None,
+        *,
+        body: Body = b"",
+        expected: tuple[int, ...] = (200,),
+        patience: int = 1,
+    ) -> BaseHTTPResponse:
+        """An answer of one of the expected kinds, authorized if need be.
 
-    def send(self, path: str, headers: dict[str, str]) -> BaseHTTPResponse:
+        `where`: below the repository; or on this host, from `/` on; or a URL that the registry has
+        led to, which may be another host's and is then told no secrets. Raises RegistryError,
+        NoSuchImage.
+        """
+        response = self.send(method, where, headers or {}, body, patience)
+        if response.status == 401 and self.is_home(where):
+            self.authorization = self.authorize(response)
+            response = self.send(method, where, headers or {}, body, patience)
+        if response.status in expected:
+            return response
+        raise self.refusal(response, where)
+
+    def is_home(self, where: str) -> bool:
+        """Whether a request goes to the registry itself, by the scheme it speaks."""
+        return "://" not in where or http.origin(where) == http.origin(self.url("/"))
+
+    def url(self, where: str) -> str:
+        """The URL of a place, see `request`."""
+        if "://" in where:
+            return where
+        path = where if where.startswith("/") else f"/v2/{self.endpoint.repository}/{where}"
+        return f"{self.schemes[0]}://{self.endpoint.host}{path}"
+
+    def send(
+        self, method: str, where: str, headers: dict[str, str], body: Body, patience: int
+    ) -> BaseHTTPResponse:
         """Make the request by the first scheme that works, which is kept."""
         while True:
-            scheme, *others = self.schemes
-            url = f"{scheme}://{self.endpoint.host}{path}"
-            fields = {**headers, "Authorization": self.authorization}
-            if not self.authorization:
-                del fields["Authorization"]
+            others = self.schemes[1:]
+            is_home = self.is_home(where)
+            fields = dict(headers)
+            if self.authorization and is_home:
+                fields["Authorization"] = self.authorization
+            verify = self.endpoint.verify or not is_home
+            url = self.url(where)
             try:
-                response = self.http.request("GET", url, fields, verify=self.endpoint.verify)
+                response = self.http.request(
+                    method, url, fields, body=body, verify=verify, patience=patience
+                )
             except RegistryUnreachable:
                 if not others:
                     raise
             else:
                 # 400 is what a TLS server says to plain HTTP.
-                if response.status != 400 or scheme == "https" or not others:
-                    self.schemes = (scheme,)
+                if response.status != 400 or self.schemes[0] == "https" or not others:
+                    self.schemes = self.schemes[:1]
                     return response
                 response.close()
-            self.schemes = tuple(others)
+            self.schemes = others
 
     def authorize(self, response: BaseHTTPResponse) -> str:
         """The Authorization header that answers a 401. Raises Unauthorized, RegistryError."""
         challenges = auth.parse_challenges(response.headers.get("WWW-Authenticate", ""))
         refused = self.refusal(response, "")
-        known = credentials.find(self.settings, self.endpoint.host, self.endpoint.repository)
+        known = self.credentials()
         for challenge in challenges:
             if challenge.scheme == "bearer":
                 return self.fetch_token(challenge, known)
@@ -162,41 +225,63 @@ class Server:
                 return known.basic()
         raise refused
 
+    def credentials(self) -> Credentials | None:
+        """What may be told to this server: nothing in the open, unless that is allowed there."""
+        if self.schemes[0] == "http" and not may_be_open(self.settings, self.endpoint.host):
+            return None
+        return credentials.find(self.settings, self.endpoint.host, self.endpoint.repository)
+
     def fetch_token(self, challenge: auth.Challenge, known: Credentials | None) -> str:
-        ask = auth.token_request(
-            challenge, self.endpoint.repository, known, secure=self.schemes[0] == "https"
-        )
+        """The Authorization header with a token from the server that a challenge names."""
+        scopes = auth.wanted_scopes(challenge, self.scopes)
+        ask = auth.token_request(challenge, scopes, known)
+        where = http.origin(ask.url)
+        is_open = where.scheme == "http"
+        tells_secrets = known is not None and not may_be_open(self.settings, where.host)
+        if is_open and (self.schemes[0] == "https" or tells_secrets):
+            raise Unauthorized(
+                f"{self.endpoint.host} wants credentials sent in the open, to {where.host}"
+            )
+        return auth.read_token(self.ask_token_server(ask))
+
+    def ask_token_server(self, ask: auth.TokenRequest) -> bytes:
+        """Its answer. Raises Unauthorized, RegistryError."""
         headers = {"Authorization": ask.authorization} if ask.authorization else {}
+        if ask.body:
+            headers["Content-Type"] = "application/x-www-form-urlencoded"
         response = self.http.request(
             "POST" if ask.body else "GET",
             ask.url,
             headers,
             body=ask.body,
             verify=self.endpoint.verify,
+            is_secret=True,
         )
         if response.status != 200:
             raise self.refusal(response, "")
         host = http.origin(ask.url).host
-        data = http.read(response, host, auth.MAX_TOKEN * 2, self.settings.timeout_s)
-        return auth.read_token(data)
+        return http.read(response, host, auth.MAX_TOKEN * 2, self.settings.timeout_s)
 
-    def refusal(self, response: BaseHTTPResponse, path: str) -> CuddyError:
+    def refusal(self, response: BaseHTTPResponse, where: str) -> CuddyError:
         """The error that an answer other than success stands for."""
         host, status = self.endpoint.host, response.status
         said = self.explanation(response)
         if status in (401, 403):
+            name = "" if host == DOCKER_HUB else f" {host}"
             return Unauthorized(
-                f"pull access denied for {self.endpoint.repository} at {host}{said}",
-                hint="it does not exist, or credentials are needed",
+                f"{self.action} access denied for {self.endpoint.repository} at {host}{said}",
+                hint=f"it does not exist, or credentials are needed: 'cuddy login{name}'",
             )
-        if status == 404 and path.startswith("manifests/"):
+        if status == 404 and where.startswith("manifests/"):
             return NoSuchImage(self.reference.familiar, hint=f"{host} does not have it{said}")
         if status in BUSY:
             after = response.headers.get("Retry-After", "")
             return RegistryBusy(
-                f"{host} answers {status}{said}", retry_after_s=int(after) if after.isdigit() else 0
+                f"{host} answers {status}{said}{_limits(response)}",
+                retry_after_s=int(after) if after.isascii() and after.isdigit() else 0,
             )
-        return RegistryError(f"{host} answers {status} to a request for {path}{said}")
+        shown = ascii(where.partition("?")[0][:200])[1:-1]
+        return RegistryError(f"{host} answers {status} to a request for {shown}{said}")
 
     def explanation(self, response: BaseHTTPResponse) -> str:
         """What the registry says about an error, fit to be shown: `: text`, or nothing."""
@@ -207,3 +292,13 @@ class Server:
         except (RegistryError, ValueError, LookupError, TypeError, AttributeError):
             return ""
         return f": {ascii(text[:200])[1:-1]}"
+
+
+def _limits(response: BaseHTTPResponse) -> str:
+    """What a registry says about how much one may ask, as docker.io does."""
+    found = [
+        f"{name}: {ascii(value[:60])[1:-1]}"
+        for name in ("ratelimit-limit", "ratelimit-remaining", "retry-after")
+        if (value := response.headers.get(name))
+    ]
+    return f"; {', '.join(found)}" if found else ""

@@ -37,13 +37,12 @@ MANIFEST_TYPES = (OCI_MANIFEST, DOCKER_MANIFEST)
 CONFIG_TYPES = (OCI_CONFIG, DOCKER_CONFIG)
 
 OCI_LAYER = "application/vnd.oci.image.layer.v1.tar"
-# The media type of a layer, without its compression, and what may follow it.
-LAYER_TYPES = (
-    OCI_LAYER,
+FOREIGN_LAYERS = (
     "application/vnd.oci.image.layer.nondistributable.v1.tar",
-    "application/vnd.docker.image.rootfs.diff.tar",
     "application/vnd.docker.image.rootfs.foreign.diff.tar",
 )
+# The media type of a layer, without its compression, and what may follow it.
+LAYER_TYPES = (OCI_LAYER, "application/vnd.docker.image.rootfs.diff.tar", *FOREIGN_LAYERS)
 COMPRESSIONS = {"": "", "+gzip": "gzip", ".gzip": "gzip", "+zstd": "zstd", ".zstd": "zstd"}
 
 
@@ -200,6 +199,12 @@ def compression(layer: Descriptor) -> str | None:
         if layer["mediaType"].startswith(prefix):
             return COMPRESSIONS.get(layer["mediaType"].removeprefix(prefix))
     return None
+
+
+def foreign_urls(layer: Descriptor) -> list[str]:
+    """Where a layer is that no registry may hand on (layer.md, "Non-Distributable Layers")."""
+    urls = layer.get("urls") if layer["mediaType"].startswith(FOREIGN_LAYERS) else None
+    return [url for url in urls if isinstance(url, str)] if isinstance(urls, list) else []
 
 
 def to_oci(manifest: Manifest) -> Manifest:

@@ -1,6 +1,7 @@
 """Commands about images, one verb a file.
 
 pull     fetch from a registry
+push     upload to one
 images   list
 history  how one came to be
 tag      give one another name

@@ -7,6 +7,7 @@ import sys
 
 from cuddy.cli import registries
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
+from cuddy.errors import WrongArguments
 from cuddy.image import host, reference
 
 TYPE_CHECKING = False
@@ -19,12 +20,13 @@ def pull_(home: Home, args: Args) -> int:
     if name == host.NAME:
         print(f"{host.NAME} is this machine itself: always there, always up to date")
         return 0
+    check_trust(args)
     wanted = reference.parse(name)
     # Imported here, after the name is known to be one: this is the expensive part.
     from cuddy.cli.progress import Display
     from cuddy.image import pull
 
-    if not args.quiet and wanted.tag == reference.DEFAULT_TAG and not _names_tag(name):
+    if not args.quiet and wanted.tag == reference.DEFAULT_TAG and not names_tag(name):
         print(f"Using default tag: {reference.DEFAULT_TAG}", flush=True)
     with Display(sys.stdout, quiet=args.quiet) as display:
         pull.pull(
@@ -38,7 +40,17 @@ def pull_(home: Home, args: Args) -> int:
     return 0
 
 
-def _names_tag(name: str) -> bool:
+def check_trust(args: Args) -> None:
+    """Signatures of Docker Content Trust are neither made nor verified. Raises WrongArguments."""
+    if not args.disable_content_trust:
+        raise WrongArguments(
+            "content trust (Notary) is not supported: nothing was transferred",
+            hint="leave out --disable-content-trust=false; a digest names exactly one image",
+        )
+
+
+def names_tag(name: str) -> bool:
+    """Whether a name is written with a tag."""
     return ":" in name.rpartition("/")[2]
 
 
@@ -46,6 +58,7 @@ COMMAND = Command(
     summary="Download an image from a registry",
     arguments="NAME[:TAG|@DIGEST]",
     flags=(
+        Flag("disable-content-trust", "", BOOL, "Skip image verification", True),
         Flag("platform", "", STRING, "Set platform if server is multi-platform capable"),
         Flag("quiet", "q", BOOL, "Suppress verbose output"),
     ),
