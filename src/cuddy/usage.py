@@ -5,6 +5,10 @@ from __future__ import annotations
 import os
 import stat
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
 FAR = 1024
 """Of a longer relative path the walk begins anew: trees may be deeper than any path is long."""
 BLOCK = 512
@@ -21,15 +25,19 @@ class Meter:
     def __init__(self) -> None:
         self._seen: set[tuple[int, int]] = set()
 
-    def tree(self, path: str) -> int:
-        """Bytes of a file, or of a directory and all below it; none if it is not there."""
+    def tree(self, path: str, *, without: Collection[str] = ()) -> int:
+        """Bytes of a file, or of a directory and all below it; none if it is not there.
+
+        `without`: paths below it that do not count.
+        """
+        left_out = {f"./{os.path.relpath(each, path)}" for each in without}
         try:
             status = os.lstat(path)
             total = self._count(status)
             if stat.S_ISDIR(status.st_mode):
                 fd = os.open(path, OPEN_DIRECTORY)
                 try:
-                    total += self._below(fd)
+                    total += self._below(fd, left_out)
                 finally:
                     os.close(fd)
             return total
@@ -51,7 +59,7 @@ class Meter:
             self._seen.add(identity)
         return status.st_blocks * BLOCK
 
-    def _below(self, top: int) -> int:
+    def _below(self, top: int, left_out: Collection[str] = ()) -> int:
         total, pending = 0, ["."]
         while pending:
             path = pending.pop()
@@ -63,16 +71,18 @@ class Meter:
                 if len(path) > FAR:
                     total += self._below(fd)
                 else:
-                    total += self._directory(fd, path, pending)
+                    total += self._directory(fd, path, pending, left_out)
             finally:
                 os.close(fd)
         return total
 
-    def _directory(self, fd: int, path: str, pending: list[str]) -> int:
+    def _directory(self, fd: int, path: str, pending: list[str], left_out: Collection[str]) -> int:
         """The entries of one directory; its directories come to `pending`."""
         total = 0
         with os.scandir(fd) as entries:
             for entry in entries:
+                if left_out and f"{path}/{entry.name}" in left_out:
+                    continue
                 try:
                     total += self._count(entry.stat(follow_symlinks=False))
                 except FileNotFoundError:

@@ -56,6 +56,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "tag": "image.tag",
     },
     "system": {
+        "df": "system.df",
         "info": "system.info",
     },
 }

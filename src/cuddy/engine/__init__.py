@@ -42,5 +42,6 @@ tag              give them names
 in_use           what containers keep of them
 rmi              remove them
 prune            remove those that nothing uses
+df               what everything takes on disk
 info             everything known of the engine
 """

@@ -69,6 +69,10 @@ def _rows(home: Home, chosen: list[Container], args: Args, *, whole: bool) -> li
     return rows
 
 
+def describe(container: Container, now_ns: int, *, full: bool) -> dict[str, Any]:
+    return _row(container, now_ns, full=full) | _further_fields(container, full=full)
+
+
 def _row(container: Container, now_ns: int, *, full: bool) -> dict[str, Any]:
     command = " ".join([container["Path"], *map(_argument, container["Args"])])
     return {

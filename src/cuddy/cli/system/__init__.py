@@ -1,6 +1,7 @@
 """Commands about the engine itself.
 
 version  cuddy's and its parts' versions
+df       what everything takes on disk
 info     what this machine offers
 inspect  a container or an image, whichever has the name
 """

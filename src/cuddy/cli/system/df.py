@@ -1,0 +1,144 @@
+"""`cuddy system df`: what is on disk, and what of it could be had back."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from cuddy.cli import inspection, table
+from cuddy.cli.container import ps
+from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
+from cuddy.cli.sizes import human_size
+from cuddy.engine import df, images, status
+from cuddy.image import reference
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cuddy.engine.df import ImageSpace, Row, Space
+    from cuddy.engine.home import Home
+
+SUMMARY = table.Listing(
+    headers={
+        "Type": "TYPE", "TotalCount": "TOTAL", "Active": "ACTIVE", "Size": "SIZE",
+        "Reclaimable": "RECLAIMABLE", "Bytes": "BYTES",
+    },
+    columns=("Type", "TotalCount", "Active", "Size", "Reclaimable"),
+)  # fmt: skip
+IMAGES = table.Listing(
+    headers={
+        "Repository": "REPOSITORY", "Tag": "TAG", "ID": "IMAGE ID", "CreatedSince": "CREATED",
+        "Size": "SIZE", "SharedSize": "SHARED SIZE", "UniqueSize": "UNIQUE SIZE",
+        "Containers": "CONTAINERS",
+    },
+    columns=("Repository", "Tag", "ID", "CreatedSince", "Size", "SharedSize", "UniqueSize",
+             "Containers"),
+)  # fmt: skip
+CONTAINERS = ps.LISTING._replace(
+    columns=("ID", "Image", "Command", "LocalVolumes", "Size", "RunningFor", "Status", "Names")
+)
+VOLUMES = table.Listing(
+    headers={"Name": "VOLUME NAME", "Links": "LINKS", "Size": "SIZE"},
+    columns=("Name", "Links", "Size"),
+)
+BUILD_CACHE = table.Listing(
+    headers={
+        "ID": "CACHE ID", "CacheType": "CACHE TYPE", "Size": "SIZE", "CreatedSince": "CREATED",
+        "LastUsedSince": "LAST USED", "UsageCount": "USAGE", "Shared": "SHARED",
+    },
+    columns=("ID", "CacheType", "Size", "CreatedSince", "LastUsedSince", "UsageCount", "Shared"),
+)  # fmt: skip
+NOT_KNOWN = "N/A"
+
+
+def df_(home: Home, args: Args) -> int:
+    found = df.df(home)
+    if args.verbose:
+        sys.stdout.write(_details(found, args.format))
+    else:
+        sys.stdout.write(table.render(SUMMARY, map(_row, found.rows), form=args.format))
+    return 0
+
+
+def _row(row: Row) -> dict[str, Any]:
+    reclaimable = _human(row.reclaimable_bytes)
+    if row.size_bytes:
+        reclaimable += f" ({row.reclaimable_bytes * 100 // row.size_bytes}%)"
+    return {
+        "Type": row.kind,
+        "TotalCount": str(row.total),
+        "Active": str(row.active),
+        "Size": _human(row.size_bytes),
+        "Reclaimable": reclaimable,
+        "Bytes": str(row.size_bytes),
+    }
+
+
+def _human(size_bytes: int) -> str:
+    return human_size(size_bytes, 4)
+
+
+def _details(found: Space, form: str) -> str:
+    now_ns = time.time_ns()
+    is_table = form in ("", "table")
+    image_rows = [_image_row(each, now_ns, full=not is_table) for each in found.images]
+    container_rows = [
+        ps.describe(each.container, now_ns, full=not is_table) | {"Size": _human(each.size_bytes)}
+        for each in found.containers
+    ]
+    if not is_table:
+        for row in container_rows:
+            del row["Label"]
+        document = {"Images": image_rows, "Containers": container_rows, "Volumes": [],
+                    "BuildCache": []}  # fmt: skip
+        return inspection.render_one(document, form)
+    rest = next(row for row in found.rows if row.kind == "Other")
+    parts = [
+        "Images space usage:\n",
+        table.render(IMAGES, image_rows, form=""),
+        f"Content that no image needs: {_human(found.nameless_bytes)}\n",
+        "Containers space usage:\n",
+        table.render(CONTAINERS, container_rows, form=""),
+        "Local Volumes space usage:\n",
+        table.render(VOLUMES, [], form=""),
+        "Build cache usage: 0B\n",
+        table.render(BUILD_CACHE, [], form=""),
+        f"Other files: {_human(rest.size_bytes)}\n",
+    ]
+    return "\n".join(parts)
+
+
+def _image_row(space: ImageSpace, now_ns: int, *, full: bool) -> dict[str, Any]:
+    name = next(iter(images.names_of(space.image)), "")
+    wanted = reference.parse(name) if name else None
+    return {
+        "ID": space.image.id if full else space.image.id.partition(":")[2][:12],
+        "Repository": wanted.familiar_name if wanted else "<none>",
+        "Tag": (wanted and wanted.tag) or "<none>",
+        "CreatedSince": _ago(space.image.config.get("created") or "", now_ns),
+        "CreatedAt": space.image.config.get("created") or NOT_KNOWN,
+        "Size": _human(space.unique_bytes + space.shared_bytes),
+        "SharedSize": _human(space.shared_bytes),
+        "UniqueSize": _human(space.unique_bytes),
+        "Containers": str(space.containers),
+    }
+
+
+def _ago(stamp: str, now_ns: int) -> str:
+    """How old an image says it is, if that is a time at all."""
+    try:
+        return status.ago(stamp, now_ns)
+    except (ValueError, IndexError):
+        return NOT_KNOWN
+
+
+COMMAND = Command(
+    summary="Show cuddy disk usage",
+    flags=(
+        Flag("format", "", STRING, table.FORMAT_HELP),
+        Flag("verbose", "v", BOOL, "Show detailed information on space usage"),
+    ),
+    most=0,
+    action=df_,
+)
