@@ -50,6 +50,7 @@ STRING = Kind("string", str, "")
 INT = Kind("int", values.integer)
 BYTES = Kind("bytes", values.size)
 LIST = Kind("list", str, (), many=True)
+STRINGS = Kind("strings", str, (), many=True)
 FILTER = Kind("filter", values.filter_, (), many=True)
 
 

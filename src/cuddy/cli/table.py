@@ -98,13 +98,17 @@ def _json(value: Any) -> str:
 
 
 def _templated(listing: Listing, rows: Iterable[Row], form: str) -> str:
-    from cuddy.cli.template import Template
+    from cuddy.cli.template import BadTemplate, Template
     from cuddy.cli.template_functions import FUNCTIONS, HEADER_FUNCTIONS
 
     is_table = form.startswith("table ")
     source = form[6:].strip() if is_table else form
     source = source.replace("\\t", "\t").replace("\\n", "\n")
-    template = Template(source, FUNCTIONS | {"json": (_json, 1, 1)})
+    try:
+        template = Template(source, FUNCTIONS | {"json": (_json, 1, 1)})
+    except BadTemplate as error:
+        error.exit_code = 1  # where docker lists; 64 is its answer where it inspects
+        raise
     shown = [template.render(row) for row in rows]
     if not is_table:
         return "".join(line + "\n" for line in shown)

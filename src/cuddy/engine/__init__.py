@@ -37,6 +37,8 @@ wait             until it ends
 rm               remove it
 logs             what it wrote
 inspect          everything known of it
+inspect_image    everything known of an image
+patterns         Go's patterns of names
 images           find and list images
 tag              give them names
 in_use           what containers keep of them

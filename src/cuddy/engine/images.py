@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from cuddy.errors import InvalidArgument, NoSuchImage
+from cuddy.engine.patterns import Pattern
+from cuddy.errors import InvalidArgument, InvalidReference, NoSuchImage
 from cuddy.image import host, platform, reference, store
+from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cuddy.engine.home import Home
     from cuddy.image.store import Image
 
-    Named = tuple[Image, list[str]]
-
-FILTERS = ("before", "dangling", "label", "reference", "since")
-_TRUE = ("1", "t", "true")
-_FALSE = ("0", "f", "false")
+FILTERS = ("before", "dangling", "label", "reference", "since", "until")
+_TRUE = ("1", "true")
+_FALSE = ("0", "false")
 
 
 def find(home: Home, name: str, *, suits: str = "") -> Image:
@@ -23,53 +25,104 @@ def find(home: Home, name: str, *, suits: str = "") -> Image:
     Raises NoSuchImage, InvalidReference, InvalidArgument.
     """
     image = host.IMAGE if name == host.NAME else store.resolve(home.storage, name)
-    check_platform(image, name, suits)
+    if suits:
+        check_platform(image, name, suits)
     return image
 
 
-def check_platform(image: Image, name: str, wanted: str) -> None:
-    """Raises NoSuchImage for an image that is not for the platform asked for, if one is."""
+def check_platform(image: Image, name: str, *wanted: str) -> None:
+    """Raises NoSuchImage for an image that is for none of these platforms."""
     found = platform.of(image.config)
-    if wanted and found not in platform.preference(platform.parse(wanted)):
-        raise NoSuchImage(name, hint=f"the one here is for {found}, not for {wanted}")
+    if not any(found in platform.preference(platform.parse(each)) for each in wanted):
+        hint = f"the one here is for {found}, not for {', '.join(wanted)}"
+        raise NoSuchImage(name, hint=hint)
 
 
-def names_of(image: Image) -> list[str]:
-    """The complete names of an image: its tags, and the digests of repositories without one."""
-    tagged = {reference.parse(name).name for name in image.names}
-    sources = [each for each in image.repo_digests if reference.parse(each).name not in tagged]
-    return [*image.names, *sources]
+def spelled(name: str) -> tuple[str, str]:
+    """A complete name as people write it: the repository, and `:tag` or `@digest`.
+
+    A name that another program wrote into the layout may be none; it is shown as it is.
+    """
+    try:
+        wanted = reference.parse(name)
+    except InvalidReference:
+        return name, ""
+    return wanted.familiar_name, wanted.familiar.removeprefix(wanted.familiar_name)
 
 
-def select(home: Home, filters: list[tuple[str, str]]) -> list[Named]:
-    """The images that pass, newest first, each with those of its names that do.
+class Listed(NamedTuple):
+    """An image with those of its names that passed: tags, and digests as name@digest."""
+
+    image: Image
+    tags: tuple[str, ...]
+    digests: tuple[str, ...]
+
+
+class Filters(NamedTuple):
+    """What an image must be to be listed; None and () ask for nothing."""
+
+    patterns: tuple[Pattern, ...] = ()  # of names: one of them fits
+    dangling: bool | None = None
+    labels: tuple[str, ...] = ()
+    after_ns: tuple[int, ...] = ()
+    before_ns: tuple[int, ...] = ()
+
+
+def parse_filters(
+    home: Home, pairs: list[tuple[str, str]], moment: Callable[[str], int]
+) -> Filters:
+    """The filters as the user wrote them; `moment` reads a time, in the user's own zone.
 
     Raises InvalidArgument, NoSuchImage.
     """
-    found: list[Named] = [(each, names_of(each)) for each in store.list_images(home.storage)]
-    patterns = [value for name, value in filters if name == "reference"]
-    if patterns:
-        found = [(image, [n for n in names if _matches(n, patterns)]) for image, names in found]
-        found = [(image, names) for image, names in found if names]
-    for name, value in filters:
-        found = [(image, names) for image, names in found if _passes(home, image, name, value)]
-    return found
+    found: dict[str, list[str]] = {name: [] for name in FILTERS}
+    for name, value in pairs:
+        if name not in found:
+            raise InvalidArgument(f"invalid filter '{name}'", hint=f"one of {', '.join(FILTERS)}")
+        found[name].append(value)
+    dangling = [_boolean(value) for value in found["dangling"]]
+
+    def made(name: str) -> int:
+        return store.resolve(home.storage, name).created_ns
+
+    return Filters(
+        tuple(map(Pattern, found["reference"])),
+        any(dangling) if dangling else None,
+        tuple(found["label"]),
+        tuple(map(made, found["since"])),
+        (*map(made, found["before"]), *map(moment, found["until"])),
+    )
 
 
-def _passes(home: Home, image: Image, name: str, value: str) -> bool:
-    if name == "reference":
-        return True
-    if name == "dangling":
-        return bool(image.names) != _boolean(value)
-    if name == "label":
-        key, equals, wanted = value.partition("=")
-        labels = (image.config.get("config") or {}).get("Labels") or {}
-        return key in labels and (not equals or labels[key] == wanted)
-    if name in ("before", "since"):
-        edge = store.resolve(home.storage, value).config.get("created") or ""
-        created = image.config.get("created") or ""
-        return created < edge if name == "before" else created > edge
-    raise InvalidArgument(f"invalid filter '{name}'", hint=f"one of {', '.join(FILTERS)}")
+def select(home: Home, filters: Filters) -> list[Listed]:
+    """The images that pass, newest first, each with those of its names that do."""
+    listed = []
+    for image in store.list_images(home.storage):
+        tags = tuple(name for name in image.names if _is_wanted(name, filters.patterns))
+        digests = tuple(name for name in image.repo_digests if _is_wanted(name, filters.patterns))
+        is_named = tags or digests or not filters.patterns
+        if is_named and _passes(image, tags, digests, filters):
+            listed.append(Listed(image, tags, digests))
+    return listed
+
+
+def _passes(
+    image: Image, tags: tuple[str, ...], digests: tuple[str, ...], filters: Filters
+) -> bool:
+    # An image that is known by digest only counts as dangling and as not dangling, as with docker.
+    if filters.dangling is True and tags or filters.dangling is False and not (tags or digests):
+        return False
+    labels = (image.config.get("config") or {}).get("Labels") or {}
+    return (
+        all(_has(labels, each) for each in filters.labels)
+        and all(image.created_ns > edge for edge in filters.after_ns)
+        and all(image.created_ns < edge for edge in filters.before_ns)
+    )
+
+
+def _has(labels: dict[str, str], wanted: str) -> bool:
+    key, equals, value = wanted.partition("=")
+    return key in labels and (not equals or labels[key] == value)
 
 
 def _boolean(value: str) -> bool:
@@ -78,18 +131,10 @@ def _boolean(value: str) -> bool:
     return value.lower() in _TRUE
 
 
-def _matches(name: str, patterns: list[str]) -> bool:
-    """Whether a pattern fits a name as people write it, with its tag or without, or the whole."""
-    wanted = reference.parse(name)
-    spellings = (wanted.familiar, wanted.familiar_name, name)
-    return any(_fits(pattern, spelling) for pattern in patterns for spelling in spellings)
-
-
-def _fits(pattern: str, text: str) -> bool:
-    """Go's path.Match: as a shell's pattern, and a star does not pass a slash."""
-    if not any(character in pattern for character in "*?["):
-        return pattern == text
-    from fnmatch import fnmatchcase
-
-    parts, wanted = text.split("/"), pattern.split("/")
-    return len(parts) == len(wanted) and all(map(fnmatchcase, parts, wanted))
+def _is_wanted(name: str, patterns: tuple[Pattern, ...]) -> bool:
+    """Whether a pattern fits a name as people write it, with its tag or without."""
+    if not patterns:
+        return True
+    repository, suffix = spelled(name)
+    spellings = (repository + suffix, repository)
+    return any(pattern.fits(text) for pattern in patterns for text in spellings)

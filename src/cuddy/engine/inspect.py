@@ -1,10 +1,10 @@
-"""Inspect: everything known of a container or an image, in Docker's words."""
+"""Inspect: everything known of a container, in Docker's words."""
 
 from __future__ import annotations
 
 import os
 
-from cuddy.engine import container, containers
+from cuddy.engine import containers
 from cuddy.image import host, store
 
 TYPE_CHECKING = False
@@ -49,26 +49,3 @@ def written_bytes(directory: str) -> int:
             else:
                 total += entry.stat(follow_symlinks=False).st_size
     return total
-
-
-def inspect_image(home: Home, name: str) -> dict[str, Any]:
-    """An image as `docker image inspect` shows it. Raises NoSuchImage, InvalidReference."""
-    image = host.IMAGE if name == host.NAME else store.resolve(home.storage, name)
-    config = image.config
-    return {
-        "Id": image.id,
-        "RepoTags": [n for n in image.names if "@" not in n],
-        "RepoDigests": list(image.repo_digests),
-        "Parent": "",
-        "Comment": "",
-        "Created": config.get("created", ""),
-        "Author": config.get("author", ""),
-        "Config": config.get("config") or {},
-        "Architecture": config.get("architecture") or os.uname().machine,
-        "Variant": config.get("variant", ""),
-        "Os": config.get("os", "linux"),
-        "Size": image.size_bytes,
-        "GraphDriver": {"Name": "overlay", "Data": None},
-        "RootFS": {"Type": "layers", "Layers": config.get("rootfs", {}).get("diff_ids", [])},
-        "Metadata": {"LastTagTime": container.NEVER},
-    }

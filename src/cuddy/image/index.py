@@ -12,6 +12,7 @@ Docker manifest the entry means a translation, with the same blobs and so the sa
                                         of the index if there was one
     cuddy.image.documents               index and manifest as they were served, where they are not
                                         the manifest itself; these blobs are kept too
+    cuddy.image.tagged                  when this name was given here; not known for names of pulls
     cuddy.layer.sizes                   bytes of each layer unpacked, lowest first
 
 An entry without a name is a dangling image.
@@ -35,6 +36,7 @@ CONTAINERD_NAME = "io.containerd.image.name"
 ID = "cuddy.image.id"
 SOURCE = "cuddy.image.source"
 DOCUMENTS = "cuddy.image.documents"
+TAGGED = "cuddy.image.tagged"
 SIZES = "cuddy.layer.sizes"
 
 

@@ -100,10 +100,10 @@ def _repository(name: str) -> str:
 
 
 def _references(group: Iterable[Descriptor]) -> list[str]:
-    """All names of an image: tags first, then the digests by which registries know it."""
-    tags = [index.name(entry) for entry in group if index.is_tagged(entry)]
+    """All names of an image, sorted: tags, and the digests by which registries know it."""
+    tags = {index.name(entry) for entry in group if index.is_tagged(entry)}
     sources = {index.annotation(entry, index.SOURCE) for entry in group} - {""}
-    return tags + sorted(sources)
+    return sorted(tags | sources)
 
 
 def _is_single(names: list[str]) -> bool:

@@ -26,6 +26,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
 
 
+NEVER_NS = -62135596800 * 10**9
+"""The year 1, which Go has in place of a time that is not known."""
+
+
 class Image(NamedTuple):
     """One image, as it is in the store. `manifest` is a descriptor; lists have the lowest first."""
 
@@ -36,6 +40,15 @@ class Image(NamedTuple):
     names: tuple[str, ...]
     repo_digests: tuple[str, ...]
     size_bytes: int
+    tagged: str = ""  # when it was last given a name
+
+    @property
+    def created_ns(self) -> int:
+        """When it was made, as it says itself; one that does not say is as old as can be."""
+        try:
+            return files.parse_time(self.config.get("created") or "")
+        except (ValueError, IndexError):
+            return NEVER_NS
 
 
 def hold(storage: Storage) -> files.Lock:
@@ -104,7 +117,7 @@ def list_images(storage: Storage) -> list[Image]:
         return [_image(storage, group) for group in _by_id(storage, entries).values()]
 
     found = _settled(storage, look)
-    return sorted(found, key=lambda image: image.config.get("created") or "", reverse=True)
+    return sorted(found, key=lambda image: image.created_ns, reverse=True)
 
 
 def _settled(storage: Storage, look: Callable[[list[Descriptor]], T]) -> T:
@@ -134,7 +147,9 @@ def tag(storage: Storage, source: str, target: str) -> None:
         entry = find(storage, index.images(change.entries), source)[0]
         if not index.annotation(entry, index.SOURCE).startswith(f"{new.name}@"):
             entry = index.annotate(entry, index.SOURCE, "")
-        change.put(index.rename(entry, str(new)))
+        named = index.rename(index.annotate(entry, index.TAGGED, ""), str(new))
+        if not any(index.annotate(each, index.TAGGED, "") == named for each in change.entries):
+            change.put(index.annotate(named, index.TAGGED, files.now()))
 
 
 class Origin(NamedTuple):
@@ -219,6 +234,7 @@ def _image(storage: Storage, group: list[Descriptor]) -> Image:
         names=tuple(sorted(index.name(e) for e in group if index.is_tagged(e))),
         repo_digests=tuple(sorted(sources)),
         size_bytes=sum(sizes),
+        tagged=max(index.annotation(each, index.TAGGED) for each in group),
     )
 
 

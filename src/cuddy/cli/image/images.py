@@ -5,18 +5,17 @@ from __future__ import annotations
 import sys
 import time
 
-from cuddy import files
-from cuddy.cli import table
+from cuddy.cli import moments, table
 from cuddy.cli.flags import BOOL, FILTER, STRING, Args, Command, Flag
 from cuddy.cli.sizes import human_size
 from cuddy.engine import images, status
-from cuddy.image import reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
     from cuddy.engine.home import Home
+    from cuddy.engine.images import Listed
     from cuddy.image.store import Image
 
 LISTING = table.Listing(
@@ -30,60 +29,94 @@ LISTING = table.Listing(
 )  # fmt: skip
 NONE = "<none>"
 NOT_KNOWN = "N/A"
-EARLIEST_NS, LATEST_NS = -(1 << 61), 1 << 63  # the years 1896 and 2262
+RAW = """\
+repository: {{.Repository}}
+tag: {{.Tag}}
+image_id: {{.ID}}
+created_at: {{.CreatedAt}}
+virtual_size: {{.Size}}
+"""
+"""What docker has called the format `raw` from its first days on."""
 _SHORT_ID = 12
 
 
 def images_(home: Home, args: Args) -> int:
-    filters = [(name, value) for name, _, value in (f.partition("=") for f in args.filter)]
-    filters += [("reference", name) for name in args.names]
+    now_ns = time.time_ns()
+    pairs = [(n.strip().lower(), v.strip()) for n, _, v in (f.partition("=") for f in args.filter)]
+    pairs += [("reference", name) for name in args.names]
+    filters = images.parse_filters(home, pairs, lambda word: moments.moment(word, now_ns))
+    form, is_quiet = _form(args)
+    is_default = form in ("", "table")
+    rows = [
+        row
+        for listed in images.select(home, filters)
+        for row in _rows(listed, now_ns, args, is_default=is_default)
+    ]
     listing = LISTING
     if args.digests:
         listing = listing._replace(columns=("Repository", "Tag", "Digest", *LISTING.columns[2:]))
-    now_ns = time.time_ns()
-    rows = [
-        _row(image, name, now_ns, full=args.no_trunc)
-        for image, names in images.select(home, filters)
-        for name in names or [""]
-    ]
-    form = "" if args.quiet else args.format
-    sys.stdout.write(table.render(listing, rows, form=form, quiet=args.quiet))
+    sys.stdout.write(table.render(listing, rows, form=form, quiet=is_quiet))
     return 0
 
 
-def _row(image: Image, name: str, now_ns: int, *, full: bool) -> dict[str, Any]:
-    """One name of an image; the empty name stands for an image that has none."""
-    wanted = reference.parse(name) if name else None
-    digests = [each for each in image.repo_digests if wanted and each.startswith(f"{wanted.name}@")]
-    created = _created(image)
-    size = human_size(image.size_bytes)
+def _form(args: Args) -> tuple[str, bool]:
+    """The template to use, and whether to show ids alone."""
+    form = args.format
+    if form == "raw":
+        if args.quiet:
+            return "image_id: {{.ID}}", False
+        return (
+            RAW.replace("image_id", "digest: {{.Digest}}\nimage_id") if args.digests else RAW
+        ), False
+    if args.digests and form.startswith("table ") and "{{.Digest}}" not in form:
+        form += r"\t{{.Digest}}"
+    return form, args.quiet and form in ("", "table")
+
+
+def _rows(listed: Listed, now_ns: int, args: Args, *, is_default: bool) -> list[dict[str, Any]]:
+    """A row for each name of an image."""
+    shared = _fields(listed.image, now_ns, full=args.no_trunc)
+    if is_default and not shared["CreatedSince"]:
+        shared["CreatedSince"] = NOT_KNOWN
+    return [
+        shared | {"Repository": name, "Tag": tag, "Digest": digest}
+        for name, tag, digest in _names(listed, args)
+    ]
+
+
+def _names(listed: Listed, args: Args) -> list[tuple[str, str, str]]:
+    """Repository, tag and digest of each row: digests beside tags, or alone where there are none.
+
+    Digests are looked for only where the user asks for them; docker does so too.
+    """
+    digests: dict[str, list[str]] = {}
+    for name, digest in map(images.spelled, listed.digests):
+        digests.setdefault(name, []).append(digest.removeprefix("@"))
+    is_asked = args.digests or "{{.Digest}}" in args.format
+    found, tagged = [], set()
+    for name, tag in map(images.spelled, listed.tags):
+        tagged.add(name)
+        shown = digests.get(name) if is_asked else None
+        found += [(name, tag.removeprefix(":") or NONE, digest) for digest in shown or [NONE]]
+    for name in digests.keys() - tagged:
+        found += [(name, NONE, digest) for digest in (digests[name] if args.digests else [""])]
+    return found or [(NONE, NONE, NONE)]
+
+
+def _fields(image: Image, now_ns: int, *, full: bool) -> dict[str, Any]:
+    """What is the same in all rows of an image."""
+    created_s = moments.seconds(image.config.get("created") or "")
+    is_known = created_s != moments.ZERO_S
     return {
         "ID": image.id if full else image.id.partition(":")[2][:_SHORT_ID],
-        "Repository": wanted.familiar_name if wanted else NONE,
-        "Tag": (wanted and wanted.tag) or NONE,
-        "Digest": digests[0].partition("@")[2] if digests else NONE,
-        "CreatedSince": status.ago(created, now_ns) if created else NOT_KNOWN,
-        "CreatedAt": _local(created) if created else NOT_KNOWN,
-        "Size": size,
-        "VirtualSize": size,
+        "CreatedSince": status.ago_ns(created_s * 10**9, now_ns) if is_known else "",
+        "CreatedAt": moments.local_text(created_s),
+        "Size": human_size(image.size_bytes),
+        "VirtualSize": human_size(image.size_bytes, 4),
         "Containers": NOT_KNOWN,
         "SharedSize": NOT_KNOWN,
         "UniqueSize": NOT_KNOWN,
     }
-
-
-def _created(image: Image) -> str:
-    """When an image was made, as far as what it says is a time at all."""
-    stamp = image.config.get("created") or ""
-    try:
-        return stamp if EARLIEST_NS < files.parse_time(stamp) < LATEST_NS else ""
-    except (ValueError, IndexError):
-        return ""
-
-
-def _local(stamp: str) -> str:
-    local = time.localtime(files.parse_time(stamp) // 10**9)
-    return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", local)
 
 
 COMMAND = Command(

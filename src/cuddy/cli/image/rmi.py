@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cuddy.cli import boundary
-from cuddy.cli.flags import BOOL, Args, Command, Flag
+from cuddy.cli.flags import BOOL, STRINGS, Args, Command, Flag
 from cuddy.engine import rmi
 from cuddy.errors import NoSuchImage
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def rmi_(home: Home, args: Args) -> int:
     def remove(name: str) -> None:
         try:
-            records = rmi.rmi(home, name, force=args.force)
+            records = rmi.rmi(home, name, force=args.force, platforms=args.platform)
         except NoSuchImage as error:
             # What is not there need not be forced away: docker says so and is content.
             if not args.force:
@@ -34,6 +34,7 @@ COMMAND = Command(
     flags=(
         Flag("force", "f", BOOL, "Force removal of the image"),
         Flag("no-prune", "", BOOL, "Do not delete untagged parents"),
+        Flag("platform", "", STRINGS, "Remove only if the image is for this os[/arch[/variant]]"),
     ),
     least=1,
     action=rmi_,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from cuddy.cli import inspection
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.cli.table import JSON_FORMAT_HELP
-from cuddy.engine import inspect
+from cuddy.engine import inspect, inspect_image
 from cuddy.errors import InvalidReference, NoSuchContainer, NoSuchImage, NotFound, UsageError
 
 TYPE_CHECKING = False
@@ -24,14 +24,14 @@ def inspect_(home: Home, args: Args) -> int:
 
     def find(name: str) -> Any:
         if args.type == "image":
-            return inspect.inspect_image(home, name)
+            return inspect_image.inspect_image(home, name)
         try:
             return inspect.inspect_container(home, name, size=args.size)
         except NoSuchContainer:
             if args.type:
                 raise
         try:
-            return inspect.inspect_image(home, name)
+            return inspect_image.inspect_image(home, name)
         except (NoSuchImage, InvalidReference):
             hint = "'cuddy ps -a' and 'cuddy images' list what there is"
             raise NotFound(f"no such object: {name}", hint=hint) from None

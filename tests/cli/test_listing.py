@@ -1,4 +1,4 @@
-"""`history` and `tag` from outside: platforms, hostile steps at a terminal, the host."""
+"""Listing images from outside: history, tag, platforms, filters; hostile steps at a terminal."""
 
 from __future__ import annotations
 
@@ -65,3 +65,44 @@ def test_the_host_has_no_other_name(fresh: Cuddy) -> None:
         assert "this machine itself" in result.complaint
     fresh.ok("tag", "alpine", "host:1")
     assert fresh.ok("images", "-q", "host:1")
+
+
+def test_inspect_and_rmi_mind_the_platform(fresh: Cuddy) -> None:
+    install(fresh, "x", architecture="arm64", variant="v8")
+    assert (
+        fresh.ok("image", "inspect", "--platform", "linux/arm64", "-f", "{{.Variant}}", "x") == "v8"
+    )
+    for words in (("image", "inspect"), ("rmi",), ("image", "rm")):
+        result = fresh(*words, "--platform", "linux/amd64", "x")
+        assert result.code == 1
+        assert "linux/arm64" in result.complaint
+    fresh.ok("rmi", "--platform", "linux/amd64", "--platform", "linux/arm64", "x")
+
+
+def test_until_shows_what_is_older(fresh: Cuddy) -> None:
+    install(fresh, "old", created="2001-01-01T00:00:00Z")
+    install(fresh, "new", created="2031-01-01T00:00:00Z")
+    assert fresh.ok("images", "-f", "until=2010-01-01", "--format", "{{.Repository}}") == "old"
+    assert fresh.ok("images", "-f", "until=48h", "-f", "since=old", "-q", "new") == ""
+
+
+def test_a_name_that_another_program_wrote_is_shown_as_it_is(fresh: Cuddy) -> None:
+    install(fresh, "x")
+    path = fresh.root / "images/index.json"
+    path.write_text(path.read_text().replace("docker.io/library/x:latest", "No Name \\u001b[2J"))
+    assert "No Name \x1b[2J" in fresh.ok("images", "--format", "{{.Repository}}")
+    with fresh.terminal("images", columns=200) as terminal:
+        assert terminal.ends() == 0
+        assert r"No Name \x1b[2J" in "\n".join(terminal.screen())
+    assert fresh.ok("image", "inspect", "-f", "{{.RepoTags}}", fresh.ok("images", "-q").split()[0])
+
+
+def test_when_a_name_was_given(fresh: Cuddy) -> None:
+    install(fresh, "x")
+    form = ("image", "inspect", "-f", "{{.Metadata.LastTagTime}}", "x")
+    assert fresh.ok(*form) == "0001-01-01T00:00:00Z"
+    fresh.ok("tag", "x", "y")
+    first = fresh.ok(*form)
+    assert first.startswith("20")
+    fresh.ok("tag", "x", "y")
+    assert fresh.ok(*form) == first

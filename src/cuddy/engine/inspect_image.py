@@ -1,0 +1,92 @@
+"""Inspect an image: what its config says and what the store knows, in Docker's words.
+
+The document has the fields of dockerd 28, in dockerd's order, which are those that client libraries
+read. `Config` keeps the fields that only containers fill (Hostname, AttachStdin and their like):
+older daemons print them, and templates ask for them.
+"""
+
+from __future__ import annotations
+
+from cuddy.engine import container, images
+from cuddy.image import snapshots
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cuddy.engine.home import Home
+    from cuddy.image.store import Image
+
+# The fields of `Config` in dockerd's order, with what it prints where an image says nothing; those
+# with OMITTED it leaves out.
+OMITTED = object()
+CONFIG_FIELDS: dict[str, Any] = {
+    "Hostname": "", "Domainname": "", "User": "", "AttachStdin": False, "AttachStdout": False,
+    "AttachStderr": False, "ExposedPorts": OMITTED, "Tty": False, "OpenStdin": False,
+    "StdinOnce": False, "Env": None, "Cmd": None, "Healthcheck": OMITTED, "ArgsEscaped": OMITTED,
+    "Image": "", "Volumes": None, "WorkingDir": "", "Entrypoint": None, "NetworkDisabled": OMITTED,
+    "MacAddress": OMITTED, "OnBuild": None, "Labels": None, "StopSignal": OMITTED,
+    "StopTimeout": OMITTED, "Shell": OMITTED,
+}  # fmt: skip
+HEALTHCHECK_FIELDS = ("Test", "Interval", "Timeout", "StartPeriod", "StartInterval", "Retries")
+
+
+def inspect_image(home: Home, name: str, *, suits: str = "") -> dict[str, Any]:
+    """An image as `docker image inspect` shows it; `suits` is a platform that it must be for.
+
+    Raises NoSuchImage, InvalidReference.
+    """
+    image = images.find(home, name, suits=suits)
+    config: dict[str, Any] = dict(image.config)
+    return {
+        "Id": image.id,
+        "RepoTags": ["".join(images.spelled(each)) for each in image.names],
+        "RepoDigests": ["".join(images.spelled(each)) for each in image.repo_digests],
+        "Parent": "",
+        "Comment": _text(config, "comment"),
+        "Created": _text(config, "created") or container.NEVER,
+        "DockerVersion": _text(config, "docker_version"),
+        "Author": _text(config, "author"),
+        "Config": build_config(config.get("config") or {}),
+        "Architecture": _text(config, "architecture"),
+        **_optional("Variant", _text(config, "variant")),
+        "Os": _text(config, "os"),
+        **_optional("OsVersion", _text(config, "os.version")),
+        "Size": image.size_bytes,
+        "GraphDriver": {"Data": _directories(home, image), "Name": "overlay"},
+        "RootFS": {"Type": "layers", **_optional("Layers", config["rootfs"]["diff_ids"])},
+        "Metadata": {"LastTagTime": image.tagged or container.NEVER},
+    }
+
+
+def build_config(said: dict[str, Any]) -> dict[str, Any]:
+    """`Config` as dockerd prints it: its fields and no others, sorted where order says nothing."""
+    found = {}
+    for key, default in CONFIG_FIELDS.items():
+        value = said.get(key)
+        if key == "Healthcheck" and value:
+            value = {each: value[each] for each in HEALTHCHECK_FIELDS if value.get(each)}
+        elif isinstance(value, dict):
+            value = {name: value[name] for name in sorted(value)}
+        if value is None:
+            value = default
+        if value is not OMITTED and (value or default is not OMITTED):
+            found[key] = value
+    return found
+
+
+def _text(config: dict[str, Any], key: str) -> str:
+    value = config.get(key)
+    return value if isinstance(value, str) else ""
+
+
+def _optional(key: str, value: Any) -> dict[str, Any]:
+    return {key: value} if value else {}
+
+
+def _directories(home: Home, image: Image) -> dict[str, str] | None:
+    """Where the unpacked layers are: the top one, and those below it."""
+    if not image.chain_ids:
+        return None
+    top, *lower = snapshots.lower_dirs(home.storage, image.chain_ids)
+    return _optional("LowerDir", ":".join(lower)) | {"UpperDir": top}
