@@ -98,8 +98,9 @@ def _json(value: Any) -> str:
 
 
 def _templated(listing: Listing, rows: Iterable[Row], form: str) -> str:
-    from cuddy.cli.template import BadTemplate, Template
+    from cuddy.cli.template import Template
     from cuddy.cli.template_functions import FUNCTIONS, HEADER_FUNCTIONS
+    from cuddy.cli.template_tokens import BadTemplate
 
     is_table = form.startswith("table ")
     source = form[6:].strip() if is_table else form

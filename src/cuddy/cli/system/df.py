@@ -10,7 +10,6 @@ from cuddy.cli.container import ps
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.cli.sizes import human_size
 from cuddy.engine import df, images, status
-from cuddy.image import reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,12 +109,12 @@ def _details(found: Space, form: str) -> str:
 
 
 def _image_row(space: ImageSpace, now_ns: int, *, full: bool) -> dict[str, Any]:
-    name = next(iter(images.names_of(space.image)), "")
-    wanted = reference.parse(name) if name else None
+    names = (*space.image.names, *space.image.repo_digests)
+    name, tag = images.spelled(names[0]) if names else ("<none>", "")
     return {
         "ID": space.image.id if full else space.image.id.partition(":")[2][:12],
-        "Repository": wanted.familiar_name if wanted else "<none>",
-        "Tag": (wanted and wanted.tag) or "<none>",
+        "Repository": name,
+        "Tag": tag.removeprefix(":") if tag.startswith(":") else "<none>",
         "CreatedSince": _ago(space.image.config.get("created") or "", now_ns),
         "CreatedAt": space.image.config.get("created") or NOT_KNOWN,
         "Size": _human(space.unique_bytes + space.shared_bytes),
