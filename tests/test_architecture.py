@@ -46,7 +46,6 @@ BANNED_MODULES = {
 }
 LIBRARIES = {
     # third-party library: the files that may import it
-    "urllib3": {"image/http.py", "image/server.py"},
     "backports": {"image/compression.py"},
     "compression": {"image/compression.py"},  # the standard library's from 3.14 on
     "isal": {"image/compression.py"},

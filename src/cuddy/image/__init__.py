@@ -23,6 +23,7 @@ compression  gzip and zstd as streams
 settings     how registries are reached
 credentials  who asks: files, and programs that keep secrets
 auth         challenges and tokens
+connection   HTTP/1.1 on one connection
 http         requests to hosts one does not trust
 endpoints    which servers a repository has
 server       one of them: requests, authorized; what refusals mean

@@ -1,20 +1,17 @@
 """HTTP to hosts one does not trust: bounded answers, checked redirects, errors that say what to do.
 
-urllib3 does the protocol, TLS and proxies; its own retries and redirects are off, since credentials
-and time limits hang on them.
+`connection` speaks the protocol. Nothing is repeated or followed there, since credentials and time
+limits hang on that.
 """
 
 from __future__ import annotations
 
+import _socket
 import os
 import time
-import warnings
-from urllib.parse import urljoin, urlsplit
-
-import urllib3
-from urllib3 import exceptions
 
 from cuddy.errors import RegistryBusy, RegistryError, RegistryUnreachable
+from cuddy.image.connection import Connection, Proxy, Response, Tls
 from cuddy.image.settings import Settings
 from cuddy.shapes import NamedTuple
 
@@ -22,17 +19,17 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from urllib3 import BaseHTTPResponse
-
     Body = bytes | Callable[[], Iterator[bytes]]
     """What a request sends: bytes, or where they come from, as often as it takes."""
 
 MAX_REDIRECTS = 8
-PIECE = 1 << 18
 LEAST_BYTES_PER_S = 512
 REDIRECTS = (301, 302, 303, 307, 308)
-CONNECT_TIMEOUT_S = 15
 MAX_IDLE_BYTES = 1 << 16
+PORTS = {"http": 80, "https": 443}
+HOST_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._")
+ADDRESS_CHARACTERS = frozenset("0123456789abcdefABCDEF:.")
+URL_CHARACTERS = "!#$%&'()*+,/:;=?@[]~"
 
 
 class Origin(NamedTuple):
@@ -45,20 +42,37 @@ class Origin(NamedTuple):
 
 def origin(url: str) -> Origin:
     """The origin of a URL. Raises RegistryError unless it is plain http or https."""
-    try:
-        parts = urlsplit(url)
-        port = parts.port or {"http": 80, "https": 443}.get(parts.scheme, 0)
-    except ValueError:
-        raise RegistryError(f"a registry names an impossible URL: {url[:200]!a}") from None
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.username is not None:
+    return split(url)[0]
+
+
+def split(url: str) -> tuple[Origin, str]:
+    """A URL as its origin, and what is asked there. Raises RegistryError as `origin` does."""
+    scheme, marks, rest = url.partition("://")
+    scheme = scheme.lower()
+    end = next((i for i, c in enumerate(rest) if c in "/?#"), len(rest))
+    place, path = rest[:end], rest[end:].partition("#")[0]
+    if scheme not in PORTS or not marks or not place or "@" in place:
         raise RegistryError(f"a registry leads to {url[:200]!a}, which is not plain http or https")
-    return Origin(parts.scheme, parts.hostname, port)
+    if place.startswith("["):
+        host, end_mark, after = place[1:].partition("]")
+        is_host = bool(end_mark) and not set(host) - ADDRESS_CHARACTERS
+        colon, port = after[:1], after[1:]
+    else:
+        host, colon, port = place.partition(":")
+        is_host = not set(host) - HOST_CHARACTERS
+    is_port = not port or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 1 << 16)
+    if not (host and is_host and place.isascii()) or colon not in ("", ":") or not is_port:
+        raise RegistryError(f"a registry names an impossible URL: {url[:200]!a}")
+    where = Origin(scheme, host.lower(), int(port or PORTS[scheme]))
+    return where, path if path.startswith("/") else f"/{path}"
 
 
 def join(url: str, location: str) -> str:
     """Where a Location leads. Raises RegistryError if it is no URL."""
+    from urllib.parse import quote, urljoin
+
     try:
-        return urljoin(url, location)
+        return quote(urljoin(url, location), safe=URL_CHARACTERS, encoding="latin-1")
     except ValueError:
         raise RegistryError(f"a registry leads to {location[:200]!a}, which is no URL") from None
 
@@ -68,15 +82,12 @@ class Http:
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
-        self._pools: dict[tuple[str, ...], urllib3.PoolManager] = {}
+        self._idle: dict[tuple[Origin, bool], Connection] = {}
 
     def close(self) -> None:
-        for hosts in self._pools.values():
-            # clear() would leave the sockets to the garbage collector.
-            for key in hosts.pools.keys():  # noqa: SIM118 - it is no dict
-                hosts.pools[key].close()
-            hosts.clear()
-        self._pools.clear()
+        """Close the connections that nobody uses at the moment."""
+        while self._idle:
+            self._idle.popitem()[1].close()
 
     def request(
         self,
@@ -88,7 +99,7 @@ class Http:
         verify: bool = True,
         is_secret: bool = False,
         patience: int = 1,
-    ) -> BaseHTTPResponse:
+    ) -> Response:
         """Make one request and follow its redirects; the answer's body is not read yet.
 
         The Authorization header goes to the first origin only, and so does a body that is secret.
@@ -121,49 +132,43 @@ class Http:
         body: Body,
         verify: bool,
         patience: int,
-    ) -> BaseHTTPResponse:
-        where = origin(url)
+    ) -> Response:
+        where, path = split(url)
         fields = {"User-Agent": self.settings.user_agent, "Accept-Encoding": "identity", **headers}
-        read_s = self.settings.timeout_s * patience
-        timeout = urllib3.Timeout(connect=CONNECT_TIMEOUT_S, read=read_s)
         try:
-            with warnings.catch_warnings():
-                # Whoever lists a host as insecure knows that its certificate is not verified.
-                warnings.simplefilter("ignore", exceptions.InsecureRequestWarning)
-                return self._pool(where, verify).request(
-                    method,
-                    url,
-                    headers=fields,
-                    body=body() if callable(body) else body or None,
-                    redirect=False,
-                    retries=False,
-                    preload_content=False,
-                    timeout=timeout,
-                )
-        except exceptions.HTTPError as error:
+            connection = self._connection(where, verify)
+            try:
+                try:
+                    connection.send(method, path, fields, body() if callable(body) else body)
+                except (BrokenPipeError, ConnectionResetError):
+                    pass  # it may have said why before it hung up
+                response = connection.receive(method, self.settings.timeout_s * patience)
+            except BaseException:
+                connection.close()
+                raise
+        except OSError as error:
             raise unreachable(where, error) from error
+        response.give_back = lambda connection: self._keep((where, verify), connection)
+        return response
 
-    def _pool(self, where: Origin, verify: bool) -> urllib3.PoolManager:
-        proxy = self._proxy(where)
-        authority, certificate, key = self._certificates(where)
-        name = (where.scheme, proxy, authority, certificate, str(verify))
-        if name not in self._pools:
-            options: dict[str, object] = {"maxsize": 2}
-            if where.scheme == "https":
-                options["cert_reqs"] = "CERT_REQUIRED" if verify else "CERT_NONE"
-                options |= {"ca_certs": authority} if authority else {}
-                options |= {"cert_file": certificate, "key_file": key} if certificate else {}
-            self._pools[name] = (
-                urllib3.ProxyManager(proxy, **options)  # type: ignore[arg-type]
-                if proxy
-                else urllib3.PoolManager(**options)  # type: ignore[arg-type]
-            )
-        return self._pools[name]
+    def _connection(self, where: Origin, verify: bool) -> Connection:
+        """The connection of an earlier request, if it is still good, or a new one."""
+        connection = self._idle.pop((where, verify), None)
+        if connection and not connection.is_stale():
+            return connection
+        if connection:
+            connection.close()
+        tls = Tls(verify, *self._certificates(where)) if where.scheme == "https" else None
+        return Connection(where.host, where.port, tls, proxy(self._proxy(where)))
+
+    def _keep(self, name: tuple[Origin, bool], connection: Connection) -> None:
+        if name in self._idle:
+            connection.close()
+        else:
+            self._idle[name] = connection
 
     def _certificates(self, where: Origin) -> tuple[str, str, str]:
         """The authority, certificate and key that are set down for a host, "" where none are."""
-        if where.scheme == "http":
-            return "", "", ""
         for directory in self.settings.certificate_dirs:
             for name in (f"{where.host}:{where.port}", where.host):
                 paths = [f"{directory}/{name}/{file}" for file in CERTIFICATE_FILES]
@@ -194,46 +199,57 @@ def is_loopback(host: str) -> bool:
     )
 
 
-def unreachable(where: Origin, error: exceptions.HTTPError) -> RegistryError:
+def proxy(url: str) -> Proxy | None:
+    """The proxy that a URL, with or without its scheme, stands for. Raises RegistryUnreachable."""
+    if not url:
+        return None
+    scheme, marks, rest = url.rpartition("://")
+    user, _, place = rest.rpartition("@")
+    where = origin(f"http://{place}")
+    if marks and scheme.lower() != "http":
+        raise RegistryUnreachable(
+            f"the proxy {where.host} is one for {scheme[:20]!a}",
+            hint="only proxies that are spoken to by plain HTTP will do: http://HOST:PORT",
+        )
+    if not user:
+        return Proxy(where.host, where.port)
+    import binascii
+    from urllib.parse import unquote_to_bytes
+
+    encoded = binascii.b2a_base64(unquote_to_bytes(user), newline=False).decode()
+    return Proxy(where.host, where.port, f"Basic {encoded}")
+
+
+def unreachable(where: Origin, error: OSError) -> RegistryError:
     """What went wrong on the way, in a sentence."""
     target = f"{where.host}:{where.port}"
-    reason = getattr(error, "reason", None) or error
-    if isinstance(error, exceptions.SSLError) or "SSL" in type(reason).__name__:
+    if "SSL" in type(error).__name__:
         return RegistryUnreachable(
-            f"no trustworthy connection to {target}: {_plain(reason)}",
+            f"no trustworthy connection to {target}: {_plain(error)}",
             hint=f"its authority's certificate goes into /etc/docker/certs.d/{where.host}/ca.crt",
         )
-    if isinstance(error, exceptions.NameResolutionError):
+    if isinstance(error, _socket.gaierror):
         return RegistryUnreachable(
             f"the name {where.host} cannot be resolved", hint="is the network up?"
         )
-    if isinstance(error, exceptions.TimeoutError) and not is_refused(error):
+    if isinstance(error, TimeoutError):
         return RegistryUnreachable(f"{target} does not answer", hint="is the network up?")
-    return RegistryUnreachable(f"no connection to {target}: {_plain(reason)}")
+    return RegistryUnreachable(f"no connection to {target}: {_plain(error)}")
 
 
-def is_refused(error: exceptions.HTTPError) -> bool:
-    """Whether the connection failed at once; urllib3 counts that among the timeouts."""
-    return isinstance(error, exceptions.NewConnectionError)
+def _plain(error: OSError) -> str:
+    """The words of an error, fit to be shown."""
+    said = str(getattr(error, "verify_message", "") or error.strerror or error)
+    # OpenSSL's begin with the name of a constant and end with a line of its sources.
+    said = said.rpartition("] ")[2].partition(" (_ssl.c")[0]
+    return ascii(said.lower())[1:-1][:200]
 
 
-def _plain(reason: object) -> str:
-    """The innermost words of an exception that wraps others."""
-    while isinstance(reason, BaseException):
-        inner = reason.args[-1] if reason.args else None
-        if isinstance(reason, OSError) and reason.strerror:
-            return reason.strerror.lower()
-        if not isinstance(inner, BaseException):
-            break
-        reason = inner
-    return ascii(str(reason).rpartition(": ")[2])[1:-1][:200]
-
-
-def pieces(response: BaseHTTPResponse, where: str, timeout_s: float) -> Iterator[bytes]:
+def pieces(response: Response, where: str, timeout_s: float) -> Iterator[bytes]:
     """The body as it comes. Raises RegistryBusy when it stops early or only trickles."""
     started, received = time.monotonic(), 0
     try:
-        while piece := response.read1(PIECE, decode_content=False):
+        while piece := response.read():
             yield piece
             received += len(piece)
             elapsed = time.monotonic() - started
@@ -241,13 +257,13 @@ def pieces(response: BaseHTTPResponse, where: str, timeout_s: float) -> Iterator
                 if received < elapsed * LEAST_BYTES_PER_S:
                     raise RegistryBusy(f"{where} sends next to nothing")
                 started, received = time.monotonic(), 0
-    except exceptions.HTTPError as error:
+    except OSError as error:
         raise RegistryBusy(f"{where} broke off: {_plain(error)}") from error
     finally:
         response.close()
 
 
-def read(response: BaseHTTPResponse, where: str, limit: int, timeout_s: float) -> bytes:
+def read(response: Response, where: str, limit: int, timeout_s: float) -> bytes:
     """The whole body of a document. Raises RegistryError above `limit` bytes."""
     data = bytearray()
     for piece in pieces(response, where, timeout_s):
@@ -257,11 +273,13 @@ def read(response: BaseHTTPResponse, where: str, limit: int, timeout_s: float) -
     return bytes(data)
 
 
-def finish(response: BaseHTTPResponse) -> None:
+def finish(response: Response) -> None:
     """Be done with an answer whose body does not matter; the connection may serve the next."""
     try:
-        left = response.length_remaining
-        if left is not None and left <= MAX_IDLE_BYTES:
-            response.drain_conn()
+        if 0 <= response.bytes_left <= MAX_IDLE_BYTES:
+            while response.read():
+                pass
+    except OSError:
+        pass  # the connection is of no more use, and nothing else was wanted of it
     finally:
         response.close()

@@ -6,7 +6,6 @@ trusted before its digest is.
 
 from __future__ import annotations
 
-import random
 import time
 
 from cuddy import files
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import TypeVar
 
-    from urllib3 import BaseHTTPResponse
-
+    from cuddy.image.connection import Response
     from cuddy.image.http import Body
 
     T = TypeVar("T")
@@ -54,10 +52,7 @@ class Document(NamedTuple):
 
 def verify(data: bytes, digest: str) -> None:
     """Whether a document is what its digest says. Raises CorruptContent."""
-    algorithm = digest.partition(":")[0]
-    found = digests.hasher(algorithm)
-    found.update(data)
-    if f"{algorithm}:{found.hexdigest()}" != digest:
+    if digests.of(data, digest.partition(":")[0]) != digest:
         raise CorruptContent(f"the registry sent something else than {digest}")
 
 
@@ -75,6 +70,8 @@ def retry(source: Server, ask: Callable[[], T]) -> T:
 
 def pause(settings: Settings, attempt: int, asked_s: float = 0) -> None:
     """Wait before the next attempt: twice as long each time, and never all at the same moment."""
+    import random
+
     wait_s = max(settings.retry_delay_s * 2**attempt, asked_s)
     time.sleep(min(wait_s, MAX_WAIT_S) * random.uniform(0.8, 1.2))
 
@@ -140,14 +137,14 @@ class Server:
             response = self.request("GET", path)
         return self.skipping(response, 0 if response.status == 206 else offset)
 
-    def skipping(self, response: BaseHTTPResponse, skip: int) -> Iterator[bytes]:
+    def skipping(self, response: Response, skip: int) -> Iterator[bytes]:
         """The body of an answer without its first bytes."""
         for piece in http.pieces(response, self.endpoint.host, self.settings.timeout_s):
             if skip < len(piece):
                 yield piece[skip:] if skip else piece
             skip = max(0, skip - len(piece))
 
-    def read(self, response: BaseHTTPResponse, limit: int) -> bytes:
+    def read(self, response: Response, limit: int) -> bytes:
         """The whole body of an answer."""
         return http.read(response, self.endpoint.host, limit, self.settings.timeout_s)
 
@@ -160,7 +157,7 @@ class Server:
         body: Body = b"",
         expected: tuple[int, ...] = (200,),
         patience: int = 1,
-    ) -> BaseHTTPResponse:
+    ) -> Response:
         """An answer of one of the expected kinds, authorized if need be.
 
         `where`: below the repository; or on this host, from `/` on; or a URL that the registry has
@@ -188,7 +185,7 @@ class Server:
 
     def send(
         self, method: str, where: str, headers: dict[str, str], body: Body, patience: int
-    ) -> BaseHTTPResponse:
+    ) -> Response:
         """Make the request by the first scheme that works, which is kept."""
         while True:
             others = self.schemes[1:]
@@ -213,7 +210,7 @@ class Server:
                 response.close()
             self.schemes = others
 
-    def authorize(self, response: BaseHTTPResponse) -> str:
+    def authorize(self, response: Response) -> str:
         """The Authorization header that answers a 401. Raises Unauthorized, RegistryError."""
         challenges = auth.parse_challenges(response.headers.get("WWW-Authenticate", ""))
         refused = self.refusal(response, "")
@@ -262,7 +259,7 @@ class Server:
         host = http.origin(ask.url).host
         return http.read(response, host, auth.MAX_TOKEN * 2, self.settings.timeout_s)
 
-    def refusal(self, response: BaseHTTPResponse, where: str) -> CuddyError:
+    def refusal(self, response: Response, where: str) -> CuddyError:
         """The error that an answer other than success stands for."""
         host, status = self.endpoint.host, response.status
         said = self.explanation(response)
@@ -283,7 +280,7 @@ class Server:
         shown = ascii(where.partition("?")[0][:200])[1:-1]
         return RegistryError(f"{host} answers {status} to a request for {shown}{said}")
 
-    def explanation(self, response: BaseHTTPResponse) -> str:
+    def explanation(self, response: Response) -> str:
         """What the registry says about an error, fit to be shown: `: text`, or nothing."""
         try:
             data = self.read(response, MAX_ERROR_BYTES)
@@ -294,7 +291,7 @@ class Server:
         return f": {ascii(text[:200])[1:-1]}"
 
 
-def _limits(response: BaseHTTPResponse) -> str:
+def _limits(response: Response) -> str:
     """What a registry says about how much one may ask, as docker.io does."""
     found = [
         f"{name}: {ascii(value[:60])[1:-1]}"

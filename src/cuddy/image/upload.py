@@ -32,8 +32,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from urllib3 import BaseHTTPResponse
-
+    from cuddy.image.connection import Response
     from cuddy.image.workers import Send
 
 PIECE = 1 << 16
@@ -224,7 +223,7 @@ class _Upload:
             start += len(piece)
             self.tell(start)
 
-    def received(self, response: BaseHTTPResponse, otherwise: int) -> int:
+    def received(self, response: Response, otherwise: int) -> int:
         """How many bytes the registry says it has. Raises _Lost if that is more than there are."""
         first, dash, last = response.headers.get("Range", "").removeprefix("bytes=").partition("-")
         if not dash or first.strip() != "0" or not (last.isascii() and last.isdigit()):
@@ -244,7 +243,7 @@ class _Upload:
         expected: tuple[int, ...],
         *,
         keep: bool = True,
-    ) -> BaseHTTPResponse:
+    ) -> Response:
         """One request of the upload; the answer says where the next one goes."""
         also = (404, 416) if self.where else ()
         response = self.server.request(
@@ -273,7 +272,7 @@ class _Upload:
         return url
 
 
-def check_answer(server: Server, response: BaseHTTPResponse, digest: str) -> None:
+def check_answer(server: Server, response: Response, digest: str) -> None:
     """Whether the registry has stored what it was sent, if it says. Raises CorruptContent."""
     http.finish(response)
     said = response.headers.get("Docker-Content-Digest", digest)
