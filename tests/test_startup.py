@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from console import ENGINE, Cuddy
+from registry import Registry
 
 SOURCE = Path(__file__).parent.parent / "src"
 MAIN = SOURCE / "cuddy/__main__.py"
@@ -24,7 +25,7 @@ COSTLY = {
     "platform", "random", "re", "selectors", "shutil", "signal", "socket", "ssl", "string",
     "subprocess", "tarfile", "tempfile", "textwrap", "threading", "traceback", "types", "typing",
     "urllib", "uuid", "warnings", "weakref", "zlib",
-    "backports", "isal", "rich", "urllib3",
+    "backports", "isal", "rich", "tomllib",
 }  # fmt: skip
 LEAN = [sys.executable, "-I", "-S"]
 IMPORT = f"import sys; sys.path.insert(0, {str(SOURCE)!r}); import cuddy"
@@ -86,6 +87,16 @@ def test_a_command_of_the_hot_path_imports_nothing_costly(cuddy: Cuddy, words: l
         cuddy.ok("kill", "box")
     flags = ["--root", str(cuddy.root), "--runroot", str(cuddy.run_root)]
     assert imported(str(MAIN), *flags, *words) & COSTLY == set()
+
+
+@pytest.mark.root
+@pytest.mark.skipif(ENGINE != "cuddy", reason="other engines are not written in Python")
+def test_a_pull_of_what_is_there_imports_nothing_costly(cuddy: Cuddy, registry: Registry) -> None:
+    """Without TLS, that is: no library for HTTP, none that unpacks."""
+    name = registry.name("alpine")
+    cuddy.ok("pull", name)
+    flags = ["--root", str(cuddy.root), "--runroot", str(cuddy.run_root)]
+    assert imported(str(MAIN), *flags, "pull", name) & COSTLY == set()
 
 
 @pytest.mark.root

@@ -6,7 +6,7 @@ with progress.Display(sys.stdout) as show:
 
 from __future__ import annotations
 
-import signal
+import _signal
 import time
 
 from cuddy.cli.sizes import human_size
@@ -39,13 +39,13 @@ class Display:
         self._previous: Any = None
 
     def __enter__(self) -> Display:
-        self._previous = signal.signal(signal.SIGTERM, _terminate)
+        self._previous = _signal.signal(_signal.SIGTERM, _terminate)
         return self
 
     def __exit__(self, *_: object) -> None:
         if self._bars:
             self._bars.stop()
-        signal.signal(signal.SIGTERM, self._previous)
+        _signal.signal(_signal.SIGTERM, self._previous)
 
     def __call__(self, step: Progress) -> None:
         if self._quiet:

@@ -8,7 +8,6 @@ come from the variables that curl(1) reads. Loaded only when an image has to be 
 from __future__ import annotations
 
 import os
-import tomllib
 
 from cuddy import __version__, files
 from cuddy.cli import values
@@ -123,11 +122,24 @@ def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
 def _read_toml(path: str) -> dict[str, Any]:
     try:
         with open(path, "rb") as file:
-            return tomllib.load(file)
+            data = file.read(files.MAX_JSON_BYTES)
+        if not any(map(_may_matter, data.split(b"\n"))):
+            return {}  # as on most machines; the parser takes longer than a pull of what is there
+        import tomllib
+
+        return tomllib.loads(data.decode())
     except FileNotFoundError:
         return {}
     except ValueError as error:
         raise InvalidArgument(f"{path} cannot be read: {error}") from None
+
+
+def _may_matter(line: bytes) -> bool:
+    """Whether a line of TOML can begin a table or an array named `registry`, or is none at all."""
+    key, equals, value = line.strip().partition(b"=")
+    if not key.startswith((b"#", b"[")) and not equals:
+        return bool(key)
+    return b"registry" in key and b"[" in (key[:1], value.strip()[:1])
 
 
 def _read_json(path: str) -> dict[str, Any]:

@@ -6,8 +6,6 @@ A registry answers 401 with a challenge; for Bearer the token comes from the ser
 
 from __future__ import annotations
 
-from urllib.parse import urlencode, urlsplit
-
 from cuddy import files
 from cuddy.errors import RegistryError
 from cuddy.image.credentials import Credentials
@@ -73,6 +71,8 @@ def token_request(
     challenge: Challenge, scopes: tuple[str, ...], known: Credentials | None
 ) -> TokenRequest:
     """What to ask the token server of a Bearer challenge for these scopes. Raises RegistryError."""
+    from urllib.parse import urlencode, urlsplit
+
     realm = challenge.parameters.get("realm", "")
     try:
         parts = urlsplit(realm)

@@ -67,10 +67,7 @@ def read_chunks(fd: int) -> Iterator[bytes]:
 
 def write(storage: Storage, data: bytes, digest: str = "") -> Digest:
     """Store a document. Raises CorruptContent if it is not what `digest` names."""
-    algorithm = digest.partition(":")[0] or "sha256"
-    found = digests.hasher(algorithm)
-    found.update(data)
-    actual = Digest(f"{algorithm}:{found.hexdigest()}")
+    actual = digests.of(data, digest.partition(":")[0] or "sha256")
     if digest and actual != digest:
         raise CorruptContent(f"content does not match its digest {digest}: it is {actual}")
     if not has(storage, actual, len(data)):

@@ -7,10 +7,7 @@ the token server which that host names.
 
 from __future__ import annotations
 
-import base64
 import binascii
-import subprocess
-from shutil import which
 
 from cuddy import files
 from cuddy.errors import InvalidArgument
@@ -38,7 +35,7 @@ class Credentials(NamedTuple):
     def basic(self) -> str:
         """The value of an Authorization header."""
         joined = f"{self.username}:{self.password}".encode()
-        return "Basic " + base64.b64encode(joined).decode()
+        return "Basic " + binascii.b2a_base64(joined, newline=False).decode()
 
 
 def find(settings: Settings, host: str, repository: str) -> Credentials | None:
@@ -108,8 +105,8 @@ def _from_entry(entry: dict[str, Any], path: str) -> Credentials | None:
     username, password = entry.get("username") or "", entry.get("password") or ""
     if entry.get("auth"):
         try:
-            decoded = base64.b64decode(str(entry["auth"]), validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError) as error:
+            decoded = binascii.a2b_base64(str(entry["auth"]), strict_mode=True).decode()
+        except ValueError as error:
             raise InvalidArgument(f"cannot read credentials from {path}: {error}") from error
         username, _, password = decoded.partition(":")
         password = password.strip("\0")
@@ -120,6 +117,9 @@ def _from_entry(entry: dict[str, Any], path: str) -> Credentials | None:
 
 def _ask_program(settings: Settings, name: str, server: str) -> Credentials | None:
     """Run docker-credential-NAME. Raises InvalidArgument when it is missing or fails."""
+    import subprocess  # costly, and most people have no such program
+    from shutil import which
+
     program = which(f"docker-credential-{name}", path=settings.environment.get("PATH", ""))
     if "/" in name or program is None:
         raise InvalidArgument(f"there is no credential helper docker-credential-{name} in PATH")

@@ -49,9 +49,13 @@ def check(text: object, what: str) -> Digest:
     return Digest(str(text))
 
 
-def of(data: bytes) -> Digest:
-    """The sha256 digest of a short text."""
-    return Digest("sha256:" + sha256(data).hexdigest())
+def of(data: bytes, algorithm: str = "sha256") -> Digest:
+    """The digest of a short text."""
+    if algorithm == "sha256":
+        return Digest("sha256:" + sha256(data).hexdigest())
+    found = hasher(algorithm)
+    found.update(data)
+    return Digest(f"{algorithm}:{found.hexdigest()}")
 
 
 def hasher(algorithm: str = "sha256") -> Hash:

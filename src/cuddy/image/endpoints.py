@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import ipaddress
-
 from cuddy.image import http
 from cuddy.image.reference import DEFAULT_REGISTRY, Reference
 from cuddy.image.settings import Settings
@@ -63,6 +61,8 @@ def _bare_host(host: str) -> str:
 def _is_allowed(entry: str, host: str, name: str) -> bool:
     if "/" not in entry:
         return entry in (host, name)
+    import ipaddress
+
     try:
         return ipaddress.ip_address(name) in ipaddress.ip_network(entry, strict=False)
     except ValueError:

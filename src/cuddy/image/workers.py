@@ -6,9 +6,9 @@ parent dies, however that happens, the kernel kills its workers.
 
 from __future__ import annotations
 
+import _signal
 import gc
 import os
-import signal
 
 from cuddy import errors, files
 from cuddy.errors import CuddyError, SystemFailure
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     Send = Callable[..., None]
 
-STOPPING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+STOPPING = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
 MAX_TEXT = 1000
 
 
@@ -36,12 +36,12 @@ class Crew:
     ) -> Worker:
         """A new worker. `closing`: descriptors that it must not hold open."""
         # A signal between fork and the note of the child would lose it.
-        previous = signal.pthread_sigmask(signal.SIG_BLOCK, STOPPING)
+        previous = _signal.pthread_sigmask(_signal.SIG_BLOCK, STOPPING)
         try:
             worker = Worker(name, work, closing)
             self.workers[worker.fd] = worker
         finally:
-            signal.pthread_sigmask(signal.SIG_SETMASK, previous)
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, previous)
         return worker
 
     def forget(self, worker: Worker) -> None:
@@ -94,7 +94,7 @@ class Worker:
     def kill(self) -> None:
         """End it now, unless it has ended."""
         if self.pid:
-            os.kill(self.pid, signal.SIGKILL)
+            os.kill(self.pid, _signal.SIGKILL)
             self.wait()
 
 
@@ -103,11 +103,11 @@ def _be_worker(
 ) -> None:
     """The whole life of a worker; does not return."""
     try:
-        process.prctl(process.PR_SET_PDEATHSIG, signal.SIGKILL)
+        process.prctl(process.PR_SET_PDEATHSIG, _signal.SIGKILL)
         # Ctrl-C reaches every process of the terminal; the parent decides what it means.
-        signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        signal.pthread_sigmask(signal.SIG_SETMASK, ())
+        _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
+        _signal.signal(_signal.SIGTERM, _signal.SIG_DFL)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
         gc.freeze()
         for fd in closing:
             os.close(fd)
