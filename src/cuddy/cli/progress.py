@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
     from cuddy.image.progress import Progress
 
-MOVING = ("Downloading", "Extracting", "Pushing")
-DONE = ("Download complete", "Pull complete", "Already exists", "Pushed", "Layer already exists")
+MOVING = ("Downloading", "Extracting", "Pushing", "Loading layer")
+DONE = (
+    "Download complete", "Pull complete", "Already exists", "Pushed", "Layer already exists",
+    "Loaded layer",
+)  # fmt: skip
 REFRESH_S = 0.1
 
 

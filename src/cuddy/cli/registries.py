@@ -37,19 +37,21 @@ def settings(environment: Mapping[str, str]) -> Settings:
         environment=dict(environment),
         proxies=_proxies(environment),
         user_agent=f"cuddy/{__version__}",
-        max_layer_bytes=max_layer_bytes(environment),
+        max_layer_bytes=max_bytes(environment, "LAYER"),
+        max_archive_bytes=max_bytes(environment, "ARCHIVE"),
     )
 
 
-def max_layer_bytes(environment: Mapping[str, str]) -> int:
-    """CUDDY_MAX_LAYER_SIZE (`16g`): what a layer may unpack to; 0 without it.
+def max_bytes(environment: Mapping[str, str], what: str) -> int:
+    """CUDDY_MAX_LAYER_SIZE, CUDDY_MAX_ARCHIVE_SIZE (`16g`): what one may unpack to; 0 without it.
 
     Raises InvalidArgument.
     """
+    variable = f"CUDDY_MAX_{what}_SIZE"
     try:
-        return values.size(environment.get("CUDDY_MAX_LAYER_SIZE") or "0")
+        return values.size(environment.get(variable) or "0")
     except ValueError as error:
-        raise InvalidArgument(f"CUDDY_MAX_LAYER_SIZE: {error}", hint="a size: 16g") from None
+        raise InvalidArgument(f"{variable}: {error}", hint="a size: 16g") from None
 
 
 def _home(environment: Mapping[str, str], variable: str, below: str) -> str:

@@ -19,7 +19,7 @@ tree         a directory tree filled by descriptors
 layer        a changeset becomes a directory for overlayfs
 inheritance  what a layer takes from those below it
 changeset    a directory becomes an archive again
-compression  gzip and zstd as streams
+compression  gzip, zstd and others as streams
 settings     how registries are reached
 credentials  who asks: files, and programs that keep secrets
 auth         challenges and tokens
@@ -36,6 +36,11 @@ fetch        layers on their way in, several at once
 addition     a layer that is made here
 packing      a tar of plain files, written
 save         images become an archive
+archive      an archive of images, read where it lies
+spool        where an archive goes that cannot be
+oci_archive  the images of a layout in an archive
+docker_archive  the images of Docker's kind of archive
+load         images of an archive become images of the store
 upload       the worker that brings a blob to a registry
 rmi          an image loses a name, and with the last its content
 pull         an image from a registry becomes an image of the store

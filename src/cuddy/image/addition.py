@@ -12,6 +12,7 @@ import fcntl
 import os
 
 from cuddy import files
+from cuddy.errors import CorruptContent
 from cuddy.image import blobs, compression, inheritance, snapshots, spec, workers
 from cuddy.image import digest as digests
 from cuddy.image.spec import Descriptor
@@ -37,10 +38,13 @@ class Added(NamedTuple):
     size_bytes: int
 
 
-def add(storage: Storage, chunks: Iterator[bytes], parents: Sequence[str]) -> Added:
+def add(
+    storage: Storage, chunks: Iterator[bytes], parents: Sequence[str], *, diff_id: str = ""
+) -> Added:
     """Put a layer, given as the chunks of its tar, on top of the layers `parents` (chain ids).
 
-    Raises CorruptContent if the tar is not one that can be a layer; OSError for the host's faults.
+    `diff_id`: what the layer has to be. Raises CorruptContent if it is not, or if the tar cannot
+    be a layer; OSError for the host's faults.
     """
     directory = f"{storage.tmp_dir}/{files.name_temporary()}"
     tree, unfinished_path = f"{directory}/tree", f"{directory}/unfinished.json"
@@ -56,18 +60,20 @@ def add(storage: Storage, chunks: Iterator[bytes], parents: Sequence[str]) -> Ad
 
                 worker = crew.start("unpacking", work, closing=(writer,))
                 os.close(reader)
-                diff_id = _pack(chunks, draft, writer)
+                found = _pack(chunks, draft, writer)
             finally:
                 os.close(writer)
             size_bytes = _await(worker)
+            if diff_id not in ("", found):
+                raise CorruptContent(f"a layer should be {diff_id}, but it is {found}")
             blob = Descriptor(
                 mediaType=f"{spec.OCI_LAYER}+gzip", digest=draft.commit(), size=draft.size
             )
-        chain_id = digests.chain_ids([parents[-1], diff_id])[-1] if parents else diff_id
+        chain_id = digests.chain_ids([parents[-1], found])[-1] if parents else found
         lower_dirs = snapshots.lower_dirs(storage, parents) if parents else []
         inheritance.finish(tree, read_unfinished(unfinished_path), lower_dirs)
         snapshots.commit(storage, tree, chain_id)
-        return Added(blob, diff_id, chain_id, size_bytes)
+        return Added(blob, found, chain_id, size_bytes)
     finally:
         files.remove_tree(directory)
 

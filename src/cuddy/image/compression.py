@@ -1,4 +1,4 @@
-"""Compression of layers as streams: gzip (several members too), zstd, or nothing at all.
+"""Compression as streams: gzip (several members too), zstd, bzip2, xz, or nothing at all.
 
 What a blob is compressed with is told by its first bytes, as Docker does it: media types of real
 images are not reliable, and the diff_id is verified anyway.
@@ -29,22 +29,28 @@ if TYPE_CHECKING:
 
 MAX_PIECE = 1 << 19
 """The most that is inflated at a time, however well the input was compressed."""
-MAGIC_BYTES = 4
+MAGIC_BYTES = 10
 """By so many of its first bytes a stream's compression is known."""
 GZIP_MAGIC = b"\x1f\x8b"
 GZIP_WINDOW = 15 | 16
 """zlib's "wbits": the largest window, and gzip's header around it."""
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+BZIP2_MAGIC = b"BZh", b"1AY&SY"  # with a digit between
+XZ_MAGIC = b"\xfd7zXZ\0"
+XZ_MEMORY_BYTES = 256 << 20
+"""What the dictionary of an xz stream may need."""
 ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after one byte of 0x50..0x5f
 
 
 def kind(first: bytes) -> str:
-    """What a stream is compressed with that begins so: "gzip", "zstd", or "" for nothing known."""
+    """What a stream is compressed with that begins so; "" if it is nothing known."""
     if first.startswith(GZIP_MAGIC):
         return "gzip"
     if first.startswith(ZSTD_MAGIC) or (first[1:4] == ZSTD_SKIPPABLE and first[0] >> 4 == 5):
         return "zstd"
-    return ""
+    if (first[:3], first[4:10]) == BZIP2_MAGIC:
+        return "bzip2"
+    return "xz" if first.startswith(XZ_MAGIC) else ""
 
 
 def decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -53,19 +59,16 @@ def decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
     while len(first) < MAGIC_BYTES and (chunk := next(chunks, b"")):
         first += chunk
     found = kind(first)
-    if found == "gzip":
-        make, damage = _gzip()
-    elif found == "zstd":
-        make, damage = _zstd()
-    else:
+    if not found:
         if first:
             yield first
         yield from chunks
         return
+    make, damage = FORMATS[found]()
     try:
         yield from _decode(first, chunks, make)
     except (damage, EOFError) as error:
-        raise CorruptContent(f"the layer's compressed data is damaged: {error}") from None
+        raise CorruptContent(f"the compressed data is damaged: {error}") from None
 
 
 def gzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
@@ -118,6 +121,21 @@ def _zstd() -> Format:
     except ImportError:
         from backports import zstd
     return zstd.ZstdDecompressor, zstd.ZstdError
+
+
+def _bzip2() -> Format:
+    import bz2
+
+    return bz2.BZ2Decompressor, OSError
+
+
+def _xz() -> Format:
+    import lzma
+
+    return lambda: lzma.LZMADecompressor(memlimit=XZ_MEMORY_BYTES), lzma.LZMAError
+
+
+FORMATS = {"gzip": _gzip, "zstd": _zstd, "bzip2": _bzip2, "xz": _xz}
 
 
 class _ZlibDecoder:

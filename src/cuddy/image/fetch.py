@@ -1,6 +1,6 @@
 """Layers on their way in: for each a process that downloads and one that unpacks, side by side.
 
-    registry --HTTP--> download: sha256, partial file --pipe--> unpack: inflate, diff_id, files
+    source ----------> download: sha256, partial file --pipe--> unpack: inflate, diff_id, files
                            |                                       |
                            +----------- messages to the parent ----+
 
@@ -21,7 +21,6 @@ from cuddy.image import blobs, inheritance, progress, snapshots
 from cuddy.image import digest as digests
 from cuddy.image.download import download
 from cuddy.image.progress import Progress
-from cuddy.image.registry import Repository
 from cuddy.image.spec import Descriptor
 from cuddy.image.storage import Storage
 from cuddy.image.unpack import limit_bytes, read_unfinished, unpack
@@ -33,6 +32,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from typing import Any
 
+    from cuddy.image.download import Source
     from cuddy.image.workers import Send
 
     Report = Callable[[Progress], None]
@@ -78,14 +78,14 @@ class _Job:
 
 
 def fetch(
-    storage: Storage, repository: Repository, layers: Sequence[Layer], report: Report
+    storage: Storage, source: Source, layers: Sequence[Layer], report: Report
 ) -> dict[str, int]:
     """Bring in every layer that is missing: its blob, and its directory.
 
     Returns the unpacked size of those that were unpacked, by chain id. Raises CuddyError; what was
     downloaded stays for the next attempt, unless the disk is full.
     """
-    fetching = _Fetching(storage, repository, layers, report)
+    fetching = _Fetching(storage, source, layers, report)
     try:
         with fetching.crew:
             return fetching.run()
@@ -94,7 +94,7 @@ def fetch(
             raise SystemFailure.from_os("cannot store the image", error) from error
         fetching.forget_blobs()
         raise SystemFailure(
-            f"no space left on the device of {storage.root}", hint="make room, then pull again"
+            f"no space left on the device of {storage.root}", hint="make room, then try again"
         ) from error
     finally:
         fetching.clean_up()
@@ -104,10 +104,10 @@ class _Fetching:
     """The parent's side: which jobs wait, run, and are done."""
 
     def __init__(
-        self, storage: Storage, repository: Repository, layers: Sequence[Layer], report: Report
+        self, storage: Storage, source: Source, layers: Sequence[Layer], report: Report
     ) -> None:
         self.storage = storage
-        self.repository = repository
+        self.source = source
         self.layers = layers
         self.report = report
         self.crew = Crew()
@@ -168,14 +168,14 @@ class _Fetching:
 
     def start_download(self, job: _Job, writer: int, closing: tuple[int, ...]) -> None:
         def work(send: Send) -> None:
-            download(self.storage, self.repository, job.layer.blob, writer, send)
+            download(self.storage, self.source, job.layer.blob, writer, send)
 
         job.workers.append(self.crew.start(f"download of {job.layer.id}", work, closing=closing))
         if writer >= 0:
             os.close(writer)
 
     def start_unpacking(self, job: _Job, reader: int) -> None:
-        limit = limit_bytes(job.layer.blob["size"], self.repository.settings.max_layer_bytes)
+        limit = limit_bytes(job.layer.blob["size"], self.source.settings.max_layer_bytes)
 
         def work(send: Send) -> None:
             unpack(reader, job.layer, job.tree, job.unfinished_path, send, limit=limit)

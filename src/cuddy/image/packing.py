@@ -10,7 +10,8 @@ import os
 
 from cuddy import files
 from cuddy.errors import CorruptContent
-from cuddy.image.tar import BLOCK
+from cuddy.image import tar_writer
+from cuddy.image.tar import FILE, NO_XATTRS, Member
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -20,12 +21,6 @@ if TYPE_CHECKING:
 
     Content: TypeAlias = "bytes | FilePart | StreamPart"
 
-MODE = b"0000644\0"
-NOBODY_ELSE = b"0000000\0"
-EPOCH = b"00000000000\0"
-MAX_NAME = 100
-MAX_OCTAL = 8**11
-END = bytes(2 * BLOCK)
 COPY_AT_ONCE = 1 << 30
 READ_AT_ONCE = 1 << 20
 OTHER_WAY = (
@@ -53,7 +48,7 @@ def write(fd: int, members: Mapping[str, Content]) -> None:
     """Write the members in their order, and the end mark. Raises CorruptContent, OSError."""
     for name, content in members.items():
         size = len(content) if isinstance(content, bytes) else content.size
-        padding = bytes(-size % BLOCK)
+        padding = tar_writer.padding(size)
         if isinstance(content, bytes):
             files.write_all(fd, header(name, size) + content + padding)
             continue
@@ -63,21 +58,14 @@ def write(fd: int, members: Mapping[str, Content]) -> None:
         else:
             _stream(content, fd, name)
         files.write_all(fd, padding)
-    files.write_all(fd, END)
+    files.write_all(fd, tar_writer.END)
 
 
-def header(name: str, size: int, kind: bytes = b"0") -> bytes:
-    """The header of a file (tar(5), "GNU tar archives" for long names and sizes)."""
-    encoded = name.encode()
-    before = b""
-    if len(encoded) > MAX_NAME:
-        before = header("././@LongLink", len(encoded) + 1, b"L")
-        before += encoded + bytes(BLOCK - len(encoded) % BLOCK)
-    octal = b"%011o\0" % size if size < MAX_OCTAL else b"\x80" + size.to_bytes(11, "big")
-    head = encoded[:MAX_NAME].ljust(MAX_NAME, b"\0") + MODE + 2 * NOBODY_ELSE + octal + EPOCH
-    tail = (kind.ljust(101, b"\0") + b"ustar  \0").ljust(BLOCK - len(head) - 8, b"\0")
-    total = sum(head) + sum(tail) + 8 * ord(" ")
-    return before + head + b"%06o\0 " % total + tail
+def header(name: str, size: int) -> bytes:
+    """The header of a file."""
+    return tar_writer.header(
+        Member(name.encode(), FILE, 0o644, 0, 0, size, 0, b"", (0, 0), size, NO_XATTRS, None)
+    )
 
 
 def _stream(content: StreamPart, fd: int, name: str) -> None:

@@ -1,4 +1,4 @@
-"""What a pull or push tells about itself, in the words of Docker's API."""
+"""What a pull, a push or a load tells about itself, in the words of Docker's API."""
 
 from __future__ import annotations
 
@@ -24,6 +24,8 @@ PUSHED = "Pushed"
 LAYER_EXISTS = "Layer already exists"
 MOUNTED = "Mounted from"
 SKIPPED = "Skipped foreign layer"
+LOADING = "Loading layer"
+LOADED = "Loaded layer"
 TELL_EVERY_S = 0.1
 
 

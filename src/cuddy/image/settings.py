@@ -27,3 +27,5 @@ class Settings(NamedTuple):
     user_agent: str = "cuddy"
     max_layer_bytes: int = 0
     """What one layer may unpack to; 0: what its compressed size makes believable."""
+    max_archive_bytes: int = 0
+    """What an archive that is piped or compressed may come to; 0: half of the room there is."""

@@ -234,12 +234,12 @@ def check_config(document: dict[str, Any], layer_count: int, what: str) -> Image
         raise CorruptContent(f"{what}: the number of diff_ids is not that of the layers")
     for diff_id in diff_ids:
         digests.check(diff_id, f"diff_ids of {what}")
-    _check_shape(document, CONFIG_SHAPE, what)
+    check_shape(document, CONFIG_SHAPE, what)
     run_config = document.get("config")
     if run_config:
-        _check_shape(run_config, RUN_CONFIG_SHAPE, what)
+        check_shape(run_config, RUN_CONFIG_SHAPE, what)
         if run_config.get("Healthcheck"):
-            _check_shape(run_config["Healthcheck"], HEALTHCHECK_SHAPE, what)
+            check_shape(run_config["Healthcheck"], HEALTHCHECK_SHAPE, what)
     return document  # type: ignore[return-value]
 
 
@@ -258,7 +258,8 @@ HEALTHCHECK_SHAPE = {
 }  # fmt: skip
 
 
-def _check_shape(value: dict[str, Any], shape: dict[str, Any], what: str) -> None:
+def check_shape(value: dict[str, Any], shape: dict[str, Any], what: str) -> None:
+    """Whether fields that are there have the JSON types they should have. Raises CorruptContent."""
     for key, kind in shape.items():
         found = value.get(key)
         if found is not None and not _has_shape(found, kind):

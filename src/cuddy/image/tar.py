@@ -137,13 +137,18 @@ def _next_header(stream: Stream) -> bytes | None:
         return None
     if len(block) < BLOCK:
         raise CorruptContent("the archive ends in the middle of a header")
+    check_header(block)
+    return block
+
+
+def check_header(block: bytes) -> None:
+    """Whether a block can be a header at all. Raises CorruptContent."""
     stored = block[148:156].strip(b" \0")
     if stored.strip(b"01234567") or not stored:
-        raise CorruptContent("the layer is not a tar archive")
+        raise CorruptContent("it is not a tar archive")
     unsigned = sum(block) - sum(block[148:156]) + 8 * ord(" ")
     if int(stored, 8) != unsigned and int(stored, 8) != _signed_sum(block):
-        raise CorruptContent("the layer is not a tar archive, or is damaged: wrong checksum")
-    return block
+        raise CorruptContent("it is not a tar archive, or is damaged: wrong checksum")
 
 
 def _signed_sum(block: bytes) -> int:

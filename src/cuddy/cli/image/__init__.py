@@ -9,4 +9,5 @@ inspect  everything that is known
 prune    remove what nothing uses
 rmi      remove
 save     to an archive
+load     from one
 """
