@@ -19,8 +19,8 @@ class Output:
         with Output(args.output) as fd:
             ...
 
-    The file is written beside its name and renamed at the end; leaving the block by an exception
-    leaves what was there before. Raises InvalidArgument for a terminal, a directory, a device.
+    The file gets its name at the end; leaving the block by an exception leaves what was there
+    before, and so does being killed. Raises InvalidArgument for a terminal, a directory, a device.
     """
 
     def __init__(self, path: str) -> None:
@@ -37,9 +37,30 @@ class Output:
 
     def __enter__(self) -> int:
         if self.path:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
-            self._fd = os.open(self._temporary, flags, 0o600)
+            self._fd = self._open()
         return self._fd
+
+    def _open(self) -> int:
+        """A file without a name, where the file system has such a thing (open(2), O_TMPFILE)."""
+        flags = os.O_WRONLY | os.O_CLOEXEC
+        try:
+            return os.open(os.path.dirname(self.path), flags | os.O_TMPFILE, 0o600)
+        except OSError:
+            return os.open(self._temporary, flags | os.O_CREAT | os.O_EXCL, 0o600)
+
+    def _finish(self) -> None:
+        """Give the file its name: in one step where nobody has it, else in place of another."""
+        if not os.fstat(self._fd).st_nlink:
+            try:
+                self._link(self.path)
+                return
+            except FileExistsError:
+                self._link(self._temporary)
+        os.rename(self._temporary, self.path)
+
+    def _link(self, path: str) -> None:
+        # With a directory's descriptor Python uses linkat(2), which follows the link in /proc.
+        os.link(f"/proc/self/fd/{self._fd}", path, src_dir_fd=self._fd, follow_symlinks=True)
 
     def __exit__(
         self,
@@ -50,10 +71,10 @@ class Output:
         if not self.path:
             return
         try:
-            os.close(self._fd)
             if kind is None:
-                os.rename(self._temporary, self.path)
+                self._finish()
         finally:
+            os.close(self._fd)
             try:
                 os.unlink(self._temporary)
             except FileNotFoundError:

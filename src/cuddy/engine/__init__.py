@@ -35,6 +35,7 @@ stop             end a container politely
 kill             send it a signal
 wait             until it ends
 rm               remove it
+export           its root as an archive
 logs             what it wrote
 inspect          everything known of it
 inspect_image    everything known of an image

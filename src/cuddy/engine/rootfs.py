@@ -1,11 +1,15 @@
 """The monitor's private view: the container's root file system mounted at `rootfs` of its bundle.
 
-Nothing is mounted in the host's view, so nothing can be left there.
+Nothing is mounted in the host's view, so nothing can be left there. Others who read a container's
+files do so from views of their own, which end with their process.
 """
 
 from __future__ import annotations
 
-from cuddy.errors import SystemFailure
+import os
+
+from cuddy.engine import liveness
+from cuddy.errors import Conflict, SystemFailure
 from cuddy.image import host, snapshots
 from cuddy.kernel import mount, namespaces
 
@@ -32,6 +36,63 @@ def mount_root(home: Home, record: Container) -> None:
 def umount_root(home: Home, record: Container) -> None:
     """Take the root down, so that its directories can be removed while we live on."""
     mount.umount(f"{home.container_dir(record['Id'])}/rootfs", mount.MNT_DETACH)
+
+
+SEALED = mount.MS_RDONLY | mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC | mount.MS_NOATIME
+"""How to look at files that somebody hostile owns: nothing in them takes effect."""
+
+
+def view_root(home: Home, record: Container) -> str:
+    """Enter a sealed view of a container's root, without its volumes; returns where it is.
+
+    For a process that ends afterwards, single-threaded. Of a container that does not run the
+    caller has the lock. Raises SystemFailure; Conflict if the container has just ended.
+    """
+    where = f"{home.container_dir(record['Id'])}/rootfs"
+    if not record["State"]["Running"]:
+        mount_root(home, record)
+    elif not join_view(home, record):
+        raise Conflict(f"container {record['Id'][:12]} has just ended", hint="try again")
+    try:
+        targets = [point.target for point in mount.list_mounts()]
+        if where not in targets:
+            raise Conflict(f"container {record['Id'][:12]} has just ended", hint="try again")
+        for target in targets:
+            if target == where or target.startswith(f"{where}/"):
+                mount.remount_bind(target, SEALED)
+    except OSError as error:
+        raise SystemFailure.from_os("cannot look at the container's root", error) from error
+    return where
+
+
+def join_view(home: Home, record: Container) -> bool:
+    """Enter a copy of the monitor's view; False if the monitor is gone."""
+    pidfd = liveness.open_monitor(home.run_dir(record["Id"]))
+    if pidfd < 0:
+        return False
+    try:
+        namespaces.setns(pidfd, namespaces.CLONE_NEWNS)
+        namespaces.unshare(namespaces.CLONE_NEWNS)
+        mount.set_propagation("/", mount.MS_PRIVATE | mount.MS_REC)
+    except ProcessLookupError:
+        return False
+    except OSError as error:
+        raise SystemFailure.from_os("cannot look at the container's root", error) from error
+    finally:
+        os.close(pidfd)
+    return True
+
+
+def view_upper(home: Home, record: Container) -> str:
+    """Enter a sealed view of a container's own files; returns where they are. As `view_root`."""
+    where = f"{home.container_dir(record['Id'])}/upper"
+    try:
+        namespaces.unshare(namespaces.CLONE_NEWNS)
+        mount.set_propagation("/", mount.MS_PRIVATE | mount.MS_REC)
+        mount.perform(mount.Mount(where, where, "", mount.MS_BIND | SEALED))
+    except OSError as error:
+        raise SystemFailure.from_os("cannot look at the container's files", error) from error
+    return where
 
 
 def plan_root(home: Home, record: Container) -> list[Mount]:

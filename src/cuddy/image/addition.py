@@ -24,7 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from cuddy.image.workers import Send, Worker
+    from cuddy.image.workers import Send
 
 PIPE_BYTES = 1 << 20
 
@@ -63,7 +63,7 @@ def add(
                 found = _pack(chunks, draft, writer)
             finally:
                 os.close(writer)
-            size_bytes = _await(worker)
+            size_bytes: int = worker.finish()["unpacked"]
             if diff_id not in ("", found):
                 raise CorruptContent(f"a layer should be {diff_id}, but it is {found}")
             blob = Descriptor(
@@ -94,14 +94,3 @@ def _pack(chunks: Iterator[bytes], draft: blobs.Draft, writer: int) -> str:
     except BrokenPipeError:
         pass  # the worker has ended, and tells why
     return f"sha256:{found.hexdigest()}"
-
-
-def _await(worker: Worker) -> int:
-    """What the worker has unpacked, in bytes. Raises the error that it met."""
-    size_bytes = -1
-    while worker.pid:
-        for message in worker.messages():
-            if "error" in message:
-                raise workers.received_error(message)
-            size_bytes = message.get("unpacked", size_bytes)
-    return size_bytes

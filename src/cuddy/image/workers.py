@@ -84,6 +84,19 @@ class Worker:
             return [{"error": "SystemFailure", "message": f"{self.name} died ({status})"}]
         return [{"ended": True}]
 
+    def finish(self) -> dict[str, Any]:
+        """Let it come to its end; what it has told, later words over earlier ones.
+
+        Raises the error that it met.
+        """
+        told: dict[str, Any] = {}
+        while self.pid:
+            for message in self.messages():
+                if "error" in message:
+                    raise received_error(message)
+                told |= message
+        return told
+
     def wait(self) -> int:
         """Its exit code, or minus the signal that ended it."""
         _, status = os.waitpid(self.pid, 0)

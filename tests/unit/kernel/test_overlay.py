@@ -14,7 +14,8 @@ paths = st.text(st.characters(blacklist_characters="\0", blacklist_categories=("
 def test_the_plan_of_a_writable_stack() -> None:
     plan = overlay.plan(["/top", "/bottom"], "/upper", "/work", "/target")
     assert str(plan) == (
-        "mount -t overlay -o lowerdir=/top:/bottom,upperdir=/upper,workdir=/work overlay /target"
+        "mount -t overlay -o lowerdir=/top:/bottom,upperdir=/upper,workdir=/work,"
+        "index=off,metacopy=off,redirect_dir=nofollow overlay /target"
     )
 
 

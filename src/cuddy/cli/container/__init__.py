@@ -12,5 +12,6 @@ stop      ask to end, then force
 kill      send a signal
 wait      until it has ended
 rm        remove
+export    the root file system as a tar
 inspect   everything that is known
 """
