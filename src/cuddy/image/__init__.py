@@ -22,12 +22,17 @@ changeset    a directory becomes an archive again
 compression  gzip, zstd and others as streams
 settings     how registries are reached
 credentials  who asks: files, and programs that keep secrets
+keyring      credentials written down
 auth         challenges and tokens
 connection   HTTP/1.1 on one connection
 http         requests to hosts one does not trust
 endpoints    which servers a repository has
 server       one of them: requests, authorized; what refusals mean
+pages        lists that come page by page
 registry     a client of the distribution API
+login        credentials are shown to a registry, then kept
+tags         what a repository has to offer, by version
+search       repositories with a word in them
 progress     what a pull or push tells about itself
 workers      forked processes that are never left behind
 download     the worker that brings a blob

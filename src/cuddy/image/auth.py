@@ -68,9 +68,16 @@ class TokenRequest(NamedTuple):
 
 
 def token_request(
-    challenge: Challenge, scopes: tuple[str, ...], known: Credentials | None
+    challenge: Challenge,
+    scopes: tuple[str, ...],
+    known: Credentials | None,
+    *,
+    offline: bool = False,
 ) -> TokenRequest:
-    """What to ask the token server of a Bearer challenge for these scopes. Raises RegistryError."""
+    """What to ask the token server of a Bearer challenge for these scopes.
+
+    `offline`: ask for an identity token too, by which to come back. Raises RegistryError.
+    """
     from urllib.parse import urlencode, urlsplit
 
     realm = challenge.parameters.get("realm", "")
@@ -94,6 +101,8 @@ def token_request(
         ("service", challenge.parameters.get("service", "")),
         *(("scope", scope) for scope in scopes),
     ]
+    if known and offline:
+        query += [("account", known.username), ("client_id", CLIENT_ID), ("offline_token", "true")]
     url = f"{realm}{'&' if parts.query else '?'}{urlencode(query)}"
     return TokenRequest(url, known.basic() if known else "")
 
@@ -117,3 +126,12 @@ def read_token(data: bytes) -> str:
     if not token.isprintable():
         raise RegistryError("the token server gave a token that is no header's value")
     return f"Bearer {token}"
+
+
+def read_identity_token(data: bytes) -> str:
+    """The identity token in a token server's answer, "" if there is none."""
+    try:
+        token = files.parse_json(data).get("refresh_token")
+    except (ValueError, AttributeError):
+        return ""
+    return token if isinstance(token, str) and len(token) <= MAX_TOKEN else ""

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 MAX_FILE_BYTES = 1 << 20
 PROGRAM_TIMEOUT_S = 30
 DOCKER_HUB = ("index.docker.io", "docker.io", "registry-1.docker.io")
+DOCKER_HUB_KEY = "https://index.docker.io/v1/"
 TOKEN_USER = "<token>"
 """The user name by which a helper says that its secret is an identity token."""
 
@@ -66,12 +67,9 @@ def _from_document(
     settings: Settings, document: dict[str, Any], host: str, repository: str, path: str
 ) -> Credentials | None:
     hosts = DOCKER_HUB if host in DOCKER_HUB else (host,)
-    programs = document.get("credHelpers") or {}
-    program = next((programs[h] for h in hosts if h in programs), "")
-    program = program or document.get("credsStore") or ""
+    program = program_for(document, host)
     if program:
-        server = "https://index.docker.io/v1/" if host in DOCKER_HUB else host
-        found = _ask_program(settings, str(program), server)
+        found = _ask_program(settings, program, filed_under(host))
         if found:
             return found
     auths = document.get("auths")
@@ -80,6 +78,19 @@ def _from_document(
         if isinstance(entries.get(key), dict) and (found := _from_entry(entries[key], path)):
             return found
     return None
+
+
+def filed_under(host: str) -> str:
+    """The key of a registry's credentials: its host, but docker.io has an older one."""
+    return DOCKER_HUB_KEY if host in DOCKER_HUB else host
+
+
+def program_for(document: dict[str, Any], host: str) -> str:
+    """The program that keeps a registry's credentials, "" if the file does."""
+    programs = document.get("credHelpers") or {}
+    hosts = (*DOCKER_HUB, DOCKER_HUB_KEY) if host in DOCKER_HUB else (host,)
+    named = next((programs[h] for h in hosts if h in programs), "")
+    return str(named or document.get("credsStore") or "")
 
 
 def _normal_key(key: str) -> str:
@@ -116,7 +127,25 @@ def _from_entry(entry: dict[str, Any], path: str) -> Credentials | None:
 
 
 def _ask_program(settings: Settings, name: str, server: str) -> Credentials | None:
-    """Run docker-credential-NAME. Raises InvalidArgument when it is missing or fails."""
+    """What docker-credential-NAME has. Raises InvalidArgument when it is missing or fails."""
+    output = run_program(settings, name, "get", server)
+    if output is None:
+        return None
+    try:
+        answer = files.parse_json(output)
+        username, secret = str(answer["Username"]), str(answer["Secret"])
+    except (ValueError, KeyError, TypeError) as error:
+        raise InvalidArgument(f"docker-credential-{name} gave a strange answer") from error
+    if username == TOKEN_USER:
+        return Credentials(identity_token=secret)
+    return Credentials(username, secret)
+
+
+def run_program(settings: Settings, name: str, verb: str, text: str) -> bytes | None:
+    """What docker-credential-NAME answers to get, store or erase; None if it has no such entry.
+
+    Raises InvalidArgument when it is missing or fails.
+    """
     import subprocess  # costly, and most people have no such program
     from shutil import which
 
@@ -125,8 +154,8 @@ def _ask_program(settings: Settings, name: str, server: str) -> Credentials | No
         raise InvalidArgument(f"there is no credential helper docker-credential-{name} in PATH")
     try:
         done = subprocess.run(
-            [program, "get"],
-            input=server.encode(),
+            [program, verb],
+            input=text.encode(),
             capture_output=True,
             timeout=PROGRAM_TIMEOUT_S,
             env=settings.environment,
@@ -135,15 +164,8 @@ def _ask_program(settings: Settings, name: str, server: str) -> Credentials | No
     except subprocess.TimeoutExpired:
         raise InvalidArgument(f"docker-credential-{name} gave no answer") from None
     if done.returncode:
-        text = (done.stdout + done.stderr).decode(errors="replace")
-        if "not found" in text:
+        said = (done.stdout + done.stderr).decode(errors="replace")
+        if "not found" in said:
             return None
-        raise InvalidArgument(f"docker-credential-{name} failed: {text.strip()[:200]!a}")
-    try:
-        answer = files.parse_json(done.stdout)
-        username, secret = str(answer["Username"]), str(answer["Secret"])
-    except (ValueError, KeyError, TypeError) as error:
-        raise InvalidArgument(f"docker-credential-{name} gave a strange answer") from error
-    if username == TOKEN_USER:
-        return Credentials(identity_token=secret)
-    return Credentials(username, secret)
+        raise InvalidArgument(f"docker-credential-{name} failed: {said.strip()[:200]!a}")
+    return done.stdout

@@ -27,14 +27,14 @@ def endpoints(settings: Settings, reference: Reference) -> list[Endpoint]:
         scheme, marks, rest = mirror.rpartition("://")
         host, _, prefix = rest.strip("/").partition("/")
         repository = f"{prefix}/{reference.repository}" if prefix else reference.repository
-        schemes, verify = _schemes(settings, host)
-        found.append(Endpoint(host, repository, (scheme,) if marks else schemes, verify, True))
+        ways, verify = schemes(settings, host)
+        found.append(Endpoint(host, repository, (scheme,) if marks else ways, verify, True))
     host = DOCKER_HUB if reference.registry == DEFAULT_REGISTRY else reference.registry
-    found.append(Endpoint(host, reference.repository, *_schemes(settings, host), False))
+    found.append(Endpoint(host, reference.repository, *schemes(settings, host), False))
     return found
 
 
-def _schemes(settings: Settings, host: str) -> tuple[tuple[str, ...], bool]:
+def schemes(settings: Settings, host: str) -> tuple[tuple[str, ...], bool]:
     """How to speak to a host, and whether its certificate must be good.
 
     On loopback plain HTTP is the rule. Elsewhere it has to be allowed, and comes second.
@@ -49,7 +49,7 @@ def _schemes(settings: Settings, host: str) -> tuple[tuple[str, ...], bool]:
 
 def may_be_open(settings: Settings, host: str) -> bool:
     """Whether a host may be spoken to over plain HTTP, secrets and all."""
-    return "http" in _schemes(settings, host)[0]
+    return "http" in schemes(settings, host)[0]
 
 
 def _bare_host(host: str) -> str:

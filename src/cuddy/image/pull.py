@@ -6,7 +6,7 @@ the digest it was asked by, and the image gets its name last of all.
 
 from __future__ import annotations
 
-from cuddy.errors import CorruptContent, RegistryError, SystemFailure
+from cuddy.errors import CorruptContent, NoSuchImage, RegistryError, SystemFailure
 from cuddy.image import blobs, index, platform, reference, snapshots, spec, store
 from cuddy.image import digest as digests
 from cuddy.image import storage as storages
@@ -63,6 +63,40 @@ def pull(
         raise SystemFailure.from_os("cannot store the image", error) from error
     finally:
         repository.close()
+
+
+def pull_all(
+    storage: Storage,
+    name: str,
+    *,
+    platform: str = "",
+    settings: Settings | None = None,
+    progress: Report | None = None,
+) -> list[Image]:
+    """Bring every tag of a repository into the store; see `pull`."""
+    from cuddy.image import tags
+
+    wanted = reference.parse(name)
+    report = progress or (lambda _: None)
+    told: list[str] = []
+
+    def without_status(step: Progress) -> None:
+        if step.state.startswith("Status: "):
+            told.append(step.state)
+        else:
+            report(step)
+
+    options: dict[str, Any] = {"platform": platform, "settings": settings}
+    found = [
+        pull(storage, str(wanted._replace(tag=tag)), progress=without_status, **options)
+        for tag in tags.tags(settings or Settings(), name)
+    ]
+    if not found:
+        raise NoSuchImage(wanted.familiar_name, hint=f"{wanted.registry} has no tag of it")
+    newer = [state for state in told if "newer" in state]
+    what = (newer or told)[0].partition(" for ")[0]
+    report(Progress("", f"{what} for {wanted.familiar_name}"))
+    return found
 
 
 def _pull(

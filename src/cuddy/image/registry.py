@@ -55,6 +55,13 @@ class Repository:
         """One attempt at a blob's bytes from `offset` on. Raises RegistryError."""
         return self._first(lambda server: server.blob(digest, offset))
 
+    def tags(self) -> list[str]:
+        """Every tag, in the registry's order. Raises NoSuchImage, RegistryError."""
+        from cuddy.image import pages
+
+        where = f"tags/list?n={pages.PAGE}"
+        return self._first(lambda server: pages.read(server, where, "tags"))
+
     def _first(self, ask: Callable[[Server], T]) -> T:
         """The first server's answer; a mirror that fails is passed over from then on."""
         while True:

@@ -80,7 +80,8 @@ class Server:
     """One endpoint, and what was learnt about it: its scheme, and how to be let in.
 
     `scopes`: what its tokens have to be good for; pulling, if nothing is said. `action`: what is
-    being done, for error messages.
+    being done, for error messages. `known`: credentials to be tried instead of those that are kept;
+    the registry may give an `identity_token` for them.
     """
 
     def __init__(
@@ -91,6 +92,7 @@ class Server:
         *,
         scopes: tuple[str, ...] | None = None,
         action: str = "pull",
+        known: Credentials | None = None,
     ) -> None:
         self.settings = settings
         self.reference = reference
@@ -100,6 +102,8 @@ class Server:
         self.schemes = endpoint.schemes
         self.scopes = (f"repository:{endpoint.repository}:pull",) if scopes is None else scopes
         self.action = action
+        self.known = known
+        self.identity_token = ""
 
     def reopen(self) -> None:
         """In a forked child: leave the parent's connections alone; what was learnt stays."""
@@ -226,12 +230,14 @@ class Server:
         """What may be told to this server: nothing in the open, unless that is allowed there."""
         if self.schemes[0] == "http" and not may_be_open(self.settings, self.endpoint.host):
             return None
+        if self.known:
+            return self.known
         return credentials.find(self.settings, self.endpoint.host, self.endpoint.repository)
 
     def fetch_token(self, challenge: auth.Challenge, known: Credentials | None) -> str:
         """The Authorization header with a token from the server that a challenge names."""
         scopes = auth.wanted_scopes(challenge, self.scopes)
-        ask = auth.token_request(challenge, scopes, known)
+        ask = auth.token_request(challenge, scopes, known, offline=self.known is not None)
         where = http.origin(ask.url)
         is_open = where.scheme == "http"
         tells_secrets = known is not None and not may_be_open(self.settings, where.host)
@@ -239,7 +245,10 @@ class Server:
             raise Unauthorized(
                 f"{self.endpoint.host} wants credentials sent in the open, to {where.host}"
             )
-        return auth.read_token(self.ask_token_server(ask))
+        answer = self.ask_token_server(ask)
+        if self.known:
+            self.identity_token = auth.read_identity_token(answer)
+        return auth.read_token(answer)
 
     def ask_token_server(self, ask: auth.TokenRequest) -> bytes:
         """Its answer. Raises Unauthorized, RegistryError."""
@@ -262,14 +271,20 @@ class Server:
     def refusal(self, response: Response, where: str) -> CuddyError:
         """The error that an answer other than success stands for."""
         host, status = self.endpoint.host, response.status
+        reason = {401: "Unauthorized", 403: "Forbidden"}.get(status, "")
         said = self.explanation(response)
+        if status in (401, 403) and self.action == "login":
+            return Unauthorized(
+                f"login attempt to {self.url('/v2/')} failed with status: {status} {reason}{said}",
+                hint="wrong user name or password",
+            )
         if status in (401, 403):
             name = "" if host == DOCKER_HUB else f" {host}"
             return Unauthorized(
                 f"{self.action} access denied for {self.endpoint.repository} at {host}{said}",
                 hint=f"it does not exist, or credentials are needed: 'cuddy login{name}'",
             )
-        if status == 404 and where.startswith("manifests/"):
+        if status == 404 and where.startswith(("manifests/", "tags/")):
             return NoSuchImage(self.reference.familiar, hint=f"{host} does not have it{said}")
         if status in BUSY:
             after = response.headers.get("Retry-After", "")

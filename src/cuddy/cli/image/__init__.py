@@ -2,6 +2,8 @@
 
 pull     fetch from a registry
 push     upload to one
+tags     list what a repository there has
+search   find repositories there
 images   list
 history  how one came to be
 tag      give one another name

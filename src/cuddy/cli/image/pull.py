@@ -22,21 +22,28 @@ def pull_(home: Home, args: Args) -> int:
         return 0
     check_trust(args)
     wanted = reference.parse(name)
+    if args.all_tags and (wanted.digest or names_tag(name)):
+        raise WrongArguments("tag can't be used with --all-tags/-a")
     # Imported here, after the name is known to be one: this is the expensive part.
     from cuddy.cli.progress import Display
     from cuddy.image import pull
 
-    if not args.quiet and wanted.tag == reference.DEFAULT_TAG and not names_tag(name):
+    if (
+        not (args.quiet or args.all_tags)
+        and wanted.tag == reference.DEFAULT_TAG
+        and not names_tag(name)
+    ):
         print(f"Using default tag: {reference.DEFAULT_TAG}", flush=True)
     with Display(sys.stdout, quiet=args.quiet) as display:
-        pull.pull(
+        bring = pull.pull_all if args.all_tags else pull.pull
+        bring(
             home.storage,
             name,
             platform=args.platform,
             settings=registries.settings(os.environ),
             progress=display,
         )
-    print(wanted)
+    print(wanted.name if args.all_tags else wanted)
     return 0
 
 
@@ -58,6 +65,7 @@ COMMAND = Command(
     summary="Download an image from a registry",
     arguments="NAME[:TAG|@DIGEST]",
     flags=(
+        Flag("all-tags", "a", BOOL, "Download all tagged images in the repository"),
         Flag("disable-content-trust", "", BOOL, "Skip image verification", True),
         Flag("platform", "", STRING, "Set platform if server is multi-platform capable"),
         Flag("quiet", "q", BOOL, "Suppress verbose output"),

@@ -3,5 +3,7 @@
 version  cuddy's and its parts' versions
 df       what everything takes on disk
 info     what this machine offers
+login    credentials for a registry
+logout   no more
 inspect  a container or an image, whichever has the name
 """
