@@ -225,13 +225,24 @@ def name_temporary() -> str:
 
 def is_abandoned(name: str) -> bool:
     """Whether a temporary name's owner is no longer alive. False for names of another form."""
+    pid, began = _owner(name)
+    return bool(pid) and start_time(pid) != began
+
+
+def is_temporary(name: str) -> bool:
+    """Whether a name has the form of a temporary one."""
+    return bool(_owner(name)[0])
+
+
+def _owner(name: str) -> tuple[int, int]:
+    """pid and start time in a temporary name; zeros in another."""
     if not name.endswith(".tmp"):
-        return False
+        return 0, 0
     try:
         pid, began, _ = name[:-4].rsplit(".", 1)[-1].split("-")
-        return start_time(int(pid)) != int(began)
+        return int(pid), int(began)
     except ValueError:
-        return False
+        return 0, 0
 
 
 def sweep_temporary(directory: str) -> None:

@@ -59,6 +59,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "tag": "image.tag",
     },
     "system": {
+        "check": "system.check",
         "df": "system.df",
         "info": "system.info",
     },

@@ -46,5 +46,6 @@ in_use           what containers keep of them
 rmi              remove them
 prune            remove those that nothing uses
 df               what everything takes on disk
+check            is everything what it says it is, and making it so
 info             everything known of the engine
 """

@@ -50,4 +50,7 @@ upload       the worker that brings a blob to a registry
 rmi          an image loses a name, and with the last its content
 pull         an image from a registry becomes an image of the store
 push         an image of the store goes to a registry
+verify       content against its digests, layers against their blobs
+finding      what a check has found
+check        is the store what it says it is, and making it so
 """

@@ -247,7 +247,8 @@ class Draft:
 
 def sweep(storage: Storage) -> None:
     """Remove what dead processes left half done, and downloads that nobody continued for days."""
-    files.sweep_temporary(storage.tmp_dir)
+    for directory in (storage.tmp_dir, storage.images_dir, storage.root):
+        files.sweep_temporary(directory)
     oldest = time.time() - PARTIAL_DAYS * 86400
     for name in files.list_directory(storage.ingest_dir):
         _remove_stale(f"{storage.ingest_dir}/{name}", oldest)

@@ -13,6 +13,8 @@ Docker manifest the entry means a translation, with the same blobs and so the sa
     cuddy.image.documents               index and manifest as they were served, where they are not
                                         the manifest itself; these blobs are kept too
     cuddy.image.tagged                  when this name was given here; not known for names of pulls
+    cuddy.image.lacks                   blobs and layers that a repair has not found and that only
+                                        another pull can bring; see `check`
     cuddy.layer.sizes                   bytes of each layer unpacked, lowest first
 
 An entry without a name is a dangling image.
@@ -37,6 +39,7 @@ ID = "cuddy.image.id"
 SOURCE = "cuddy.image.source"
 DOCUMENTS = "cuddy.image.documents"
 TAGGED = "cuddy.image.tagged"
+LACKS = "cuddy.image.lacks"
 SIZES = "cuddy.layer.sizes"
 
 
