@@ -10,10 +10,43 @@ from bench.scenarios import Scenario
 
 SMALL, BIG, ZSTD = "SMALL", "BIG", "ZSTD"
 """Names of images at the registry: a small one, and the big one in both kinds of compression."""
+MANY = tuple(f"MANY{number}" for number in range(200))
+"""Names of tiny ones there."""
+FILE = "FILE"
+"""A path on the engine's disk; nothing is there before a round."""
+ARCHIVE, ROOTFS, TREE = "ARCHIVE", "ROOTFS", "TREE"
+"""The big image as docker-archive; one layer of it (120 MB, 12,000 files) as tar, as directory."""
+BOX = "bench-box"
+"""A container that has ended, and wrote a copy of TREE."""
+
+_PULLED = ("pull", SMALL)
+_COPIED = (
+    "run",
+    "--name",
+    BOX,
+    "-v",
+    f"{TREE}:/in:ro",
+    "--network",
+    "none",
+    SMALL,
+    "cp",
+    "-a",
+    "/in",
+    "/copy",
+)
 
 COLD = (
     Scenario("pull, cold, big gzip", ("pull", BIG), 0.7, share=0.34),
     Scenario("pull, cold, big zstd", ("pull", ZSTD), 0.7, share=0.34),
     Scenario("pull, cold, small", ("pull", SMALL), 1.0, "podman"),
+    Scenario("load, big", ("load", "-i", ARCHIVE), 0.7, share=0.34),
+    Scenario("rmi, big", ("rmi", BIG), 1.0, share=0.34, before=(("pull", BIG),)),
 )
-WARM = (Scenario("pull, warm", ("pull", BIG), 1.2, "docker"),)
+WARM = (
+    Scenario("pull, warm", ("pull", BIG), 1.2, "docker", before=(("pull", BIG),)),
+    Scenario("save, big", ("save", "-o", FILE, BIG), 0.7, share=0.34, before=(("pull", BIG),)),
+    Scenario("export", ("export", "-o", FILE, BOX), 0.7, share=0.34, before=(_PULLED, _COPIED)),
+    Scenario(
+        "images, 200 of them", ("images",), 1.2, "docker", before=tuple(("pull", n) for n in MANY)
+    ),
+)

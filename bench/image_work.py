@@ -3,21 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import gzip
 import os
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from bench import big_image, disk, report, timing, watch
 from bench.engines import Engine, Maker, makers
-from bench.image_scenarios import BIG, COLD, SMALL, WARM, ZSTD
+from bench.image_scenarios import (
+    ARCHIVE,
+    BIG,
+    COLD,
+    FILE,
+    MANY,
+    ROOTFS,
+    SMALL,
+    TREE,
+    WARM,
+    ZSTD,
+)
 from bench.scenarios import Scenario
 
 import images
 import registry
-
-Names = dict[str, str]
-"""What stands in a scenario's words -> what it is for the engine."""
 
 
 def is_asked_for(only: str) -> bool:
@@ -27,16 +38,13 @@ def is_asked_for(only: str) -> bool:
 def measure(
     directory: Path, program: list[str], server: registry.Registry, options: argparse.Namespace
 ) -> None:
-    names = {
-        SMALL: server.push(images.alpine(), "small"),
-        BIG: server.push(big_image.load(options.cache, "gzip"), "big"),
-        ZSTD: server.push(big_image.load(options.cache, "zstd"), "big-zstd"),
-    }
+    """Everything whose title is asked for."""
+    cold = [each for each in COLD if options.only in each.title]
+    warm = [each for each in WARM if options.only in each.title]
+    names = _Names(directory, server, options.cache)
     bench = _Bench(directory, makers(program), names, options.rounds)
-    for scenario in COLD:
-        if options.only in scenario.title:
-            report.print_scenario(scenario, bench.measure_cold(scenario))
-    warm = [scenario for scenario in WARM if options.only in scenario.title]
+    for scenario in cold:
+        report.print_scenario(scenario, bench.measure_cold(scenario))
     if warm:
         bench.measure_warm(warm)
     for watched in watch.WATCHES:
@@ -44,11 +52,60 @@ def measure(
             report.print_watch(watched, bench.watch(watched))
 
 
+class _Names:
+    """What stands in a scenario's words -> what it is; made when it is first needed."""
+
+    def __init__(self, directory: Path, server: registry.Registry, cache: Path) -> None:
+        directory.mkdir()
+        self.directory = directory
+        self.server = server
+        self.cache = cache
+        self._known: dict[str, str] = {}
+
+    def __getitem__(self, word: str) -> str:
+        if word not in self._known:
+            self._known[word] = self._make(word)
+        return self._known[word]
+
+    def _make(self, word: str) -> str:
+        if word == SMALL:
+            return self.server.push(images.alpine(), "small")
+        if word == BIG:
+            return self.server.push(big_image.load(self.cache, "gzip"), "big")
+        if word == ZSTD:
+            return self.server.push(big_image.load(self.cache, "zstd"), "big-zstd")
+        if word in MANY:
+            content = images.tar(images.entry("name", word.encode()))
+            return self.server.push(images.image([images.layer(content)]), word.lower())
+        if word == ARCHIVE:
+            return self._archive(self[BIG])
+        if word in (ROOTFS, TREE):
+            return self._layer(word)
+        return word
+
+    def _archive(self, image: str) -> str:
+        path = f"{self.directory}/archive.tar"
+        source = ["--src-tls-verify=false", f"docker://{image}"]
+        command = ["skopeo", "--insecure-policy", "copy", "-q", *source]
+        subprocess.run([*command, f"docker-archive:{path}:bench/big:latest"], check=True)
+        return path
+
+    def _layer(self, word: str) -> str:
+        path = self.directory / word.lower()
+        with gzip.open(self.cache / "3.gzip") as layer:
+            if word == ROOTFS:
+                path.write_bytes(layer.read())
+            else:
+                path.mkdir()
+                subprocess.run(["tar", "x", "-C", path], input=layer.read(), check=True)
+        return str(path)
+
+
 class _Bench:
     """The engines and the images that they are measured with."""
 
     def __init__(
-        self, directory: Path, engines: dict[str, Maker], names: Names, rounds: int
+        self, directory: Path, engines: dict[str, Maker], names: _Names, rounds: int
     ) -> None:
         self.directory = directory
         self.makers = engines
@@ -63,36 +120,51 @@ class _Bench:
             engine.ask("images")
             yield engine
 
-    def words(self, scenario: Scenario) -> list[str]:
-        return [self.names.get(word, word) for word in scenario.words]
+    def words(self, engine: Engine, words: tuple[str, ...]) -> list[str]:
+        own = {FILE: f"{self.directory}/{engine.name}/file"}
+        found = [own.get(word) or self.names[word] for word in words]
+        return [word.replace(TREE, self.names[TREE]) if TREE in word else word for word in found]
+
+    def once(self, engine: Engine, scenario: Scenario) -> float:
+        """Seconds that it takes, once nothing of what was before it is still being written."""
+        (self.directory / engine.name / "file").unlink(missing_ok=True)
+        words = engine.words(*self.words(engine, scenario.words))
+        os.sync()
+        return timing.run(words)
 
     def measure_cold(self, scenario: Scenario) -> dict[str, timing.Times]:
-        """Every round with a new disk. A peer that cannot do it at all is left out."""
+        """Every round with a new disk."""
 
         def work(name: str) -> Callable[[], float]:
-            def once() -> float:
+            def with_new_disk() -> float:
                 with self.engine(name) as engine:
-                    os.sync()
-                    return timing.run(engine.words(*self.words(scenario)))
+                    for words in scenario.before:
+                        engine.ask(*self.words(engine, words))
+                    return self.once(engine, scenario)
 
-            return once
+            return with_new_disk
 
-        works = {name: work(name) for name in self.makers}
-        return timing.interleaved(works, max(3, round(self.rounds * scenario.share)))
+        return self.interleaved(scenario, {name: work(name) for name in self.makers})
 
     def measure_warm(self, scenarios: list[Scenario]) -> None:
-        """Rounds on a disk that stays, with the big image in every store."""
+        """Rounds on disks that stay; what one scenario has prepared is there for the next."""
+        prepared = set()
         with ExitStack() as stack:
             engines = [stack.enter_context(self.engine(name)) for name in self.makers]
-            for engine in engines:
-                engine.ask("pull", self.names[BIG])
             for scenario in scenarios:
-                works = {
-                    engine.name: timing.work(engine.words(*self.words(scenario)))
-                    for engine in engines
-                }
-                rounds = max(3, round(self.rounds * scenario.share))
-                report.print_scenario(scenario, timing.interleaved(works, rounds))
+                works = {}
+                for engine in engines:
+                    for words in scenario.before:
+                        if (engine.name, words) not in prepared:
+                            engine.ask(*self.words(engine, words))
+                        prepared.add((engine.name, words))
+                    works[engine.name] = partial(self.once, engine, scenario)
+                report.print_scenario(scenario, self.interleaved(scenario, works))
+
+    def interleaved(
+        self, scenario: Scenario, works: dict[str, Callable[[], float]]
+    ) -> dict[str, timing.Times]:
+        return timing.interleaved(works, max(3, round(self.rounds * scenario.share)))
 
     def watch(self, watched: watch.Watch) -> dict[str, float]:
         """One figure of every engine."""

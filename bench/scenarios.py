@@ -21,6 +21,7 @@ class Scenario(NamedTuple):
     budget: float
     against: str = "better"
     share: float = 1.0  # of the rounds: what takes long is run less often
+    before: tuple[tuple[str, ...], ...] = ()  # commands that prepare it, not measured
 
 
 SCENARIOS = (
