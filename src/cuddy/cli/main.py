@@ -44,6 +44,8 @@ GROUPS: dict[str, dict[str, str]] = {
         "wait": "container.wait",
     },
     "image": {
+        "diff": "image.diff",
+        "explore": "image.explore",
         "history": "image.history",
         "inspect": "image.inspect",
         "ls": "image.images",

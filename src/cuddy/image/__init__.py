@@ -11,6 +11,10 @@ snapshots    unpacked layers, and overlays of them
 garbage      content without a name, and taking content away
 store        the images: find, list, tag
 history      how an image came to be, step by step
+merged       what a stack of layers shows: overlayfs's rules
+stack        unpacked layers, read directory by directory
+explore      what each layer adds, changes and removes
+diff         how two images differ
 host         the image that is always there: a view of this machine
 tar          a reader of archives that trusts nothing
 tar_writer   its twin: members become bytes

@@ -6,6 +6,8 @@ tags     list what a repository there has
 search   find repositories there
 images   list
 history  how one came to be
+explore  what makes one large
+diff     how two differ
 tag      give one another name
 inspect  everything that is known
 prune    remove what nothing uses

@@ -1,0 +1,179 @@
+"""`cuddy image explore`: what makes an image as large as it is."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cuddy.cli import inspection
+from cuddy.cli.escape import printable
+from cuddy.cli.flags import BOOL, INT, STRING, Args, Command, Flag
+from cuddy.cli.sizes import human_size
+from cuddy.cli.table import JSON_FORMAT_HELP
+from cuddy.cli.width import cut
+from cuddy.engine import images
+from cuddy.errors import UsageError
+from cuddy.image import digest as digests
+from cuddy.image import history
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cuddy.engine.home import Home
+    from cuddy.image.explore import Item, LayerReport, Report
+    from cuddy.image.store import Image
+
+LINE = 79
+_SIZE = 9
+
+
+def explore_(home: Home, args: Args) -> int:
+    name, *path = args.names
+    image = images.find(home, name)
+    count = len(image.chain_ids)
+    if "layer" in args.given and not 1 <= args.layer <= count:
+        raise UsageError(f"there is no layer {args.layer}", hint=f"{name} has {count}, lowest is 1")
+    if args.depth < 0:
+        raise UsageError("--depth must not be negative")
+    # Imported here: reading trees costs more than asking for names.
+    from cuddy.image import explore
+
+    within = [part for part in os.fsencode(path[0] if path else "").split(b"/") if part != b"."]
+    within = [part for part in within if part]
+    limit = -1 if args.limit <= 0 else args.limit
+    report = explore.explore(home.storage, image, within, depth=args.depth, limit=limit)
+    sizes = history.layer_sizes(home.storage, image)
+    described = _describe(image, report, sizes, args.layer or 0)
+    if args.format:
+        sys.stdout.write(inspection.render_one(described, args.format))
+    else:
+        sys.stdout.write(_text(name, image, report, described, full=args.no_trunc))
+    return 0
+
+
+def _describe(image: Image, report: Report, sizes: Any, only: int) -> dict[str, Any]:
+    """The whole report as a document."""
+    steps = {step.layer: step.created_by for step in history.steps(image.config)}
+    layers = [
+        {
+            "Layer": number + 1,
+            "DiffID": image.config["rootfs"]["diff_ids"][number],
+            "CreatedBy": steps.get(number, ""),
+            "Size": sizes[number],
+            "Added": layer.added_bytes,
+            "Changed": layer.changed_bytes,
+            "Removed": layer.removed_bytes,
+            "Files": layer.files,
+            "Hides": layer.hidden_bytes,
+            "Largest": [_describe_item(item) for item in layer.items],
+            "LargestRemoved": [_describe_item(item) for item in layer.removed],
+        }
+        for number, layer in enumerate(report.layers)
+        if only in (0, number + 1)
+    ]
+    layers.sort(key=lambda layer: (-_weight(layer), layer["Layer"]))
+    return {
+        "ID": image.id,
+        "Size": image.size_bytes,
+        "Wasted": report.hidden_bytes,
+        "WastedFiles": report.hidden_files,
+        "LargestWasted": [_describe_item(item) for item in report.hidden],
+        "Layers": layers,
+    }
+
+
+def _weight(layer: dict[str, Any]) -> int:
+    """What it has at or below the path that was asked for."""
+    return int(layer["Added"] + layer["Changed"])
+
+
+def _describe_item(item: Item) -> dict[str, Any]:
+    return {
+        "Path": "/" + item.path.decode("utf-8", "replace") + ("/" if item.is_directory else ""),
+        "Change": item.letter,
+        "Size": item.size_bytes,
+        "SizeBefore": item.before_bytes,
+        "Files": item.files,
+    }
+
+
+def _text(name: str, image: Image, report: Report, described: dict[str, Any], *, full: bool) -> str:
+    """The report for people."""
+    count = len(image.chain_ids)
+    lines = [f"{name} ({digests.short(image.id) or image.id}) has {human_size(image.size_bytes)} "
+             f"in {count} {'layer' if count == 1 else 'layers'}"]  # fmt: skip
+    for layer in described["Layers"]:
+        lines += ["", *_layer_lines(layer, report.layers[layer["Layer"] - 1], full=full)]
+    if report.hidden_files:
+        lines += ["", f"Wasted: {human_size(report.hidden_bytes)} in "
+                  f"{_files(report.hidden_files)} that later layers change or remove"]  # fmt: skip
+        lines += [_line(item.size_bytes, item.letter, _path(item)) for item in report.hidden]
+    return "".join(printable(line) + "\n" for line in lines)
+
+
+def _layer_lines(layer: dict[str, Any], found: LayerReport, *, full: bool) -> list[str]:
+    head = f"Layer {layer['Layer']}: {human_size(_weight(layer))} in {_files(found.files)}"
+    if found.hidden_bytes:
+        head += f", hides {human_size(found.hidden_bytes)}"
+    command = " ".join(layer["CreatedBy"].split())
+    lines = [head] + ([command if full else cut(command, LINE)] if command else [])
+    lines += _tree(found.items)
+    lines += [_line(-item.size_bytes, "D", _path(item) + _note(item)) for item in found.removed]
+    return lines
+
+
+def _tree(items: list[Item]) -> list[str]:
+    """Items as a tree: each below the nearest directory that is shown, largest first."""
+    directories = {item.path for item in items if item.is_directory}
+    children: dict[bytes, list[Item]] = {}
+    for item in items:
+        parent = item.path.rpartition(b"/")[0]
+        while parent and parent not in directories:
+            parent = parent.rpartition(b"/")[0]
+        children.setdefault(parent, []).append(item)
+    lines = []
+    pending = [(item, 0, b"") for item in reversed(children.get(b"", ()))]
+    while pending:
+        item, depth, parent = pending.pop()
+        shown = _path(item)[len(os.fsdecode(parent)) + 1 if parent else 0 :]
+        lines.append(_line(item.size_bytes, item.letter, "  " * depth + shown + _note(item)))
+        if item.is_directory:
+            inner = children.get(item.path, ())
+            pending += [(each, depth + 1, item.path) for each in reversed(inner)]
+    return lines
+
+
+def _line(size: int, letter: str, text: str) -> str:
+    shown = f"-{human_size(-size)}" if size < 0 else human_size(size)
+    return f"{shown:>{_SIZE}}  {letter or ' '}  {text}"
+
+
+def _path(item: Item) -> str:
+    return printable(os.fsdecode(item.path)) + ("/" if item.is_directory else "")
+
+
+def _note(item: Item) -> str:
+    if item.is_directory:
+        return f"  ({_files(item.files)})"
+    return f"  (was {human_size(item.before_bytes)})" if item.letter == "C" else ""
+
+
+def _files(count: int) -> str:
+    return "1 file" if count == 1 else f"{count} files"
+
+
+COMMAND = Command(
+    summary="Show what each layer of an image adds, changes and removes",
+    arguments="IMAGE [PATH]",
+    flags=(
+        Flag("depth", "", INT, "Levels of directories to sum up", 2),
+        Flag("format", "", STRING, JSON_FORMAT_HELP),
+        Flag("layer", "", INT, "Show only this layer; the lowest is 1"),
+        Flag("limit", "n", INT, "Largest items to show of each layer, 0 for all", 10),
+        Flag("no-trunc", "", BOOL, "Don't truncate output"),
+    ),
+    least=1,
+    most=2,
+    action=explore_,
+)
