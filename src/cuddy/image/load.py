@@ -92,7 +92,7 @@ def find_images(archive: Archive, wanted: platform.Platform, *, is_explicit: boo
     found: list[Found] = []
     if oci_archive.is_layout(archive):
         found = oci_archive.find_images(archive, wanted, is_explicit=is_explicit)
-    if not found or docker_archive.is_one(archive):
+    if docker_archive.is_one(archive) or not oci_archive.is_layout(archive):
         found += docker_archive.find_images(archive, wanted, is_explicit=is_explicit, besides=found)
     if not found:
         for_whom = f" for {wanted}" if is_explicit else ""
@@ -244,12 +244,9 @@ def _layers_of(storage: Storage, entry: Descriptor) -> list[Layer]:
 
 def _name(storage: Storage, entry: Descriptor, name: str) -> None:
     """Give an image that is here already another name."""
-    if not name:
-        return
-    if not index.annotation(entry, index.SOURCE).startswith(f"{reference.parse(name).name}@"):
-        entry = index.annotate(entry, index.SOURCE, "")
-    with index.Change(storage) as change:
-        change.put(index.rename(entry, name))
+    if name:
+        with index.Change(storage) as change:
+            store.give_name(change, entry, reference.parse(name))
 
 
 def _holder(storage: Storage, name: str, image_id: str) -> str:

@@ -148,8 +148,7 @@ def _image(archive: Archive, leaf: _Leaf, name: str) -> Found | None:
     _refuse_artifacts(manifest)
     config = read_blob(archive, manifest["config"], spec.MAX_CONFIG_BYTES)
     document = spec.parse_document(config, what)
-    diff_ids = (document.get("rootfs") or {}).get("diff_ids")
-    if diff_ids and not manifest["layers"] and archive.has("manifest.json"):
+    if not manifest["layers"] and has_layers(document) and archive.has("manifest.json"):
         return None  # Docker 25 forgot to list them
     checked = spec.check_config(document, len(manifest["layers"]), what)
     require_linux(checked)
@@ -158,6 +157,12 @@ def _image(archive: Archive, leaf: _Leaf, name: str) -> Found | None:
     layers = tuple(Layer(*parts) for parts in zip(manifest["layers"], diff_ids, chain_ids))
     documents = _served(archive, leaf.descriptor, data) or (*leaf.indexes, data)
     return Found(() if digests.is_digest(name) else (name,), documents, config, layers)
+
+
+def has_layers(config: dict[str, Any]) -> bool:
+    """Whether a config, of whatever shape, names layers."""
+    rootfs = config.get("rootfs")
+    return isinstance(rootfs, dict) and bool(rootfs.get("diff_ids"))
 
 
 def require_linux(config: spec.ImageConfig) -> None:

@@ -164,6 +164,11 @@ def check_descriptor(value: object, what: str, limit: int = MAX_BLOB_BYTES) -> D
         raise CorruptContent(f"{what}: a size of {str(size)[:40]} is not between 0 and {limit}")
     if not isinstance(value.get("mediaType"), str):
         raise CorruptContent(f"{what}: a descriptor without a media type")
+    annotations = value.get("annotations") or {}
+    if not isinstance(annotations, dict) or not all(
+        isinstance(text, str) for text in annotations.values()
+    ):
+        raise CorruptContent(f"{what}: a descriptor whose annotations are not text")
     return value  # type: ignore[return-value]
 
 
@@ -230,6 +235,7 @@ def check_config(document: dict[str, Any], layer_count: int, what: str) -> Image
     diff_ids = rootfs.get("diff_ids") if isinstance(rootfs, dict) else None
     if diff_ids is None and not layer_count:
         diff_ids = []
+        document = {**document, "rootfs": {"type": "layers", "diff_ids": diff_ids}}
     if not isinstance(diff_ids, list) or len(diff_ids) != layer_count:
         raise CorruptContent(f"{what}: the number of diff_ids is not that of the layers")
     for diff_id in diff_ids:

@@ -144,12 +144,16 @@ def tag(storage: Storage, source: str, target: str) -> None:
     if new.digest:
         raise InvalidReference(f"cannot tag {target!r}: a digest is not a name one can give")
     with index.Change(storage) as change:
-        entry = find(storage, index.images(change.entries), source)[0]
-        if not index.annotation(entry, index.SOURCE).startswith(f"{new.name}@"):
-            entry = index.annotate(entry, index.SOURCE, "")
-        named = index.rename(index.annotate(entry, index.TAGGED, ""), str(new))
-        if not any(index.annotate(each, index.TAGGED, "") == named for each in change.entries):
-            change.put(index.annotate(named, index.TAGGED, files.now()))
+        give_name(change, find(storage, index.images(change.entries), source)[0], new)
+
+
+def give_name(change: index.Change, entry: Descriptor, new: reference.Reference) -> None:
+    """Give what an entry means another name, and note when; nothing if it has that name."""
+    if not index.annotation(entry, index.SOURCE).startswith(f"{new.name}@"):
+        entry = index.annotate(entry, index.SOURCE, "")
+    named = index.rename(index.annotate(entry, index.TAGGED, ""), str(new))
+    if not any(index.annotate(each, index.TAGGED, "") == named for each in change.entries):
+        change.put(index.annotate(named, index.TAGGED, files.now()))
 
 
 class Origin(NamedTuple):
