@@ -26,6 +26,10 @@ test: $(VENV)/tests
 test-root: $(VENV)/tests
 	@$(PYTEST) tests/kernel tests/cli $(ARGS)
 
+# A hundred kills of each command that changes the image store; CUDDY_TESTS_SEED repeats a run.
+soak: $(VENV)/tests
+	@CUDDY_TESTS_KILLS=100 $(PYTEST) tests/cli/test_killed_images.py $(ARGS)
+
 check: $(VENV)/tests
 	$(BIN)/ruff check src tests bench
 	$(BIN)/ruff format --check src tests bench

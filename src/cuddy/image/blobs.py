@@ -158,6 +158,10 @@ class Ingest:
             self._count(chunk)
             yield chunk
 
+    def restart(self) -> None:
+        """Forget what an earlier attempt left, and begin at the beginning."""
+        os.ftruncate(self._lock.fd, 0)
+
     def append(self, chunk: bytes) -> None:
         """Take the next bytes. Raises CorruptContent when more come than were announced."""
         self._count(chunk)
@@ -170,8 +174,11 @@ class Ingest:
             raise CorruptContent(f"{self.digest} is longer than the {self.size} bytes announced")
         self._hash.update(chunk)
 
-    def commit(self) -> None:
-        """Verify length and digest, and make the blob visible. Raises CorruptContent."""
+    def commit(self, *, durable: bool = False) -> None:
+        """Verify length and digest, and make the blob visible. Raises CorruptContent.
+
+        `durable`: for documents, without which all of an image is lost after a power cut.
+        """
         algorithm = self.digest.partition(":")[0]
         actual = f"{algorithm}:{self._hash.hexdigest()}"
         if self.received != self.size or actual != self.digest:
@@ -180,6 +187,8 @@ class Ingest:
                 f"content does not match its digest {self.digest}: "
                 f"it is {self.received} of {self.size} bytes with {actual}"
             )
+        if durable:
+            os.fsync(self._lock.fd)
         files.make_directory(os.path.dirname(self._target))
         os.rename(self._partial, self._target)
         self.done = True

@@ -66,8 +66,8 @@ class Examination:
     def save(self) -> None:
         """Write the index down if a step has changed it."""
         if self.removal and self.entries != self._before:
-            document = {**self._document, "manifests": self.entries}
-            files.write_json(self.storage.index_path, document)
+            with files.Lock(self.storage.index_lock_path):
+                index.replace(self.storage, {**self._document, "manifests": self.entries})
         self._before = list(self.entries)
 
     def has(self, blob: Descriptor) -> bool:

@@ -139,8 +139,7 @@ class Removal:
         self.freed_bytes = 0
         self._images = files.Lock(storage.lock_path)
         self._lease = files.Lock(storage.lease_path)
-        self._aside = f"{storage.tmp_dir}/{files.name_temporary()}"
-        self._taken = 0
+        self._taken: list[str] = []
         self._is_waiting = waiting
 
     def __enter__(self) -> Removal:
@@ -169,12 +168,12 @@ class Removal:
 
     def take_path(self, path: str) -> None:
         """Take one file or tree out of sight; nothing is fine too."""
-        files.make_directory(self._aside)
-        self._taken += 1
+        aside = f"{self.storage.tmp_dir}/{files.name_temporary()}"
         try:
-            os.rename(path, f"{self._aside}/{self._taken}")
+            os.rename(path, aside)  # a full disk has room for this
         except FileNotFoundError:
-            pass
+            return
+        self._taken.append(aside)
 
     def take_doomed(self) -> None:
         """Take what others had to leave, unless it has found a name again."""
@@ -195,9 +194,10 @@ class Removal:
         finally:
             self._lease.close()
             self._images.close()
-            if os.path.isdir(self._aside):
-                self.freed_bytes = usage.tree_bytes(self._aside) - usage.Meter().entry(self._aside)
-                files.remove_tree(self._aside)
+            meter = usage.Meter()
+            for aside in self._taken:
+                self.freed_bytes += meter.tree(aside)
+                files.remove_tree(aside)
 
 
 def doom(storage: Storage, content: Content) -> None:

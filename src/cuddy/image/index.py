@@ -22,6 +22,9 @@ An entry without a name is a dangling image.
 
 from __future__ import annotations
 
+import errno
+import os
+
 from cuddy import files
 from cuddy.errors import CorruptContent
 from cuddy.image import blobs, spec
@@ -30,6 +33,7 @@ from cuddy.image.storage import EMPTY_INDEX, Storage
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
+    from typing import Any
 
     from cuddy.image.spec import Descriptor
 
@@ -170,10 +174,22 @@ class Change:
     ) -> None:
         try:
             if kind is None and self.entries != self._before:
-                document = {**self._document, "manifests": self.entries}
-                files.write_json(self.storage.index_path, document)
+                replace(self.storage, {**self._document, "manifests": self.entries})
         finally:
             self._lock.close()
+
+
+def replace(storage: Storage, document: Any) -> None:
+    """Put another document in the place of index.json; the caller has its lock. Raises OSError."""
+    try:
+        files.write_json(storage.index_path, document)
+    except OSError as error:
+        data = files.format_json(document).encode() + b"\n"
+        is_full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+        if not is_full or len(data) > os.stat(storage.index_path).st_size:
+            raise
+        # Or nothing could be removed to make room. A kill in the middle of it is for `check`.
+        files.overwrite(storage.index_path, data)
 
 
 def _nameless(entry: Descriptor, taken: str) -> Descriptor:

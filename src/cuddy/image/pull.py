@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from cuddy.image.spec import ImageConfig, Manifest
+    from cuddy.image.spec import Descriptor, ImageConfig, Manifest
 
     Report = Callable[[Progress], None]
 
@@ -214,13 +214,27 @@ def _config(
 ) -> ImageConfig:
     """The config of an image, stored."""
     found = manifest["config"]
-    if blobs.has(storage, found["digest"], found["size"]):
-        data = blobs.read(storage, found["digest"])
-    else:
-        data = repository.document(found)
-        blobs.write(storage, data, found["digest"])
+    _bring_config(storage, repository, found)
+    data = blobs.read(storage, found["digest"])
     what = f"the config of {wanted.familiar}"
     return spec.check_config(spec.parse_document(data, what), len(manifest["layers"]), what)
+
+
+def _bring_config(storage: Storage, repository: Repository, config: Descriptor) -> None:
+    """Fetch the config, unless it is there or another pull has just done so."""
+    if blobs.has(storage, config["digest"], config["size"]):
+        return
+    with blobs.Ingest(storage, config["digest"], config["size"]) as ingest:
+        if ingest.done:
+            return
+        ingest.restart()
+        try:
+            data = repository.document(config)
+        except BaseException:
+            ingest.discard()
+            raise
+        ingest.append(data)
+        ingest.commit(durable=True)
 
 
 def _check_platform(
@@ -248,7 +262,7 @@ def _store(
             if _is_complete(storage, found):
                 ordered = [sizes.get(each.chain_id, 0) for each in found.layers]
                 return store.put(storage, _full_name(wanted), found.origin, ordered)
-        _find_config_again(storage, repository, found)
+        _bring_config(storage, repository, found.manifest["config"])
     raise SystemFailure(f"{wanted.familiar} is being removed while it is pulled")
 
 
@@ -257,9 +271,3 @@ def _is_complete(storage: Storage, found: Found) -> bool:
     return all(blobs.has(storage, each["digest"], each["size"]) for each in needed) and all(
         snapshots.has(storage, each.chain_id) for each in found.layers
     )
-
-
-def _find_config_again(storage: Storage, repository: Repository, found: Found) -> None:
-    config = found.manifest["config"]
-    if not blobs.has(storage, config["digest"], config["size"]):
-        blobs.write(storage, repository.document(config), config["digest"])
