@@ -1,7 +1,8 @@
 """A new layer: a changeset's tar becomes a blob of the store and a directory, in one pass.
 
-    chunks --> diff_id --> gzip --> digest --> blob        this process
-       +------ pipe -----> layer.apply ------> directory   a worker
+    chunks --> diff_id                                 this process
+       +------ pipe --> gzip --> digest --> blob       a worker
+       +------ pipe --> layer.apply ------> directory  another
 
 Whoever adds layers holds `store.lease` until the image that they are for is known.
 """
@@ -22,7 +23,8 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Any
 
     from cuddy.image.workers import Send
 
@@ -50,47 +52,85 @@ def add(
     tree, unfinished_path = f"{directory}/tree", f"{directory}/unfinished.json"
     try:
         files.make_directory(tree)
-        with workers.Crew() as crew, blobs.Draft(storage) as draft:
-            reader, writer = os.pipe2(os.O_CLOEXEC)
-            try:
-                fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
-
-                def work(send: Send) -> None:
-                    send(unpacked=apply(blobs.read_chunks(reader), tree, unfinished_path))
-
-                worker = crew.start("unpacking", work, closing=(writer,))
-                os.close(reader)
-                found = _pack(chunks, draft, writer)
-            finally:
-                os.close(writer)
-            size_bytes: int = worker.finish()["unpacked"]
+        with blobs.Draft(storage) as draft:
+            found, told = _make(chunks, draft, tree, unfinished_path)
             if diff_id not in ("", found):
                 raise CorruptContent(f"a layer should be {diff_id}, but it is {found}")
-            blob = Descriptor(
-                mediaType=f"{spec.OCI_LAYER}+gzip", digest=draft.commit(), size=draft.size
-            )
+            digest = draft.commit(told["digest"])
+        blob = Descriptor(mediaType=f"{spec.OCI_LAYER}+gzip", digest=digest, size=told["size"])
         chain_id = digests.chain_ids([parents[-1], found])[-1] if parents else found
         lower_dirs = snapshots.lower_dirs(storage, parents) if parents else []
         inheritance.finish(tree, read_unfinished(unfinished_path), lower_dirs)
         snapshots.commit(storage, tree, chain_id)
-        return Added(blob, found, chain_id, size_bytes)
+        return Added(blob, found, chain_id, told["unpacked"])
     finally:
         files.remove_tree(directory)
 
 
-def _pack(chunks: Iterator[bytes], draft: blobs.Draft, writer: int) -> str:
-    """Write the compressed blob, and hand the tar on to the worker; returns the diff_id."""
-    found = digests.hasher()
+def _make(
+    chunks: Iterator[bytes], draft: blobs.Draft, tree: str, unfinished_path: str
+) -> tuple[str, dict[str, Any]]:
+    """Compress into the draft and unpack into the tree; the diff_id, and what the workers told."""
 
-    def passed_on() -> Iterator[bytes]:
+    def pack(reader: int, send: Send) -> None:
+        for piece in compression.gzip(blobs.read_chunks(reader)):
+            draft.append(piece)
+        send(digest=draft.digest, size=draft.size)
+
+    def unpack(reader: int, send: Send) -> None:
+        send(unpacked=apply(blobs.read_chunks(reader), tree, unfinished_path))
+
+    found = digests.hasher()
+    with (
+        workers.Crew() as crew,
+        _Branch(crew, "compressing", pack) as packing,
+        _Branch(crew, "unpacking", unpack, closing=(packing.fd,)) as unpacking,
+    ):
         for chunk in chunks:
             found.update(chunk)
-            files.write_all(writer, chunk)
-            yield chunk
+            packing.feed(chunk)
+            unpacking.feed(chunk)
+        told = unpacking.finish() | packing.finish()
+    return f"sha256:{found.hexdigest()}", told
 
-    try:
-        for piece in compression.gzip(passed_on()):
-            draft.append(piece)
-    except BrokenPipeError:
-        pass  # the worker has ended, and tells why
-    return f"sha256:{found.hexdigest()}"
+
+class _Branch:
+    """A worker that gets the tar through a pipe."""
+
+    def __init__(
+        self,
+        crew: workers.Crew,
+        name: str,
+        work: Callable[[int, Send], None],
+        *,
+        closing: tuple[int, ...] = (),
+    ) -> None:
+        reader, self.fd = os.pipe2(os.O_CLOEXEC)
+        fcntl.fcntl(self.fd, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        self.worker = crew.start(name, lambda send: work(reader, send), closing=(self.fd, *closing))
+        os.close(reader)
+
+    def feed(self, chunk: bytes) -> None:
+        """Hand on a piece. Raises what the worker has met, if it has ended."""
+        try:
+            files.write_all(self.fd, chunk)
+        except BrokenPipeError:
+            self.finish()
+            raise
+
+    def finish(self) -> dict[str, Any]:
+        """Tell the worker that this was all; what it has told. Raises the error that it met."""
+        self.close()
+        return self.worker.finish()
+
+    def close(self) -> None:
+        """Close the pipe; more than once is fine."""
+        if self.fd >= 0:
+            os.close(self.fd)
+            self.fd = -1
+
+    def __enter__(self) -> _Branch:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()

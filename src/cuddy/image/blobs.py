@@ -235,11 +235,16 @@ class Draft:
         self._hash.update(chunk)
         files.write_all(self._fd, chunk)
 
-    def commit(self) -> Digest:
-        """Make the blob visible under its digest."""
-        digest = Digest(f"sha256:{self._hash.hexdigest()}")
-        os.rename(self._temporary, path(self.storage, digest))
-        return digest
+    @property
+    def digest(self) -> Digest:
+        """Of what this process has appended."""
+        return Digest(f"sha256:{self._hash.hexdigest()}")
+
+    def commit(self, digest: str = "") -> Digest:
+        """Make the blob visible under its digest; a worker that has appended all of it knows it."""
+        found = Digest(digest) if digest else self.digest
+        os.rename(self._temporary, path(self.storage, found))
+        return found
 
     def __exit__(
         self,
