@@ -158,7 +158,7 @@ class TestJudges:
             check=True, capture_output=True,
         )  # fmt: skip
         fresh.ok("pull", target, timeout=60)
-        assert self.built.digest in fresh.ok("images", "--digests", target)
+        assert self.built.digest in fresh.field(target, "{{.RepoDigests}}")
 
     @pytest.mark.parametrize("docker", [False, True])
     def test_podman(self, fresh: Cuddy, registry: Registry, tmp_path: Path, docker: bool) -> None:

@@ -19,7 +19,8 @@ template_run        a template at work
 template_functions  the functions of templates, and how Go prints values
 output              where a command's archive goes
 registries          how registries are reached from here
-progress            bars and lines of a pull
+proxies             what Docker's config.json says of them
+progress            bars and lines of a pull or push
 terminal            raw mode, window size, signals
 detach              the keys that leave a container running
 foreground          a container with the user's streams on it

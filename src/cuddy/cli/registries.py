@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 
 from cuddy import __version__, files
-from cuddy.cli import values
+from cuddy.cli import proxies, values
 from cuddy.errors import InvalidArgument
-from cuddy.image.settings import Settings
+from cuddy.image.settings import Mirror, Rule, Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -21,21 +21,26 @@ if TYPE_CHECKING:
 
 DAEMON_JSON = "/etc/docker/daemon.json"
 REGISTRIES_CONF = "/etc/containers/registries.conf"
+PULLS = ("all", "digest-only", "tag-only")
 
 
 def settings(environment: Mapping[str, str]) -> Settings:
     """The settings of this machine and this user. Raises InvalidArgument for a broken file."""
     mirrors: dict[str, list[str]] = {}
     insecure: list[str] = []
+    rules: dict[str, Rule] = {}
     for path in _registries_files(environment):
-        _add_registries(_read_toml(path), mirrors, insecure)
-    _add_daemon(_read_json(DAEMON_JSON), mirrors, insecure)
+        # A later file replaces what an earlier one says of the same prefix.
+        rules |= {rule.prefix: rule for rule in _rules(_read_toml(path), path, insecure)}
+    daemon = _read_json(DAEMON_JSON)
+    _add_daemon(daemon, mirrors, insecure)
     return Settings(
         mirrors={registry: tuple(found) for registry, found in mirrors.items()},
+        rules=tuple(rules.values()),
         insecure=tuple(insecure),
         auth_files=tuple(_auth_files(environment)),
         environment=dict(environment),
-        proxies=_proxies(environment),
+        proxies=_proxies(environment, daemon),
         user_agent=f"cuddy/{__version__}",
         max_layer_bytes=max_bytes(environment, "LAYER"),
         max_archive_bytes=max_bytes(environment, "ARCHIVE"),
@@ -82,22 +87,44 @@ def _registries_files(environment: Mapping[str, str]) -> list[str]:
     return [main, *(f"{main}.d/{name}" for name in parts if name.endswith(".conf"))]
 
 
-def _add_registries(
-    document: Mapping[str, Any], mirrors: dict[str, list[str]], insecure: list[str]
-) -> None:
-    """The [[registry]] tables: prefix or location, its mirrors, and which of them are insecure."""
-    for entry in document.get("registry", ()):
-        location = entry.get("location", "")
-        registry = (entry.get("prefix") or location).partition("/")[0]
-        if entry.get("insecure"):
-            insecure.append(location.partition("/")[0] or registry)
-        for mirror in entry.get("mirror", ()):
-            where = mirror.get("location", "")
-            mirrors.setdefault(registry, []).append(where)
-            if mirror.get("insecure"):
-                insecure.append(where.partition("/")[0])
-        if location not in ("", registry):
-            mirrors.setdefault(registry, []).append(location)
+def _rules(document: Mapping[str, Any], path: str, insecure: list[str]) -> list[Rule]:
+    """The [[registry]] tables, and the hosts that they call insecure. Raises InvalidArgument."""
+    found = []
+    try:
+        for entry in document.get("registry", ()):
+            rule = _rule(entry)
+            found.append(rule)
+            places = [(entry, rule.location or rule.prefix)]
+            places += zip(entry.get("mirror", ()), (mirror.location for mirror in rule.mirrors))
+            insecure += [where.partition("/")[0] for said, where in places if said.get("insecure")]
+    except (AttributeError, TypeError, ValueError) as error:
+        raise InvalidArgument(f"{path}: not a table of registries: {error}") from None
+    return found
+
+
+def _rule(entry: Mapping[str, Any]) -> Rule:
+    """One table. Raises AttributeError, TypeError or ValueError when it is none."""
+    location = _location(entry.get("location", ""))
+    prefix = entry.get("prefix") or location
+    if not prefix or not (prefix.startswith("*.") or _location(prefix)):
+        raise ValueError("neither prefix nor location")
+    usual = "digest-only" if entry.get("mirror-by-digest-only") else "all"
+    mirrors = [
+        Mirror(_location(each.get("location", "")), each.get("pull-from-mirror") or usual)
+        for each in entry.get("mirror", ())
+    ]
+    if not all(each.location for each in mirrors):
+        raise ValueError("a mirror without location")
+    if wrong := [each.pulls for each in mirrors if each.pulls not in PULLS]:
+        raise ValueError(f"pull-from-mirror is {wrong[0]!r}, not one of {', '.join(PULLS)}")
+    return Rule(prefix, location, tuple(mirrors), entry.get("blocked") is True)
+
+
+def _location(text: str) -> str:
+    """`host[:port][/path]`, and nothing else. Raises ValueError."""
+    if "://" in text or text[:1] == "/" or text[-1:] == "/":
+        raise ValueError(f"{text!r} is not host[:port][/path]")
+    return text
 
 
 def _add_daemon(
@@ -108,16 +135,21 @@ def _add_daemon(
     insecure += document.get("insecure-registries") or ()
 
 
-def _proxies(environment: Mapping[str, str]) -> dict[str, str]:
-    """http_proxy and its kin. Small letters come first, as curl has it."""
+def _proxies(environment: Mapping[str, str], daemon: Mapping[str, Any]) -> dict[str, str]:
+    """http_proxy and its kin, small letters first, as curl has it; then what Docker's files say."""
+    theirs = daemon.get("proxies") or {}
+    users = proxies.configured(environment)
     found = {}
     for name in ("http", "https", "no"):
         key = f"{name}_proxy"
         value = environment.get(key) or environment.get(key.upper())
         if not value and name != "no":
             value = environment.get("all_proxy") or environment.get("ALL_PROXY")
+        value = value or theirs.get(f"{name}-proxy") or users.get(f"{name}Proxy")
+        if not value and name != "no":
+            value = users.get("allProxy")
         if value:
-            found[name] = value
+            found[name] = str(value)
     return found
 
 

@@ -29,6 +29,8 @@ credentials  who asks: files, and programs that keep secrets
 keyring      credentials written down
 auth         challenges and tokens
 connection   HTTP/1.1 on one connection
+proxies      which hosts are reached through one
+certificates  those set down for one registry
 http         requests to hosts one does not trust
 endpoints    which servers a repository has
 server       one of them: requests, authorized; what refusals mean

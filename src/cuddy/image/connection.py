@@ -11,6 +11,7 @@ import _socket
 import select
 import time
 
+from cuddy.errors import InvalidArgument
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -36,12 +37,12 @@ CONNECT_TIMEOUT_S = 15.0
 
 
 class Tls(NamedTuple):
-    """How to be sure of a host: whether to verify it, and files that are not the system's."""
+    """How to be sure of a host: whether to verify it, authorities besides the system's; and who
+    we are: certificates with their keys. All of them are paths."""
 
     verify: bool = True
-    authority: str = ""
-    certificate: str = ""
-    key: str = ""
+    authorities: tuple[str, ...] = ()
+    pairs: tuple[tuple[str, str], ...] = ()
 
 
 class Proxy(NamedTuple):
@@ -272,13 +273,15 @@ def _wrap(plain: _socket.socket, host: str, tls: Tls) -> Socket:
     import socket
     import ssl
 
-    context = ssl.create_default_context(cafile=tls.authority or None)
+    context = ssl.create_default_context()
+    for path in tls.authorities:
+        _load(path, context.load_verify_locations, path)
     context.set_alpn_protocols(["http/1.1"])
     if not tls.verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
-    if tls.certificate:
-        context.load_cert_chain(tls.certificate, tls.key or None)
+    for certificate, key in tls.pairs:
+        _load(certificate, context.load_cert_chain, certificate, key)
     timeout = plain.gettimeout()
     whole = socket.socket(fileno=plain.detach())
     try:
@@ -287,6 +290,16 @@ def _wrap(plain: _socket.socket, host: str, tls: Tls) -> Socket:
     except BaseException:
         whole.close()
         raise
+
+
+def _load(path: str, load: Callable[..., object], *paths: str) -> None:
+    """Load a certificate. Raises InvalidArgument naming the file that is none."""
+    try:
+        load(*paths)
+    except OSError as error:
+        reason = error.strerror if error.errno and error.errno > 0 else ""
+        shown = ascii(str(reason or error)[:100])[1:-1]
+        raise InvalidArgument(f"{path} cannot be used: {shown}") from None
 
 
 def authority(host: str, port: int) -> str:

@@ -7,11 +7,12 @@ limits hang on that.
 from __future__ import annotations
 
 import _socket
-import os
 import time
 
 from cuddy.errors import RegistryBusy, RegistryError, RegistryUnreachable
+from cuddy.image import certificates, proxies
 from cuddy.image.connection import Connection, Proxy, Response, Tls
+from cuddy.image.endpoints import may_be_open
 from cuddy.image.settings import Settings
 from cuddy.shapes import NamedTuple
 
@@ -120,7 +121,8 @@ class Http:
             if where != home:
                 kept = {k: v for k, v in headers.items() if k.lower() != "authorization"}
                 headers, verify = kept, True
-                if body and (is_secret or where.scheme == "http"):
+                is_open = where.scheme == "http" and not may_be_open(self.settings, where.host)
+                if body and (is_secret or is_open):
                     raise RegistryError(f"{home.host} wants what we send it sent to {where.host}")
         raise RegistryError(f"{home.host} redirects without end")
 
@@ -158,45 +160,19 @@ class Http:
             return connection
         if connection:
             connection.close()
-        tls = Tls(verify, *self._certificates(where)) if where.scheme == "https" else None
-        return Connection(where.host, where.port, tls, proxy(self._proxy(where)))
+        tls = None
+        if where.scheme == "https":
+            found = certificates.find(self.settings.certificate_dirs, where.host, where.port)
+            tls = Tls(verify, *found)
+        return Connection(
+            where.host, where.port, tls, proxy(proxies.choose(self.settings.proxies, *where))
+        )
 
     def _keep(self, name: tuple[Origin, bool], connection: Connection) -> None:
         if name in self._idle:
             connection.close()
         else:
             self._idle[name] = connection
-
-    def _certificates(self, where: Origin) -> tuple[str, str, str]:
-        """The authority, certificate and key that are set down for a host, "" where none are."""
-        for directory in self.settings.certificate_dirs:
-            for name in (f"{where.host}:{where.port}", where.host):
-                paths = [f"{directory}/{name}/{file}" for file in CERTIFICATE_FILES]
-                found = [path if os.path.exists(path) else "" for path in paths]
-                if any(found):
-                    return found[0], found[1], found[2]
-        return "", "", ""
-
-    def _proxy(self, where: Origin) -> str:
-        """The proxy for a host, "" for none; never for loopback."""
-        direct = [name.strip() for name in self.settings.proxies.get("no", "").split(",")]
-        if is_loopback(where.host) or "*" in direct:
-            return ""
-        for name in filter(None, direct):
-            plain = name.lstrip(".").partition(":")[0]
-            if where.host == plain or where.host.endswith(f".{plain}"):
-                return ""
-        return self.settings.proxies.get(where.scheme, "")
-
-
-CERTIFICATE_FILES = ("ca.crt", "client.cert", "client.key")
-
-
-def is_loopback(host: str) -> bool:
-    """Whether a host is this machine, by its name alone: nothing is looked up."""
-    return host in ("localhost", "::1") or (
-        host.startswith("127.") and not host.strip("0123456789.")
-    )
 
 
 def proxy(url: str) -> Proxy | None:
@@ -226,7 +202,7 @@ def unreachable(where: Origin, error: OSError) -> RegistryError:
     if "SSL" in type(error).__name__:
         return RegistryUnreachable(
             f"no trustworthy connection to {target}: {_plain(error)}",
-            hint=f"its authority's certificate goes into /etc/docker/certs.d/{where.host}/ca.crt",
+            hint=f"its authority's certificate is for /etc/docker/certs.d/{_place(where)}/ca.crt",
         )
     if isinstance(error, _socket.gaierror):
         return RegistryUnreachable(
@@ -235,6 +211,11 @@ def unreachable(where: Origin, error: OSError) -> RegistryError:
     if isinstance(error, TimeoutError):
         return RegistryUnreachable(f"{target} does not answer", hint="is the network up?")
     return RegistryUnreachable(f"no connection to {target}: {_plain(error)}")
+
+
+def _place(where: Origin) -> str:
+    """The host as it stands in image names."""
+    return where.host if where.port == PORTS["https"] else f"{where.host}:{where.port}"
 
 
 def _plain(error: OSError) -> str:

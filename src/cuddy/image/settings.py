@@ -5,19 +5,41 @@ from __future__ import annotations
 from cuddy.shapes import NamedTuple
 
 
+class Mirror(NamedTuple):
+    """Another place of a registry's images, `location` being `host[:port][/path]`."""
+
+    location: str
+    pulls: str = "all"
+    """Which names are looked for there: `all`, `digest-only` or `tag-only`."""
+
+
+class Rule(NamedTuple):
+    """What is said of the images whose names begin so (containers-registries.conf(5))."""
+
+    prefix: str
+    """`host[:port][/path]`, or `*.domain`: every host below it."""
+    location: str = ""
+    """What stands in the prefix's place when the registry is asked; "" for the prefix itself."""
+    mirrors: tuple[Mirror, ...] = ()
+    is_blocked: bool = False
+
+
 class Settings(NamedTuple):
     """Registry configuration. Hosts are written as in image names: `host[:port]`."""
 
     mirrors: dict[str, tuple[str, ...]] = {}
     """Registry -> `[scheme://]host[:port][/prefix]` of its mirrors, tried in order before it."""
+    rules: tuple[Rule, ...] = ()
+    """What is said of some registries, or parts of them; the longest prefix counts."""
     insecure: tuple[str, ...] = ()
-    """Hosts and networks (CIDR) where plain HTTP and unverified TLS will do; loopback always is."""
+    """Hosts, `*.domain`s and networks (CIDR) where plain HTTP and unverified TLS will do; loopback
+    always is."""
     auth_files: tuple[str, ...] = ()
     """Docker's config.json and the like, in the order in which they are asked."""
     environment: dict[str, str] = {}
     """What credential helpers see; PATH is where they are looked for."""
     certificate_dirs: tuple[str, ...] = ("/etc/containers/certs.d", "/etc/docker/certs.d")
-    """`<dir>/<host[:port]>/` holds ca.crt and client.cert, client.key of one registry."""
+    """`<dir>/<host[:port]>/` has the certificates for one registry; see `certificates`."""
     proxies: dict[str, str] = {}
     """`http`, `https`: URL of the proxy; `no`: comma-separated hosts that are reached directly."""
     timeout_s: float = 30

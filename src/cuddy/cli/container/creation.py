@@ -10,7 +10,7 @@ import os
 import sys
 
 from cuddy import files
-from cuddy.cli import values
+from cuddy.cli import proxies, values
 from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
 from cuddy.engine import create, rm
 from cuddy.engine.options import ContainerOptions
@@ -92,7 +92,8 @@ def read_options(args: Args) -> ContainerOptions:
     given = {key: getattr(args, key) for key in ContainerOptions._fields if key in args.given}
     if "entrypoint" in given:
         given["entrypoint"] = (given["entrypoint"],)
-    given["env"] = tuple(environment(args.env_file, args.env))
+    env = tuple(environment(args.env_file, args.env))
+    given["env"] = (*proxies.variables(os.environ, env), *env)
     given["labels"] = (*_lines(args.label_file, "label"), *args.labels)
     given["volumes"] = tuple(_absolute(volume) for volume in args.volumes)
     given["security_opt"] = tuple(_security_option(option) for option in args.security_opt)

@@ -1,0 +1,62 @@
+"""The `proxies` of Docker's config.json: what the registry client and new containers are told.
+
+    {"proxies": {"default": {"httpProxy": "http://proxy:3128", "noProxy": "10.0.0.0/8"}}}
+
+An entry named as $DOCKER_HOST counts instead of `default`. Read at every `run`, so nothing is
+imported for it, and most people have no such file.
+"""
+
+from __future__ import annotations
+
+from cuddy import files
+from cuddy.cli import boundary
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+VARIABLES = {
+    "httpProxy": "HTTP_PROXY",
+    "httpsProxy": "HTTPS_PROXY",
+    "noProxy": "NO_PROXY",
+    "ftpProxy": "FTP_PROXY",
+    "allProxy": "ALL_PROXY",
+}
+DAEMON = "unix:///var/run/docker.sock"
+"""The daemon that docker speaks to if nothing is said."""
+MAX_FILE_BYTES = 1 << 20
+
+
+def configured(environment: Mapping[str, str]) -> dict[str, str]:
+    """The proxies that the user's config.json names; a file that is broken is only warned of."""
+    directory = environment.get("DOCKER_CONFIG") or f"{environment.get('HOME', '')}/.docker"
+    path = f"{directory}/config.json"
+    try:
+        with open(path, "rb") as file:
+            document = files.parse_json(file.read(MAX_FILE_BYTES))
+        known = document.get("proxies") or {}
+        host = environment.get("DOCKER_HOST") or DAEMON
+        found = known.get(host, known.get("default")) or {}
+        return {key: str(found[key]) for key in VARIABLES if found.get(key)}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, AttributeError) as error:
+        boundary.warn([f"{path} cannot be read: {error}"])
+        return {}
+
+
+def variables(environment: Mapping[str, str], given: Iterable[str]) -> list[str]:
+    """Variables for a new container, in capitals and in small letters, as docker sets them.
+
+    `given`: variables that the user sets, which stay as they are.
+    """
+    found = configured(environment)
+    if not found:
+        return []
+    names = {each.partition("=")[0] for each in given}
+    return [
+        f"{name}={value}"
+        for key, value in found.items()
+        for name in (VARIABLES[key], VARIABLES[key].lower())
+        if name not in names
+    ]
