@@ -4,7 +4,9 @@
     server.host              "127.0.0.1:34567"
     server.requests()        what was asked: (path, headers)
 
-The last answer of a list repeats. A path with a trailing `*` stands for all that begin so.
+The last answer of a list repeats. A path with a trailing `*` stands for all that begin so; one that
+begins with a method, `PUT /v2/*`, for that method only. Among the headers of a request is what it
+was: its `method`, its `body` if that was small, the `length` and `digest` of it.
 """
 
 from __future__ import annotations
@@ -38,6 +40,7 @@ class Answer(NamedTuple):
     range_lie: str = ""  # Content-Range of a partial answer
     needs: str = ""  # Authorization without which the answer is 401
     challenge: str = ""  # WWW-Authenticate of that 401
+    take: int | None = None  # bytes of the request's body after which the connection is closed
 
 
 class Hostile(NamedTuple):
@@ -110,22 +113,29 @@ class Handler(http.server.BaseHTTPRequestHandler):
     log: Path
 
     def do_GET(self) -> None:
+        answer = self.find()
         length = int(self.headers.get("Content-Length", 0))
-        headers = dict(self.headers) | (
-            {"body": self.rfile.read(length).decode()} if length else {}
-        )
+        body = self.rfile.read(length if answer.take is None else min(length, answer.take))
+        headers = dict(self.headers) | {"method": self.command, "length": len(body)}
+        if body:
+            headers |= {"body": body[:10_000].decode("latin-1"), "digest": images.digest_of(body)}
         with self.log.open("a") as file:
             file.write(json.dumps([self.path, headers]) + "\n")
-        answer = self.find()
+        if answer.take is not None:
+            self.close_connection = True
+            return
         if answer.needs and self.headers.get("Authorization") != answer.needs:
             answer = Answer(401, headers={"WWW-Authenticate": answer.challenge})
         self.give(answer)
 
-    do_POST = do_GET  # noqa: N815 - the name http.server calls
+    do_DELETE = do_HEAD = do_PATCH = do_POST = do_PUT = do_GET  # noqa: N815 - http.server's names
 
     def find(self) -> Answer:
         path = self.path.partition("?")[0]
-        for known, answers in self.routes.items():
+        for route, answers in self.routes.items():
+            method, _, known = route.rpartition(" ")
+            if method not in ("", self.command):
+                continue
             if known == path or (known.endswith("*") and path.startswith(known[:-1])):
                 return answers.pop(0) if len(answers) > 1 else answers[0]
         return Answer(404, b'{"errors":[{"code":"UNKNOWN","message":"not here"}]}')
@@ -151,6 +161,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
         self.send_body(answer, body)
 
     def send_body(self, answer: Answer, body: bytes) -> None:
+        if self.command == "HEAD":
+            return
         if answer.trickle_s:
             for byte in body:
                 self.wfile.write(bytes([byte]))
