@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 GROUPS: dict[str, dict[str, str]] = {
     "container": {
         "attach": "container.attach",
+        "commit": "container.commit",
         "create": "container.create",
         "exec": "container.exec",
         "export": "container.export",
@@ -47,6 +48,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "diff": "image.diff",
         "explore": "image.explore",
         "history": "image.history",
+        "import": "image.import_",
         "inspect": "image.inspect",
         "ls": "image.images",
         "list": "image.images",
@@ -81,9 +83,11 @@ VERBS: dict[str, str] = {
     "version": "system.version",
     "info": "system.info",
     "attach": "container.attach",
+    "commit": "container.commit",
     "create": "container.create",
     "export": "container.export",
     "history": "image.history",
+    "import": "image.import_",
     "inspect": "system.inspect",
     "kill": "container.kill",
     "login": "system.login",

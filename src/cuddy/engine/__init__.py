@@ -36,6 +36,8 @@ kill             send it a signal
 wait             until it ends
 rm               remove it
 export           its root as an archive
+standstill       it does not move while its files are read
+commit           its changes as a layer of a new image
 logs             what it wrote
 inspect          everything known of it
 inspect_image    everything known of an image

@@ -23,6 +23,9 @@ tree         a directory tree filled by descriptors
 layer        a changeset becomes a directory for overlayfs
 inheritance  what a layer takes from those below it
 changeset    a directory becomes an archive again
+durations    1m30s in nanoseconds
+words        quotes, escapes and variables of a Dockerfile
+changes      instructions that change a config
 compression  gzip, zstd and others as streams
 settings     how registries are reached
 credentials  who asks: files, and programs that keep secrets
@@ -45,6 +48,8 @@ download     the worker that brings a blob
 unpack       the worker that makes a layer of it
 fetch        layers on their way in, several at once
 addition     a layer that is made here
+assembly     layers and a config become an image
+import_      a root file system becomes an image
 packing      a tar of plain files, written
 save         images become an archive
 archive      an archive of images, read where it lies

@@ -56,12 +56,12 @@ def add(
             found, told = _make(chunks, draft, tree, unfinished_path)
             if diff_id not in ("", found):
                 raise CorruptContent(f"a layer should be {diff_id}, but it is {found}")
+            chain_id = digests.chain_ids([parents[-1], found])[-1] if parents else found
+            lower_dirs = snapshots.lower_dirs(storage, parents) if parents else []
+            inheritance.finish(tree, read_unfinished(unfinished_path), lower_dirs)
+            snapshots.commit(storage, tree, chain_id)
             digest = draft.commit(told["digest"])
         blob = Descriptor(mediaType=f"{spec.OCI_LAYER}+gzip", digest=digest, size=told["size"])
-        chain_id = digests.chain_ids([parents[-1], found])[-1] if parents else found
-        lower_dirs = snapshots.lower_dirs(storage, parents) if parents else []
-        inheritance.finish(tree, read_unfinished(unfinished_path), lower_dirs)
-        snapshots.commit(storage, tree, chain_id)
         return Added(blob, found, chain_id, told["unpacked"])
     finally:
         files.remove_tree(directory)

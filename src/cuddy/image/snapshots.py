@@ -59,14 +59,15 @@ def prepare(
 def make_upper(storage: Storage, chain_ids: Sequence[str], upper_dir: str, work_dir: str) -> None:
     """Make the two directories of a writable overlay.
 
-    The upper directory's owner and mode are what the container sees as those of `/`: they come
-    from the image's own root.
+    The upper directory's owner, mode and time are what the container sees as those of `/`: they
+    come from the image's own root.
     """
     root = os.stat(lower_dirs(storage, chain_ids)[0])
     os.mkdir(work_dir, 0o700)
     os.mkdir(upper_dir, 0o700)
     os.chown(upper_dir, root.st_uid, root.st_gid)
     os.chmod(upper_dir, root.st_mode & 0o7777)
+    os.utime(upper_dir, ns=(root.st_atime_ns, root.st_mtime_ns))
 
 
 def view(storage: Storage, chain_ids: Sequence[str], target: str) -> Mount:

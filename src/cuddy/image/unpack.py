@@ -32,11 +32,16 @@ def bounded(chunks: Iterator[bytes], limit: int, what: str) -> Iterator[bytes]:
     for chunk in chunks:
         length += len(chunk)
         if length > limit:
-            raise CorruptContent(
-                f"{what} unpacks to more than {limit} bytes",
-                hint="CUDDY_MAX_LAYER_SIZE=BYTES allows more, if you trust it",
-            )
+            raise too_large(what, limit)
         yield chunk
+
+
+def too_large(what: str, limit: int) -> CorruptContent:
+    """The error for what unpacks to more than is allowed."""
+    return CorruptContent(
+        f"{what} unpacks to more than {limit} bytes",
+        hint="CUDDY_MAX_LAYER_SIZE=BYTES allows more, if you trust it",
+    )
 
 
 def unpack(

@@ -13,5 +13,6 @@ kill      send a signal
 wait      until it has ended
 rm        remove
 export    the root file system as a tar
+commit    an image of what it has changed
 inspect   everything that is known
 """

@@ -14,4 +14,5 @@ prune    remove what nothing uses
 rmi      remove
 save     to an archive
 load     from one
+import_  an image of a root file system
 """

@@ -1,0 +1,186 @@
+"""Commit: what a container has changed becomes a layer, and with its image's layers a new image.
+
+    upper ── changeset ──▶ pipe ──▶ addition        a worker reads, in a view of its own
+
+The container stands still meanwhile, unless the user does without.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.engine import container, containers, defaults, export, rootfs
+from cuddy.engine.standstill import Standstill
+from cuddy.errors import Conflict, InvalidArgument, NoSuchContainer, SystemFailure
+from cuddy.image import addition, assembly, blobs, changes, changeset, host, index, store, workers
+from cuddy.kernel.cgroup import Cgroup
+from cuddy.runtime import state
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+    from cuddy.image.addition import Added
+    from cuddy.image.spec import History, ImageConfig, RunConfig
+    from cuddy.image.store import Image
+    from cuddy.image.workers import Send
+
+NOT_CHANGES = frozenset((b"etc/hosts", b"etc/hostname", b"etc/resolv.conf"))
+"""Empty files on which those of the engine are mounted: Docker has them below the image's top."""
+FROM_IMAGE = ("ExposedPorts", "Healthcheck", "Shell")
+FROM_CONTAINER = ("User", "Cmd", "Entrypoint", "Volumes", "Labels")
+
+
+class Options(NamedTuple):
+    """What the user says of the image to be. `changes`: instructions for its config."""
+
+    name: str = ""
+    author: str = ""
+    message: str = ""
+    changes: tuple[str, ...] = ()
+    pause: bool = True
+
+
+def commit(home: Home, name: str, options: Options) -> Image:
+    """Make an image of a container as it is now.
+
+    Raises NoSuchContainer, NoSuchImage, InvalidArgument, InvalidReference, Conflict, NotPermitted,
+    SystemFailure.
+    """
+    wanted = assembly.check_name(options.name)
+    container_id = containers.find_id(home, name)
+    try:
+        with container.lock(home, container_id), store.lease(home.storage):
+            record = containers.read(home, container_id, locked=True)
+            if record["Image"] == host.IMAGE.id:
+                hint = f"'cuddy export {name}' makes an archive of it"
+                raise InvalidArgument(f"a container of {host.NAME} cannot be committed", hint=hint)
+            image = store.resolve(home.storage, record["Image"])
+            run_config = build_run_config(record, image.config.get("config") or {}, options.changes)
+            added = add_layer(home, record, pause=options.pause)
+            config = build_config(image.config, record, run_config, options, added)
+            manifest = index.manifest(home.storage, image.manifest)
+            sizes = store.layer_sizes(home.storage, image.chain_ids)
+            return assembly.assemble(
+                home.storage,
+                wanted,
+                config,
+                [*manifest["layers"], *([added.blob] if added else [])],
+                [*map(sizes.__getitem__, image.chain_ids), *([added.size_bytes] if added else [])],
+            )
+    except OSError as error:
+        raise SystemFailure.from_os("cannot commit the container", error) from error
+
+
+def build_run_config(
+    record: Container, image: RunConfig, instructions: tuple[str, ...]
+) -> RunConfig:
+    """What the new image runs: the container's own, changed. Pure. Raises InvalidArgument."""
+    own: dict[str, Any] = record["Config"]
+    theirs: dict[str, Any] = dict(image)
+    found: dict[str, Any] = {key: theirs[key] for key in FROM_IMAGE if theirs.get(key)}
+    found |= {key: own[key] for key in FROM_CONTAINER if own.get(key)}
+    # What every container gets says nothing of this one.
+    ours = [f"HOSTNAME={own.get('Hostname')}", defaults.PATH, *(["TERM=xterm"] * own["Tty"])]
+    inherited = theirs.get("Env") or ()
+    found["Env"] = [each for each in own["Env"] if each in inherited or each not in ours]
+    for key, usual in (("WorkingDir", "/"), ("StopSignal", "SIGTERM")):
+        if own.get(key) and (own[key] != usual or theirs.get(key)):
+            found[key] = own[key]
+    changed: dict[str, Any] = dict(changes.apply(found, instructions))  # type: ignore[arg-type]
+    if not changed.get("Entrypoint") and not changed.get("Cmd"):
+        changed["Cmd"] = own.get("Cmd")
+    return {key: value for key, value in changed.items() if value}  # type: ignore[return-value]
+
+
+def build_config(
+    image: ImageConfig,
+    record: Container,
+    run_config: RunConfig,
+    options: Options,
+    added: Added | None,
+) -> ImageConfig:
+    """The config of the new image: the old one's, one step on. Pure but for the time."""
+    now = files.now()
+    step: History = {"created": now, "created_by": " ".join(record["Config"].get("Cmd") or ())}
+    if options.author:
+        step["author"] = options.author
+    if options.message:
+        step["comment"] = options.message
+    if added is None:
+        step["empty_layer"] = True
+    config: dict[str, Any] = {
+        **image,
+        "created": now,
+        "author": options.author,
+        "config": run_config,
+        "rootfs": {
+            "type": "layers",
+            "diff_ids": [*image["rootfs"]["diff_ids"], *([added.diff_id] if added else [])],
+        },
+        "history": [*history(image), step],
+    }
+    for key in ("container", "container_config", "docker_version", "parent", "id"):
+        config.pop(key, None)  # Docker's words about how the old image came to be
+    return config  # type: ignore[return-value]
+
+
+def history(image: ImageConfig) -> list[History]:
+    """How an image came to be, with a step for each of its layers even if it tells of none."""
+    steps = list(image.get("history") or ())
+    told = sum(not step.get("empty_layer") for step in steps)
+    untold: list[History] = [{} for _ in image["rootfs"]["diff_ids"][told:]]
+    return untold + steps
+
+
+def is_mount_point(path: bytes, status: os.stat_result) -> bool:
+    """Whether a file is there only to be covered."""
+    return not status.st_size and path in NOT_CHANGES
+
+
+def add_layer(home: Home, record: Container, *, pause: bool) -> Added | None:
+    """What the container has changed, as a layer; None if that is nothing."""
+    standstill = freeze(home, record) if pause and record["State"]["Running"] else None
+    try:
+        if standstill:
+            standstill.__enter__()
+        if not changeset.has_changes(f"{home.container_dir(record['Id'])}/upper"):
+            return None
+        with workers.Crew() as crew:
+            reader, writer = os.pipe2(os.O_CLOEXEC)
+
+            def work(send: Send) -> None:
+                for chunk in changeset.make(rootfs.view_upper(home, record), is_mount_point):
+                    files.write_all(writer, chunk)
+
+            worker = crew.start("reading of the container", work, closing=(reader,))
+            os.close(writer)
+
+            def chunks() -> Iterator[bytes]:
+                try:
+                    yield from blobs.read_chunks(reader)
+                finally:
+                    os.close(reader)
+                worker.finish()
+                export.check_presence(home, record["Id"])
+                if standstill:
+                    standstill.end()
+
+            return addition.add(home.storage, chunks(), record["ChainIds"])
+    finally:
+        if standstill:
+            standstill.end()
+
+
+def freeze(home: Home, record: Container) -> Standstill:
+    """The standstill of a running container, still to be entered. Raises Conflict."""
+    try:
+        document = state.read(home.run_root, record["Id"])
+    except NoSuchContainer:
+        raise Conflict(f"container {record['Id'][:12]} has just ended", hint="try again") from None
+    return Standstill(Cgroup.from_paths(document["cgroupPaths"]))

@@ -1,0 +1,52 @@
+"""Assembly: layers that are in the store and a new config become an image of the store.
+
+The last step of whatever makes images here: import, commit. Its caller holds `store.lease`.
+"""
+
+from __future__ import annotations
+
+from cuddy import files
+from cuddy.errors import InvalidReference
+from cuddy.image import blobs, reference, spec, store
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cuddy.image.spec import Descriptor, ImageConfig
+    from cuddy.image.storage import Storage
+    from cuddy.image.store import Image
+
+
+def check_name(name: str) -> str:
+    """The complete form of the name an image is to get; "" stays. Raises InvalidReference."""
+    if not name:
+        return ""
+    wanted = reference.parse(name)
+    if wanted.digest:
+        raise InvalidReference(f"cannot make {name!r}: a digest is not a name one can give")
+    return str(wanted)
+
+
+def assemble(
+    storage: Storage,
+    name: str,
+    config: ImageConfig,
+    layers: Sequence[Descriptor],
+    sizes: Sequence[int],
+) -> Image:
+    """Make an image known. `name`: from `check_name`. `layers`, `sizes`: lowest first.
+
+    `sizes` are the bytes of each layer's files.
+    """
+    data = files.format_json(config).encode()
+    manifest = spec.Manifest(
+        schemaVersion=2,
+        mediaType=spec.OCI_MANIFEST,
+        config=spec.Descriptor(
+            mediaType=spec.OCI_CONFIG, digest=blobs.write(storage, data), size=len(data)
+        ),
+        layers=list(layers),
+    )
+    origin = store.Origin("", (files.format_json(manifest).encode(),))
+    return store.put(storage, name, origin, sizes)
