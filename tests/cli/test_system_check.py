@@ -104,6 +104,10 @@ REPAIRABLE: dict[str, tuple[Callable[[Room], object], str]] = {
     "a byte of a layer's blob flipped": (lambda r: flip(r.layer_blob), "not what its digest says"),
     "a layer's blob truncated": (lambda r: truncate(r.layer_blob), "not what its digest says"),
     "a layer's blob empty": (lambda r: os.truncate(r.layer_blob, 0), "not what its digest says"),
+    "a layer's blob full of zeros": (
+        lambda r: r.layer_blob.write_bytes(bytes(r.layer_blob.stat().st_size)),
+        "not what its digest says",
+    ),
     "a layer's blob gone": (lambda r: r.layer_blob.unlink(), "cuddy pull two"),
     "a layer and its blob gone": (
         lambda r: (r.layer_blob.unlink(), files.remove_tree(str(r.layer))),

@@ -50,8 +50,9 @@ class Report(NamedTuple):
 def check(home: Home) -> Report:
     """Look at everything, change nothing. Raises CuddyError."""
     try:
+        findings = list(_remains(home, repairing=False))
         with store.lease(home.storage):
-            return Report(_examine(home, None), is_repaired=False)
+            return Report(findings + _examine(home, None), is_repaired=False)
     except OSError as error:
         raise SystemFailure.from_os("cannot look at everything", error) from error
 
@@ -59,12 +60,14 @@ def check(home: Home) -> Report:
 def repair(home: Home) -> Report:
     """Look at everything and put right what can be. Raises Conflict while others work."""
     try:
+        # Takes containers' locks, which come before those of the store.
+        findings = list(_remains(home, repairing=True))
         with garbage.Removal(home.storage) as removal:
             if not removal.is_alone:
                 raise Conflict(
                     "other commands are at work with images", hint="try again when they are done"
                 )
-            return Report(_examine(home, removal), is_repaired=True)
+            return Report(findings + _examine(home, removal), is_repaired=True)
     except OSError as error:
         raise SystemFailure.from_os("cannot repair everything", error) from error
 
@@ -80,8 +83,7 @@ def _examine(home: Home, removal: Removal | None) -> list[Finding]:
     }  # fmt: skip
     repairing = removal is not None
     for step in (_containers(home, lacking, repairing), _names(home, repairing),
-                 _networks(home, repairing), _root(home, repairing),
-                 _remains(home, repairing)):  # fmt: skip
+                 _networks(home, repairing), _root(home, repairing)):  # fmt: skip
         findings += step
     return findings
 

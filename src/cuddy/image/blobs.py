@@ -46,7 +46,8 @@ def read(storage: Storage, digest: str) -> bytes:
         return files.read_bytes(path(storage, digest))
     except FileNotFoundError:
         raise CorruptContent(
-            f"the image store lacks {digest}", hint="pull the image again"
+            f"the image store lacks {digest}",
+            hint="pull the image again; 'cuddy system check' says which",
         ) from None
 
 
@@ -88,11 +89,16 @@ def delete(storage: Storage, digest: str) -> None:
 
 
 def discard(storage: Storage, digest: str) -> None:
-    """Forget what an interrupted download has left; nothing is fine too."""
+    """Forget what an interrupted download has left, unless somebody goes on with it just now."""
+    partial = _partial(storage, digest)
+    lock = files.Lock(partial)
     try:
-        os.unlink(_partial(storage, digest))
+        if os.path.exists(partial) and lock.attempt():
+            os.unlink(partial)
     except FileNotFoundError:
         pass
+    finally:
+        lock.close()
 
 
 def partials(storage: Storage) -> list[str]:

@@ -92,7 +92,7 @@ def fetch(
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise SystemFailure.from_os("cannot store the image", error) from error
-        fetching.forget_blobs()
+        fetching.forget_content()
         raise SystemFailure(
             f"no space left on the device of {storage.root}", hint="make room, then try again"
         ) from error
@@ -133,12 +133,17 @@ class _Fetching:
         for directory in self.directories:
             files.remove_tree(directory)
 
-    def forget_blobs(self) -> None:
-        """Give back the space of what this pull has downloaded."""
+    def forget_content(self) -> None:
+        """Give back the space of what this pull has brought, but for what others need by now."""
+        from cuddy.image import garbage, index
+
+        self.clean_up()
         for wanted in self.layers:
             blobs.discard(self.storage, wanted.blob["digest"])
-        for digest in self.fetched:
-            blobs.delete(self.storage, digest)
+        brought = garbage.Content(dict.fromkeys(self.sizes), dict.fromkeys(self.fetched))
+        with garbage.Removal(self.storage) as removal:
+            named = garbage.needs(self.storage, index.read(self.storage)["manifests"])
+            removal.take(brought.without(named))
 
     def start(self, job: _Job) -> None:
         """Begin with what the layer lacks; a layer that lacks nothing is done at once."""

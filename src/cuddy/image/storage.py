@@ -11,12 +11,13 @@ All of it lies on one file system: things become visible by rename(2).
 Whoever waits for several locks takes them in this order. lease.lock is taken exclusively only
 without waiting, so that the order does not matter to who does it.
 
-    lease.lock                    shared: content is in use that      exclusive: takes it away
-                                  may have no name
-    images.lock                   shared: about to use an image       exclusive: removes names
-    containers/<id>/lock, lock    the engine's: one container; the names of all
-    images/ingest/<digest>        one download
-    index.lock                    index.json is being replaced
+    containers/<id>/lock      the engine's: one container
+    lease.lock                shared: content is in use that may     exclusive: takes it away
+                              have no name
+    images.lock               shared: about to use an image          exclusive: removes names
+    lock                      the engine's: names of containers
+    images/ingest/<digest>    one download
+    index.lock                index.json is being replaced
 """
 
 from __future__ import annotations

@@ -7,6 +7,8 @@ small files are read for it.
 
 from __future__ import annotations
 
+import os
+
 from cuddy import files
 from cuddy.errors import CorruptContent, InvalidReference, NoSuchImage
 from cuddy.image import blobs, index, reference, snapshots, spec
@@ -76,10 +78,11 @@ class Lease(files.Lock):
         trace: TracebackType | None,
     ) -> None:
         self.close()
-        # Imported here: a start, which only looks images up, need not know of it.
-        from cuddy.image import garbage
+        if os.path.exists(self.storage.doomed_path):
+            # Imported here: hardly ever there is something.
+            from cuddy.image import garbage
 
-        garbage.settle(self.storage)
+            garbage.settle(self.storage)
 
 
 def lease(storage: Storage) -> Lease:
