@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 import images
 from console import ENGINE, Cuddy
 from cuddy.image.storage import Storage
+from peers import Peer
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="images are put into cuddy's own store")
 
@@ -106,3 +109,58 @@ def test_when_a_name_was_given(fresh: Cuddy) -> None:
     assert first.startswith("20")
     fresh.ok("tag", "x", "y")
     assert fresh.ok(*form) == first
+
+
+DOCKERFILE = """\
+FROM base:1
+ENV A=b
+COPY file /copied
+LABEL x="y z" tier=front
+EXPOSE 80 443/udp
+VOLUME /data
+HEALTHCHECK --interval=5s CMD true
+USER 1000:1000
+ENTRYPOINT ["/bin/sh", "-c"]
+CMD ["echo \\"<&>\\""]
+"""
+
+
+@pytest.fixture
+def made_by_docker(docker: Peer, fresh: Cuddy, tmp_path: Path) -> Iterator[list[str]]:
+    """Images that docker imported, built and committed; cuddy has loaded them."""
+    (tmp_path / "file").write_text("hello\n")
+    (tmp_path / "Dockerfile").write_text(DOCKERFILE)
+    tar = images.tar(images.entry("etc/"), images.entry("etc/motd", b"x" * 1234))
+    docker.ok("import", "-m", "brought in", "-c", "ENV Q=1", "-", "base:1", input=tar)
+    docker.ok("build", "-q", "-t", "built:1", tmp_path)
+    container = docker.ok("create", "--hostname", "inside", "built:1")
+    docker.ok("cp", tmp_path / "file", f"{container}:/etc/file")
+    docker.ok("commit", "-a", "Ada", "-m", "by hand", "-c", "WORKDIR /srv", container, "made:1")
+    docker.ok("rm", container)
+    names = ["made:1", "built:1", "base:1"]
+    docker.ok("save", "-o", tmp_path / "archive.tar", *names)
+    fresh.ok("load", "-i", tmp_path / "archive.tar")
+    yield names
+    docker.ok("rmi", *names)  # the newest first: they are each other's parents
+
+
+def test_images_that_docker_made_are_shown_in_the_same_words(
+    docker: Peer, fresh: Cuddy, made_by_docker: list[str]
+) -> None:
+    sizes = "{{.Repository}} {{.Tag}} {{.ID}} {{.CreatedAt}} {{.Size}} {{.VirtualSize}}"
+    steps = "{{.CreatedAt}} {{.CreatedBy}} {{.Size}} {{.Comment}}"
+    for name in made_by_docker:
+        for words in (
+            ("images", "--no-trunc", "--format", sizes, name),
+            ("image", "ls", "--format", sizes, name),
+            ("history", "-H=false", "--no-trunc", "--format", steps, name),
+        ):
+            assert fresh.ok(*words) == docker.ok(*words)
+        [ours] = json.loads(fresh.ok("image", "inspect", name))
+        [theirs] = json.loads(docker.ok("image", "inspect", name))
+        for key in ("Container", "ContainerConfig", "VirtualSize"):
+            del theirs[key]  # docker 28 has them no more
+        for key in ("GraphDriver", "Metadata", "Parent"):
+            del ours[key], theirs[key]  # of the machine that made it
+        assert ours == theirs
+        assert [*ours, *ours["Config"]] == [*theirs, *theirs["Config"]]

@@ -10,7 +10,7 @@ import pytest
 import images
 from console import ENGINE, Cuddy
 from cuddy.errors import NotFound
-from cuddy.image import explore, store
+from cuddy.image import diff, explore, history, index, store
 from cuddy.image.explore import Item, Report
 from cuddy.image.storage import Storage
 
@@ -144,6 +144,31 @@ def test_a_link_in_the_path_leads_nowhere(storage: Storage) -> None:
     for name in (b"out", b"self", b".."):
         with pytest.raises(NotFound):
             read(storage, image, name, b"etc")
+
+
+def test_a_tree_deeper_than_python_s_recursion(storage: Storage) -> None:
+    path = "/".join(["n"] * 2000)
+    image = install(storage, [entry(f"{path}/f", b"deep")], [entry(".wh.n", b"")])
+    report = read(storage, image, depth=3)
+    assert lines(report.layers[0].items)[:3] == ["A n 4", "A n/n 4", "A n/n/n 4"]
+    assert lines(report.layers[1].removed) == ["D n 4"]
+    other = install(storage, [], name="empty")
+    assert len(list(diff.diff(storage, other, image))) == 0
+    whole = install(storage, [entry(f"{path}/f", b"deep")], name="whole")
+    assert len(list(diff.diff(storage, other, whole))) == 2001
+
+
+def test_layers_whose_sizes_nobody_noted_are_measured(storage: Storage) -> None:
+    image = images.install(storage, images.busybox(), "busybox")
+    again = install(
+        storage,
+        [entry("a", b"x" * 10), entry("a", b"y" * 7), link("b", "a", hard=True), link("c", "four")],
+    )
+    assert again.size_bytes == 11, "what a later entry replaced is not there"
+    for found in (image, again):
+        for noted in ("", "1,2,3", "x", "-5", "9" * 30):
+            bare = found._replace(manifest=index.annotate(found.manifest, index.SIZES, noted))
+            assert sum(history.layer_sizes(storage, bare)) == found.size_bytes
 
 
 def test_sums_are_those_of_the_image(storage: Storage) -> None:

@@ -29,7 +29,7 @@ DIFFERENT: dict[str, str] = {
     **dict.fromkeys(
         ("history quay.io/acme/base:v1.2.3_rc", "history full:1", "history old:1",
          "image history old:1"),
-        "docker does not show layers that the config's history leaves out",
+        "docker leaves out layers that no step tells of",
     ),
     "images --tree": "not ours: docker 28 asks a newer dockerd for it",
     "images -f since=tool:local -f since=shop:1": "docker takes one of the two at random",

@@ -43,7 +43,7 @@ def inspect_image(home: Home, name: str, *, suits: str = "") -> dict[str, Any]:
         "RepoTags": ["".join(images.spelled(each)) for each in image.names],
         "RepoDigests": ["".join(images.spelled(each)) for each in image.repo_digests],
         "Parent": "",
-        "Comment": _text(config, "comment"),
+        "Comment": _text(config, "comment") or _last_comment(config),
         "Created": _text(config, "created") or container.NEVER,
         "DockerVersion": _text(config, "docker_version"),
         "Author": _text(config, "author"),
@@ -78,6 +78,11 @@ def build_config(said: dict[str, Any]) -> dict[str, Any]:
 def _text(config: dict[str, Any], key: str) -> str:
     value = config.get(key)
     return value if isinstance(value, str) else ""
+
+
+def _last_comment(config: dict[str, Any]) -> str:
+    """What the last step says of itself: `commit -m` is kept there."""
+    return _text((config.get("history") or [{}])[-1], "comment")
 
 
 def _optional(key: str, value: Any) -> dict[str, Any]:

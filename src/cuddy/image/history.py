@@ -2,7 +2,8 @@
 
 `history` of a config lists steps lowest first; those that are not marked `empty_layer` belong to
 the layers, in order (image-spec, config.md). Nothing makes a stranger's config keep to that: steps
-beyond the last layer have none, and layers beyond the last step get a step that says nothing.
+beyond the last layer have none. Where steps are missing, they are those of a base image that was
+made without: the lowest layers get steps that say nothing.
 """
 
 from __future__ import annotations
@@ -32,14 +33,16 @@ class Step(NamedTuple):
 def steps(config: ImageConfig) -> list[Step]:
     """The steps, lowest first; every layer belongs to exactly one of them."""
     count = len(config["rootfs"]["diff_ids"])
-    found, layer = [], 0
-    for entry in config.get("history") or ():
+    told = config.get("history") or []
+    layer = max(0, count - sum(entry.get("empty_layer") is not True for entry in told))
+    found = [Step(number) for number in range(layer)]
+    for entry in told:
         is_empty = entry.get("empty_layer") is True or layer == count
         texts = (entry.get(key) for key in ("created", "created_by", "author", "comment"))
         strings = (text if isinstance(text, str) else "" for text in texts)
         found.append(Step(-1 if is_empty else layer, *strings))
         layer += not is_empty
-    return found + [Step(number) for number in range(layer, count)]
+    return found
 
 
 def layer_sizes(storage: Storage, image: Image) -> Sequence[int]:

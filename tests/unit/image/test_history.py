@@ -29,7 +29,14 @@ def test_steps_that_changed_only_the_configuration_have_no_layer() -> None:
 
 def test_layers_without_a_step_get_one_that_says_nothing() -> None:
     assert history.steps(config(2)) == [Step(0), Step(1)]
-    assert numbers(history.steps(config(3, {"created_by": "a"}))) == [0, 1, 2]
+
+
+def test_steps_on_a_base_without_any_belong_to_the_upper_layers() -> None:
+    found = history.steps(
+        config(3, {"created_by": "ENV", "empty_layer": True}, {"created_by": "a"})
+    )
+    assert numbers(found) == [0, 1, -1, 2]
+    assert found[3].created_by == "a"
 
 
 def test_steps_without_a_layer_are_shown_all_the_same() -> None:
