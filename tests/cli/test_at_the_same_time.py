@@ -13,11 +13,11 @@ import pytest
 
 import images
 from console import ENGINE, Cuddy
-from cuddy.engine import check, create, prune, rm, rmi
+from cuddy.engine import check, commit, create, prune, rm, rmi
 from cuddy.engine.home import Home, open_home
 from cuddy.engine.options import ContainerOptions
 from cuddy.errors import Conflict, NoSuchImage
-from cuddy.image import pull, store
+from cuddy.image import load, pull, save, store
 from cuddy.image.settings import Settings
 from hostile_registry import Answer, Hostile, serve_image
 
@@ -157,6 +157,34 @@ def test_four_processes_that_tag(home: Home) -> None:
     assert is_sound(home)
 
 
+def test_commits_and_loads_while_others_remove(home: Home, tmp_path: Path) -> None:
+    """Neither has a second chance: what they have brought must not go before it has a name."""
+    images.install(home.storage, built("a", size=100), "x")
+    record = create.create(home, ContainerOptions(image="x", command=("y",), network="none"))
+    (Path(home.container_dir(record["Id"])) / "upper/new").write_text("text")
+    commit.commit(home, record["Id"], commit.Options(name="mine"))
+    archive = os.open(tmp_path / "archive", os.O_RDWR | os.O_CREAT)
+    save.save(home.storage, ["mine"], archive)
+
+    def load_again() -> None:
+        fd = os.open(tmp_path / "archive", os.O_RDONLY)
+        try:
+            load.load(home.storage, fd)
+        finally:
+            os.close(fd)
+
+    together(
+        lambda: [commit.commit(home, record["Id"], commit.Options(name="mine")) for _ in range(5)],
+        lambda: [load_again() for _ in range(5)],
+        lambda: [load_again() for _ in range(5)],
+        again_and_again(lambda: rmi.rmi(home, "mine", force=True), 4 * ROUNDS),
+        again_and_again(lambda: prune.prune_images(home, prune.Filters(unused=True)), 4 * ROUNDS),
+    )
+    os.close(archive)
+    assert is_sound(home)
+    rm.rm(home, record["Id"])
+
+
 def test_a_check_while_others_work_finds_nothing_wrong(home: Home) -> None:
     image, other = built("a", "b"), built("a", "c")
     images.install(home.storage, other, "other")
@@ -195,6 +223,21 @@ def large() -> images.BuiltImage:
         images.layer(images.tar(images.entry(f"data{n}", os.urandom(1_500_000)))) for n in range(4)
     ]
     return images.image(layers)
+
+
+def test_a_commit_on_a_full_disk(small_disk: Cuddy) -> None:
+    container_id = small_disk.ok("create", "there", "cmd")
+    upper = small_disk.root / "containers" / container_id / "upper"
+    (upper / "large").write_bytes(os.urandom(2_500_000))
+    result = small_disk("commit", container_id, "mine")
+    assert result.code == 1
+    assert "no space left" in result.complaint
+    assert small_disk("system", "check").code == 0
+    assert os.listdir(small_disk.root / "tmp") == []
+    assert small_disk.ok("images", "--format", "{{.Repository}}") == "there"
+    small_disk.ok("rm", container_id)
+    small_disk.ok("image", "prune", "-f")
+    assert small_disk.ok("system", "check") == "sound"
 
 
 @pytest.mark.parametrize("verb", ["pull", "load"])

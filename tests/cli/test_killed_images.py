@@ -145,3 +145,17 @@ def test_prune(small: Cuddy, storage: Storage) -> None:
         small("rmi", "small")
 
     Victim(small, ["image", "prune", "-af"], prepare).run()
+
+
+def test_commit(small: Cuddy) -> None:
+    container_id = small.ok("create", "small", "cmd")
+    upper = small.root / "containers" / container_id / "upper"
+    chance = random.Random(1)
+    for number in range(150):
+        (upper / f"f{number}").write_bytes(chance.randbytes(20_000))
+
+    def prepare() -> None:
+        forget(small, "killed")
+        small.ok("image", "prune", "-f")
+
+    Victim(small, ["commit", container_id, "killed"], prepare).run()
