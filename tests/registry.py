@@ -65,9 +65,9 @@ class Registry(NamedTuple):
         return self.name(repository, tag)
 
 
-def configuration(storage: Path, port: int, htpasswd: Path | None) -> str:
+def configuration(storage: Path, where: str, htpasswd: Path | None, tls: Path | None) -> str:
     """The server's config.yml (which is JSON, as YAML may be)."""
-    document: dict[str, object] = {
+    document: dict[str, dict[str, object] | float] = {
         "version": 0.1,
         "log": {"level": "error", "accesslog": {"disabled": True}},
         "storage": {
@@ -77,50 +77,61 @@ def configuration(storage: Path, port: int, htpasswd: Path | None) -> str:
         },
         # Layers that lie elsewhere are taken, as long as it is nowhere in particular.
         "validation": {"manifests": {"urls": {"allow": [r"^https?://(example|127)\."]}}},
-        "http": {"addr": f"127.0.0.1:{port}", "secret": "for tests"},
+        "http": {"addr": where, "secret": "for tests"},
     }
+    if tls:
+        document["http"]["tls"] = {  # type: ignore[index]
+            "certificate": str(tls / "server.crt"), "key": str(tls / "server.key"),
+            "clientcas": [str(tls / "ca.crt")],
+        }  # fmt: skip
     if htpasswd:
         document["auth"] = {"htpasswd": {"realm": "tests", "path": str(htpasswd)}}
     return json.dumps(document)
 
 
-def free_port() -> int:
+def free_port(address: str = "127.0.0.1") -> int:
     with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
+        listener.bind((address, 0))
         return int(listener.getsockname()[1])
 
 
-def serve(directory: Path, *, private: bool = False) -> Iterator[Registry]:
-    """Run a registry that keeps its content in `directory` until the generator goes on."""
+def serve(
+    directory: Path, *, private: bool = False, tls: Path | None = None, address: str = "127.0.0.1"
+) -> Iterator[Registry]:
+    """Run a registry that keeps its content in `directory` until the generator goes on.
+
+    `tls`: where ca.crt, server.crt and server.key are; clients need a certificate too then.
+    """
     program = shutil.which(PROGRAM)
     if program is None:
         pytest.fail(f"{PROGRAM} is not installed: apt install docker-registry")
-    port = free_port()
+    port = free_port(address)
+    where = f"{address}:{port}"
     htpasswd = directory / "htpasswd" if private else None
     if htpasswd:
         htpasswd.write_text(HTPASSWD)
     config = directory / "config.yml"
-    config.write_text(configuration(directory / "data", port, htpasswd))
+    config.write_text(configuration(directory / "data", where, htpasswd, tls))
     with (directory / "log").open("wb") as log:
         server = subprocess.Popen(
             [program, "serve", str(config)], stdin=subprocess.DEVNULL, stdout=log, stderr=log
         )
     try:
-        wait_until_ready(server, port, directory / "log")
-        yield Registry(f"127.0.0.1:{port}", AUTHORIZATION if private else "")
+        wait_until_ready(server, address, port, directory / "log")
+        yield Registry(where, AUTHORIZATION if private else "")
     finally:
         server.terminate()
         server.wait(10)
 
 
-def wait_until_ready(server: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def wait_until_ready(server: subprocess.Popen[bytes], address: str, port: int, log: Path) -> None:
     """Ask until the server answers; fail with its log if it ends or takes 20 seconds."""
     deadline = time.monotonic() + 20
     while time.monotonic() < deadline and server.poll() is None:
-        connection = http.client.HTTPConnection("127.0.0.1", port, timeout=2)
+        connection = http.client.HTTPConnection(address, port, timeout=2)
         try:
             connection.request("GET", "/v2/")
-            if connection.getresponse().status in (200, 401):
+            if connection.getresponse().status in (200, 400, 401):
                 return
         except OSError:
             time.sleep(0.02)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 import os
 import subprocess
@@ -24,7 +25,7 @@ from cuddy.errors import (
     SystemFailure,
     Unauthorized,
 )
-from cuddy.image import fetch, http, index, pull, unpack
+from cuddy.image import blobs, fetch, http, index, pull, spec, unpack
 from cuddy.image.settings import Settings
 from cuddy.image.storage import Storage
 from hostile_registry import Answer, Hostile, serve_image
@@ -59,6 +60,11 @@ def refused(
     assert type(caught.value) is error
     assert "\n" not in str(caught.value)
     assert index.load(storage) == []
+
+
+def rmi_all(storage: Storage) -> None:
+    with index.Change(storage) as change:
+        change.entries = []
 
 
 def with_documents(manifest: object, media_type: str = images.OCI_MANIFEST) -> dict[str, Any]:
@@ -152,6 +158,28 @@ class TestBlobs:
         answer = Answer(body=BLOB[:5] + b"x" * 10, trickle_s=1)
         server = hostile(serve_image(BUILT) | {LAYER_PATH: [answer]})
         refused(storage, server, RegistryBusy, settings=QUICK._replace(timeout_s=0.1))
+
+    @pytest.mark.parametrize("status", [500, 502, 503, 504, 429])
+    def test_errors_in_the_middle_of_a_blob(
+        self, hostile: Start, storage: Storage, status: int
+    ) -> None:
+        answers = [Answer(body=BLOB, cut=200_000), Answer(status), Answer(body=BLOB)]
+        server = hostile(serve_image(BUILT) | {LAYER_PATH: answers})
+        assert pull.pull(storage, f"{server.host}/x", settings=QUICK)
+        ranges = [headers.get("Range") for headers in server.asked(LAYER_PATH)]
+        assert ranges == [None, "bytes=200000-", "bytes=200000-"]
+
+    def test_a_rate_limit_is_shown_at_once(self, hostile: Start, storage: Storage) -> None:
+        limits = {"ratelimit-limit": "100;w=21600", "ratelimit-remaining": "0;w=21600",
+                  "Retry-After": "21600"}  # fmt: skip
+        said = b'{"errors":[{"code":"TOOMANYREQUESTS","message":"You have reached your limit"}]}'
+        server = hostile({"*": [Answer(429, said, limits)]})
+        refused(
+            storage, server, RegistryBusy,
+            "429: You have reached your limit; ratelimit-limit: 100;w=21600, "
+            "ratelimit-remaining: 0;w=21600, retry-after: 21600",
+        )  # fmt: skip
+        assert len(server.requests()) == 1
 
     def test_a_blob_that_is_not_there(self, hostile: Start, storage: Storage) -> None:
         server = hostile(serve_image(BUILT) | {LAYER_PATH: [Answer(404)]})
@@ -328,6 +356,62 @@ class TestDocuments:
         built = images.image([], os=system)
         refused(storage, hostile(serve_image(built)), RegistryError, "not for Linux")
 
+    @pytest.mark.parametrize(
+        "digest",
+        ["md5:d41d8cd98f00b204e9800998ecf8427e", "sha256:../../../etc/passwd", "sha256:" + "A" * 64,
+         "sha256:" + "0" * 63, "sha256", "", None, 5, "sha384:" + "0" * 96, "SHA256:" + "0" * 64],
+    )  # fmt: skip
+    def test_digests_that_nobody_can_verify(
+        self, hostile: Start, storage: Storage, digest: object
+    ) -> None:
+        layers = [BUILT.document["layers"][0] | {"digest": digest}]
+        server = hostile(with_documents(self.manifest(layers=layers)))
+        refused(storage, server, CorruptContent, "is not a digest that cuddy can verify")
+        assert not server.asked("/v2/x/blobs")
+
+    def test_sha512_will_do(self, hostile: Start, storage: Storage) -> None:
+        digest = "sha512:" + hashlib.sha512(BLOB).hexdigest()
+        layers = [BUILT.document["layers"][0] | {"digest": digest}]
+        routes = with_documents(self.manifest(layers=layers))
+        server = hostile(routes | {f"/v2/x/blobs/{digest}": [Answer(body=BLOB)]})
+        assert pull.pull(storage, f"{server.host}/x", settings=QUICK)
+
+    def test_a_platform_that_is_a_lie(self, hostile: Start, storage: Storage) -> None:
+        """What the config says counts: it is what `inspect` shows and `run` warns by."""
+        other = "arm64" if images.ARCHITECTURE == "amd64" else "amd64"
+        listed = images.index([(f"linux/{other}", BUILT)])
+        server = hostile(serve_image(listed))
+        refused(storage, server, RegistryError, "not there for")
+        image = pull.pull(storage, f"{server.host}/x", platform=f"linux/{other}", settings=QUICK)
+        assert image.config["architecture"] == images.ARCHITECTURE
+
+    def test_what_nobody_knows_is_kept(self, hostile: Start, storage: Storage) -> None:
+        built = images.image([], unknown={"a": [1, None, "\u00fc"]})
+        odd = self.manifest(config=built.document["config"], layers=[], another={"b": 1e3})
+        data = json.dumps(odd, indent=7).encode()
+        routes = with_documents(data) | serve_image(built, tag="other")
+        image = pull.pull(storage, f"{hostile(routes).host}/x", settings=QUICK)
+        assert blobs.read(storage, images.digest_of(data)) == data
+        assert image.id == built.id
+        assert image.config["unknown"]["a"][2] == "\u00fc"  # type: ignore[typeddict-item]
+
+    def test_documents_that_are_as_large_as_they_may_be(
+        self, hostile: Start, storage: Storage
+    ) -> None:
+        for size, is_good in (
+            (spec.MAX_MANIFEST_BYTES, True),
+            (spec.MAX_MANIFEST_BYTES + 1, False),
+        ):
+            server = hostile(with_documents(BUILT.manifest.ljust(size)))
+            if is_good:
+                assert pull.pull(storage, f"{server.host}/x", settings=QUICK)
+                rmi_all(storage)
+            else:
+                refused(storage, server, RegistryError, "more than 4194304 bytes")
+        config = BUILT.document["config"] | {"size": spec.MAX_CONFIG_BYTES + 1}
+        server = hostile(with_documents(self.manifest(config=config)))
+        refused(storage, server, CorruptContent, "is not between 0 and 8388608")
+
     def test_a_size_that_is_a_lie(self, hostile: Start, storage: Storage) -> None:
         for size in (len(BLOB) - 1, len(BLOB) + 1, 0):
             layers = [BUILT.document["layers"][0] | {"size": size}]
@@ -351,6 +435,68 @@ class TestDocuments:
             pull.pull(storage, f"{server.host}/x", settings=QUICK)
         assert str(caught.value).isprintable()
         assert len(str(caught.value)) < 500
+
+
+class TestForeignLayers:
+    """Layers that no registry may hand on are fetched from their urls, like blobs in all else."""
+
+    def routes(self, *urls: str, **changes: Any) -> Any:
+        kind = "application/vnd.oci.image.layer.nondistributable.v1.tar"
+        layer = BUILT.document["layers"][0] | {"mediaType": kind, "urls": list(urls)}
+        routes = with_documents(BUILT.document | {"layers": [layer]})
+        del routes[LAYER_PATH]
+        return routes | changes
+
+    def test_they_are_found_where_they_are(self, hostile: Start, storage: Storage) -> None:
+        elsewhere = hostile({"/blob": [Answer(body=BLOB, cut=200_000), Answer(body=BLOB)]})
+        urls = ("http://127.0.0.1:1/gone", f"http://{elsewhere.host}/404")
+        server = hostile(self.routes(*urls, f"http://{elsewhere.host}/blob"))
+        assert pull.pull(storage, f"{server.host}/x", settings=QUICK)
+        assert len(elsewhere.asked("/blob")) == 2
+        assert len(server.asked(LAYER_PATH)) == 1
+
+    def test_a_registry_that_has_them_is_asked_first(
+        self, hostile: Start, storage: Storage
+    ) -> None:
+        elsewhere = hostile({"*": [Answer(body=BLOB)]})
+        routes = self.routes(f"http://{elsewhere.host}/blob") | {LAYER_PATH: [Answer(body=BLOB)]}
+        assert pull.pull(storage, f"{hostile(routes).host}/x", settings=QUICK)
+        assert elsewhere.requests() == []
+
+    def test_nobody_is_told_credentials(
+        self, hostile: Start, storage: Storage, tmp_path: Path
+    ) -> None:
+        elsewhere = hostile({"*": [Answer(needs="any", challenge='Basic realm="r"')]})
+        server = hostile(self.routes(f"http://{elsewhere.host}/blob"))
+        auths = {"auths": {elsewhere.host: {"auth": "bWU6c2VjcmV0"}}}
+        (tmp_path / "auth.json").write_text(json.dumps(auths))
+        settings = QUICK._replace(auth_files=(str(tmp_path / "auth.json"),))
+        refused(storage, server, RegistryError, "401", settings=settings)
+        assert not [h for _, h in elsewhere.requests() if "Authorization" in h]
+
+    @pytest.mark.parametrize(
+        ("answer", "error"),
+        [
+            (Answer(body=b"x" * len(BLOB)), CorruptContent),
+            (Answer(body=BLOB, endless=True), CorruptContent),
+            (Answer(body=BLOB[:-1]), RegistryBusy),
+            (Answer(503), RegistryBusy),
+            (Answer(404), RegistryError),
+            (Answer(307, headers={"Location": "/blob"}), RegistryError),
+            (Answer(307, headers={"Location": "file:///etc/passwd"}), RegistryError),
+        ],
+    )
+    def test_they_are_not_believed(
+        self, hostile: Start, storage: Storage, answer: Answer, error: type[CuddyError]
+    ) -> None:
+        elsewhere = hostile({"*": [answer]})
+        server = hostile(self.routes(f"http://{elsewhere.host}/blob"))
+        refused(storage, server, error)
+        assert len(elsewhere.requests()) < 15
+
+    @pytest.mark.parametrize("url", ["file:///etc/passwd", "", "x", "http://a:b@127.0.0.1/"])
+    def test_urls_that_are_none(self, hostile: Start, storage: Storage, url: str) -> None:
+        refused(storage, hostile(self.routes(url)), RegistryError)
 
 
 class TestRedirects:

@@ -28,7 +28,7 @@ MAX_FILE_BYTES = 1 << 20
 
 
 def configured(environment: Mapping[str, str]) -> dict[str, str]:
-    """The proxies that the user's config.json names; a file that is broken is only warned of."""
+    """The proxies that the user's config.json names. Raises ValueError for a broken file."""
     directory = environment.get("DOCKER_CONFIG") or f"{environment.get('HOME', '')}/.docker"
     path = f"{directory}/config.json"
     try:
@@ -41,16 +41,20 @@ def configured(environment: Mapping[str, str]) -> dict[str, str]:
     except (FileNotFoundError, NotADirectoryError):
         return {}
     except (OSError, ValueError, AttributeError) as error:
-        boundary.warn([f"{path} cannot be read: {error}"])
-        return {}
+        raise ValueError(f"{path} cannot be read: {error}") from None
 
 
 def variables(environment: Mapping[str, str], given: Iterable[str]) -> list[str]:
     """Variables for a new container, in capitals and in small letters, as docker sets them.
 
-    `given`: variables that the user sets, which stay as they are.
+    `given`: variables that the user sets, which stay as they are. A file that is broken is warned
+    of.
     """
-    found = configured(environment)
+    try:
+        found = configured(environment)
+    except ValueError as error:
+        boundary.warn([str(error)])
+        return []
     if not found:
         return []
     names = {each.partition("=")[0] for each in given}

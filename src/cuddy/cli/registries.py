@@ -138,7 +138,10 @@ def _add_daemon(
 def _proxies(environment: Mapping[str, str], daemon: Mapping[str, Any]) -> dict[str, str]:
     """http_proxy and its kin, small letters first, as curl has it; then what Docker's files say."""
     theirs = daemon.get("proxies") or {}
-    users = proxies.configured(environment)
+    try:
+        users = proxies.configured(environment)
+    except ValueError:
+        users = {}  # whoever needs the credentials in that file will say what is wrong with it
     found = {}
     for name in ("http", "https", "no"):
         key = f"{name}_proxy"

@@ -38,6 +38,7 @@ http         requests to hosts one does not trust
 endpoints    which servers a repository has
 server       one of them: requests, authorized; what refusals mean
 pages        lists that come page by page
+elsewhere    layers that no registry may hand on
 registry     a client of the distribution API
 login        credentials are shown to a registry, then kept
 tags         what a repository has to offer, by version

@@ -150,6 +150,7 @@ def _find(
         document = _judge(documents[1], wanted)
     manifest = spec.check_manifest(document, f"manifest of {wanted.familiar}")
     _refuse_artifacts(manifest, wanted)
+    repository.expect(manifest["layers"])
     config = _config(storage, repository, manifest, wanted)
     _check_platform(config, requested, wanted, is_explicit=is_explicit and len(documents) == 1)
     diff_ids = config["rootfs"]["diff_ids"] if manifest["layers"] else []

@@ -5,7 +5,13 @@ The repository may be served by several endpoints, mirrors first.
 
 from __future__ import annotations
 
-from cuddy.errors import CorruptContent, NoSuchImage, RegistryError
+from cuddy.errors import (
+    CorruptContent,
+    NoSuchImage,
+    RegistryBusy,
+    RegistryError,
+    RegistryUnreachable,
+)
 from cuddy.image import spec
 from cuddy.image.endpoints import endpoints
 from cuddy.image.reference import Reference
@@ -14,7 +20,7 @@ from cuddy.image.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
     from typing import TypeVar
 
     T = TypeVar("T")
@@ -26,6 +32,8 @@ class Repository:
     def __init__(self, settings: Settings, reference: Reference) -> None:
         self.settings = settings
         self.reference = reference
+        self._elsewhere: dict[str, list[str]] = {}
+        self._absent: set[str] = set()
         self._servers = [
             Server(settings, reference, each) for each in endpoints(settings, reference)
         ]
@@ -38,6 +46,10 @@ class Repository:
         """Leave the parent's connections alone; what was learnt about access stays."""
         for server in self._servers:
             server.reopen()
+
+    def expect(self, layers: Iterable[spec.Descriptor]) -> None:
+        """Take note of where layers are that the registry need not have; see `elsewhere`."""
+        self._elsewhere = {each["digest"]: spec.foreign_urls(each) for each in layers}
 
     def manifest(self, name: str) -> Document:
         """The manifest or index that a tag or digest names; of a digest it is verified.
@@ -53,7 +65,19 @@ class Repository:
 
     def blob(self, digest: str, offset: int) -> Iterator[bytes]:
         """One attempt at a blob's bytes from `offset` on. Raises RegistryError."""
-        return self._first(lambda server: server.blob(digest, offset))
+        places = self._elsewhere.get(digest)
+        try:
+            if digest not in self._absent:
+                return self._first(lambda server: server.blob(digest, offset))
+        except (RegistryBusy, RegistryUnreachable):
+            raise
+        except RegistryError:
+            if not places:
+                raise
+            self._absent.add(digest)
+        from cuddy.image import elsewhere
+
+        return elsewhere.blob(self._servers[-1].http, places or (), offset)
 
     def tags(self) -> list[str]:
         """Every tag, in the registry's order. Raises NoSuchImage, RegistryError."""
