@@ -97,7 +97,12 @@ def test_a_name_that_another_program_wrote_is_shown_as_it_is(fresh: Cuddy) -> No
     with fresh.terminal("images", columns=200) as terminal:
         assert terminal.ends() == 0
         assert r"No Name \x1b[2J" in "\n".join(terminal.screen())
-    assert fresh.ok("image", "inspect", "-f", "{{.RepoTags}}", fresh.ok("images", "-q").split()[0])
+    rows = map(json.loads, fresh.ok("images", "--format", "json").splitlines())
+    [image_id] = [row["ID"] for row in rows if "No Name" in row["Repository"]]
+    assert fresh.ok("image", "inspect", "-f", "{{.RepoTags}}", image_id) == "[No Name \x1b[2J]"
+    with fresh.terminal("rmi", "-f", image_id, columns=200) as terminal:
+        assert terminal.ends() == 0
+        assert r"Untagged: No Name \x1b[2J" in "\n".join(terminal.screen())
 
 
 def test_when_a_name_was_given(fresh: Cuddy) -> None:

@@ -10,7 +10,7 @@ import pytest
 import images
 from console import ENGINE, Cuddy
 from cuddy.errors import NotFound
-from cuddy.image import diff, explore, history, index, store
+from cuddy.image import diff, explore, history, index, snapshots, stack, store
 from cuddy.image.explore import Item, Report
 from cuddy.image.storage import Storage
 
@@ -156,6 +156,22 @@ def test_a_tree_deeper_than_python_s_recursion(storage: Storage) -> None:
     assert len(list(diff.diff(storage, other, image))) == 0
     whole = install(storage, [entry(f"{path}/f", b"deep")], name="whole")
     assert len(list(diff.diff(storage, other, whole))) == 1101
+
+
+def test_an_image_that_is_removed_meanwhile(storage: Storage) -> None:
+    image = install(storage, [entry("d/"), entry("d/a", b"x"), entry("e", b"y")])
+    other = install(storage, [entry("z", b"x")], name="z")
+    with stack.Stack(storage, image.chain_ids) as opened:
+        walking = stack.walk(opened)
+        next(walking)
+        snapshots.delete(storage, image.chain_ids[0])
+        with pytest.raises(NotFound, match="removed while it was read"):
+            list(walking)
+        with pytest.raises(NotFound):
+            opened.confirm()
+    for read_all in (lambda: read(storage, image), lambda: list(diff.diff(storage, other, image))):
+        with pytest.raises(NotFound, match="removed while it was read"):
+            read_all()
 
 
 def test_layers_whose_sizes_nobody_noted_are_measured(storage: Storage) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cuddy.engine.patterns import Pattern
-from cuddy.errors import InvalidArgument, InvalidReference, NoSuchImage
+from cuddy.errors import InvalidArgument, NoSuchImage
 from cuddy.image import host, platform, reference, store
 from cuddy.shapes import NamedTuple
 
@@ -36,18 +36,6 @@ def check_platform(image: Image, name: str, *wanted: str) -> None:
     if not any(found in platform.preference(platform.parse(each)) for each in wanted):
         hint = f"the one here is for {found}, not for {', '.join(wanted)}"
         raise NoSuchImage(name, hint=hint)
-
-
-def spelled(name: str) -> tuple[str, str]:
-    """A complete name as people write it: the repository, and `:tag` or `@digest`.
-
-    A name that another program wrote into the layout may be none; it is shown as it is.
-    """
-    try:
-        wanted = reference.parse(name)
-    except InvalidReference:
-        return name, ""
-    return wanted.familiar_name, wanted.familiar.removeprefix(wanted.familiar_name)
 
 
 class Listed(NamedTuple):
@@ -135,6 +123,6 @@ def _is_wanted(name: str, patterns: tuple[Pattern, ...]) -> bool:
     """Whether a pattern fits a name as people write it, with its tag or without."""
     if not patterns:
         return True
-    repository, suffix = spelled(name)
+    repository, suffix = reference.spelled(name)
     spellings = (repository + suffix, repository)
     return any(pattern.fits(text) for pattern in patterns for text in spellings)

@@ -8,7 +8,7 @@ older daemons print them, and templates ask for them.
 from __future__ import annotations
 
 from cuddy.engine import container, images
-from cuddy.image import snapshots
+from cuddy.image import reference, snapshots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -40,8 +40,8 @@ def inspect_image(home: Home, name: str, *, suits: str = "") -> dict[str, Any]:
     config: dict[str, Any] = dict(image.config)
     return {
         "Id": image.id,
-        "RepoTags": ["".join(images.spelled(each)) for each in image.names],
-        "RepoDigests": ["".join(images.spelled(each)) for each in image.repo_digests],
+        "RepoTags": ["".join(reference.spelled(each)) for each in image.names],
+        "RepoDigests": ["".join(reference.spelled(each)) for each in image.repo_digests],
         "Parent": "",
         "Comment": _text(config, "comment") or _last_comment(config),
         "Created": _text(config, "created") or container.NEVER,

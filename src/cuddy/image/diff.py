@@ -66,6 +66,8 @@ def diff(storage: Storage, one: Image, other: Image) -> Iterator[Difference]:
     """The paths at which the images differ, a directory before what is in it."""
     with Stack(storage, one.chain_ids) as left, Stack(storage, other.chain_ids) as right:
         yield from Comparison(left, right).run()
+        left.confirm()
+        right.confirm()
 
 
 class Comparison:

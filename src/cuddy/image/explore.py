@@ -80,6 +80,7 @@ def explore(
             tallies[change.layer].add(path, change, size, gone)
             if change.before and not change.before.is_directory:
                 hidden.add(Item(path, change.letter, gone, change.before.size_bytes))
+        stack.confirm()
     if is_empty and within:
         raise NotFound(f"no layer of the image has anything at /{_shown(within)}")
     return Report(

@@ -82,6 +82,19 @@ def parse(text: str) -> Reference:
     return Reference(registry, repository, tag, digest)
 
 
+def spelled(name: str) -> tuple[str, str]:
+    """A complete name as people write it: the repository, and `:tag` or `@digest`.
+
+    For names that are stored already: one that another program wrote into the layout may be none,
+    and is shown as it is.
+    """
+    try:
+        wanted = parse(name)
+    except InvalidReference:
+        return name, ""
+    return wanted.familiar_name, wanted.familiar.removeprefix(wanted.familiar_name)
+
+
 def is_tag(text: str) -> bool:
     """Whether the text can be a tag."""
     return (

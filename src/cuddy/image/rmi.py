@@ -6,7 +6,7 @@ names, but its layers stay until the container is gone.
 
 from __future__ import annotations
 
-from cuddy.errors import Conflict
+from cuddy.errors import Conflict, InvalidReference
 from cuddy.image import digest as digests
 from cuddy.image import garbage, index, reference, store
 from cuddy.image.storage import Storage
@@ -92,11 +92,14 @@ def reference_in(entry: Descriptor, name: str, image_id: str) -> str:
 
 def familiar(name: str) -> str:
     """A complete reference as people write it."""
-    return reference.parse(name).familiar
+    return "".join(reference.spelled(name))
 
 
 def _repository(name: str) -> str:
-    return reference.parse(name).name
+    try:
+        return reference.parse(name).name
+    except InvalidReference:
+        return name  # another program's
 
 
 def _references(group: Iterable[Descriptor]) -> list[str]:

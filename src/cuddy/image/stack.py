@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 
+from cuddy.errors import NotFound
 from cuddy.image import merged, snapshots
 from cuddy.image.merged import Entry, Part, Place
 from cuddy.kernel import overlay, resolve
@@ -28,10 +29,14 @@ class Stack:
 
     def __init__(self, storage: Storage, chain_ids: Sequence[str]) -> None:
         self.chain_ids = chain_ids
+        self._paths = [snapshots.path(storage, chain_id) for chain_id in chain_ids]
         self._tops: list[int] = []
         try:
-            for chain_id in chain_ids:
-                self._tops.append(os.open(snapshots.path(storage, chain_id), OPEN_TOP))
+            for path in self._paths:
+                self._tops.append(os.open(path, OPEN_TOP))
+        except FileNotFoundError:
+            self.close()
+            raise _removed() from None
         except BaseException:
             self.close()
             raise
@@ -51,14 +56,30 @@ class Stack:
     ) -> None:
         self.close()
 
+    def confirm(self) -> None:
+        """Make sure that what was read was all there; layers are never changed, only removed.
+
+        Raises NotFound if somebody has removed one meanwhile.
+        """
+        for top, path in zip(self._tops, self._paths):
+            try:
+                if not os.path.samestat(os.fstat(top), os.stat(path)):
+                    raise _removed()
+            except FileNotFoundError:
+                raise _removed() from None
+
     @property
     def root(self) -> Place:
         """Every layer has a root."""
         return Place(tuple(range(len(self._tops))), frozenset())
 
     def parts(self, path: bytes, place: Place) -> list[Part]:
-        """What the layers have in a directory, lowest first. Raises OSError."""
-        return [self._part(path, layer) for layer in place.layers]
+        """What the layers have in a directory, lowest first. Raises OSError, NotFound."""
+        try:
+            return [self._part(path, layer) for layer in place.layers]
+        except FileNotFoundError:
+            self.confirm()
+            raise
 
     def _part(self, path: bytes, layer: int) -> Part:
         fd = self.open(layer, path, os.O_DIRECTORY)
@@ -88,6 +109,10 @@ class Stack:
             return os.readlink(name, dir_fd=fd)
         finally:
             os.close(fd)
+
+
+def _removed() -> NotFound:
+    return NotFound("the image was removed while it was read")
 
 
 def _entry(layer: int, found: os.stat_result) -> Entry:

@@ -9,6 +9,7 @@ from cuddy.cli import moments, table
 from cuddy.cli.flags import BOOL, FILTER, STRING, Args, Command, Flag
 from cuddy.cli.sizes import human_size
 from cuddy.engine import images, status
+from cuddy.image import reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,11 +91,11 @@ def _names(listed: Listed, args: Args) -> list[tuple[str, str, str]]:
     Digests are looked for only where the user asks for them; docker does so too.
     """
     digests: dict[str, list[str]] = {}
-    for name, digest in map(images.spelled, listed.digests):
+    for name, digest in map(reference.spelled, listed.digests):
         digests.setdefault(name, []).append(digest.removeprefix("@"))
     is_asked = args.digests or "{{.Digest}}" in args.format
     found, tagged = [], set()
-    for name, tag in map(images.spelled, listed.tags):
+    for name, tag in map(reference.spelled, listed.tags):
         tagged.add(name)
         shown = digests.get(name) if is_asked else None
         found += [(name, tag.removeprefix(":") or NONE, digest) for digest in shown or [NONE]]

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import os
+
 from cuddy.cli import boundary
+from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, STRINGS, Args, Command, Flag
 from cuddy.engine import rmi
 from cuddy.errors import NoSuchImage
@@ -13,6 +16,8 @@ if TYPE_CHECKING:
 
 
 def rmi_(home: Home, args: Args) -> int:
+    show = printable if os.isatty(1) else str
+
     def remove(name: str) -> None:
         try:
             records = rmi.rmi(home, name, force=args.force, platforms=args.platform)
@@ -23,7 +28,7 @@ def rmi_(home: Home, args: Args) -> int:
             boundary.complain(str(error), 0)
         else:
             for what, which in records:
-                print(f"{what}: {which}", flush=True)
+                print(f"{what}: {show(which)}", flush=True)
 
     return boundary.each(args.names, remove)
 

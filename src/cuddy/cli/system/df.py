@@ -9,7 +9,8 @@ from cuddy.cli import inspection, table
 from cuddy.cli.container import ps
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.cli.sizes import human_size
-from cuddy.engine import df, images, status
+from cuddy.engine import df, status
+from cuddy.image import reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -110,7 +111,7 @@ def _details(found: Space, form: str) -> str:
 
 def _image_row(space: ImageSpace, now_ns: int, *, full: bool) -> dict[str, Any]:
     names = (*space.image.names, *space.image.repo_digests)
-    name, tag = images.spelled(names[0]) if names else ("<none>", "")
+    name, tag = reference.spelled(names[0]) if names else ("<none>", "")
     return {
         "ID": space.image.id if full else space.image.id.partition(":")[2][:12],
         "Repository": name,
