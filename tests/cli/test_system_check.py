@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 import pytest
 
 import images
-from console import ENGINE, Cuddy
+from console import ENGINE, Cuddy, is_alive, kill, monitor_of, wait_until
 from cuddy import files
 from cuddy.image import blobs, index, snapshots, store
 from cuddy.image.storage import Storage
@@ -322,6 +322,20 @@ def test_a_layer_of_a_running_container_is_not_touched(fresh: Cuddy) -> None:
     fresh.remove_all()
     fresh.ok("system", "check", "--repair")
     assert not (layer / "stray").exists()
+
+
+def test_what_a_dead_monitor_left_is_told_and_cleared(fresh: Cuddy) -> None:
+    container_id = fresh.ok("run", "-d", "--net", "none", "alpine", "sleep", "1000")
+    monitor = monitor_of(fresh, container_id)
+    kill(monitor)
+    wait_until(lambda: not is_alive(monitor))
+    out = fresh.ok("system", "check")
+    assert f"note: container {container_id[:12]}: its monitor died without clearing up" in out
+    assert (fresh.run_root / container_id).exists()
+    fresh.ok("system", "check", "--repair")
+    assert not (fresh.run_root / container_id).exists()
+    assert fresh.ok("system", "check") == "sound"
+    assert fresh.field(container_id, "{{.State.Status}}") == "exited"
 
 
 def test_findings_as_json(room: Room) -> None:

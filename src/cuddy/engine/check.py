@@ -217,7 +217,15 @@ def _root(home: Home, repairing: bool) -> Iterator[Finding]:
     def is_container(name: str, mode: int) -> bool:
         return stat.S_ISDIR(mode) and len(name) == containers.ID_LENGTH
 
-    for directory, known in ((home.root, is_known), (home.containers_dir, is_container)):
+    def is_network(name: str, mode: int) -> bool:
+        return stat.S_ISREG(mode) and name.endswith((".json", ".lock"))
+
+    rooms = (
+        (home.root, is_known),
+        (home.containers_dir, is_container),
+        (home.networks_dir, is_network),
+    )
+    for directory, known in rooms:
         for finding, path in strangers(home.root, directory, known):
             yield finding
             if repairing and finding.is_broken:
