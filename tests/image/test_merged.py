@@ -146,7 +146,7 @@ def compare(storage: Storage, one: Sequence[str], other: Sequence[str]) -> dict[
         return {os.fsdecode(d.path): d.letter for d in Comparison(left, right).run()}
 
 
-EXAMPLES = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+EXAMPLES = settings(max_examples=30, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @EXAMPLES
