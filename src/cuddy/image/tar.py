@@ -157,8 +157,22 @@ def _signed_sum(block: bytes) -> int:
     return sum(byte - 256 if byte > 127 else byte for byte in counted)
 
 
+_numbers: dict[bytes, int] = {}
+"""Fields that were read before: owners, modes and times are the same in most entries."""
+MAX_NUMBERS = 1000
+
+
 def octal(field: bytes, what: str) -> int:
     """A number in octal digits, or GNU's binary form of it. Raises CorruptContent."""
+    number = _numbers.get(field)
+    if number is None:
+        number = _octal(field, what)
+        if len(_numbers) < MAX_NUMBERS:
+            _numbers[field] = number
+    return number
+
+
+def _octal(field: bytes, what: str) -> int:
     digits = field.strip(b" \0")
     if not digits.isdigit() or b"8" in digits or b"9" in digits:
         if field[0] >= 0x80:
