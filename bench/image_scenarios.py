@@ -40,11 +40,19 @@ COLD = (
     Scenario("pull, cold, big zstd", ("pull", ZSTD), 0.7, share=0.34),
     Scenario("pull, cold, small", ("pull", SMALL), 1.0, "podman"),
     Scenario("load, big", ("load", "-i", ARCHIVE), 0.7, share=0.34),
+    Scenario("import", ("import", ROOTFS, "imported"), 0.7, share=0.34),
     Scenario("rmi, big", ("rmi", BIG), 1.0, share=0.34, before=(("pull", BIG),)),
 )
 WARM = (
     Scenario("pull, warm", ("pull", BIG), 1.2, "docker", before=(("pull", BIG),)),
     Scenario("save, big", ("save", "-o", FILE, BIG), 0.7, share=0.34, before=(("pull", BIG),)),
+    Scenario(
+        "commit",
+        ("commit", BOX, "committed"),
+        0.7,
+        share=0.34,
+        before=(_PULLED, _COPIED),
+    ),
     Scenario("export", ("export", "-o", FILE, BOX), 0.7, share=0.34, before=(_PULLED, _COPIED)),
     Scenario(
         "images, 200 of them", ("images",), 1.2, "docker", before=tuple(("pull", n) for n in MANY)
