@@ -41,6 +41,7 @@ class Answer(NamedTuple):
     needs: str = ""  # Authorization without which the answer is 401
     challenge: str = ""  # WWW-Authenticate of that 401
     take: int | None = None  # bytes of the request's body after which the connection is closed
+    linger_s: float = 0  # how long until then
 
 
 class Hostile(NamedTuple):
@@ -122,6 +123,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         with self.log.open("a") as file:
             file.write(json.dumps([self.path, headers]) + "\n")
         if answer.take is not None:
+            time.sleep(answer.linger_s)
             self.close_connection = True
             return
         if answer.needs and self.headers.get("Authorization") != answer.needs:

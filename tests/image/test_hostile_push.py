@@ -19,7 +19,7 @@ from cuddy.errors import (
     RegistryError,
     Unauthorized,
 )
-from cuddy.image import index, login, push, search, tags, upload
+from cuddy.image import connection, index, login, push, search, tags, upload
 from cuddy.image.credentials import Credentials
 from cuddy.image.settings import Rule, Settings
 from cuddy.image.storage import Storage
@@ -259,6 +259,22 @@ class TestUploads:
         server = hostile(accepting() | {PUT_MANIFEST: [slow]})
         settings = QUICK._replace(timeout_s=0.1)
         refused(storage, server, RegistryError, settings=settings)
+
+    def test_a_registry_that_takes_nothing_more(
+        self, hostile: Start, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(connection, "CONNECT_TIMEOUT_S", 0.2)
+        big = images.image([images.layer(images.tar(images.entry("f", bytes(20_000_000))), "")])
+        routes = {
+            f"HEAD /v2/x/blobs/{big.id}": PRESENT,
+            BEGIN: [Answer(202, headers={"Location": "/up/1"})],
+            "PATCH /up/1": [Answer(take=1000, linger_s=60)],
+            "GET /up/1": [Answer(204, headers={"Range": "0-0"})],
+        }
+        server = hostile(routes)
+        images.install(storage, big, f"{server.host}/x")
+        with pytest.raises(RegistryError):
+            push.push(storage, f"{server.host}/x", settings=QUICK._replace(timeout_s=0.1))
 
     def test_an_answer_without_end(self, hostile: Start, storage: Storage) -> None:
         endless = Answer(202, b"x" * 9000, {"Location": "/up/1"}, endless=True)

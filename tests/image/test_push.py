@@ -4,13 +4,18 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import images
 from cuddy.errors import CorruptContent, InvalidReference, NoSuchImage, Unauthorized
-from cuddy.image import blobs, index, pull, push, store, upload
+from cuddy.image import blobs, index, pull, push, rmi, store, upload
 from cuddy.image.progress import Progress
 from cuddy.image.settings import Settings
 from cuddy.image.storage import Storage
@@ -265,3 +270,57 @@ class TestRefusals:
         with pytest.raises(Unauthorized):
             push.push(storage, name, settings=QUICK)
         assert index.load(storage) == before
+
+
+PUSHER = """
+import sys
+from cuddy.image import push
+from cuddy.image.storage import Storage
+push.push(Storage(sys.argv[1]), sys.argv[2], progress=lambda step: print(step.state, flush=True))
+"""
+
+
+class TestInterruption:
+    @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+    def test_whatever_ends_a_push_the_next_one_goes_on(
+        self, registry: Registry, storage: Storage, how: signal.Signals
+    ) -> None:
+        built = unique(compression="", size=40_000_000)
+        name = registry.name(f"interrupted{how}")
+        images.install(storage, built, name)
+        environment = os.environ | {"PYTHONPATH": ":".join(sys.path)}
+        command = [sys.executable, "-c", PUSHER, storage.root, name]
+        with subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
+        ) as process:
+            assert process.stdout
+            while "Pushing" not in process.stdout.readline():
+                pass
+            children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
+            workers = children.read_text().split()
+            process.send_signal(how)
+            process.communicate()
+        deadline = time.monotonic() + 5
+        while any(Path(f"/proc/{pid}").exists() for pid in workers):
+            assert time.monotonic() < deadline, "workers outlive the push"
+            time.sleep(0.01)
+        assert os.listdir(storage.tmp_dir) == []
+        push.push(storage, name, settings=QUICK)
+        assert registry.manifest(f"interrupted{how}")[0] == built.manifest
+
+    def test_an_image_that_is_removed_meanwhile_is_pushed_all_the_same(
+        self, registry: Registry, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        built = unique()
+        name = registry.name("removed")
+        images.install(storage, built, name)
+        connect = push._connect
+
+        def remove_first(*arguments: Any) -> Any:
+            rmi.remove(storage, name, force=False, used_by=lambda _: [])
+            return connect(*arguments)
+
+        monkeypatch.setattr(push, "_connect", remove_first)
+        push.push(storage, name, settings=QUICK)
+        assert registry.manifest("removed")[0] == built.manifest
+        assert store.list_images(storage) == []

@@ -98,7 +98,8 @@ class Connection:
     def send(
         self, method: str, path: str, headers: dict[str, str], body: bytes | Iterable[bytes]
     ) -> None:
-        """Send a request. Raises OSError."""
+        """Send a request. Raises OSError, also when nothing of it is taken for a while."""
+        self._socket.settimeout(CONNECT_TIMEOUT_S)
         fields = {"Host": authority(self.host, self.port), **headers}
         if self.is_proxied and self._proxy:
             path = f"http://{fields['Host']}{path}"

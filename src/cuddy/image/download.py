@@ -82,4 +82,7 @@ def _remaining(source: Source, ingest: blobs.Ingest) -> Iterator[bytes]:
 
 def _feed(writer: int, chunk: bytes) -> None:
     if writer >= 0:
-        files.write_all(writer, chunk)
+        try:
+            files.write_all(writer, chunk)
+        except BrokenPipeError:
+            pass  # who unpacks has given up, and tells why itself
