@@ -9,6 +9,7 @@ import pytest
 
 import images
 from console import ENGINE, Cuddy
+from cuddy.cli.width import width
 from cuddy.errors import NotFound
 from cuddy.image import diff, explore, history, index, snapshots, stack, store
 from cuddy.image.explore import Item, Report
@@ -91,6 +92,19 @@ def test_what_is_changed_or_removed_is_wasted(storage: Storage) -> None:
     assert lines(report.layers[2].items) == ["A opt 3", "A opt/new 3"]
     assert (report.hidden_bytes, report.hidden_files) == (157, 3)
     assert lines(report.hidden) == ["D opt/a 100", "D opt/b 50", "C c 7"]
+
+
+def test_files_that_are_there_again_for_their_mode_alone(storage: Storage) -> None:
+    image = install(
+        storage,
+        [entry("a", b"x" * 100, mtime=5), entry("b", b"x" * 10, mtime=5),
+         entry("c", b"1", mtime=5)],
+        [entry("a", b"x" * 100, mtime=5, mode=0o600), entry("b", b"y" * 10, mtime=6, mode=0o600),
+         entry("c", b"1", mtime=5)],
+    )  # fmt: skip
+    top = read(storage, image).layers[1]
+    assert [item.is_touched for item in top.items] == [True, False, False]
+    assert top.touched_bytes == 100
 
 
 def test_an_opaque_directory_hides_what_was_in_it(storage: Storage) -> None:
@@ -245,9 +259,22 @@ class TestCommand:
         assert document["Layers"][0]["Largest"][0]["Path"] == "/a\x1b]0;mine\x07\n\u202e\ufffd"
 
     def test_lines_fit_a_terminal(self, fresh: Cuddy) -> None:
-        self.install(fresh, [entry("usr/share/name", b"x")], history=[{"created_by": "RUN " * 99}])
-        assert max(map(len, fresh.ok("image", "explore", "x").splitlines())) < 80
-        assert "RUN " * 90 in fresh.ok("image", "explore", "--no-trunc", "x")
+        path = f"usr/share/{'long' * 30}/{'日本' * 40}/name"
+        self.install(fresh, [entry(path, b"x")], history=[{"created_by": "RUN " * 99}])
+        lines = fresh.ok("image", "explore", "x").splitlines()
+        assert max(map(width, lines)) < 80
+        assert lines[-1].endswith("本/name")
+        text = fresh.ok("image", "explore", "--no-trunc", "x")
+        assert "RUN " * 90 in text
+        assert path.removeprefix("usr/share/") in text
+
+    def test_a_layer_that_only_changed_modes_says_so(self, fresh: Cuddy) -> None:
+        self.install(fresh, [entry("a", b"x" * 100)], [entry("a", b"x" * 100, mode=0o600)])
+        lines = fresh.ok("image", "explore", "--layer", "2", "x").splitlines()
+        assert lines[2:4] == [
+            "Layer 2: 100B in 1 file, hides 100B, 100B only for another mode or owner",
+            "     100B  C  a  (mode or owner)",
+        ]
 
     def test_the_host_has_no_layers(self, fresh: Cuddy) -> None:
         assert "0 layers" in fresh.ok("image", "explore", "host")

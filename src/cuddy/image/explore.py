@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 
 from cuddy.errors import NotFound
+from cuddy.image import merged
 from cuddy.image import stack as stacks
 from cuddy.image.stack import Stack
 from cuddy.shapes import NamedTuple
@@ -37,6 +38,7 @@ class Item(NamedTuple):
     before_bytes: int = 0  # what it hides of the layers below
     files: int = 1
     is_directory: bool = False
+    is_touched: bool = False  # there once more because of its mode or owner
 
 
 class LayerReport(NamedTuple):
@@ -47,6 +49,7 @@ class LayerReport(NamedTuple):
     removed_bytes: int
     files: int
     hidden_bytes: int  # of layers below, by what it changes and removes
+    touched_bytes: int  # in files of which only mode or owner are new
     items: list[Item]
     removed: list[Item]
 
@@ -149,7 +152,7 @@ class Tally:
         self.depth = top + depth
         self.limit = limit
         self.bytes = {"A": 0, "C": 0, "D": 0}
-        self.files = self.hidden_bytes = 0
+        self.files = self.hidden_bytes = self.touched_bytes = 0
         self._largest = Largest(limit)
         self._directories: dict[bytes, Item] = {}
         self._removed: dict[bytes, Item] = {}
@@ -167,7 +170,9 @@ class Tally:
             self._enter(path, letter)
             return
         self.files += 1
-        item = Item(path, letter, size, change.before.size_bytes if change.before else 0)
+        before = change.before.size_bytes if change.before else 0
+        item = Item(path, letter, size, before, is_touched=merged.is_touched(change))
+        self.touched_bytes += size if item.is_touched else 0
         self._largest.add(item)
         if before_is_directory(change):
             self._remove(path, change, gone)
@@ -227,6 +232,7 @@ class Tally:
             self.bytes["D"],
             self.files,
             self.hidden_bytes,
+            self.touched_bytes,
             _largest_first(both, self.limit),
             _largest_first(list(self._removed.values()), self.limit),
         )

@@ -113,6 +113,18 @@ def is_same_directory(one: Entry, other: Entry) -> bool:
     return one.is_directory and one[1:4] == other[1:4]
 
 
+def is_touched(change: Change) -> bool:
+    """Whether a file was copied up for its mode or owner alone: size and time are still the same.
+
+    What changes a file's content changes its time, unless it takes pains not to.
+    """
+    one, other = change.before, change.after
+    if one is None or other is None or not stat.S_ISREG(one.mode):
+        return False
+    is_same_file = (one.size, one.mtime_ns) == (other.size, other.mtime_ns)
+    return is_same_file and stat.S_ISREG(other.mode) and one[1:4] != other[1:4]
+
+
 def shown(entries: Sequence[Entry], hiders: frozenset[int]) -> Entry | None:
     """What the whole stack shows under a name."""
     top = entries[-1]

@@ -10,7 +10,7 @@ from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, INT, STRING, Args, Command, Flag
 from cuddy.cli.sizes import human_size
 from cuddy.cli.table import JSON_FORMAT_HELP
-from cuddy.cli.width import cut
+from cuddy.cli.width import cut, width
 from cuddy.engine import images
 from cuddy.errors import UsageError
 from cuddy.image import digest as digests
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 LINE = 79
 _SIZE = 9
+_SHORTEST = 20
 
 
 def explore_(home: Home, args: Args) -> int:
@@ -66,6 +67,7 @@ def _describe(image: Image, report: Report, sizes: Any, only: int) -> dict[str, 
             "Removed": layer.removed_bytes,
             "Files": layer.files,
             "Hides": layer.hidden_bytes,
+            "OnlyMetadata": layer.touched_bytes,
             "Largest": [_describe_item(item) for item in layer.items],
             "LargestRemoved": [_describe_item(item) for item in layer.removed],
         }
@@ -95,6 +97,7 @@ def _describe_item(item: Item) -> dict[str, Any]:
         "Size": item.size_bytes,
         "SizeBefore": item.before_bytes,
         "Files": item.files,
+        "OnlyMetadata": item.is_touched,
     }
 
 
@@ -108,7 +111,7 @@ def _text(name: str, image: Image, report: Report, described: dict[str, Any], *,
     if report.hidden_files:
         lines += ["", f"Wasted: {human_size(report.hidden_bytes)} in "
                   f"{_files(report.hidden_files)} that later layers change or remove"]  # fmt: skip
-        lines += [_line(item.size_bytes, item.letter, _path(item)) for item in report.hidden]
+        lines += [_line(item._replace(before_bytes=0), "", full=full) for item in report.hidden]
     return "".join(printable(line) + "\n" for line in lines)
 
 
@@ -116,14 +119,15 @@ def _layer_lines(layer: dict[str, Any], found: LayerReport, *, full: bool) -> li
     head = f"Layer {layer['Layer']}: {human_size(_weight(layer))} in {_files(found.files)}"
     if found.hidden_bytes:
         head += f", hides {human_size(found.hidden_bytes)}"
+    if found.touched_bytes:
+        head += f", {human_size(found.touched_bytes)} only for another mode or owner"
     command = " ".join(layer["CreatedBy"].split())
     lines = [head] + ([command if full else cut(command, LINE)] if command else [])
-    lines += _tree(found.items)
-    lines += [_line(-item.size_bytes, "D", _path(item) + _note(item)) for item in found.removed]
-    return lines
+    lines += _tree(found.items, full=full)
+    return lines + [_line(item, "", full=full, sign="-") for item in found.removed]
 
 
-def _tree(items: list[Item]) -> list[str]:
+def _tree(items: list[Item], *, full: bool) -> list[str]:
     """Items as a tree: each below the nearest directory that is shown, largest first."""
     directories = {item.path for item in items if item.is_directory}
     children: dict[bytes, list[Item]] = {}
@@ -136,27 +140,35 @@ def _tree(items: list[Item]) -> list[str]:
     pending = [(item, 0, b"") for item in reversed(children.get(b"", ()))]
     while pending:
         item, depth, parent = pending.pop()
-        shown = _path(item)[len(os.fsdecode(parent)) + 1 if parent else 0 :]
-        lines.append(_line(item.size_bytes, item.letter, "  " * depth + shown + _note(item)))
+        below = item._replace(path=item.path[len(parent) + 1 if parent else 0 :])
+        lines.append(_line(below, "  " * depth, full=full))
         if item.is_directory:
             inner = children.get(item.path, ())
             pending += [(each, depth + 1, item.path) for each in reversed(inner)]
     return lines
 
 
-def _line(size: int, letter: str, text: str) -> str:
-    shown = f"-{human_size(-size)}" if size < 0 else human_size(size)
-    return f"{shown:>{_SIZE}}  {letter or ' '}  {text}"
-
-
-def _path(item: Item) -> str:
-    return printable(os.fsdecode(item.path)) + ("/" if item.is_directory else "")
+def _line(item: Item, indent: str, *, full: bool, sign: str = "") -> str:
+    """One item; of a path that is too long for a line, its end is shown."""
+    size = sign * bool(item.size_bytes) + human_size(item.size_bytes)
+    head, note = f"{size:>{_SIZE}}  {item.letter or ' '}  {indent}", _note(item)
+    path = printable(os.fsdecode(item.path)) + ("/" if item.is_directory else "")
+    room = max(LINE - len(head) - len(note), _SHORTEST)
+    if not full and width(path) > room:
+        path = path[1 - room :]
+        while width(path) >= room:
+            path = path[1:]
+        path = f"…{path}"
+    return head + path + note
 
 
 def _note(item: Item) -> str:
     if item.is_directory:
         return f"  ({_files(item.files)})"
-    return f"  (was {human_size(item.before_bytes)})" if item.letter == "C" else ""
+    if item.is_touched:
+        return "  (mode or owner)"
+    is_other = item.letter == "C" and item.before_bytes
+    return f"  (was {human_size(item.before_bytes)})" if is_other else ""
 
 
 def _files(count: int) -> str:
