@@ -162,6 +162,7 @@ class _Fetching:
             self.directories.append(job.directory)
             files.make_directory(job.tree)
         if not job.is_verified:
+            self.fetched.append(blob["digest"])
             if not job.is_unpacked:
                 reader, writer = os.pipe2(os.O_CLOEXEC)
                 fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
@@ -218,7 +219,6 @@ class _Fetching:
     def take_state(self, job: _Job, message: dict[str, Any]) -> None:
         if message["state"] == progress.VERIFIED:
             job.is_verified = True
-            self.fetched.append(job.layer.blob["digest"])
         # Unpacking begins with the first bytes; it shows once the download is over.
         if message["state"] != progress.EXTRACTING or job.is_verified:
             self.report(
@@ -231,10 +231,13 @@ class _Fetching:
             )
 
     def take_error(self, job: _Job, error: Exception) -> None:
-        """Remember the cause. A download that turns out wrong explains why unpacking failed."""
-        if not isinstance(error, CorruptContent):
+        """Remember the cause. A download that turns out wrong explains why unpacking failed; a
+        download that nobody reads from any more does not: who unpacks will say why."""
+        is_echo = isinstance(error, BrokenPipeError)
+        if not isinstance(error, CorruptContent) and not is_echo:
             raise error
-        if job.error is None or "digest" in str(error):
+        is_told = job.error is not None and not isinstance(job.error, BrokenPipeError)
+        if not is_told or "digest" in str(error):
             job.error = error
 
     def end(self, job: _Job) -> None:
