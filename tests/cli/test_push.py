@@ -13,6 +13,7 @@ import pytest
 import images
 import isolation
 from console import ENGINE, Cuddy
+from hostile_registry import Answer
 from registry import Registry
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="registries are configured otherwise")
@@ -241,11 +242,48 @@ class TestTags:
 
 
 class TestSearch:
+    RESULTS = {
+        "results": [
+            {"name": "alp", "description": "short", "star_count": 5, "is_official": True},
+            {"name": "team/alp2", "star_count": 50, "is_official": False, "description":
+             "a very long description that goes on and on until it is truncated at forty-five"},
+            {"name": "zzz", "description": "line\nbreak", "star_count": 0},
+        ]
+    }  # fmt: skip
+    WANTED = """\
+NAME        DESCRIPTION                                     STARS     OFFICIAL
+alp         short                                           5         [OK]
+team/alp2   a very long description that goes on and on …   50        \
+
+zzz         line break                                      0         \
+"""
+    WANTED_JSON = """\
+{"Description":"short","IsOfficial":"true","Name":"alp","StarCount":"5"}
+{"Description":"a very long description that goes on and on …","IsOfficial":"false",\
+"Name":"team/alp2","StarCount":"50"}
+{"Description":"line break","IsOfficial":"false","Name":"zzz","StarCount":"0"}"""
+
+    def test_an_index_is_shown_as_docker_shows_it(self, fresh: Cuddy, hostile) -> None:
+        """What docker 28.2 printed for the same answer."""
+        server = hostile({"/v1/search": [Answer(body=json.dumps(self.RESULTS).encode())]})
+        term = f"{server.host}/alp"
+        assert fresh.ok("search", term) == self.WANTED.removesuffix("\n")
+        for form in ("json", "{{json .}}"):
+            assert fresh.ok("search", "--format", form, term) == self.WANTED_JSON
+        official = fresh.ok("search", "-f", "is-official=true", term).splitlines()
+        assert official == [
+            "NAME      DESCRIPTION   STARS     OFFICIAL",
+            "alp       short         5         [OK]",
+        ]
+        assert len(fresh.ok("search", "-f", "stars=5", term).splitlines()) == 3
+        assert "forty-five" in fresh.ok("search", "--no-trunc", term)
+        assert len(fresh.ok("search", "--limit", "1", term).splitlines()) == 2
+
     def test_a_registry_that_has_only_a_catalog(self, fresh: Cuddy, registry: Registry) -> None:
         out = fresh.ok("search", f"{registry.host}/alp").splitlines()
         assert out[0].split() == ["NAME", "DESCRIPTION", "STARS", "OFFICIAL"]
         assert out[1].split() == [f"{registry.host}/alpine", "0"]
-        assert fresh.ok("search", "--format", "{{.Name}}", f"{registry.host}/nothing") == ""
+        assert fresh.ok("search", "--format", "{{.Name}}", f"{registry.host}/no-such-word") == ""
 
     @pytest.mark.parametrize(
         ("words", "match"),

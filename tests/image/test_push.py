@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+import select
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -191,6 +193,88 @@ class TestAllTags:
     def test_none_is_an_error(self, registry: Registry, storage: Storage) -> None:
         with pytest.raises(NoSuchImage):
             push.push(storage, registry.name("none-at-all"), all_tags=True, settings=QUICK)
+
+
+class Cutter:
+    """A way to a registry on which a connection is cut after so many bytes, a few times over."""
+
+    def __init__(self, target: str, room: Path, limit: int, times: int) -> None:
+        host, _, port = target.partition(":")
+        self.target = (host, int(port))
+        self.room = room
+        self.limit = limit
+        self.times = times
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.host = f"127.0.0.1:{self.listener.getsockname()[1]}"
+        self.pid = os.fork()
+        if self.pid == 0:
+            try:
+                self.serve()
+            finally:
+                os._exit(1)
+        self.listener.close()
+
+    @property
+    def cuts(self) -> int:
+        return len(list(self.room.glob("cut*")))
+
+    def serve(self) -> None:
+        signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+        while True:
+            near, _ = self.listener.accept()
+            if os.fork() == 0:
+                try:
+                    self.carry(near, socket.create_connection(self.target))
+                finally:
+                    os._exit(0)
+            near.close()
+
+    def carry(self, near: socket.socket, far: socket.socket) -> None:
+        carried = 0
+        while True:
+            for ready in select.select([near, far], [], [])[0]:
+                data = ready.recv(1 << 16)
+                if not data:
+                    return
+                (far if ready is near else near).sendall(data)
+                carried += len(data) if ready is near else 0
+            if carried > self.limit and self.may_cut():
+                return
+
+    def may_cut(self) -> bool:
+        """Whether there is a cut left; it is taken then."""
+        for number in range(self.times):
+            try:
+                (self.room / f"cut{number}").touch(exist_ok=False)
+            except FileExistsError:
+                continue
+            return True
+        return False
+
+    def close(self) -> None:
+        os.kill(self.pid, signal.SIGKILL)
+        os.waitpid(self.pid, 0)
+
+
+class TestBreaks:
+    @pytest.mark.parametrize("times", [1, 3])
+    def test_a_real_registry_is_given_what_it_lacks(
+        self, registry: Registry, storage: Storage, tmp_path: Path, times: int
+    ) -> None:
+        built = unique(compression="", size=6_000_000)
+        cutter = Cutter(registry.host, tmp_path, 4_000_000, times)
+        try:
+            name = f"{cutter.host}/broken{times}"
+            steps = pushed(storage, name, built)
+        finally:
+            cutter.close()
+        assert cutter.cuts == times
+        assert [step.state for step in steps].count("Pushed") == 2
+        assert registry.manifest(f"broken{times}")[0] == built.manifest
+        again = pull.pull(
+            Storage(str(tmp_path / "again")), registry.name(f"broken{times}"), settings=QUICK
+        )
+        assert again.id == built.id
 
 
 class TestForeignLayers:
