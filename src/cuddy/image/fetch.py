@@ -231,13 +231,10 @@ class _Fetching:
             )
 
     def take_error(self, job: _Job, error: Exception) -> None:
-        """Remember the cause. A download that turns out wrong explains why unpacking failed; a
-        download that nobody reads from any more does not: who unpacks will say why."""
-        is_echo = isinstance(error, BrokenPipeError)
-        if not isinstance(error, CorruptContent) and not is_echo:
+        """Remember the cause. A download that turns out wrong explains why unpacking failed."""
+        if not isinstance(error, CorruptContent):
             raise error
-        is_told = job.error is not None and not isinstance(job.error, BrokenPipeError)
-        if not is_told or "digest" in str(error):
+        if job.error is None or "digest" in str(error):
             job.error = error
 
     def end(self, job: _Job) -> None:
