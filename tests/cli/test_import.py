@@ -116,7 +116,8 @@ def test_the_config_that_docker_writes(cuddy: Cuddy, new: str) -> None:
 def test_a_message_and_a_platform(cuddy: Cuddy, new: str) -> None:
     flags = ["-m", "a note", "--platform", "linux/arm64"]
     cuddy.ok("import", *flags, "-", new, input=root())
-    assert cuddy.inspect(new)["Architecture"] == "arm64"
+    if ENGINE == "cuddy":  # dockerd 20.10 heeds it only as an experiment
+        assert cuddy.inspect(new)["Architecture"] == "arm64"
     assert cuddy.ok("history", "--format", "{{.Comment}}", new) == "a note"
 
 

@@ -72,6 +72,7 @@ def commit(home: Home, name: str, options: Options) -> Image:
                 config,
                 [*manifest["layers"], *([added.blob] if added else [])],
                 [*map(sizes.__getitem__, image.chain_ids), *([added.size_bytes] if added else [])],
+                parent=image.id,
             )
     except OSError as error:
         raise SystemFailure.from_os("cannot commit the container", error) from error

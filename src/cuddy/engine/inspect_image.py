@@ -8,7 +8,7 @@ older daemons print them, and templates ask for them.
 from __future__ import annotations
 
 from cuddy.engine import container, images
-from cuddy.image import reference, snapshots
+from cuddy.image import index, reference, snapshots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def inspect_image(home: Home, name: str, *, suits: str = "") -> dict[str, Any]:
         "Id": image.id,
         "RepoTags": ["".join(reference.spelled(each)) for each in image.names],
         "RepoDigests": ["".join(reference.spelled(each)) for each in image.repo_digests],
-        "Parent": "",
+        "Parent": index.annotation(image.manifest, index.PARENT),
         "Comment": _text(config, "comment") or _last_comment(config),
         "Created": _text(config, "created") or container.NEVER,
         "DockerVersion": _text(config, "docker_version"),

@@ -34,10 +34,11 @@ def assemble(
     config: ImageConfig,
     layers: Sequence[Descriptor],
     sizes: Sequence[int],
+    parent: str = "",
 ) -> Image:
     """Make an image known. `name`: from `check_name`. `layers`, `sizes`: lowest first.
 
-    `sizes` are the bytes of each layer's files.
+    `sizes` are the bytes of each layer's files, `parent` the id of the image it was made upon.
     """
     data = files.format_json(config).encode()
     manifest = spec.Manifest(
@@ -48,5 +49,5 @@ def assemble(
         ),
         layers=list(layers),
     )
-    origin = store.Origin("", (files.format_json(manifest).encode(),))
+    origin = store.Origin("", (files.format_json(manifest).encode(),), parent)
     return store.put(storage, name, origin, sizes)

@@ -16,6 +16,7 @@ Docker manifest the entry means a translation, with the same blobs and so the sa
     cuddy.image.lacks                   blobs and layers that a repair has not found and that only
                                         another pull can bring; see `check`
     cuddy.layer.sizes                   bytes of each layer unpacked, lowest first
+    cuddy.image.parent                  id of the image that this one was committed upon
 
 An entry without a name is a dangling image.
 """
@@ -45,6 +46,7 @@ DOCUMENTS = "cuddy.image.documents"
 TAGGED = "cuddy.image.tagged"
 LACKS = "cuddy.image.lacks"
 SIZES = "cuddy.layer.sizes"
+PARENT = "cuddy.image.parent"
 
 
 def load(storage: Storage) -> list[Descriptor]:

@@ -163,11 +163,13 @@ class Origin(NamedTuple):
     """Where an image came from: the repository, and the documents as they were served.
 
     The manifest is the last of them; an index that it was chosen from precedes it. An image that
-    was made here, or came in an archive, has no repository: "".
+    was made here, or came in an archive, has no repository: "". `parent`: the id of the image that
+    it was committed upon.
     """
 
     repository: str
     documents: tuple[bytes, ...]
+    parent: str = ""
 
     @property
     def digest(self) -> str:
@@ -194,6 +196,7 @@ def put(storage: Storage, name: str, origin: Origin, sizes: Iterable[int]) -> Im
         (index.SOURCE, f"{origin.repository}@{origin.digest}" if origin.repository else ""),
         (index.DOCUMENTS, " ".join(digest for digest in kept if digest != entry["digest"])),
         (index.SIZES, ",".join(map(str, sizes))),
+        (index.PARENT, origin.parent),
     ):
         entry = index.annotate(entry, key, value)
     with index.Change(storage) as change:
