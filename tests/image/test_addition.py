@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -74,3 +75,37 @@ def test_an_error_of_the_source_leaves_nothing(storage: Storage) -> None:
     with pytest.raises(OSError, match="no more"):
         addition.add(storage, chunks(), ())
     assert os.listdir(storage.tmp_dir) == os.listdir(f"{storage.blobs_dir}/sha256") == []
+
+
+class TestSeveral:
+    def stack(self, *archives: bytes) -> list[addition.Tar]:
+        """The layers of an image, the lowest first."""
+        diff_ids = [images.digest_of(archive) for archive in archives]
+        chain = digests.chain_ids(diff_ids)
+        return [
+            addition.Tar(partial(iter, [archive]), diff_ids[n], chain[:n])
+            for n, archive in enumerate(archives)
+        ]
+
+    def test_they_lie_on_one_another(self, storage: Storage) -> None:
+        archives = [images.tar(images.entry(f"opt/{n}", b"x" * n)) for n in range(6)]
+        archives[0] = images.tar(images.entry("opt/", mode=0o750, uid=7))
+        done: list[addition.Added] = []
+        addition.add_several(storage, self.stack(*archives), lambda _, added: done.append(added))
+        assert [added.size_bytes for added in done] == [0, 1, 2, 3, 4, 5]
+        for archive, added in zip(archives, done):
+            assert gzip.decompress(blobs.read(storage, added.blob["digest"])) == archive
+            opt = Path(snapshots.path(storage, added.chain_id), "opt").stat()
+            assert (opt.st_mode & 0o7777, opt.st_uid) == (0o750, 7)
+        assert os.listdir(storage.tmp_dir) == []
+
+    def test_one_that_is_not_what_it_should_be_ends_it(self, storage: Storage) -> None:
+        archives = [images.tar(images.entry(f"{n}", b"x")) for n in range(4)]
+        tars = self.stack(*archives)
+        tars[2] = tars[2]._replace(chunks=partial(iter, [archives[1]]))
+        done: list[str] = []
+        with pytest.raises(CorruptContent, match="should be sha256:"):
+            addition.add_several(storage, tars, lambda tar, _: done.append(tar.diff_id))
+        assert done == [tar.diff_id for tar in tars[:2]]
+        assert os.listdir(storage.tmp_dir) == []
+        assert len(os.listdir(storage.layers_dir)) == 2 + len(["empty"])

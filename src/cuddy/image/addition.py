@@ -4,6 +4,8 @@
        +------ pipe --> gzip --> digest --> blob       a worker
        +------ pipe --> layer.apply ------> directory  another
 
+Tars that lie in a file are read by both workers there, and several layers are made at once.
+
 Whoever adds layers holds `store.lease` until the image that they are for is known.
 """
 
@@ -11,6 +13,7 @@ from __future__ import annotations
 
 import fcntl
 import os
+from contextlib import ExitStack
 
 from cuddy import files
 from cuddy.errors import CorruptContent
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
     from cuddy.image.workers import Send
 
 PIPE_BYTES = 1 << 20
+JOBS = 3
+"""Layers that are made at the same time."""
 
 
 class Added(NamedTuple):
@@ -40,13 +45,18 @@ class Added(NamedTuple):
     size_bytes: int
 
 
-def add(
-    storage: Storage, chunks: Iterator[bytes], parents: Sequence[str], *, diff_id: str = ""
-) -> Added:
+class Tar(NamedTuple):
+    """A layer's tar that can be read more than once, what it has to be, and what lies below it."""
+
+    chunks: Callable[[], Iterator[bytes]]
+    diff_id: str
+    parents: Sequence[str]
+
+
+def add(storage: Storage, chunks: Iterator[bytes], parents: Sequence[str]) -> Added:
     """Put a layer, given as the chunks of its tar, on top of the layers `parents` (chain ids).
 
-    `diff_id`: what the layer has to be. Raises CorruptContent if it is not, or if the tar cannot
-    be a layer; OSError for the host's faults.
+    Raises CorruptContent if the tar is not one that can be a layer; OSError for the host's faults.
     """
     directory = f"{storage.tmp_dir}/{files.name_temporary()}"
     tree, unfinished_path = f"{directory}/tree", f"{directory}/unfinished.json"
@@ -54,17 +64,81 @@ def add(
         files.make_directory(tree)
         with blobs.Draft(storage) as draft:
             found, told = _make(chunks, draft, tree, unfinished_path)
-            if diff_id not in ("", found):
-                raise CorruptContent(f"a layer should be {diff_id}, but it is {found}")
-            chain_id = digests.chain_ids([parents[-1], found])[-1] if parents else found
-            lower_dirs = snapshots.lower_dirs(storage, parents) if parents else []
-            inheritance.finish(tree, read_unfinished(unfinished_path), lower_dirs)
-            snapshots.commit(storage, tree, chain_id)
-            digest = draft.commit(told["digest"])
-        blob = Descriptor(mediaType=f"{spec.OCI_LAYER}+gzip", digest=digest, size=told["size"])
-        return Added(blob, found, chain_id, told["unpacked"])
+            return _publish(storage, directory, draft, Tar(lambda: chunks, found, parents), told)
     finally:
         files.remove_tree(directory)
+
+
+def add_several(storage: Storage, tars: Sequence[Tar], done: Callable[[Tar, Added], None]) -> None:
+    """Put layers on top of one another, the lowest first; tells of each when it is there.
+
+    Raises CorruptContent if one is not what it has to be; those below it are there then.
+    """
+    with ExitStack() as leftovers, workers.Crew() as crew:
+        making: list[_Making] = []
+        for position, tar in enumerate(tars):
+            for other in tars[len(making) : position + JOBS]:
+                making.append(_Making(storage, other, crew, leftovers))
+            done(tar, making[position].finish())
+
+
+class _Making:
+    """One layer on its way: two workers read its tar, of which one packs and one unpacks it."""
+
+    def __init__(
+        self, storage: Storage, tar: Tar, crew: workers.Crew, leftovers: ExitStack
+    ) -> None:
+        self.storage = storage
+        self.tar = tar
+        self.directory = f"{storage.tmp_dir}/{files.name_temporary()}"
+        leftovers.callback(files.remove_tree, self.directory)
+        files.make_directory(f"{self.directory}/tree")
+        self.draft = leftovers.enter_context(blobs.Draft(storage))
+        self.workers = [
+            crew.start("compressing", self.pack),
+            crew.start("unpacking", self.unpack),
+        ]
+
+    def pack(self, send: Send) -> None:
+        for piece in compression.gzip(self.verified()):
+            self.draft.append(piece)
+        send(digest=self.draft.digest, size=self.draft.size)
+
+    def unpack(self, send: Send) -> None:
+        tree, unfinished_path = f"{self.directory}/tree", f"{self.directory}/unfinished.json"
+        send(unpacked=apply(self.verified(), tree, unfinished_path))
+
+    def verified(self) -> Iterator[bytes]:
+        """The tar; at its end it has to have been the right one."""
+        algorithm = self.tar.diff_id.partition(":")[0]
+        found = digests.hasher(algorithm)
+        for chunk in self.tar.chunks():
+            found.update(chunk)
+            yield chunk
+        if f"{algorithm}:{found.hexdigest()}" != self.tar.diff_id:
+            raise CorruptContent(f"a layer should be {self.tar.diff_id}, but it is something else")
+
+    def finish(self) -> Added:
+        """Wait for both, and publish what they made. Raises the error that one of them met."""
+        told: dict[str, Any] = {}
+        for worker in reversed(self.workers):
+            told |= worker.finish()
+        return _publish(self.storage, self.directory, self.draft, self.tar, told)
+
+
+def _publish(
+    storage: Storage, directory: str, draft: blobs.Draft, tar: Tar, told: dict[str, Any]
+) -> Added:
+    """Complete a layer by what lies below it, and make it visible with its blob."""
+    parents = tar.parents
+    chain_id = digests.chain_ids([parents[-1], tar.diff_id])[-1] if parents else tar.diff_id
+    lower_dirs = snapshots.lower_dirs(storage, parents) if parents else []
+    tree, unfinished_path = f"{directory}/tree", f"{directory}/unfinished.json"
+    inheritance.finish(tree, read_unfinished(unfinished_path), lower_dirs)
+    snapshots.commit(storage, tree, chain_id)
+    digest = draft.commit(told["digest"])
+    blob = Descriptor(mediaType=f"{spec.OCI_LAYER}+gzip", digest=digest, size=told["size"])
+    return Added(blob, tar.diff_id, chain_id, told["unpacked"])
 
 
 def _make(

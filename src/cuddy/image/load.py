@@ -34,6 +34,7 @@ from cuddy.image import digest as digests
 from cuddy.image import storage as storages
 from cuddy.image.archive import Archive
 from cuddy.image.compression import decompress
+from cuddy.image.digest import Digest
 from cuddy.image.fetch import Layer, fetch
 from cuddy.image.progress import Progress
 from cuddy.image.settings import Settings
@@ -176,33 +177,34 @@ class _Loading:
     def add_plain(self) -> list[Layer]:
         """Compress and unpack the layers that are not here as yet."""
         known = _known_layers(self.storage)
-        done: list[Layer] = []
-        for path, wanted in zip(self.found.plain, self.found.layers):
-            here = known.get(wanted.chain_id)
-            if here is None or not _is_here(self.storage, here):
-                parents = [each.chain_id for each in done]
-                chunks = self.plain_chunks(path, wanted)
-                added = addition.add(self.storage, chunks, parents, diff_id=wanted.diff_id)
-                self.sizes[wanted.chain_id] = added.size_bytes
-                here = wanted._replace(blob=added.blob)
-                self.report(Progress(digests.short(wanted.diff_id), progress.LOADED))
-            done.append(here)
-        return done
+        chain_ids = [each.chain_id for each in self.found.layers]
+        here = {
+            chain_id: known[chain_id]
+            for chain_id in chain_ids
+            if chain_id in known and _is_here(self.storage, known[chain_id])
+        }
+        missing = [
+            addition.Tar(partial(self.plain_chunks, path, wanted), wanted.diff_id, chain_ids[:n])
+            for n, (path, wanted) in enumerate(zip(self.found.plain, self.found.layers))
+            if wanted.chain_id not in here
+        ]
+
+        def done(tar: addition.Tar, added: addition.Added) -> None:
+            here[added.chain_id] = Layer(added.blob, Digest(tar.diff_id), added.chain_id)
+            self.sizes[added.chain_id] = added.size_bytes
+            self.report(Progress(digests.short(tar.diff_id), progress.LOADED))
+
+        for tar in missing:
+            self.report(Progress(digests.short(tar.diff_id), progress.LOADING))
+        addition.add_several(self.storage, missing, done)
+        return [here[chain_id] for chain_id in chain_ids]
 
     def plain_chunks(self, path: str, wanted: Layer) -> Iterator[bytes]:
         """The tar of a layer, within the limit."""
         part = self.archive.find(path)
-        short = digests.short(wanted.diff_id)
-
-        def counted() -> Iterator[bytes]:
-            done = 0
-            for chunk in self.archive.chunks(part):
-                yield chunk
-                done += len(chunk)
-                self.report(Progress(short, progress.LOADING, done, part.size))
-
         limit = unpack.limit_bytes(part.size, self.archive.settings.max_layer_bytes)
-        return unpack.bounded(decompress(counted()), limit, f"layer {short}")
+        what = f"layer {digests.short(wanted.diff_id)}"
+        return unpack.bounded(decompress(self.archive.chunks(part)), limit, what)
 
     def give_names(self, give: Callable[[str], object]) -> None:
         """Make the image known under its names, or without one, and say so as Docker does."""
