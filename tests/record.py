@@ -31,7 +31,7 @@ import recorded  # noqa: E402
 import registry  # noqa: E402
 from recorded import Exchange, Known  # noqa: E402
 
-PORT = 5000
+ADDRESS, PORT = "127.0.0.1", 5000
 DAY = 86400
 CALLS = 24
 """Enough for every order of the few names that one image has here."""
@@ -241,12 +241,12 @@ def serve_registry(stack: ExitStack, directory: Path) -> None:
     """A registry at the port that is part of the names."""
     directory.mkdir()
     config = directory / "config.yml"
-    config.write_text(registry.configuration(directory / "data", PORT, None))
+    config.write_text(registry.configuration(directory / "data", f"{ADDRESS}:{PORT}", None, None))
     log = stack.enter_context((directory / "log").open("wb"))
     server = subprocess.Popen([registry.PROGRAM, "serve", str(config)], stdout=log, stderr=log)
     stack.callback(server.wait)
     stack.callback(server.terminate)
-    registry.wait_until_ready(server, PORT, directory / "log")
+    registry.wait_until_ready(server, ADDRESS, PORT, directory / "log")
 
 
 def pin(described: dict[str, Any]) -> dict[str, Any]:
