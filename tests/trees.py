@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 from pathlib import Path
@@ -132,7 +133,11 @@ def _build(path: bytes, node: Node, files: list[bytes], times: list[tuple[bytes,
     if node.kind != "symlink":
         os.chmod(path, node.mode)
     for name, value in node.xattrs.items():
-        os.setxattr(path, name, value)
+        try:
+            os.setxattr(path, name, value)
+        except OSError as error:
+            if error.errno != errno.ENOTSUP:  # tmpfs has no user.* before Linux 6.6
+                raise
     if node.kind != "directory":
         times.append((path, node.mtime_ns))
 
