@@ -26,7 +26,7 @@ def modules() -> dict[str, list[str]]:
     found: dict[str, list[str]] = {}
     for verbs in (main.VERBS, *main.GROUPS.values()):
         for module in verbs.values():
-            page = found.setdefault(module.rpartition(".")[2], [])
+            page = found.setdefault(module.rpartition(".")[2].rstrip("_"), [])
             if module not in page:
                 page.append(module)
     return found

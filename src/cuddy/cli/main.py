@@ -313,7 +313,7 @@ def overview() -> str:
     """What `cuddy --help` prints."""
     from cuddy.cli import help
 
-    rest = [verb for verb in VERBS if verb not in MOST_USED]
+    rest = sorted(verb for verb in VERBS if verb not in MOST_USED)
     sections = [
         "Usage:  cuddy [OPTIONS] COMMAND",
         "A container engine without a daemon",
@@ -336,7 +336,7 @@ def group_overview(group: str) -> str:
     sections = [
         f"Usage:  cuddy {group} COMMAND",
         GROUP_SUMMARIES[group],
-        help.list_commands("Commands", _summaries(GROUPS[group], seen.values())),
+        help.list_commands("Commands", _summaries(GROUPS[group], sorted(seen.values()))),
         f"Run 'cuddy {group} COMMAND --help' for more information on a command.",
     ]
     return "\n\n".join(sections) + "\n"

@@ -42,9 +42,7 @@ class Difference(NamedTuple):
     @property
     def letter(self) -> str:
         """A: only the second has it, D: only the first, C: it is another."""
-        if self.before is None:
-            return "A"
-        return "D" if self.after is None else "C"
+        return merged.letter(self.before, self.after)
 
 
 class Setting(NamedTuple):
@@ -57,9 +55,7 @@ class Setting(NamedTuple):
     @property
     def letter(self) -> str:
         """The same letters as those of paths."""
-        if self.before is None:
-            return "A"
-        return "D" if self.after is None else "C"
+        return merged.letter(self.before, self.after)
 
 
 def diff(storage: Storage, one: Image, other: Image) -> Iterator[Difference]:

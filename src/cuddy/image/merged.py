@@ -52,6 +52,13 @@ class Part(NamedTuple):
     entries: dict[bytes, Entry]
 
 
+def letter(before: object, after: object) -> str:
+    """docker diff's letter for what was and what is: A(dded), C(hanged), D(eleted)."""
+    if before is None:
+        return "A"
+    return "D" if after is None else "C"
+
+
 class Change(NamedTuple):
     """What one layer does to a name: `before` is what showed below it, `after` what shows then."""
 
@@ -62,10 +69,8 @@ class Change(NamedTuple):
 
     @property
     def letter(self) -> str:
-        """docker diff's letter: added, changed, deleted."""
-        if self.before is None:
-            return "A"
-        return "D" if self.after is None else "C"
+        """docker diff's letter."""
+        return letter(self.before, self.after)
 
 
 class Place(NamedTuple):
