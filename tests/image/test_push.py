@@ -190,6 +190,22 @@ class TestAllTags:
         assert registry.manifest("many", "1")[0] == one.manifest
         assert registry.manifest("many", "2")[0] == two.manifest
 
+    def test_a_hundred_names_of_one_image_open_its_blobs_once(
+        self, registry: Registry, storage: Storage, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        images.install(storage, unique(), registry.name("hundred", "0"))
+        for number in range(1, 100):
+            name = registry.name("hundred", str(number))
+            store.tag(storage, registry.name("hundred", "0"), name)
+        opened: list[int] = []
+        monkeypatch.setattr(push, "_push", lambda _, outgoing, __: opened.extend(
+            blob.fd for blob in outgoing.blobs
+        ))  # fmt: skip
+        monkeypatch.setattr(push, "_note", lambda *_: None)
+        push.push(storage, registry.name("hundred"), all_tags=True, settings=QUICK)
+        assert len(opened) == 300
+        assert len(set(opened)) == 3
+
     def test_none_is_an_error(self, registry: Registry, storage: Storage) -> None:
         with pytest.raises(NoSuchImage):
             push.push(storage, registry.name("none-at-all"), all_tags=True, settings=QUICK)
@@ -378,8 +394,9 @@ class TestInterruption:
             command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, env=environment
         ) as process:
             assert process.stdout
-            while "Pushing" not in process.stdout.readline():
-                pass
+            for line in process.stdout:
+                if "Pushing" in line:
+                    break
             children = Path(f"/proc/{process.pid}/task/{process.pid}/children")
             workers = children.read_text().split()
             process.send_signal(how)

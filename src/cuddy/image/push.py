@@ -81,7 +81,8 @@ def push(
         storages.create(storage)
         names = _names(storage, wanted, all_tags=all_tags)
         with store.hold(storage):
-            outgoing = [_prepare(storage, each, platform, open_files) for each in names]
+            known: dict[str, int] = {}
+            outgoing = [_prepare(storage, each, platform, known, open_files) for each in names]
         server = _connect(settings or Settings(), wanted, outgoing)
         try:
             for each in outgoing:
@@ -110,21 +111,29 @@ def _names(storage: Storage, wanted: Reference, *, all_tags: bool) -> list[Refer
 # -- what there is to send
 
 
-def _prepare(storage: Storage, name: Reference, platform_name: str, open_files: Undo) -> Outgoing:
-    """The image of a name, its blobs opened: whoever removes it from now on takes nothing away."""
+def _prepare(
+    storage: Storage, name: Reference, platform_name: str, known: dict[str, int], open_files: Undo
+) -> Outgoing:
+    """The image of a name, its blobs opened: whoever removes it from now on takes nothing away.
+
+    `known`: descriptors of blobs that are open, since one may be in many images.
+    """
     entries = index.load(storage)
     entry = next((each for each in entries if index.name(each) == str(name)), None)
     if entry is None:
         raise NoSuchImage(name.familiar)
     document = _document(storage, entry)
-    what = f"manifest of {name.familiar}"
-    manifest = spec.check_manifest(spec.parse_document(document, what), what)
+    manifest = spec.check_manifest(spec.parse_document(document, "manifest"), "manifest")
     image = store.resolve(storage, str(name))
     _check_platform(image, platform_name, name)
     sources = _sources(storage, entries, name)
 
     def opened(descriptor: Descriptor) -> Blob:
-        return _open(storage, descriptor, sources.get(descriptor["digest"], ()), open_files)
+        digest = descriptor["digest"]
+        if digest not in known:
+            known[digest] = _open(storage, descriptor)
+            open_files.add(os.close, known[digest])
+        return Blob(digest, descriptor["size"], known[digest], sources.get(digest, ()))
 
     ids = [digests.short(diff_id) for diff_id in image.config["rootfs"]["diff_ids"]]
     # Every blob once, though an image may have the same layer twice.
@@ -182,15 +191,11 @@ def _sources(
     return found
 
 
-def _open(
-    storage: Storage, descriptor: Descriptor, sources: tuple[str, ...], open_files: Undo
-) -> Blob:
-    digest, size = descriptor["digest"], descriptor["size"]
-    if not blobs.has(storage, digest, size):
+def _open(storage: Storage, descriptor: Descriptor) -> int:
+    digest = descriptor["digest"]
+    if not blobs.has(storage, digest, descriptor["size"]):
         raise CorruptContent(f"the image store lacks {digest}", hint="pull the image again")
-    fd = os.open(blobs.path(storage, digest), os.O_RDONLY | os.O_CLOEXEC)
-    open_files.add(os.close, fd)
-    return Blob(digest, size, fd, sources)
+    return os.open(blobs.path(storage, digest), os.O_RDONLY | os.O_CLOEXEC)
 
 
 # -- sending it
