@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     Format = tuple[Callable[[], Any], Any]
 
 MAX_PIECE = 1 << 19
-"""The most that is inflated at a time, however well the input was compressed."""
+"""The most that is inflated at a time, however well the input was compressed; and what is
+compressed at a time."""
 MAGIC_BYTES = 10
 """By so many of its first bytes a stream's compression is known."""
 GZIP_MAGIC = b"\x1f\x8b"
@@ -78,10 +79,26 @@ def gzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
     except ImportError:
         import zlib  # type: ignore[no-redef]
     encoder = zlib.compressobj(level=1, wbits=GZIP_WINDOW)
-    for chunk in chunks:
-        if piece := encoder.compress(chunk):
+    for block in _blocks(chunks):
+        if piece := encoder.compress(block):
             yield piece
     yield encoder.flush()
+
+
+def _blocks(chunks: Iterator[bytes]) -> Iterator[bytes]:
+    """The same stream in pieces of one size: what isal makes of it depends on where it is cut."""
+    pending: list[bytes] = []
+    length = 0
+    for chunk in chunks:
+        pending.append(chunk)
+        length += len(chunk)
+        if length >= MAX_PIECE:
+            data = b"".join(pending)
+            whole = length - length % MAX_PIECE
+            for start in range(0, whole, MAX_PIECE):
+                yield data[start : start + MAX_PIECE]
+            pending, length = [data[whole:]], length - whole
+    yield b"".join(pending)
 
 
 def _decode(first: bytes, chunks: Iterator[bytes], make: Callable[[], Decoder]) -> Iterator[bytes]:

@@ -88,3 +88,13 @@ def test_zlib_does_what_isal_does() -> None:
     )
     assert b"".join(pieces) == CONTENT + b"more"
     assert max(map(len, pieces)) <= compression.MAX_PIECE
+
+
+def test_how_a_stream_is_cut_does_not_show_in_its_gzip_form() -> None:
+    data = bytes(range(256)) * 9000 + b"hello" * 100_000
+    forms = {
+        b"".join(compression.gzip(data[at : at + size] for at in range(0, len(data), size)))
+        for size in (997, 1000, 65536, 1 << 20, len(data))
+    }
+    assert len(forms) == 1
+    assert gzip.decompress(forms.pop()) == data
