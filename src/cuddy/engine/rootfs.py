@@ -22,12 +22,17 @@ if TYPE_CHECKING:
 
 def mount_root(home: Home, record: Container) -> None:
     """Enter a mount namespace of our own and mount the root there. Raises SystemFailure."""
+    enter(home, record, plan_root(home, record))
+
+
+def enter(home: Home, record: Container, plans: list[Mount]) -> None:
+    """Enter a mount namespace of our own and make these mounts there. Raises SystemFailure."""
     try:
         namespaces.unshare(namespaces.CLONE_NEWNS)
         mount.set_propagation("/", mount.MS_SLAVE | mount.MS_REC)
         if record["Image"] == host.IMAGE.id:
             host.make_masks(masks_dir(home, record))
-        for plan in plan_root(home, record):
+        for plan in plans:
             mount.perform(plan)
     except OSError as error:
         raise SystemFailure.from_os("cannot mount the container's root", error) from error
@@ -50,7 +55,7 @@ def view_root(home: Home, record: Container) -> str:
     """
     where = f"{home.container_dir(record['Id'])}/rootfs"
     if not record["State"]["Running"]:
-        mount_root(home, record)
+        enter(home, record, plan_view(home, record))
     elif not join_view(home, record):
         raise Conflict(f"container {record['Id'][:12]} has just ended", hint="try again")
     try:
@@ -102,6 +107,15 @@ def plan_root(home: Home, record: Container) -> list[Mount]:
     if record["Image"] == host.IMAGE.id:
         return host.plan_view(upper, work, masks_dir(home, record), target)
     return [snapshots.prepare(home.storage, record["ChainIds"], upper, work, target)]
+
+
+def plan_view(home: Home, record: Container) -> list[Mount]:
+    """The mounts that show the root of a container that does not run, to read it."""
+    where = home.container_dir(record["Id"])
+    if record["Image"] == host.IMAGE.id:
+        return plan_root(home, record)
+    upper, target = f"{where}/upper", f"{where}/rootfs"
+    return [snapshots.view(home.storage, record["ChainIds"], target, upper)]
 
 
 def masks_dir(home: Home, record: Container) -> str:

@@ -27,7 +27,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
-CHUNK = 1 << 20
+CHUNK = 1 << 18
+"""Larger buffers are new memory each time, which the kernel has to clear."""
+LARGE = 1 << 15
+"""Data of this size is handed on as it was read."""
 READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 GONE = ABSENT | {errno.ENXIO, errno.ENODEV, errno.ESTALE}
 """Opening what was a file or directory a moment ago, and is a link or a socket now."""
@@ -167,10 +170,14 @@ class _Packing:
             data = os.read(fd, min(left, CHUNK))
             if not data:
                 data = bytes(min(left, CHUNK))  # it was longer a moment ago
-            self.add(data)
             left -= len(data)
-            if self.length >= CHUNK:
+            if len(data) < LARGE:
+                self.add(data)
+                continue
+            # To join it with its neighbours would copy it once more.
+            if self.pieces:
                 yield self.take()
+            yield data
         if size % tar.BLOCK:
             self.add(tar_writer.padding(size))
 

@@ -70,9 +70,13 @@ def make_upper(storage: Storage, chain_ids: Sequence[str], upper_dir: str, work_
     os.utime(upper_dir, ns=(root.st_atime_ns, root.st_mtime_ns))
 
 
-def view(storage: Storage, chain_ids: Sequence[str], target: str) -> Mount:
-    """The read-only overlay of an image's layers; a plan, nothing is mounted."""
-    directories = lower_dirs(storage, chain_ids)
+def view(storage: Storage, chain_ids: Sequence[str], target: str, upper_dir: str = "") -> Mount:
+    """The read-only overlay of an image's layers, and of what a container wrote over them.
+
+    A plan, nothing is mounted. To overlayfs it is all lower directories: at the end of a writable
+    overlay, all that anybody wrote to the file system of its upper directory goes to the disk.
+    """
+    directories = [*([upper_dir] if upper_dir else []), *lower_dirs(storage, chain_ids)]
     if len(directories) == 1:
         # overlayfs wants two directories where none is writable.
         directories.append(f"{storage.layers_dir}/empty")
