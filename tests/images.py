@@ -203,16 +203,17 @@ def busybox(label: str = "busybox") -> BuiltImage:
         entry("bin/busybox", BUSYBOX.resolve().read_bytes(), mode=0o755),
         entry("etc/passwd", PASSWD.encode()),
         entry("etc/group", GROUP.encode()),
+        entry("etc/motd", b"Welcome!\n"),
         entry("etc/shadow", b"root:*::0:::::\n", mode=0o640),
         entry("etc/os-release", f'NAME="Busybox"\nID=busybox\nPRETTY_NAME="{label}"\n'.encode()),
     ]
     members += [link(f"bin/{applet}", "/bin/busybox") for applet in applets if applet != "busybox"]
-    return image([layer(tar(*members))], docker=True)
+    return image([layer(tar(*members), docker=True)], docker=True)
 
 
 DIRECTORIES = (
-    "bin", "dev", "etc", "home", "lib", "mnt", "proc", "run", "sbin", "srv", "sys", "usr",
-    "usr/bin", "usr/sbin", "var",
+    "bin", "dev", "etc", "home", "lib", "media", "mnt", "opt", "proc", "run", "sbin", "srv", "sys",
+    "usr", "usr/bin", "usr/local", "usr/sbin", "var",
 )  # fmt: skip
 PASSWD = """\
 root:x:0:0:root:/root:/bin/sh
