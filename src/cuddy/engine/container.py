@@ -13,6 +13,7 @@ from cuddy.shapes import TypedDict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from cuddy.engine.home import Home
@@ -134,6 +135,31 @@ def write_status(home: Home, container_id: str, status: Status, *, durable: bool
             raise
         # What has ended must not look alive because the disk is full.
         files.overwrite(path, files.format_json(status).encode() + b"\n")
+
+
+def change_status(
+    home: Home, container_id: str, change: Callable[[Status], None], *, durable: bool
+) -> Status:
+    """Let `change` alter the status, alone among all who do so: monitor, pause, health, remains.
+
+    Taken after the container's `lock` where both are held. Raises NoSuchContainer.
+    """
+    try:
+        with files.Lock(f"{home.container_dir(container_id)}/status.lock"):
+            status = read_status(home, container_id)
+            change(status)
+            write_status(home, container_id, status, durable=durable)
+            return status
+    except FileNotFoundError:
+        raise NoSuchContainer(container_id) from None
+
+
+def change_record(home: Home, container_id: str, change: Callable[[Container], None]) -> None:
+    """Let `change` alter container.json: rename and update do. The caller has the `lock`."""
+    path = f"{home.container_dir(container_id)}/container.json"
+    record: Container = files.read_json(path)
+    change(record)
+    files.write_json(path, record)
 
 
 def display_name(container: Container) -> str:
