@@ -2,6 +2,7 @@
 
 home             every path on disk
 options          what a user can ask of a new container
+host_config      the HostConfig of a record: all its fields and their defaults
 events           what happened: a line for each change
 container        the record of a container and its status, as docker inspect shows them
 liveness         whether a container's monitor lives

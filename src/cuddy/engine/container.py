@@ -8,6 +8,7 @@ import errno
 import os
 
 from cuddy import files
+from cuddy.engine import host_config
 from cuddy.errors import CorruptContent, NoSuchContainer
 from cuddy.shapes import TypedDict
 
@@ -102,6 +103,7 @@ def read(home: Home, container_id: str) -> Container:
     except ValueError as error:
         hint = f"'cuddy rm -f {container_id[:12]}' removes it"
         raise CorruptContent(f"container {container_id[:12]}: {error}", hint=hint) from None
+    record["HostConfig"] = host_config.DEFAULTS | record["HostConfig"]  # of an earlier version
     record["State"] = status.get("State") or initial_state()
     record["NetworkSettings"] = status.get("NetworkSettings", {})
     return record

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import limits, names, process, signals, users, volumes
+from cuddy.engine import host_config, limits, names, process, signals, users, volumes
 from cuddy.errors import (
     Conflict,
     InvalidArgument,
@@ -247,8 +247,9 @@ def stop_signal(image: dict[str, Any]) -> str:
 
 def build_host_config(options: ContainerOptions) -> dict[str, Any]:
     """The `HostConfig` section: what ties it to this host."""
-    return limits.host_config(options) | {
+    found: dict[str, Any] = {
         "Binds": list(options.volumes),
+        "ContainerIDFile": options.cidfile,
         "NetworkMode": options.network,
         "RestartPolicy": {"Name": options.restart, "MaximumRetryCount": 0},
         "AutoRemove": options.auto_remove,
@@ -258,17 +259,15 @@ def build_host_config(options: ContainerOptions) -> dict[str, Any]:
         "DnsOptions": list(options.dns_options),
         "DnsSearch": list(options.dns_search),
         "ExtraHosts": list(options.add_hosts),
-        "IpcMode": "private",
         "PidMode": options.pid_mode,
-        "UTSMode": "",
         "Privileged": options.privileged,
         "ReadonlyRootfs": options.read_only,
         "SecurityOpt": list(options.security_opt),
         "Tmpfs": dict(volumes.parse_tmpfs(text) for text in options.tmpfs),
         "ShmSize": options.shm_size,
         "Init": options.init,
-        "LogConfig": {"Type": "json-file", "Config": {}},
     }
+    return host_config.DEFAULTS | found | limits.host_config(options)
 
 
 def write(home: Home, record: Container, name: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from cuddy.engine import containers
+from cuddy.engine import containers, host_config
 from cuddy.image import host, store
 
 TYPE_CHECKING = False
@@ -20,6 +20,7 @@ def inspect_container(home: Home, name: str, *, size: bool = False) -> dict[str,
     """A container as `docker inspect` shows it; `size` adds what it has written."""
     record: dict[str, Any] = dict(containers.find(home, name))
     found = {key: value for key, value in record.items() if key not in HIDDEN}
+    found["HostConfig"] = host_config.shown(found["HostConfig"])
     found["ProcessLabel"] = found["MountLabel"] = found["AppArmorProfile"] = ""
     found["ExecIDs"] = None
     upper = f"{home.container_dir(record['Id'])}/upper"

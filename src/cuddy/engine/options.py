@@ -25,7 +25,7 @@ class ContainerOptions(NamedTuple):
     labels: tuple[str, ...] = ()  # KEY=VALUE or KEY
     stop_signal: str = ""
     stop_timeout_s: int | None = None
-    init: bool = False
+    init: bool | None = None  # None: not said
     # how it is attached
     tty: bool = False
     interactive: bool = False  # keep stdin open
@@ -56,6 +56,8 @@ class ContainerOptions(NamedTuple):
     cpuset_cpus: str = ""
     pids_limit: int | None = None
     ulimits: tuple[str, ...] = ()  # NAME=SOFT[:HARD]
+    # where it is written down
+    cidfile: str = ""
     # where the image comes from
     pull: str = "missing"  # always | missing | never
     platform: str = ""
