@@ -47,6 +47,11 @@ patterns         Go's patterns of names
 images           find and list images
 tag              give them names
 in_use           what containers keep of them
+pull             bring one from its registry
+push             and one there
+load             take them out of an archive
+save             and put them in one
+import_          make one of a tar
 rmi              remove them
 prune            remove those that nothing uses
 df               what everything takes on disk

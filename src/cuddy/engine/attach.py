@@ -6,24 +6,33 @@ import _socket
 import os
 
 from cuddy import files
-from cuddy.engine import containers, frames
+from cuddy.engine import containers, events, frames
 from cuddy.errors import NotRunning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+
+    Note = Callable[[str, dict[str, str]], None]
 
 CHUNK_BYTES = 1 << 17
 
 
 class Attachment:
-    """A connection to a running container's streams. Poll `fileno`, then `receive`."""
+    """A connection to a running container's streams. Poll `fileno`, then `receive`.
 
-    def __init__(self, socket: _socket.socket, *, tty: bool) -> None:
+    `note`: how an event about the container is noted, for clients that take part in its life.
+    """
+
+    def __init__(self, socket: _socket.socket, *, tty: bool, note: Note | None = None) -> None:
         socket.setblocking(False)
         self._socket = socket
         self._decoder = frames.Decoder()
         self._queue = bytearray()
+        self._note = note or (lambda action, attributes: None)
         self.tty = tty
         self.exit_code: int | None = None
         self.warnings: list[str] = []
@@ -86,13 +95,20 @@ class Attachment:
     def resize(self, rows: int, columns: int) -> None:
         """Tell the container's terminal the size of our window."""
         self._post(frames.RESIZE, frames.WINDOW.pack(rows, columns))
+        if self.tty:
+            self._note("resize", {"height": str(rows), "width": str(columns)})
+
+    def detach(self) -> None:
+        """Leave the container to itself, as the user asked."""
+        self._note("detach", {})
+        self.close()
 
     def hello(self, wants: int) -> None:
         """Say what this client is for."""
         self._post(frames.HELLO, bytes([wants]))
 
     def close(self) -> None:
-        """Detach."""
+        """Let go."""
         self._socket.close()
 
     def _post(self, kind: int, data: bytes = b"") -> None:
@@ -116,12 +132,16 @@ def attach(
     record = containers.find(home, container_id)
     if not record["State"]["Running"]:
         raise NotRunning(container_id)
-    attachment = connect(home, record["Id"], tty=record["Config"]["Tty"])
+    tty = record["Config"]["Tty"]
+    attachment = connect(home, record["Id"], tty=tty, note=_noting(home, record))
+    events.emit_container(home, "attach", record)
     attachment.hello(wishes(stdin=stdin, stdout=stdout, stderr=stderr))
     return attachment
 
 
-def connect(home: Home, container_id: str, *, tty: bool = False) -> Attachment:
+def connect(
+    home: Home, container_id: str, *, tty: bool = False, note: Note | None = None
+) -> Attachment:
     """A connection that has not said what it wants: it only hears of the end. Raises NotRunning."""
     run_dir = home.run_dir(container_id)
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
@@ -134,10 +154,14 @@ def connect(home: Home, container_id: str, *, tty: bool = False) -> Attachment:
     except OSError:
         socket.close()
         raise NotRunning(container_id) from None
-    return Attachment(socket, tty=tty)
+    return Attachment(socket, tty=tty, note=note)
 
 
-def pair(*, tty: bool) -> tuple[Attachment, _socket.socket]:
+def pair(home: Home, record: Container) -> tuple[Attachment, _socket.socket]:
     """A connection made before the monitor is: our end, and the one it will serve."""
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-    return Attachment(ours, tty=tty), theirs
+    return Attachment(ours, tty=record["Config"]["Tty"], note=_noting(home, record)), theirs
+
+
+def _noting(home: Home, record: Container) -> Note:
+    return lambda action, attributes: events.emit_container(home, action, record, attributes)

@@ -10,10 +10,21 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import container, containers, defaults, export, rootfs
+from cuddy.engine import container, containers, defaults, events, export, rootfs
 from cuddy.engine.standstill import Standstill
 from cuddy.errors import Conflict, InvalidArgument, NoSuchContainer, SystemFailure
-from cuddy.image import addition, assembly, blobs, changes, changeset, host, index, store, workers
+from cuddy.image import (
+    addition,
+    assembly,
+    blobs,
+    changes,
+    changeset,
+    host,
+    index,
+    reference,
+    store,
+    workers,
+)  # fmt: skip
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import state
 from cuddy.shapes import NamedTuple
@@ -66,7 +77,7 @@ def commit(home: Home, name: str, options: Options) -> Image:
             config = build_config(image.config, record, run_config, options, added)
             manifest = index.manifest(home.storage, image.manifest)
             sizes = store.layer_sizes(home.storage, image.chain_ids)
-            return assembly.assemble(
+            made = assembly.assemble(
                 home.storage,
                 wanted,
                 config,
@@ -74,8 +85,20 @@ def commit(home: Home, name: str, options: Options) -> Image:
                 [*map(sizes.__getitem__, image.chain_ids), *([added.size_bytes] if added else [])],
                 parent=image.id,
             )
+            note(home, record, options, made)
+            return made
     except OSError as error:
         raise SystemFailure.from_os("cannot commit the container", error) from error
+
+
+def note(home: Home, record: Container, options: Options, made: Image) -> None:
+    """Note what came to be."""
+    named = reference.parse(options.name).familiar if options.name else ""
+    events.emit_image(home, "create", made)
+    if named:
+        events.emit_image(home, "tag", made, named)
+    own = {"comment": options.message, "imageID": made.id, "imageRef": named}
+    events.emit_container(home, "commit", record, own)
 
 
 def build_run_config(

@@ -7,6 +7,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
+from cuddy.engine import events
 from cuddy.kernel import namespaces
 from cuddy.network import bridge, resolv
 from cuddy.network.network import Endpoint, Network
@@ -43,12 +44,19 @@ def connect(home: Home, container: Container, pid: int) -> Connection:
         endpoint = bridge.connect(networks_run_dir(home), network, container["Id"], netns_fd)
     finally:
         os.close(netns_fd)
+    events.emit_network(home, "connect", network.name, network.driver, container["Id"])
     return Connection(network, endpoint)
 
 
 def release(home: Home, container_id: str) -> None:
     """Give the address back; the links went with the container's namespace."""
     bridge.release(networks_run_dir(home), container_id)
+
+
+def note_disconnection(home: Home, container: Container) -> None:
+    """Note that a container has left the networks that its record names."""
+    for name in container["NetworkSettings"].get("Networks") or ():
+        events.emit_network(home, "disconnect", name, "bridge", container["Id"])
 
 
 def networks_run_dir(home: Home) -> str:

@@ -8,7 +8,7 @@ import errno
 import os
 
 from cuddy import files
-from cuddy.engine import host_config
+from cuddy.engine import events, host_config
 from cuddy.errors import CorruptContent, NoSuchContainer
 from cuddy.shapes import TypedDict
 
@@ -185,18 +185,31 @@ def discard(home: Home, container_id: str) -> None:
             os.rename(home.container_dir(container_id), aside)
         except FileNotFoundError:
             return
-        for name in names_of(home, aside):
+        record = last_words(home, aside, container_id)
+        for name in names_of(home, record):
             unlink_name(home, name, container_id)
+    if record:
+        events.emit_container(home, "destroy", record)
+    else:
+        events.emit(home, "container", "destroy", container_id)
     files.remove_tree(aside)
 
 
-def names_of(home: Home, directory: str) -> list[str]:
-    """The names a container may have: its record's, or any if the record cannot be read."""
+def last_words(home: Home, directory: str, container_id: str) -> Container | None:
+    """The record of a container that is out of sight; None if it cannot be read."""
     try:
-        record = files.read_json(f"{directory}/container.json")
+        record: Container = files.read_json(f"{directory}/container.json")
+        check(record, container_id)
+    except (OSError, ValueError):
+        return None
+    return record
+
+
+def names_of(home: Home, record: Container | None) -> list[str]:
+    """The names a container may have: its record's, or any if the record cannot be read."""
+    if record:
         return [record["Name"]]
-    except (OSError, ValueError, KeyError, TypeError):
-        return [f"/{name}" for name in files.list_directory(home.names_dir)]
+    return [f"/{name}" for name in files.list_directory(home.names_dir)]
 
 
 def unlink_name(home: Home, name: str, container_id: str) -> None:

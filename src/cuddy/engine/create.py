@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import host_config, limits, names, process, signals, users, volumes
+from cuddy.engine import events, host_config, limits, names, process, signals, users, volumes
 from cuddy.errors import (
     Conflict,
     InvalidArgument,
@@ -61,6 +61,7 @@ def create(
                 for bind in record["HostConfig"]["Binds"]:
                     volumes.make_source(volumes.parse_bind(bind))
                 write(home, record, options.name)
+                events.emit_container(home, "create", record)
                 return record
         wanted = pull_image(home, options, settings, progress)
     raise NoSuchImage(options.image, hint="it is being removed as often as it is pulled")
@@ -158,12 +159,11 @@ def pull_image(
     if settings is None:
         raise NoSuchImage(options.image, hint=f"'cuddy pull {options.image}' fetches it")
     # Imported here: the registry client costs more than starting a container.
-    from cuddy.image import pull
+    from cuddy.engine import pull
 
     return pull.pull(
-        home.storage, options.image, platform=options.platform, settings=settings,
-        progress=progress,
-    ).id  # fmt: skip
+        home, options.image, platform=options.platform, settings=settings, progress=progress
+    ).id
 
 
 def fits_platform(image: Image, wanted: str) -> bool:

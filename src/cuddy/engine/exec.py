@@ -11,7 +11,7 @@ import os
 import select
 
 from cuddy import files
-from cuddy.engine import containers, process, relay, spec, users
+from cuddy.engine import containers, events, names, process, relay, spec, users
 from cuddy.errors import CorruptContent, InvalidArgument, NoSuchContainer, NotRunning
 from cuddy.kernel import process as processes
 from cuddy.kernel import pty
@@ -20,6 +20,7 @@ from cuddy.runtime import exec as runtime_exec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cuddy.engine.attach import Note
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
     from cuddy.engine.options import ExecOptions
@@ -33,8 +34,9 @@ Stdio = tuple[int, int, int]
 class ExecSession:
     """A process running in a container: its streams, and its end. The shape of an Attachment."""
 
-    def __init__(self, joined: Joined, streams: relay.Streams) -> None:
+    def __init__(self, joined: Joined, streams: relay.Streams, note: Note) -> None:
         self._joined = joined
+        self._note = note
         self._streams = streams
         self._input = bytearray()
         self._input_ends = False
@@ -118,7 +120,14 @@ class ExecSession:
     def wait(self) -> int:
         """The process's exit code; blocks until it has ended."""
         _, status = os.waitpid(self._joined.pid, 0)
-        return processes.exit_code(status)
+        code = processes.exit_code(status)
+        self._note("exec_die", {"exitCode": str(code)})
+        return code
+
+    def detach(self) -> None:
+        """Leave the process to itself, as the user asked."""
+        self._note("exec_detach", {})
+        self.close()
 
     def close(self) -> None:
         """Let go; the process goes on without us."""
@@ -136,6 +145,7 @@ def exec_attached(
     Raises NotRunning, CommandNotFound, CommandNotExecutable, SystemFailure.
     """
     record = find_running(home, name)
+    note = noting(home, record, options)
     stdio, streams = make_streams(options)
     try:
         joined = join(home, record, options, stdio, size)
@@ -145,7 +155,7 @@ def exec_attached(
     if streams is None:
         master = joined.terminal_fd
         streams = relay.Streams(master, {master: 1}, tty=True)
-    return ExecSession(joined, streams)
+    return ExecSession(joined, streams, note)
 
 
 def exec_detached(home: Home, name: str, options: ExecOptions) -> None:
@@ -154,6 +164,7 @@ def exec_detached(home: Home, name: str, options: ExecOptions) -> None:
     Raises as `exec_attached`. Whatever it leaves is reaped by this machine's init.
     """
     record = find_running(home, name)
+    noting(home, record, options)
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     try:
         joined = join(home, record, options._replace(tty=False), (null, null, null), None)
@@ -168,6 +179,15 @@ def find_running(home: Home, name: str) -> Container:
     if not record["State"]["Running"]:
         raise NotRunning(name)
     return record
+
+
+def noting(home: Home, record: Container, options: ExecOptions) -> Note:
+    """Note that a command is about to run; what the rest of its life is noted with."""
+    own = {"execID": names.generate_id()}
+    words = f"{options.command[0]} {' '.join(options.command[1:])}"
+    for action in ("exec_create", "exec_start"):
+        events.emit_container(home, f"{action}: {words}", record, own)
+    return lambda action, more: events.emit_container(home, action, record, own | more)
 
 
 def make_streams(options: ExecOptions) -> tuple[Stdio | None, relay.Streams | None]:

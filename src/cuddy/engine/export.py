@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import container, containers, rootfs
+from cuddy.engine import container, containers, events, rootfs
 from cuddy.errors import Conflict
 from cuddy.image import changeset, workers
 
@@ -43,6 +43,7 @@ def _export(home: Home, container_id: str, fd: int) -> None:
         for chunk in changeset.archive(root):
             files.write_all(fd, chunk)
         check_presence(home, container_id)
+    events.emit_container(home, "export", record)
 
 
 def check_presence(home: Home, container_id: str) -> None:

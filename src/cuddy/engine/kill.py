@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.engine import containers, wait
+from cuddy.engine import container, containers, events, wait
 from cuddy.errors import Conflict, NoSuchContainer, NotRunning
 from cuddy.runtime import kill as runtime_kill
 
@@ -30,8 +30,13 @@ def kill(home: Home, name: str, *, signal: int = SIGKILL) -> None:
 
 
 def send(home: Home, container_id: str, signal: int, name: str = "") -> None:
-    """Send a signal to init. Raises NotRunning."""
+    """Send a signal to init. Raises NotRunning, CorruptContent."""
     try:
+        record = container.read(home, container_id)
+        if not record["State"]["Running"]:
+            raise NotRunning(name or container_id)
+        # Noted first: what the signal brings about is noted by another process, and comes later.
+        events.emit_container(home, "kill", record, {"signal": str(signal)})
         runtime_kill.kill(home.run_root, container_id, signal)
     except (Conflict, NoSuchContainer):
         raise NotRunning(name or container_id) from None

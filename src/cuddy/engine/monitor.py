@@ -13,7 +13,7 @@ import _socket
 import os
 
 from cuddy import files
-from cuddy.engine import connection, container, frames, liveness, rootfs, spec, users, watch
+from cuddy.engine import connection, container, events, frames, liveness, rootfs, spec, users, watch
 from cuddy.errors import CuddyError, SystemFailure
 from cuddy.kernel import process, syscall
 from cuddy.runtime import bundle, create, start
@@ -146,6 +146,7 @@ class Monitor:
         self.record_start(birth)
         start.start(self.home.run_root, self.id)
         create.await_program(birth)
+        events.emit_container(self.home, "start", self.record)
         return birth
 
     def make_streams(self) -> tuple[int, int, int] | None:
@@ -205,6 +206,8 @@ class Monitor:
             "Error": message,
             "ExitCode": 128 if code == 1 else code,
         }
+        own = {"NetworkSettings": connection.settings(self.connection)}
+        connection.note_disconnection(self.home, self.record | own)  # type: ignore[arg-type]
         try:
             if self.record["HostConfig"]["AutoRemove"]:
                 container.discard(self.home, self.id)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from cuddy import files
-from cuddy.engine import in_use
+from cuddy.engine import events, in_use, rmi
 from cuddy.errors import InvalidArgument
 from cuddy.image import blobs, garbage, store
 from cuddy.image import rmi as image_rmi
@@ -74,10 +74,14 @@ def prune_images(home: Home, filters: Filters) -> Pruned:
         kept = in_use.find(home)
         for image in store.list_images(home.storage):
             if not kept.users(image.id) and _may_go(image, filters):
-                records += image_rmi.remove_within(
+                labels = (image.config.get("config") or {}).get("Labels") or {}
+                gone = image_rmi.remove_within(
                     removal, image.id, force=True, used_by=kept.users, held_layers=kept.layers
                 )
+                rmi.note(home, image.id, labels, gone)
+                records += gone
         why_kept = _collect(home, removal, kept)
+    events.emit_prune(home, "image", removal.freed_bytes)
     return Pruned(records, removal.freed_bytes, why_kept)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import connection, container, liveness
+from cuddy.engine import connection, container, events, liveness
 from cuddy.errors import NoSuchContainer
 from cuddy.kernel import cgroup
 from cuddy.network import bridge
@@ -76,7 +76,10 @@ def bury(home: Home, container_id: str, exit_code: int, why: str) -> None:
         "Error": why,
     }
     container.write_status(home, container_id, status, durable=True)
-    if container.read(home, container_id)["HostConfig"]["AutoRemove"]:
+    record = container.read(home, container_id)
+    connection.note_disconnection(home, record)
+    events.emit_container(home, "die", record, {"exitCode": str(exit_code)})
+    if record["HostConfig"]["AutoRemove"]:
         container.discard(home, container_id)
 
 

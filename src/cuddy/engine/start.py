@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.engine import attach, container, containers
+from cuddy.engine import attach, container, containers, events
 from cuddy.engine.nursery import Nursery, Order
 
 TYPE_CHECKING = False
@@ -38,7 +38,8 @@ def start_attached(
     record = containers.find(home, container_id)
     if record["State"]["Running"]:
         return attach.attach(home, record["Id"], stdin=stdin, stdout=stdout, stderr=stderr)
-    attachment, theirs = attach.pair(tty=record["Config"]["Tty"])
+    attachment, theirs = attach.pair(home, record)
+    events.emit_container(home, "attach", record)
     wants = attach.wishes(stdin=stdin, stdout=stdout, stderr=stderr)
     order = Order(record["Id"], wants, *(size or ()))
     try:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.engine import containers, kill, signals, wait
+from cuddy.engine import containers, events, kill, signals, wait
 from cuddy.errors import NotRunning
 
 TYPE_CHECKING = False
@@ -34,3 +34,4 @@ def stop(
         wait.until_end(home, record["Id"], kill.END_TIMEOUT_S)
     except NotRunning:
         pass  # it has ended, which is what was asked for
+    events.emit_container(home, "stop", record)

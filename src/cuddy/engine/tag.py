@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from cuddy.errors import InvalidArgument
-from cuddy.image import host, store
+from cuddy.engine import events
+from cuddy.errors import CorruptContent, InvalidArgument, NoSuchImage
+from cuddy.image import host, reference, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,3 +21,8 @@ def tag(home: Home, source: str, target: str) -> None:
             hint=f"write {host.NAME}:TAG for an image of that name",
         )
     store.tag(home.storage, source, target)
+    try:
+        image = store.resolve(home.storage, target)
+    except (NoSuchImage, CorruptContent):
+        return  # removed again already, or damaged: nobody needs to hear of it
+    events.emit_image(home, "tag", image, reference.parse(target).familiar)

@@ -13,7 +13,7 @@ import os
 import sys
 
 from cuddy import files
-from cuddy.engine import connection, container, rootfs
+from cuddy.engine import connection, container, events, rootfs
 from cuddy.engine.home import Home
 from cuddy.engine.logfile import LogWriter
 from cuddy.engine.relay import Relay, Streams
@@ -25,7 +25,7 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuddy.engine.container import Container
+    from cuddy.engine.container import Container, Status
 
 FIRST_IDLE_S = 4.0
 MAX_IDLE_S = 128.0
@@ -148,11 +148,23 @@ def bury(home: Home, record: Container, relay: Relay) -> None:
     leaving.add(rootfs.umount_root, home, record)
     leaving.add(cgroup.remove)
     leaving.add(cgroup.kill)
+    leaving.add(tell, home, record, status)
     if not removed:
         leaving.add(container.write_status, home, container_id, status, durable=True)
     leaving.run()
     relay.finish({"ExitCode": code, "OOMKilled": out_of_memory})
     relay.drain()
+
+
+def tell(home: Home, record: Container, status: Status) -> None:
+    """Note the end; by the name that the container has now."""
+    record, state = container.read(home, record["Id"]), status["State"]
+    if state["OOMKilled"]:
+        events.emit_container(home, "oom", record)
+    connection.note_disconnection(home, record)
+    lived_ns = files.parse_time(state["FinishedAt"]) - files.parse_time(state["StartedAt"])
+    outcome = {"exitCode": str(state["ExitCode"]), "execDuration": str(max(lived_ns, 0) // 10**9)}
+    events.emit_container(home, "die", record, outcome)
 
 
 def clear(home: Home, container_id: str, listener: _socket.socket | None) -> None:

@@ -60,8 +60,10 @@ def load(
     platform_name: str = "",
     settings: Settings | None = None,
     report: Report | None = None,
-) -> None:
+) -> list[str]:
     """Bring the images of the archive in `fd` into the store; tells of each in Docker's words.
+
+    Returns their ids.
 
     Raises CorruptContent, InvalidArgument, NotFound, SystemFailure.
     """
@@ -76,8 +78,10 @@ def load(
             archive = Archive(file, settings)
             found = find_images(archive, wanted, is_explicit=bool(platform_name))
             with store.lease(storage):
-                for image in found:
-                    _Loading(storage, archive, image, tell).run()
+                loading = [_Loading(storage, archive, image, tell) for image in found]
+                for image in loading:
+                    image.run()
+                return [image.id for image in loading]
         finally:
             if file != fd:
                 os.close(file)

@@ -46,8 +46,8 @@ class _Parts(NamedTuple):
     layers: dict[str, Content]
 
 
-def save(storage: Storage, names: Sequence[str], fd: int, *, platform_name: str = "") -> None:
-    """Write the images that the names mean to a descriptor, as one archive.
+def save(storage: Storage, names: Sequence[str], fd: int, *, platform_name: str = "") -> list[str]:
+    """Write the images that the names mean to a descriptor, as one archive; their ids.
 
     Raises NoSuchImage, InvalidReference, InvalidArgument, CorruptContent, OSError.
     """
@@ -56,7 +56,8 @@ def save(storage: Storage, names: Sequence[str], fd: int, *, platform_name: str 
     with ExitStack() as opened:
         # Open files outlast a removal, so nobody has to wait for a slow reader of ours.
         with store.hold(storage):
-            for chosen in choose(storage, names):
+            everything = choose(storage, names)
+            for chosen in everything:
                 _add(storage, chosen, wanted, parts, opened)
         index_document = {
             "schemaVersion": 2, "mediaType": spec.OCI_INDEX, "manifests": parts.entries
@@ -67,6 +68,7 @@ def save(storage: Storage, names: Sequence[str], fd: int, *, platform_name: str 
             "manifest.json": files.format_json(parts.items).encode(),
         }
         packing.write(fd, lists | parts.documents | parts.layers)
+    return list(dict.fromkeys(index.image_id(storage, each.entry) for each in everything))
 
 
 def choose(storage: Storage, names: Sequence[str]) -> list[Chosen]:

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 
 def import_(home: Home, args: Args) -> int:
+    from cuddy.engine import import_ as engine_import
     from cuddy.image import import_
 
     source, *name = args.names
@@ -28,7 +29,7 @@ def import_(home: Home, args: Args) -> int:
     )
     settings = registries.settings(os.environ)
     chunks = import_.download(source, settings) if is_remote else _read(source)
-    image = import_.import_(home.storage, chunks, options, limit=settings.max_layer_bytes)
+    image = engine_import.import_(home, chunks, options, limit=settings.max_layer_bytes)
     print(image.id)
     return 0
 

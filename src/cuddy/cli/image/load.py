@@ -22,7 +22,7 @@ def load_(home: Home, args: Args) -> int:
         )
     # Imported here, when there is something to read: this is the expensive part.
     from cuddy.cli.progress import Display
-    from cuddy.image import load
+    from cuddy.engine import load
 
     with Display(sys.stdout) as display:
 
@@ -34,7 +34,7 @@ def load_(home: Home, args: Args) -> int:
         fd = _open(args.input) if args.input else 0
         try:
             load.load(
-                home.storage,
+                home,
                 fd,
                 platform_name=args.platform,
                 settings=registries.settings(os.environ),

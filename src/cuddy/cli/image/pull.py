@@ -26,7 +26,7 @@ def pull_(home: Home, args: Args) -> int:
         raise WrongArguments("tag can't be used with --all-tags/-a")
     # Imported here, after the name is known to be one: this is the expensive part.
     from cuddy.cli.progress import Display
-    from cuddy.image import pull
+    from cuddy.engine import pull
 
     if (
         not (args.quiet or args.all_tags)
@@ -37,7 +37,7 @@ def pull_(home: Home, args: Args) -> int:
     with Display(sys.stdout, quiet=args.quiet) as display:
         bring = pull.pull_all if args.all_tags else pull.pull
         bring(
-            home.storage,
+            home,
             name,
             platform=args.platform,
             settings=registries.settings(os.environ),

@@ -24,13 +24,13 @@ def push_(home: Home, args: Args) -> int:
         raise WrongArguments("tag can't be used with --all-tags/-a")
     # Imported here, after the name is known to be one: this is the expensive part.
     from cuddy.cli.progress import Display
-    from cuddy.image import push
+    from cuddy.engine import push
 
     if not (args.quiet or args.all_tags or wanted.digest or names_tag(name)):
         print(f"Using default tag: {reference.DEFAULT_TAG}", flush=True)
     with Display(sys.stdout, quiet=args.quiet) as display:
         push.push(
-            home.storage,
+            home,
             name,
             all_tags=args.all_tags,
             platform=args.platform,

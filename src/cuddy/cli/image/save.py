@@ -17,10 +17,10 @@ def save_(home: Home, args: Args) -> int:
         raise InvalidArgument(
             f"{host.NAME} cannot be saved: it is this machine itself, not an image in the store"
         )
-    from cuddy.image import save
+    from cuddy.engine import save
 
     with Output(args.output) as fd:
-        save.save(home.storage, args.names, fd, platform_name=args.platform)
+        save.save(home, args.names, fd, platform_name=args.platform)
     return 0
 
 
