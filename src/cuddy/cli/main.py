@@ -65,6 +65,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "system": {
         "check": "system.check",
         "df": "system.df",
+        "events": "system.events",
         "info": "system.info",
     },
 }
@@ -85,6 +86,7 @@ VERBS: dict[str, str] = {
     "attach": "container.attach",
     "commit": "container.commit",
     "create": "container.create",
+    "events": "system.events",
     "export": "container.export",
     "history": "image.history",
     "import": "image.import_",

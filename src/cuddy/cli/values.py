@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from cuddy.cli.escape import quote
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 _UNITS = "bkmgtp"
@@ -164,6 +168,12 @@ def stream(word: str) -> str:
     if word.lower() not in ("stdin", "stdout", "stderr"):
         raise ValueError("valid streams are STDIN, STDOUT and STDERR")
     return word.lower()
+
+
+def filters(words: Iterable[str]) -> list[tuple[str, str]]:
+    """Names and values of --filter; docker's client takes the names in any case."""
+    pairs = (word.partition("=") for word in words)
+    return [(name.strip().lower(), value.strip()) for name, _, value in pairs]
 
 
 def filter_(word: str) -> str:

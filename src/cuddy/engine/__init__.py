@@ -4,6 +4,8 @@ home             every path on disk
 options          what a user can ask of a new container
 host_config      the HostConfig of a record: all its fields and their defaults
 events           what happened: a line for each change
+event_log        reading them, as they come
+event_filters    --filter of events
 container        the record of a container and its status, as docker inspect shows them
 liveness         whether a container's monitor lives
 containers       find, list, and believe nothing that the kernel does not confirm

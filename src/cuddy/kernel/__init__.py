@@ -25,6 +25,7 @@ netlink            how to talk with the network stack: sockets, messages, attrib
 rtnetlink          links, addresses, routes
 nftables           the firewall: looked at by messages, changed by scripts
 iptables           the same on hosts without nft
+inotify            a file or directory has changed
 program            programs of the host that cuddy runs
 seccomp            a filter program before every system call
 syscall_table      numbers by name for each architecture a filter may meet

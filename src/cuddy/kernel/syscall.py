@@ -31,14 +31,14 @@ NUMBERS: dict[str, dict[str, int]] = {
         "sethostname": 170, "setdomainname": 171, "unshare": 272, "setns": 308, "seccomp": 317,
         "bpf": 321, "execveat": 322, "keyctl": 250, "personality": 135, "memfd_create": 319,
         "ioctl": 16, "statfs": 137, "fstatfs": 138, "prlimit64": 302, "rt_sigprocmask": 14,
-        "rt_sigaction": 13,
+        "rt_sigaction": 13, "inotify_add_watch": 254, "inotify_init1": 294,
     },
     "aarch64": {
         "capget": 90, "capset": 91, "prctl": 167, "pivot_root": 41, "mount": 40, "umount2": 39,
         "sethostname": 161, "setdomainname": 162, "unshare": 97, "setns": 268, "seccomp": 277,
         "bpf": 280, "execveat": 281, "keyctl": 219, "personality": 92, "memfd_create": 279,
         "ioctl": 29, "statfs": 43, "fstatfs": 44, "prlimit64": 261, "rt_sigprocmask": 135,
-        "rt_sigaction": 134,
+        "rt_sigaction": 134, "inotify_init1": 26, "inotify_add_watch": 27,
     },
 }  # fmt: skip
 SAME_EVERYWHERE = {
