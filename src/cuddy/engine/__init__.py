@@ -27,8 +27,11 @@ spec             container record -> config.json
 create           options and image -> record
 nursery          where monitors come from
 start            record -> running container
-monitor          the process that owns a running container: its birth
-watch            the same process while the container lives, and at its end
+monitor          the process that owns a running container
+birth            from its record to a running program
+watch            the same process while the container lives, and when it lives again
+burial           the same at its end
+restart_policy   whether there is another life, and when
 sleeper          the same process while nothing happens
 relay            the monitor's loop: streams, log, clients
 frames           how the monitor and its clients speak
@@ -37,6 +40,8 @@ attach           a client of the monitor
 exec             one more process in a running container
 stop             end a container politely
 kill             send it a signal
+pause            it does not move
+unpause          it does again
 wait             until it ends
 rm               remove it
 export           its root as an archive

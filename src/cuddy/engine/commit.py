@@ -169,7 +169,9 @@ def is_mount_point(path: bytes, status: os.stat_result) -> bool:
 
 def add_layer(home: Home, record: Container, *, pause: bool) -> Added | None:
     """What the container has changed, as a layer; None if that is nothing."""
-    standstill = freeze(home, record) if pause and record["State"]["Running"] else None
+    state = record["State"]
+    moves = state["Running"] and not state["Paused"]
+    standstill = freeze(home, record) if pause and moves else None
     try:
         if standstill:
             standstill.__enter__()

@@ -30,7 +30,7 @@ FIELDS = {"Name": str, "Created": str, "Config": dict, "HostConfig": dict}
 class State(TypedDict, total=False):
     """The `State` section of docker inspect."""
 
-    Status: str  # created, running, exited
+    Status: str  # created, running, paused, restarting, removing, exited, dead
     Running: bool
     Paused: bool
     Restarting: bool
@@ -72,6 +72,12 @@ class Status(TypedDict, total=False):
 
     State: State
     NetworkSettings: dict[str, Any]
+    RestartCount: int
+    RestartDelay: float  # seconds that the last restart waited; the next waits longer
+    StopAskedBy: (
+        str  # "user", "system" (it halts), "" nobody: who asked for it to stop, and stay so
+    )
+    IsBeingRestarted: bool  # by `restart`: its end does not remove it, whatever --rm says
 
 
 def initial_state() -> State:
@@ -91,6 +97,11 @@ def initial_state() -> State:
     }
 
 
+def ended(status: str) -> State:
+    """What all states have in common in which nothing runs."""
+    return {"Status": status, "Running": False, "Paused": False, "Restarting": False, "Pid": 0}
+
+
 def read(home: Home, container_id: str) -> Container:
     """The record with the status as last written. Raises NoSuchContainer, CorruptContent."""
     where = home.container_dir(container_id)
@@ -106,6 +117,7 @@ def read(home: Home, container_id: str) -> Container:
     record["HostConfig"] = host_config.DEFAULTS | record["HostConfig"]  # of an earlier version
     record["State"] = status.get("State") or initial_state()
     record["NetworkSettings"] = status.get("NetworkSettings", {})
+    record["RestartCount"] = status.get("RestartCount", 0)
     return record
 
 

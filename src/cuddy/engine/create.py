@@ -5,7 +5,17 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import events, host_config, limits, names, process, signals, users, volumes
+from cuddy.engine import (
+    events,
+    host_config,
+    limits,
+    names,
+    process,
+    restart_policy,
+    signals,
+    users,
+    volumes,
+)
 from cuddy.errors import (
     Conflict,
     InvalidArgument,
@@ -80,9 +90,8 @@ def check(options: ContainerOptions) -> None:
     if options.pull not in PULL_POLICIES:
         hint = f"one of {', '.join(PULL_POLICIES)}"
         raise InvalidArgument(f"invalid pull policy {options.pull!r}", hint=hint)
-    if options.restart != "no":
-        hint = "only 'no' works so far"
-        raise InvalidArgument(f"restart policy {options.restart!r} is not there yet", hint=hint)
+    policy = restart_policy.parse(options.restart)
+    restart_policy.check_removal(policy, auto_remove=options.auto_remove)
     if options.hostname and options.network == "host":
         raise Conflict("--hostname and --network host exclude each other")
     check_hostname("hostname", options.hostname)
@@ -251,7 +260,7 @@ def build_host_config(options: ContainerOptions) -> dict[str, Any]:
         "Binds": list(options.volumes),
         "ContainerIDFile": options.cidfile,
         "NetworkMode": options.network,
-        "RestartPolicy": {"Name": options.restart, "MaximumRetryCount": 0},
+        "RestartPolicy": restart_policy.parse(options.restart),
         "AutoRemove": options.auto_remove,
         "CapAdd": list(options.cap_add),
         "CapDrop": list(options.cap_drop),

@@ -2,41 +2,71 @@
 
 from __future__ import annotations
 
-from cuddy.engine import container, containers, events, wait
+from cuddy.engine import container, containers, events, signals, unpause, wait
 from cuddy.errors import Conflict, NoSuchContainer, NotRunning
 from cuddy.runtime import kill as runtime_kill
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cuddy.engine.container import Container, Status
     from cuddy.engine.home import Home
 
 SIGKILL = 9
 END_TIMEOUT_S = 10
+USER, SYSTEM = "user", "system"
 
 
 def kill(home: Home, name: str, *, signal: int = SIGKILL) -> None:
-    """Send a signal; after SIGKILL, wait for the end. Raises NoSuchContainer, NotRunning."""
+    """Send a signal; after SIGKILL, wait for the end. Raises NoSuchContainer, NotRunning.
+
+    SIGKILL and the container's stop signal mean that it shall stay stopped, whatever its restart
+    policy; other signals are words to the program. One that waits to be restarted gets none.
+    """
     record = containers.find(home, name)
     if not record["State"]["Running"]:
         raise NotRunning(name)
+    if is_final(record, signal):
+        ask_to_stop(home, record["Id"], USER)
     try:
-        send(home, record["Id"], signal, name)
+        send(home, record, signal)
     except NotRunning:
-        if signal != SIGKILL:
+        if signal != SIGKILL and not container.read(home, record["Id"])["State"]["Restarting"]:
             raise
-        # It has just died, and its monitor is about to say so.
+        # It has just died, and its monitor is about to say so; or it waits to be restarted.
     if signal == SIGKILL:
         wait.until_end(home, record["Id"], END_TIMEOUT_S)
 
 
-def send(home: Home, container_id: str, signal: int, name: str = "") -> None:
-    """Send a signal to init. Raises NotRunning, CorruptContent."""
+def is_final(record: Container, signal: int) -> bool:
+    """Whether a signal is one that ends the container, by its own account."""
+    return signal in (SIGKILL, signals.parse(record["Config"]["StopSignal"]))
+
+
+def ask_to_stop(home: Home, container_id: str, who: str) -> None:
+    """Note that somebody wants the container to end and to stay so, until it is started again.
+
+    Its monitor looks when it ends, and when somebody knocks while it waits to be restarted.
+    """
+
+    def change(status: Status) -> None:
+        if status.get("StopAskedBy") != USER:
+            status["StopAskedBy"] = who
+
+    container.change_status(home, container_id, change, durable=False)
+
+
+def send(home: Home, record: Container, signal: int) -> None:
+    """Send a signal to init, and let what is paused move if that signal is to end it.
+
+    Raises NotRunning.
+    """
     try:
-        record = container.read(home, container_id)
-        if not record["State"]["Running"]:
-            raise NotRunning(name or container_id)
+        if container.read(home, record["Id"])["State"]["Pid"] == 0:
+            raise NotRunning(record["Id"])
         # Noted first: what the signal brings about is noted by another process, and comes later.
         events.emit_container(home, "kill", record, {"signal": str(signal)})
-        runtime_kill.kill(home.run_root, container_id, signal)
+        runtime_kill.kill(home.run_root, record["Id"], signal)
     except (Conflict, NoSuchContainer):
-        raise NotRunning(name or container_id) from None
+        raise NotRunning(record["Id"]) from None
+    if is_final(record, signal):
+        unpause.release(home, record)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import _socket
 import os
 import select
+import time
 
 from cuddy import files
 from cuddy.engine import frames
@@ -16,6 +17,8 @@ from cuddy.kernel import pty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cuddy.engine.logfile import LogWriter
 
 CHUNK_BYTES = 1 << 16
@@ -57,9 +60,14 @@ class Client:
         self.decoder = frames.Decoder()
         self.queue = bytearray()
         self.wants = 0
+        self.is_leaving = False  # it has been told of the end, and goes when it has heard it
 
     def fileno(self) -> int:
         return self.socket.fileno()
+
+    def is_done(self) -> bool:
+        """Whether nothing is left to tell it."""
+        return self.is_leaving and not self.queue
 
     def flush(self) -> bool:
         """Send what waits, as far as it goes; False when the client is gone."""
@@ -121,6 +129,32 @@ class Relay:
             return None
         return idle_s * 1000
 
+    def end(self) -> None:
+        """The container has ended: nothing more comes out of it, and nothing goes in."""
+        self.log.close()
+        for fd in list(self.streams.outputs):
+            self.streams.close_output(fd)
+        self.streams.close_stdin()
+
+    def begin(self, streams: Streams, log: LogWriter) -> None:
+        """It lives again."""
+        self.streams, self.log = streams, log
+        self.input.clear()
+        self.input_ends = False
+
+    def wait_out(self, delay_s: float, is_over: Callable[[], bool]) -> bool:
+        """Serve clients for a while without a container; False when it is over.
+
+        Asked whenever somebody comes: whoever wants it to be over knocks (`wait.until_end`).
+        """
+        deadline = time.monotonic() + delay_s
+        while (left_s := deadline - time.monotonic()) > 0:
+            ready = dict(self.interests().poll(left_s * 1000))
+            self.serve(ready)
+            if ready and is_over():
+                return False
+        return True
+
     def drain(self) -> None:
         """Deliver what still waits for clients, as long as they are there."""
         for client in list(self.clients):
@@ -151,7 +185,9 @@ class Relay:
 
     def is_held_back(self) -> bool:
         """Whether a client has too much waiting for more to be read."""
-        return any(len(client.queue) > MAX_QUEUE_BYTES for client in self.clients)
+        return any(
+            len(client.queue) > MAX_QUEUE_BYTES and not client.is_leaving for client in self.clients
+        )
 
     def serve(self, ready: dict[int, int]) -> None:
         """Act on what poll(2) reported."""
@@ -166,7 +202,8 @@ class Relay:
                 self.read_client(client)
             elif events & (select.POLLHUP | select.POLLERR):
                 self.drop(client)
-            if events & select.POLLOUT and client in self.clients and not client.flush():
+            may_write = events & select.POLLOUT and client in self.clients
+            if may_write and (not client.flush() or client.is_done()):
                 self.drop(client)
         if ready.get(self.listener.fileno(), 0):
             self.accept()
@@ -205,11 +242,13 @@ class Relay:
                 if not client.flush():
                     self.drop(client)
 
-    def finish(self, outcome: dict[str, object]) -> None:
-        """Tell every client how the container ended."""
+    def dismiss(self, outcome: dict[str, object]) -> None:
+        """Tell every client how the container ended; each leaves when it has heard all."""
         for client in list(self.clients):
             client.queue += frames.encode(frames.EXIT, files.format_json(outcome).encode())
-            client.flush()
+            client.is_leaving, client.wants = True, 0
+            if not client.flush() or client.is_done():
+                self.drop(client)
 
     def read_client(self, client: Client) -> None:
         """What a client sends: its wishes, input, window size."""

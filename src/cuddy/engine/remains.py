@@ -18,6 +18,7 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cuddy.engine.container import Status
     from cuddy.engine.home import Home
 
 KILLED = 137
@@ -63,22 +64,20 @@ def find_out(run_dir: str) -> tuple[int, str]:
 
 def bury(home: Home, container_id: str, exit_code: int, why: str) -> None:
     """Write the end of a container nobody saw end; remove it if it was to be removed."""
-    status = container.read_status(home, container_id)
-    state = status.get("State")
-    if not state or not state["Running"]:
+    if not container.read_status(home, container_id).get("State", {}).get("Running"):
         return
-    state |= {
-        "Status": "exited",
-        "Running": False,
-        "Pid": 0,
-        "ExitCode": exit_code,
-        "FinishedAt": files.now(),
-        "Error": why,
-    }
-    container.write_status(home, container_id, status, durable=True)
+
+    def change(status: Status) -> None:
+        state = status["State"]
+        # One that was waiting to be restarted had ended before.
+        code = state["ExitCode"] if state.get("Restarting") else exit_code
+        state |= container.ended("exited") | {"ExitCode": code, "Error": why}
+        state["FinishedAt"] = files.now()
+
+    status = container.change_status(home, container_id, change, durable=True)
     record = container.read(home, container_id)
     connection.note_disconnection(home, record)
-    events.emit_container(home, "die", record, {"exitCode": str(exit_code)})
+    events.emit_container(home, "die", record, {"exitCode": str(status["State"]["ExitCode"])})
     if record["HostConfig"]["AutoRemove"]:
         container.discard(home, container_id)
 

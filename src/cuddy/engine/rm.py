@@ -11,6 +11,7 @@ from cuddy.kernel import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cuddy.engine.container import Container
     from cuddy.engine.home import Home
 
 ATTEMPTS = 3
@@ -35,8 +36,16 @@ def rm(home: Home, name: str, *, force: bool = False, volumes: bool = False) -> 
             if force:
                 return  # with --rm its monitor has removed it already
             raise
-    hint = f"stop it first, or 'cuddy rm -f {name}'"
-    raise Conflict(f"cannot remove container {name}: it is running", hint=hint)
+    raise refuse(container.read(home, container_id))
+
+
+def refuse(record: Container) -> Conflict:
+    """The error for one that is not to be removed as it is, in Docker's words."""
+    what, status = f'cannot remove container "{record["Name"]}"', record["State"]["Status"]
+    advice = "stop the container before removing or force remove"
+    if status == "paused":
+        return Conflict(f"{what}: container is paused and must be unpaused first")
+    return Conflict(f"{what}: container is {status}: {advice}")
 
 
 def end_all(home: Home, names: list[str]) -> None:
@@ -46,7 +55,9 @@ def end_all(home: Home, names: list[str]) -> None:
     """
     for name in names:
         try:
-            kill.send(home, containers.find_id(home, name), kill.SIGKILL)
+            record = containers.find(home, name)
+            kill.ask_to_stop(home, record["Id"], kill.USER)
+            kill.send(home, record, kill.SIGKILL)
         except (NoSuchContainer, NotRunning, CorruptContent, InvalidArgument):
             pass
 

@@ -54,6 +54,8 @@ def ago_ns(stamp_ns: int, now_ns: int) -> str:
 
 def status_text(state: State, now_ns: int) -> str:
     """The STATUS column of `ps`."""
+    if state.get("Restarting"):
+        return f"Restarting ({state['ExitCode']}) {ago(state['FinishedAt'], now_ns)}"
     if state["Running"]:
         up = duration_text((now_ns - files.parse_time(state["StartedAt"])) / 1e9)
         return f"Up {up} (Paused)" if state.get("Paused") else f"Up {up}"

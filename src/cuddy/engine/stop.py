@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.engine import containers, events, kill, signals, wait
+from cuddy.engine import containers, events, kill, signals, unpause, wait
 from cuddy.errors import NotRunning
 
 TYPE_CHECKING = False
@@ -13,11 +13,17 @@ DEFAULT_TIMEOUT_S = 10
 
 
 def stop(
-    home: Home, name: str, *, signal: int | None = None, timeout_s: float | None = None
+    home: Home,
+    name: str,
+    *,
+    signal: int | None = None,
+    timeout_s: float | None = None,
+    who: str = kill.USER,
 ) -> None:
     """Send the stop signal, wait, then SIGKILL. A container that does not run is left alone.
 
-    `timeout_s`: None as the container says, negative for ever.
+    `timeout_s`: None as the container says, negative for ever. `who` asks: a user, or the system
+    that halts, after which a boot starts it again.
     """
     record = containers.find(home, name)
     if not record["State"]["Running"]:
@@ -27,11 +33,14 @@ def stop(
         own = config["StopTimeout"]
         timeout_s = DEFAULT_TIMEOUT_S if own is None else own
     number = signals.parse(config["StopSignal"]) if signal is None else signal
+    kill.ask_to_stop(home, record["Id"], who)
     try:
-        kill.send(home, record["Id"], number)
+        kill.send(home, record, number)
+        unpause.release(home, record)
         wait.until_end(home, record["Id"], None if timeout_s < 0 else timeout_s)
-        kill.send(home, record["Id"], kill.SIGKILL)
+        kill.send(home, record, kill.SIGKILL)
         wait.until_end(home, record["Id"], kill.END_TIMEOUT_S)
     except NotRunning:
-        pass  # it has ended, which is what was asked for
+        # It has ended, or waits to be restarted: it is enough to knock.
+        wait.until_end(home, record["Id"], kill.END_TIMEOUT_S)
     events.emit_container(home, "stop", record)

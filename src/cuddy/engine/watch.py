@@ -1,4 +1,5 @@
-"""The long half of a monitor's life: it watches over the running container, and buries it.
+"""The long half of a monitor's life: it watches over the running container, buries it, and starts
+it again if its restart policy says so.
 
 All it needs to know stands in files and in the descriptors of `Held`, so that it can be taken up by
 a fresh process: after a while without anything to do the monitor executes `sleeper.py`, which is as
@@ -13,19 +14,18 @@ import os
 import sys
 
 from cuddy import files
-from cuddy.engine import connection, container, events, rootfs
+from cuddy.engine import burial, container, rootfs
 from cuddy.engine.home import Home
 from cuddy.engine.logfile import LogWriter
 from cuddy.engine.relay import Relay, Streams
+from cuddy.errors import CuddyError
 from cuddy.kernel import process
-from cuddy.kernel.cgroup import Cgroup
-from cuddy.runtime import state
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuddy.engine.container import Container, Status
+    from cuddy.engine.container import Container
 
 FIRST_IDLE_S = 4.0
 MAX_IDLE_S = 128.0
@@ -56,27 +56,65 @@ def watch(
     wants: int = 0,
     idle_s: float | None = FIRST_IDLE_S,
 ) -> None:
-    """Relay until the container has ended, then bury it.
+    """Relay until the container has ended for good.
 
     `attached`: descriptor of a client's socket that is there already, and what it `wants`.
     """
     record = container.read(home, container_id)
-    relay = make_relay(record, held)
+    streams, log = open_streams(record, held), LogWriter(record["LogPath"])
+    listener = _socket.socket(fileno=held.listener)
+    relay = Relay(streams, log, listener, stdin_once=record["Config"]["StdinOnce"])
     if attached >= 0:
         relay.add(_socket.socket(fileno=attached)).wants = wants
-    while not relay.run(held.pidfd, idle_s=idle_s):
-        sleep(home, container_id, held, relay, idle_s or 0)
-        idle_s = None  # it cannot be done here: stay awake
-    bury(home, record, relay)
+    life: Held | None = held
+    while life:
+        while not relay.run(life.pidfd, idle_s=idle_s):
+            sleep(home, container_id, life, relay, idle_s or 0)
+            idle_s = None  # it cannot be done here: stay awake
+        os.close(life.pidfd)
+        delay_s = burial.bury(home, container_id, relay)
+        life = None if delay_s is None else live_again(home, record, relay, delay_s)
+        idle_s = FIRST_IDLE_S
 
 
-def make_relay(record: Container, held: Held) -> Relay:
-    """Streams, log and clients, tied together."""
+def open_streams(record: Container, held: Held) -> Streams:
+    """The container's streams as the relay has them."""
     outputs = {pair[0]: pair[1] for pair in held.outputs}
-    streams = Streams(held.stdin, outputs, tty=record["Config"]["Tty"])
-    listener = _socket.socket(fileno=held.listener)
-    log = LogWriter(record["LogPath"])
-    return Relay(streams, log, listener, stdin_once=record["Config"]["StdinOnce"])
+    return Streams(held.stdin, outputs, tty=record["Config"]["Tty"])
+
+
+def live_again(home: Home, record: Container, relay: Relay, delay_s: float) -> Held | None:
+    """Another life, after a while; None if it is not to be: then all is cleared."""
+    container_id = record["Id"]
+
+    def is_unwanted() -> bool:
+        return bool(container.read_status(home, container_id).get("StopAskedBy"))
+
+    undo = Undo()
+    if not is_unwanted() and relay.wait_out(delay_s, is_unwanted):
+        try:
+            return deliver(home, record, relay, undo)
+        except (CuddyError, OSError, ValueError) as error:
+            # First the record: what is taken back then is what says that we live.
+            code = burial.give_up(home, container_id, burial.explain(error))
+            undo.run()
+    else:
+        code = burial.give_up(home, container_id)
+    burial.leave(home, record, relay, {"ExitCode": code, "OOMKilled": False})
+    return None
+
+
+def deliver(home: Home, record: Container, relay: Relay, undo: Undo) -> Held:
+    """A birth like the first, with the clients that are there. Raises as it does."""
+    # Imported here: a monitor that only watches does without.
+    from cuddy.engine import birth
+
+    rootfs.umount_root(home, record)
+    delivery = birth.Delivery(home, record["Id"], size=None, again=True)
+    delivery.give(undo)
+    held = Held(delivery.pidfd, relay.listener.fileno(), delivery.stdin, delivery.outputs)
+    relay.begin(open_streams(delivery.record, held), LogWriter(delivery.record["LogPath"]))
+    return held
 
 
 def sleep(home: Home, container_id: str, held: Held, relay: Relay, idle_s: float) -> None:
@@ -120,58 +158,17 @@ def wake(order: str) -> None:
     for fd in (*descriptors[:3], *(fd for fd, _ in descriptors.outputs)):
         if fd >= 0:
             os.set_inheritable(fd, False)
-    watch(Home(root, run_root), container_id, descriptors, idle_s=idle_s)
+    home = Home(root, run_root)
+    try:
+        watch(home, container_id, descriptors, idle_s=idle_s)
+    except BaseException as error:
+        note_crash(home, container_id, error)
+        raise
 
 
-def bury(home: Home, record: Container, relay: Relay) -> None:
-    """The container has ended: write down how, clear up, tell everybody."""
-    container_id = record["Id"]
-    document = state.read(home.run_root, container_id)
-    _, wait_status = os.waitpid(document["pid"], 0)
-    relay.log.close()
-    cgroup = Cgroup.from_paths(document["cgroupPaths"])
-    status = container.read_status(home, container_id)
-    code, out_of_memory = process.exit_code(wait_status), cgroup.oom_kills() > 0
-    status["State"] |= {
-        "ExitCode": code,
-        "OOMKilled": out_of_memory,
-        "Status": "exited",
-        "Running": False,
-        "Pid": 0,
-        "FinishedAt": files.now(),
-    }
-    removed = record["HostConfig"]["AutoRemove"]
-    leaving = Undo()
-    if removed:
-        leaving.add(container.discard, home, container_id)
-    leaving.add(clear, home, container_id, relay.listener)
-    leaving.add(rootfs.umount_root, home, record)
-    leaving.add(cgroup.remove)
-    leaving.add(cgroup.kill)
-    leaving.add(tell, home, record, status)
-    if not removed:
-        leaving.add(container.write_status, home, container_id, status, durable=True)
-    leaving.run()
-    relay.finish({"ExitCode": code, "OOMKilled": out_of_memory})
-    relay.drain()
+def note_crash(home: Home, container_id: str, error: BaseException) -> None:
+    """A mistake in the monitor is cuddy's own: keep the traceback where a bug report finds it."""
+    import traceback
 
-
-def tell(home: Home, record: Container, status: Status) -> None:
-    """Note the end; by the name that the container has now."""
-    record, state = container.read(home, record["Id"]), status["State"]
-    if state["OOMKilled"]:
-        events.emit_container(home, "oom", record)
-    connection.note_disconnection(home, record)
-    lived_ns = files.parse_time(state["FinishedAt"]) - files.parse_time(state["StartedAt"])
-    outcome = {"exitCode": str(state["ExitCode"]), "execDuration": str(max(lived_ns, 0) // 10**9)}
-    events.emit_container(home, "die", record, outcome)
-
-
-def clear(home: Home, container_id: str, listener: _socket.socket | None) -> None:
-    """Give back what does not vanish with us: address, run directory."""
-    leaving = Undo()
-    leaving.add(files.remove_tree, home.run_dir(container_id))
-    leaving.add(connection.release, home, container_id)
-    if listener:
-        leaving.add(listener.close)
-    leaving.run()
+    text = "".join(traceback.format_exception(error))
+    files.write(f"{home.container_dir(container_id)}/monitor.crash", text.encode(), durable=False)

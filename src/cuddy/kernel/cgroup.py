@@ -237,6 +237,15 @@ class Cgroup:
         """Let every process go on."""
         self._set_frozen(False, timeout_s)
 
+    def is_frozen(self) -> bool:
+        """Whether its processes are kept from running, or about to be."""
+        if self.unified:
+            return control_file.read(f"{self.unified}/cgroup.freeze") == "1"
+        state = "freezer" in self.paths and control_file.read(
+            f"{self.paths['freezer']}/freezer.state"
+        )
+        return state in ("FREEZING", "FROZEN")
+
     def _set_frozen(self, frozen: bool, timeout_s: float) -> None:
         if self.unified:
             cgroup_v2.set_frozen(self.unified, frozen, timeout_s)

@@ -43,6 +43,11 @@ def read(state_root: str, container_id: str) -> State:
     return state
 
 
+def forget(state_root: str, container_id: str) -> None:
+    """Remove state.json alone: the container may be created again in the same directory."""
+    os.unlink(os.path.join(directory(state_root, container_id), "state.json"))
+
+
 def public(document: State) -> State:
     """A state as the specification has it: without what is our own, and no pid once it stopped."""
     shown: State = {key: value for key, value in document.items() if key not in OWN}  # type: ignore

@@ -39,7 +39,7 @@ class TestRefused:
             ({"network": ""}, NoSuchNetwork, "no such network"),
             ({"pid_mode": "container:x"}, InvalidArgument, "PID mode"),
             ({"pull": "sometimes"}, InvalidArgument, "pull policy"),
-            ({"restart": "always"}, InvalidArgument, "restart policy"),
+            ({"restart": "sometimes"}, InvalidArgument, "unknown policy 'sometimes'"),
             ({"hostname": "box", "network": "host"}, Conflict, "--hostname"),
             ({"hostname": "-box"}, InvalidArgument, "hostname"),
             ({"hostname": "a b"}, InvalidArgument, "hostname"),

@@ -12,7 +12,7 @@ import sys
 from cuddy import files
 from cuddy.cli import proxies, values
 from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
-from cuddy.engine import create, rm
+from cuddy.engine import create, restart_policy, rm
 from cuddy.engine.options import ContainerOptions
 from cuddy.errors import InvalidArgument, NoSuchImage, UsageError
 from cuddy.undo import Undo
@@ -103,7 +103,7 @@ def read_options(args: Args) -> ContainerOptions:
 
 def check(args: Args) -> None:
     """What the flags say agrees with itself. Raises UsageError."""
-    if args.auto_remove and args.restart not in ("", "no"):
+    if args.auto_remove and restart_policy.parse(args.restart)["Name"] != restart_policy.NO:
         raise UsageError("conflicting options: cannot specify both --restart and --rm")
     if "network" in args.given and not args.network:
         raise UsageError("no name set for network", hint="use bridge, host or none")

@@ -1,0 +1,124 @@
+"""A container's birth: from its record to a running program, inside its monitor.
+
+The first is on a user's order; those that a restart policy brings are no different, but that
+somebody may ask meanwhile for the container to stop.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.engine import connection, container, events, frames, rootfs, spec, users
+from cuddy.errors import Conflict
+from cuddy.runtime import bundle, create, start
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.container import Container, Status
+    from cuddy.engine.home import Home
+    from cuddy.runtime.create import Birth
+    from cuddy.runtime.spec import ConsoleSize
+    from cuddy.undo import Undo
+
+
+class Delivery:
+    """One birth, and the descriptors that are left of it."""
+
+    def __init__(
+        self, home: Home, container_id: str, *, size: tuple[int, int] | None, again: bool
+    ) -> None:
+        self.home = home
+        self.id = container_id
+        self.record: Container = container.read(home, container_id)
+        self.size = size
+        self.again = again
+        self.stdin = -1
+        self.outputs: list[list[int]] = []  # [descriptor, stream] of each
+        self.pidfd = -1
+        self.warnings: list[str] = []
+
+    def give(self, undo: Undo) -> None:
+        """From the record to a running program. What has been done goes on `undo`."""
+        connection.make_files(self.record)
+        where = self.home.container_dir(self.id)
+        rootfs.mount_root(self.home, self.record)
+        undo.add(rootfs.umount_root, self.home, self.record)
+        identity = self.identify(f"{where}/rootfs")
+        config = spec.build_spec(self.record, identity, spec.this_host(self.record), self.console())
+        files.write_json(f"{where}/config.json", config, durable=False)
+        stdio = self.make_streams()
+        undo.add(self.close_streams)
+        birth = create.begin(
+            bundle.check(where, config), self.id, state_root=self.home.run_root, stdio=stdio,
+            die_with_parent=True,
+        )  # fmt: skip
+        for fd in set(stdio or ()):
+            os.close(fd)
+        undo.add(create.abort, birth)
+        connected = connection.connect(self.home, self.record, birth.pid)
+        undo.add(self.disconnect, connected)
+        connection.write_files(self.record, connected)
+        create.finish(birth)
+        if birth.terminal_fd >= 0:
+            self.stdin, self.outputs = birth.terminal_fd, [[birth.terminal_fd, frames.STDOUT]]
+        self.record_start(birth, connected)
+        start.start(self.home.run_root, self.id)
+        create.await_program(birth)
+        events.emit_container(self.home, "start", self.record)
+        self.pidfd, self.warnings = birth.pidfd, birth.warnings
+
+    def disconnect(self, connected: connection.Connection) -> None:
+        """Take its network from a container that did not come to be."""
+        connection.release(self.home, self.id)
+        own = {"NetworkSettings": connection.settings(connected)}
+        connection.note_disconnection(self.home, self.record | own)  # type: ignore[arg-type]
+
+    def make_streams(self) -> tuple[int, int, int] | None:
+        """Pipes for a container without a terminal; returns the container's ends."""
+        if self.record["Config"]["Tty"]:
+            return None
+        if self.record["Config"]["OpenStdin"]:
+            stdin, self.stdin = os.pipe()
+        else:
+            stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
+        our_stdout, stdout = os.pipe()
+        our_stderr, stderr = os.pipe()
+        self.outputs = [[our_stdout, frames.STDOUT], [our_stderr, frames.STDERR]]
+        return stdin, stdout, stderr
+
+    def close_streams(self) -> None:
+        """Our ends, of a container that did not come to be."""
+        for fd in {self.stdin, *(fd for fd, _ in self.outputs)} - {-1}:
+            os.close(fd)
+
+    def identify(self, root: str) -> users.Identity:
+        """Numbers for the user's name, from the files of the image."""
+        root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            return users.read_identity(root_fd, self.record["Config"]["User"])
+        finally:
+            os.close(root_fd)
+
+    def console(self) -> ConsoleSize | None:
+        """The client's window, for the terminal's first size."""
+        return {"height": self.size[0], "width": self.size[1]} if self.size else None
+
+    def record_start(self, birth: Birth, connected: connection.Connection) -> None:
+        """Write down that it runs, just before it does. Raises Conflict if it is to stop."""
+
+        def change(status: Status) -> None:
+            if not self.again:
+                status |= {"RestartCount": 0, "RestartDelay": 0.0, "StopAskedBy": ""}
+                status["IsBeingRestarted"] = False
+            elif status.get("StopAskedBy"):
+                raise Conflict("it was stopped while it was being restarted")
+            state = status.setdefault("State", container.initial_state())
+            state |= {
+                "Status": "running", "Running": True, "Paused": False, "Restarting": False,
+                "OOMKilled": False, "Dead": False, "Pid": birth.pid, "ExitCode": 0, "Error": "",
+                "StartedAt": files.now(),
+            }  # fmt: skip
+            status["NetworkSettings"] = connection.settings(connected)
+
+        container.change_status(self.home, self.id, change, durable=False)
