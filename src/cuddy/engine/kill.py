@@ -25,14 +25,17 @@ def kill(home: Home, name: str, *, signal: int = SIGKILL) -> None:
     record = containers.find(home, name)
     if not record["State"]["Running"]:
         raise NotRunning(name)
-    if is_final(record, signal):
+    is_last = is_final(record, signal)
+    if is_last:
         ask_to_stop(home, record["Id"], USER)
     try:
         send(home, record, signal)
     except NotRunning:
-        if signal != SIGKILL and not container.read(home, record["Id"])["State"]["Restarting"]:
+        if not is_last and not container.read(home, record["Id"])["State"]["Restarting"]:
             raise
-        # It has just died, and its monitor is about to say so; or it waits to be restarted.
+        if is_last:  # it has just died, or waits to be restarted: it is enough to knock
+            wait.until_end(home, record["Id"], END_TIMEOUT_S)
+        return
     if signal == SIGKILL:
         wait.until_end(home, record["Id"], END_TIMEOUT_S)
 

@@ -26,7 +26,6 @@ def unpause(home: Home, name: str) -> None:
         if not record["State"]["Paused"] and not is_frozen(home, record):
             raise Conflict(f"container {name} is not paused")
         thaw(home, record)
-    events.emit_container(home, "unpause", record)
 
 
 def release(home: Home, record: Container) -> None:
@@ -60,6 +59,7 @@ def thaw(home: Home, record: Container) -> None:
             state |= {"Status": "running", "Paused": False}
 
     container.change_status(home, record["Id"], change, durable=False)
+    events.emit_container(home, "unpause", record)
 
 
 def is_frozen(home: Home, record: Container) -> bool:
