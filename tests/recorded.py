@@ -112,10 +112,10 @@ def install(storage: Storage, image: Known) -> None:
         store.tag(storage, image.built.id, name)
 
 
-def read(name: str) -> list[Exchange]:
+def read(name: str, folder: Path = FOLDER) -> list[Exchange]:
     """A transcript."""
     # A line of output may hold any character but a newline, a form feed for example.
-    return list(_parse((FOLDER / f"{name}.txt").read_text().split("\n")))
+    return list(_parse((folder / f"{name}.txt").read_text().split("\n")))
 
 
 def _parse(lines: Iterable[str]) -> Iterator[Exchange]:
@@ -136,7 +136,7 @@ def _parse(lines: Iterable[str]) -> Iterator[Exchange]:
             texts[sign] += rest + "\n"
 
 
-def write(name: str, exchanges: Iterable[Exchange], heading: str) -> None:
+def write(name: str, exchanges: Iterable[Exchange], heading: str, folder: Path = FOLDER) -> None:
     """Keep a transcript."""
     lines = [f"# {heading}", ""]
     for each in exchanges:
@@ -147,7 +147,7 @@ def write(name: str, exchanges: Iterable[Exchange], heading: str) -> None:
             lines += [f"{sign} {line}" for line in text.split("\n")[:-1]]
         lines += [f"= {each.code}"] if each.code else []
         lines.append("")
-    (FOLDER / f"{name}.txt").write_text("\n".join(lines))
+    (folder / f"{name}.txt").write_text("\n".join(lines))
 
 
 def ask(root: Path, words: tuple[str, ...], moment_ns: int) -> Result:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import pytest
 
@@ -161,3 +162,56 @@ def test_what_a_container_wrote_cannot_move_the_cursor_in_ps(cuddy: Cuddy) -> No
     out = cuddy.ok("ps", "-a", "--no-trunc")
     assert "\x1b" not in out
     assert len(out.splitlines()) == 2
+
+
+def test_at_a_terminal_the_table_fits_and_names_are_whole(cuddy: Cuddy) -> None:
+    cuddy.ok("create", "--name", "a_name_that_stays", "alpine", "sh", "-c", "echo 日本語; sleep 1")
+    with cuddy.terminal("ps", "-a", columns=78) as terminal:
+        assert terminal.ends() == 0
+        lines = [line.rstrip() for line in terminal.screen() if line.strip()]
+    assert len(lines) == 2
+    assert lines[1].endswith("a_name_that_stays")
+    assert "…" in lines[1]
+
+
+def test_a_record_that_cannot_be_read_hides_no_other(cuddy: Cuddy) -> None:
+    broken = cuddy.ok("create", "--name", "broken", "alpine", "true")
+    cuddy.ok("create", "--name", "whole", "alpine", "true")
+    record = cuddy.root / "containers" / broken / "container.json"
+    text = record.read_text()
+    record.write_text(text[:50])
+    result = cuddy("ps", "-a", "--format", "{{.Names}}")
+    assert (result.code, result.out) == (0, "whole")
+    assert broken[:12] in result.complaint
+    assert f"cuddy rm -f {broken[:12]}" in result.err
+    record.write_text(text)
+
+
+def test_an_image_that_lost_its_name_is_shown_by_its_id(cuddy: Cuddy) -> None:
+    cuddy.ok("tag", "alpine", "moving:1")
+    cuddy.ok("create", "--name", "one", "moving:1", "true")
+    assert cuddy.ok("ps", "-a", "--format", "{{.Image}}") == "moving:1"
+    cuddy.ok("rmi", "moving:1")
+    image = cuddy.field("one", "{{.Image}}")
+    assert cuddy.ok("ps", "-a", "--format", "{{.Image}}") == image[7:19]
+    assert names(cuddy, "-a", "--filter", "ancestor=alpine") == ["one"]
+
+
+def test_the_format_of_dockers_config_file_is_used(cuddy: Cuddy, tmp_path: Path) -> None:
+    cuddy.ok("create", "--name", "one", "alpine", "true")
+    environment = cuddy.environment | {"DOCKER_CONFIG": str(tmp_path)}
+    (tmp_path / "config.json").write_text('{"psFormat": "table {{.Names}}\\\\t{{.Image}}"}')
+    assert cuddy.ok("ps", "-a", env=environment).split() == ["NAMES", "IMAGE", "one", "alpine"]
+    assert len(cuddy.ok("ps", "-aq", env=environment)) == 12
+    assert cuddy.ok("ps", "-a", "--format", "{{.State}}", env=environment) == "created"
+    (tmp_path / "config.json").write_text("{")
+    result = cuddy("ps", "-a", env=environment)
+    assert result.code == 0
+    assert "config.json" in result.complaint
+
+
+def test_sizes_are_known_without_the_image(cuddy: Cuddy) -> None:
+    cuddy("run", "--name", "one", "alpine", "sh", "-c", "echo 12345 >/root/x; ln /root/x /root/y")
+    size = cuddy.ok("ps", "-a", "--format", "{{.Size}}")
+    assert re.fullmatch(r"6B \(virtual [\d.]+MB\)", size)
+    assert cuddy.ok("ps", "-as").splitlines()[1].endswith(size)

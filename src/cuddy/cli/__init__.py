@@ -6,6 +6,7 @@ flags               declared flags with pflag's rules
 values              grammars of sizes, CPUs, variables, labels, limits
 moments             how times are shown; grammar of --since and --until
 width               columns that a text takes
+fit                 columns that give way to the width of a terminal
 help                help texts in Docker's layout
 suggest             what a mistyped word was meant to be
 escape              what may reach a terminal
@@ -13,6 +14,8 @@ document            JSON as inspect prints it
 inspection          what inspect prints
 sizes               bytes as people read them
 table               tables in Docker's layout, --format of commands that list
+ports               the PORTS column
+configuration       Docker's config.json
 template            Go templates for --format
 template_tokens     the words of a template
 template_run        a template at work

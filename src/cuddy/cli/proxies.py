@@ -8,8 +8,7 @@ imported for it, and most people have no such file.
 
 from __future__ import annotations
 
-from cuddy import files
-from cuddy.cli import boundary
+from cuddy.cli import boundary, configuration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,24 +23,17 @@ VARIABLES = {
 }
 DAEMON = "unix:///var/run/docker.sock"
 """The daemon that docker speaks to if nothing is said."""
-MAX_FILE_BYTES = 1 << 20
 
 
 def configured(environment: Mapping[str, str]) -> dict[str, str]:
     """The proxies that the user's config.json names. Raises ValueError for a broken file."""
-    directory = environment.get("DOCKER_CONFIG") or f"{environment.get('HOME', '')}/.docker"
-    path = f"{directory}/config.json"
     try:
-        with open(path, "rb") as file:
-            document = files.parse_json(file.read(MAX_FILE_BYTES))
-        known = document.get("proxies") or {}
+        known = configuration.read(environment).get("proxies") or {}
         host = environment.get("DOCKER_HOST") or DAEMON
         found = known.get(host, known.get("default")) or {}
         return {key: str(found[key]) for key in VARIABLES if found.get(key)}
-    except (FileNotFoundError, NotADirectoryError):
-        return {}
-    except (OSError, ValueError, AttributeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from None
+    except AttributeError as error:
+        raise ValueError(f"the proxies in config.json cannot be read: {error}") from None
 
 
 def variables(environment: Mapping[str, str], given: Iterable[str]) -> list[str]:

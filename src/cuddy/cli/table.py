@@ -35,20 +35,34 @@ _NARROWEST = 10
 _GUTTER = 3
 
 
+class Elastic(NamedTuple):
+    """A column that gives way at a terminal: its field, to how many columns, and what is cut."""
+
+    field: str
+    least: int
+    where: str = "end"  # or start, or quoted: the end of what is in quotes
+
+
 class Listing(NamedTuple):
     """What a list command can show."""
 
-    headers: dict[str, str]  # every field with the title of its column
+    headers: dict[str, Any]  # every field with the title of its column
     columns: tuple[str, ...]  # fields of the default table
     identity: str = "ID"  # the field that -q shows
+    elastic: tuple[Elastic, ...] = ()  # columns that give way at a terminal, in this order
 
 
 def align(lines: list[str]) -> str:
     """Tab-separated lines as columns, each line ended."""
-    rows = [line.split("\t") for line in lines]
+    return lay_out([line.split("\t") for line in lines])
+
+
+def lay_out(rows: list[list[str]], *, gutter: int = _GUTTER, narrowest: int = _NARROWEST) -> str:
+    """Rows of cells as columns, each row a line."""
+    rows = [list(row) for row in rows]
     for column in range(max(map(len, rows), default=1) - 1):
         for block in _blocks(rows, column):
-            widest = max(_NARROWEST, *(width(row[column]) + _GUTTER for row in block))
+            widest = max(narrowest, *(width(row[column]) + gutter for row in block))
             for row in block:
                 row[column] = pad(row[column], widest)
     return "".join("".join(row) + "\n" for row in rows)
@@ -84,9 +98,24 @@ def render(listing: Listing, rows: Iterable[Row], *, form: str, quiet: bool = Fa
 
 
 def _default_table(listing: Listing, rows: Iterable[Row]) -> str:
+    if listing.elastic and (columns := _terminal_columns()):
+        from cuddy.cli import fit
+
+        cells = [[listing.headers[field] for field in listing.columns]]
+        cells += [[row[field] for field in listing.columns] for row in rows]
+        fitted = fit.fit(cells, listing.columns, listing.elastic, columns)
+        return lay_out(fitted.rows, gutter=fitted.gutter, narrowest=fitted.narrowest)
     lines = ["\t".join(listing.headers[field] for field in listing.columns)]
     lines += ["\t".join(row[field] for field in listing.columns) for row in rows]
     return align("\n".join(lines).split("\n"))
+
+
+def _terminal_columns() -> int:
+    """How wide the terminal is that standard output is; 0 if it is none."""
+    try:
+        return os.get_terminal_size(1).columns
+    except OSError:
+        return 0
 
 
 def _json(value: Any) -> str:
@@ -110,7 +139,7 @@ def _templated(listing: Listing, rows: Iterable[Row], form: str) -> str:
     except BadTemplate as error:
         error.exit_code = 1  # where docker lists; 64 is its answer where it inspects
         raise
-    shown = [template.render(row) for row in rows]
+    shown = [template.render(row, nothing="<nil>") for row in rows]
     if not is_table:
         return "".join(line + "\n" for line in shown)
     titles = Template(source, HEADER_FUNCTIONS).render(listing.headers)

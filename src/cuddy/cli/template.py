@@ -40,9 +40,9 @@ class Template:
     def __init__(self, source: str, functions: Functions = FUNCTIONS) -> None:
         self.pieces = _Reader(source, functions).read()
 
-    def render(self, data: Any) -> str:
-        """The text for one object. Raises Unfit."""
-        state = State(data)
+    def render(self, data: Any, *, nothing: str = "<no value>") -> str:
+        """The text for one object; `nothing` is written for null. Raises Unfit."""
+        state = State(data, nothing)
         for piece in self.pieces:
             piece(state)
         return "".join(state.written)
@@ -112,7 +112,7 @@ class _Reader:
         def write(state: State) -> None:
             result = value(state, ())
             if not variables:
-                state.written.append(printed(result, nothing="<no value>"))
+                state.written.append(printed(result, nothing=state.nothing))
             elif declares:
                 state.variables.append((variables[0], result))
             else:

@@ -27,8 +27,9 @@ class Continue(Exception):
 class State:
     """What a running template knows: the dot, the variables in scope, the text so far."""
 
-    def __init__(self, data: Any) -> None:
+    def __init__(self, data: Any, nothing: str) -> None:
         self.dot = data
+        self.nothing = nothing
         self.variables: list[tuple[str, Any]] = [("$", data)]
         self.written: list[str] = []
 

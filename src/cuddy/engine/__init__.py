@@ -9,7 +9,9 @@ event_filters    --filter of events
 container        the record of a container and its status, as docker inspect shows them
 liveness         whether a container's monitor lives
 containers       find, list, and believe nothing that the kernel does not confirm
-filters          --filter of ps and images
+ports            the ports of a container as a list
+filters          --filter of ps
+ps               which containers there are
 status           how a state reads to people
 signals          names of signals are numbers
 remains          what a dead monitor left, and clearing it

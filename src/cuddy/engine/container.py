@@ -41,6 +41,7 @@ class State(TypedDict, total=False):
     Error: str
     StartedAt: str
     FinishedAt: str
+    Health: dict[str, Any]
 
 
 class Container(TypedDict, total=False):

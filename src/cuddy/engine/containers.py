@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.errors import CuddyError
 
 ID_LENGTH = 64
 
@@ -69,17 +70,26 @@ def is_consistent(home: Home, record: Container) -> bool:
     return not os.path.exists(run_dir) or liveness.monitor_lives(run_dir)
 
 
-def list_containers(home: Home, *, all: bool = False) -> list[Container]:
-    """Running containers, or all, newest first. One that cannot be read is left out."""
+def list_containers(
+    home: Home, *, all: bool = False, unreadable: list[CuddyError] | None = None
+) -> list[Container]:
+    """Running containers, or all, newest first.
+
+    One that cannot be read is left out, and what is wrong with it goes into `unreadable`.
+    """
     found = []
     for container_id in files.list_directory(home.containers_dir):
         try:
             record = read(home, container_id)
-        except (NoSuchContainer, CorruptContent):
+        except NoSuchContainer:
             continue
-        if all or record["State"]["Running"]:
+        except CorruptContent as error:
+            if unreadable is not None:
+                unreadable.append(error)
+            continue
+        if all or record["State"]["Running"] or record["State"].get("Restarting"):
             found.append(record)
-    return sorted(found, key=lambda record: record["Created"], reverse=True)
+    return sorted(found, key=lambda record: (record["Created"], record["Id"]), reverse=True)
 
 
 def ids(home: Home) -> list[str]:

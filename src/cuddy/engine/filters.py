@@ -1,107 +1,228 @@
 """Filters of container lists, as `ps --filter` and the API have them.
 
 Filters of one name widen each other (any may match), filters of different names narrow. Labels
-narrow each other too: Docker's rule.
+narrow each other too, and `publish` and `expose` widen each other: Docker's rules (moby
+daemon/list.go).
 """
 
 from __future__ import annotations
 
 from cuddy.engine import containers
-from cuddy.errors import WrongArguments
+from cuddy.engine.container import NEVER
+from cuddy.errors import CuddyError, WrongArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
 
-    Test = Callable[[Container, str], bool]
+    Test = Callable[[Container], bool]
+    Maker = Callable[[list[str]], Test]
 
 STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
+HEALTHS = ("healthy", "none", "starting", "unhealthy")
+NAMES = (
+    "ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label",
+    "name", "network", "publish", "since", "status", "volume",
+)  # fmt: skip
 
 
 def select(home: Home, found: list[Container], filters: list[tuple[str, str]]) -> list[Container]:
     """Those of the containers that pass. Raises WrongArguments, NoSuchContainer."""
-    for name, value in filters:
-        check(name, value)
-        if name in ("before", "since"):
-            edge = containers.find(home, value)["Created"]
-            found = [c for c in found if (c["Created"] < edge) == (name == "before")]
-            found = [c for c in found if c["Created"] != edge]
-    wanted: dict[str, list[str]] = {}
-    for name, value in filters:
-        if name in TESTS:
-            wanted.setdefault(name, []).append(value)
-    return [c for c in found if all(_passes(c, name, values) for name, values in wanted.items())]
-
-
-def check(name: str, value: str) -> None:
-    """The filter exists, and its value can be meant."""
-    if name not in TESTS and name not in ("before", "since"):
-        hint = f"one of {', '.join(sorted([*TESTS, 'before', 'since']))}"
-        raise WrongArguments(f"invalid filter '{name}'", hint=hint)
-    if name == "status" and value not in STATUSES:
-        hint = f"one of {', '.join(STATUSES)}"
-        raise WrongArguments(f"invalid filter 'status={value}'", hint=hint)
-    if name == "exited" and not value.lstrip("-").isdecimal():
-        raise WrongArguments(f"invalid filter 'exited={value}'", hint="a number")
+    tests = [_test(home, name, values) for name, values in _grouped(filters).items()]
+    return [each for each in found if all(test(each) for test in tests)]
 
 
 def asks_for_stopped(filters: list[tuple[str, str]]) -> bool:
-    """Whether a filter makes sense only if containers that do not run are listed too."""
-    return any(name in ("status", "exited") for name, _ in filters)
+    """Whether a filter lists containers that do not run as well, without being told to."""
+    return any(name == "status" for name, _ in filters)
 
 
-def _passes(container: Container, name: str, values: list[str]) -> bool:
-    how = all if name == "label" else any
-    return how(TESTS[name](container, value) for value in values)
+def _grouped(filters: list[tuple[str, str]]) -> dict[str, list[str]]:
+    """Values by name; publish and expose are one question. Raises WrongArguments."""
+    grouped: dict[str, list[str]] = {}
+    for name, value in filters:
+        if name not in NAMES:
+            raise WrongArguments(f"invalid filter '{name}'", hint=f"one of {', '.join(NAMES)}")
+        if name in ("publish", "expose"):
+            name, value = "port", f"{name}={value}"
+        grouped.setdefault(name, []).append(value)
+    return grouped
 
 
-def _name(container: Container, value: str) -> bool:
-    own = container["Name"]
-    if value.replace("_", "").replace("-", "").isalnum():
-        return value in own
-    import re  # a pattern: Docker's names are matched as regular expressions
-
-    try:
-        return re.search(value, own[1:]) is not None or re.search(value, own) is not None
-    except re.error as error:
-        raise WrongArguments(f"invalid filter 'name={value}': {error}") from None
+def _test(home: Home, name: str, values: list[str]) -> Test:
+    """What a container must be to pass the filters of one name. Raises WrongArguments."""
+    if name in ("before", "since"):
+        return _made(home, name, values)
+    if name == "ancestor":
+        return _ancestor(home, values)
+    return MAKERS[name](values)
 
 
-def _label(container: Container, value: str) -> bool:
-    key, equals, wanted = value.partition("=")
-    labels = container["Config"].get("Labels") or {}
-    return key in labels and (not equals or labels[key] == wanted)
+def _made(home: Home, name: str, values: list[str]) -> Test:
+    edges = [(edge["Created"], edge["Id"]) for edge in (containers.find(home, v) for v in values)]
+    if name == "before":
+        return lambda c: (c["Created"], c["Id"]) < min(edges)
+    return lambda c: (c["Created"], c["Id"]) > max(edges)
 
 
-def _exited(container: Container, value: str) -> bool:
-    state = container["State"]
-    return state["Status"] == "exited" and state["ExitCode"] == int(value)
+def _ancestor(home: Home, values: list[str]) -> Test:
+    """Containers of these images, and of those that were committed upon them."""
+    # Imported here: few lists ask about images.
+    from cuddy.engine import images
+    from cuddy.image import naming
+
+    wanted = set()
+    for value in values:
+        try:
+            wanted.add(images.find(home, value).id)
+        except CuddyError:
+            pass  # what no image is called has no containers either
+    parents = naming.parents(home.storage)
+    return lambda c: any(each in wanted for each in _line(c["Image"], parents))
 
 
-def _ancestor(container: Container, value: str) -> bool:
-    image = container["Config"].get("Image", "")
-    digest = container["Image"]
-    names = {image, image.removesuffix(":latest"), digest, digest.removeprefix("sha256:")}
-    return value.removesuffix(":latest") in names or (
-        len(value) >= 12 and digest.removeprefix("sha256:").startswith(value)
+def _line(image_id: str, parents: dict[str, str]) -> Iterable[str]:
+    """An image and those it was made upon."""
+    seen: set[str] = set()
+    while image_id and image_id not in seen:
+        seen.add(image_id)
+        yield image_id
+        image_id = parents.get(image_id, "")
+
+
+def _exited(values: list[str]) -> Test:
+    for value in values:
+        if not value.removeprefix("-").isdecimal():
+            raise WrongArguments(f"invalid filter 'exited={value}'", hint="a number: exited=137")
+    codes = {int(value) for value in values}
+
+    def test(container: Container) -> bool:
+        state = container["State"]
+        ended = not state["Running"] and state["StartedAt"] != NEVER
+        return ended and state["ExitCode"] in codes
+
+    return test
+
+
+def _one_of(name: str, known: tuple[str, ...], read: Callable[[Container], str]) -> Maker:
+    def make(values: list[str]) -> Test:
+        for value in values:
+            if value not in known:
+                hint = f"one of {', '.join(known)}"
+                raise WrongArguments(f"invalid filter '{name}={value}'", hint=hint)
+        return lambda container: read(container) in values
+
+    return make
+
+
+def health(container: Container) -> str:
+    """The state of a container's health, "none" without a check."""
+    found = container["State"].get("Health") or {}
+    return found.get("Status") or "none"
+
+
+def _name(values: list[str]) -> Test:
+    """Docker's names are matched as regular expressions, with their slash or without."""
+    patterns: list[Callable[[str], object]] = []
+    for value in values:
+        if value.replace("_", "").replace("-", "").isalnum():
+            patterns.append(lambda name, value=value: value in name)  # type: ignore[misc]
+            continue
+        import re
+
+        try:
+            patterns.append(re.compile(value).search)
+        except re.error as error:
+            raise WrongArguments(f"invalid filter 'name={value}': {error}") from None
+    return lambda c: any(match(c["Name"]) or match(c["Name"][1:]) for match in patterns)
+
+
+def _label(values: list[str]) -> Test:
+    def test(container: Container) -> bool:
+        labels = container["Config"].get("Labels") or {}
+        for value in values:
+            key, equals, wanted = value.partition("=")
+            if key not in labels or (equals and labels[key] != wanted):
+                return False
+        return True
+
+    return test
+
+
+def _volume(values: list[str]) -> Test:
+    """By where it is mounted, or by the volume's name; a bind's is its source."""
+    return lambda c: any(
+        mount["Destination"] in values or (mount.get("Name") or mount["Source"]) in values
+        for mount in c.get("Mounts") or ()
     )
 
 
-def _volume(container: Container, value: str) -> bool:
-    mounts = container.get("Mounts") or []
-    return any(value in (m.get("Name"), m.get("Source"), m["Destination"]) for m in mounts)
+def _network(values: list[str]) -> Test:
+    """By name, or by the beginning of the network's id."""
+
+    def test(container: Container) -> bool:
+        networks = networks_of(container)
+        ids = [(facts or {}).get("NetworkID") or "" for facts in networks.values()]
+        return any(
+            value in networks or any(each.startswith(value) for each in ids) for value in values
+        )
+
+    return test
 
 
-TESTS: dict[str, Test] = {
-    "ancestor": _ancestor,
+def networks_of(container: Container) -> dict[str, dict[str, str] | None]:
+    """The networks that a container is or will be in."""
+    known: dict[str, dict[str, str] | None] = (
+        container.get("NetworkSettings", {}).get("Networks") or {}
+    )
+    if known:
+        return known
+    mode = container["HostConfig"]["NetworkMode"]
+    return {"bridge" if mode == "default" else mode: None}
+
+
+def _is_task(values: list[str]) -> Test:
+    """Tasks are Swarm's: nothing here is one."""
+    if wrong := [each for each in values if each not in ("true", "false", "1", "0")]:
+        raise WrongArguments(f"invalid filter 'is-task=[{wrong[0]}]'", hint="true or false")
+    return lambda container: bool({"false", "0"} & set(values))
+
+
+def _port(values: list[str]) -> Test:
+    """Whether one of these ports is published, or exposed."""
+    from cuddy.engine import ports
+
+    wanted = {"publish": set[tuple[int, str]](), "expose": set[tuple[int, str]]()}
+    for name, _, value in (each.partition("=") for each in values):
+        try:
+            wanted[name].update(ports.parse_range(value))
+        except ValueError as error:
+            message = f"invalid filter '{name}={value}': {error}"
+            raise WrongArguments(message, hint="a port: 80, 80-90, 53/udp") from None
+
+    def test(container: Container) -> bool:
+        return any(
+            (port.public, port.protocol) in wanted["publish"]
+            or (port.private, port.protocol) in wanted["expose"]
+            for port in ports.summarize(container["NetworkSettings"].get("Ports"))
+        )
+
+    return test
+
+
+MAKERS: dict[str, Maker] = {
     "exited": _exited,
-    "id": lambda container, value: container["Id"].startswith(value),
+    "health": _one_of("health", HEALTHS, health),
+    "id": lambda values: lambda c: any(value and c["Id"].startswith(value) for value in values),
+    "is-task": _is_task,
+    "isolation": lambda values: lambda container: True,  # Windows has several kinds
     "label": _label,
     "name": _name,
-    "network": lambda container, value: container["HostConfig"]["NetworkMode"] == value,
-    "status": lambda container, value: container["State"]["Status"] == value,
+    "network": _network,
+    "port": _port,
+    "status": _one_of("status", STATUSES, lambda container: container["State"]["Status"]),
     "volume": _volume,
 }

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import stat
 
 from cuddy.engine import containers, host_config
-from cuddy.image import host, store
+from cuddy.errors import CorruptContent, NoSuchImage
+from cuddy.image import host, store, walk
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,21 +34,40 @@ def inspect_container(home: Home, name: str, *, size: bool = False) -> dict[str,
 
 
 def image_bytes(home: Home, image_id: str) -> int:
-    """The size of a container's image."""
-    return (
-        host.IMAGE.size_bytes
-        if image_id == host.IMAGE.id
-        else (store.resolve(home.storage, image_id).size_bytes)
-    )
+    """The size of a container's image; 0 when it is not there any more."""
+    if image_id == host.IMAGE.id:
+        return host.IMAGE.size_bytes
+    try:
+        return store.resolve(home.storage, image_id).size_bytes
+    except (NoSuchImage, CorruptContent):
+        return 0
 
 
 def written_bytes(directory: str) -> int:
-    """How many bytes of files a container has of its own."""
+    """How many bytes of files a container has of its own, each of them once.
+
+    What goes meanwhile is not counted, nor what lies deeper than any path can tell.
+    """
     total = 0
-    with os.scandir(directory) as entries:
-        for entry in entries:
-            if entry.is_dir(follow_symlinks=False):
-                total += written_bytes(entry.path)
-            else:
-                total += entry.stat(follow_symlinks=False).st_size
+    seen: set[int] = set()
+    root_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    pending = [b""]
+    try:
+        while pending:
+            above = pending.pop()
+            for name, status in _listing(root_fd, above):
+                if stat.S_ISDIR(status.st_mode):
+                    pending.append(above + b"/" + name if above else name)
+                elif status.st_nlink == 1 or status.st_ino not in seen:
+                    seen.add(status.st_ino)
+                    total += status.st_size
+    finally:
+        os.close(root_fd)
     return total
+
+
+def _listing(root_fd: int, path: bytes) -> list[tuple[bytes, os.stat_result]]:
+    try:
+        return list(walk.listing(root_fd, path))
+    except OSError:
+        return []

@@ -58,7 +58,7 @@ def status_text(state: State, now_ns: int) -> str:
         return f"Restarting ({state['ExitCode']}) {ago(state['FinishedAt'], now_ns)}"
     if state["Running"]:
         up = duration_text((now_ns - files.parse_time(state["StartedAt"])) / 1e9)
-        return f"Up {up} (Paused)" if state.get("Paused") else f"Up {up}"
+        return f"Up {up}{_remark(state)}"
     if state["Status"] == "removing":
         return "Removal In Progress"
     if state.get("Dead"):
@@ -66,3 +66,13 @@ def status_text(state: State, now_ns: int) -> str:
     if state["StartedAt"] == NEVER or state["FinishedAt"] == NEVER:
         return "Created"
     return f"Exited ({state['ExitCode']}) {ago(state['FinishedAt'], now_ns)}"
+
+
+def _remark(state: State) -> str:
+    """What is particular about a container that runs; docker tells no health of a paused one."""
+    if state.get("Paused"):
+        return " (Paused)"
+    health = (state.get("Health") or {}).get("Status") or "none"
+    if health == "none":
+        return ""
+    return " (health: starting)" if health == "starting" else f" ({health})"

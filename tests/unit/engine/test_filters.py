@@ -18,6 +18,7 @@ def make(name: str, **changes: Any) -> Container:
     found: Any = {
         "Id": name * 12,
         "Name": f"/{name}",
+        "NetworkSettings": {"Ports": changes.get("ports", {})},
         "Created": "2024-01-01T00:00:00.000000000Z",
         "Image": "sha256:" + "ab" * 32,
         "State": {**container.initial_state(), **changes.get("State", {})},
@@ -29,11 +30,21 @@ def make(name: str, **changes: Any) -> Container:
 
 
 ALL = [
-    make("web-1", State={"Status": "running", "Running": True}, labels={"a": "1", "b": "2"}),
-    make("web-2", State={"Status": "exited", "ExitCode": 3}, labels={"a": "2"}, network="none"),
+    make(
+        "web-1",
+        State={"Status": "running", "Running": True, "Health": {"Status": "healthy"}},
+        labels={"a": "1", "b": "2"},
+        ports={"80/tcp": [{"HostIp": "::", "HostPort": "8080"}], "53/udp": None},
+    ),
+    make(
+        "web-2",
+        State={"Status": "exited", "ExitCode": 3, "StartedAt": "2024-01-01T00:00:01Z"},
+        labels={"a": "2"},
+        network="none",
+    ),
     make(
         "db",
-        State={"Status": "exited", "ExitCode": 0},
+        State={"Status": "exited", "ExitCode": 0, "StartedAt": "2024-01-01T00:00:01Z"},
         image="localhost:5000/db:9",
         mounts=[{"Type": "bind", "Source": "/srv", "Destination": "/data"}],
     ),
@@ -56,11 +67,15 @@ ALL = [
         ([("label", "a=1")], "web-1"),
         ([("label", "a"), ("label", "b")], "web-1"),
         ([("id", "dbdb")], "db"),
-        ([("ancestor", "alpine")], "web-1 web-2"),
-        ([("ancestor", "alpine:latest")], "web-1 web-2"),
-        ([("ancestor", "localhost:5000/db:9")], "db"),
-        ([("ancestor", "abababababab")], "web-1 web-2 db"),
-        ([("ancestor", "alp")], ""),
+        ([("ancestor", "not-here")], ""),
+        ([("health", "healthy")], "web-1"),
+        ([("health", "none")], "web-2 db"),
+        ([("publish", "8080")], "web-1"),
+        ([("publish", "80")], ""),
+        ([("publish", "80"), ("expose", "80")], "web-1"),
+        ([("expose", "50-60/udp")], "web-1"),
+        ([("isolation", "default"), ("is-task", "false")], "web-1 web-2 db"),
+        ([("is-task", "true")], ""),
         ([("network", "none")], "web-2"),
         ([("volume", "/data")], "db"),
         ([("volume", "/srv")], "db"),
@@ -72,8 +87,12 @@ def test_filters(wanted: list[tuple[str, str]], names: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "wanted", [("shape", "round"), ("status", "gone"), ("exited", "x"), ("name", "(")]
-)
+    "wanted",
+    [
+        ("shape", "round"), ("status", "gone"), ("exited", "x"), ("name", "("), ("health", "ill"),
+        ("is-task", "x"), ("publish", "x"), ("publish", "9-8"), ("expose", "65536"), ("expose", ""),
+    ],
+)  # fmt: skip
 def test_what_is_no_filter_is_refused(wanted: tuple[str, str]) -> None:
     with pytest.raises(WrongArguments, match="invalid filter"):
         filters.select(HOME, ALL, [wanted])

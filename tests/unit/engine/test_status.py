@@ -50,6 +50,29 @@ def state(**changes: Any) -> Any:
             "Exited (137) 2 hours ago",
         ),
         ({"Status": "created", "ExitCode": 127, "Error": "x"}, "Created"),
+        (
+            {
+                "Running": True, "Restarting": True, "ExitCode": 1, "Status": "restarting",
+                "StartedAt": "2026-03-01T11:00:00Z", "FinishedAt": "2026-03-01T11:59:30Z",
+            },
+            "Restarting (1) 30 seconds ago",
+        ),
+        ({"Status": "removing"}, "Removal In Progress"),
+        ({"Status": "dead", "Dead": True}, "Dead"),
+        *(
+            (
+                {
+                    "Running": True, "StartedAt": "2026-03-01T11:57:00Z", "Paused": paused,
+                    "Health": {"Status": health},
+                },
+                f"Up 3 minutes{words}",
+            )
+            for health, paused, words in (
+                ("starting", False, " (health: starting)"), ("healthy", False, " (healthy)"),
+                ("unhealthy", False, " (unhealthy)"), ("none", False, ""),
+                ("healthy", True, " (Paused)"),
+            )
+        ),
     ],
 )  # fmt: skip
 def test_a_state_reads_as_docker_s(given: dict[str, Any], text: str) -> None:
