@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from cuddy.engine import containers
 from cuddy.engine.container import NEVER
-from cuddy.errors import CuddyError, WrongArguments
+from cuddy.errors import CorruptContent, InvalidReference, NoSuchImage, WrongArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ def _ancestor(home: Home, values: list[str]) -> Test:
     for value in values:
         try:
             wanted.add(images.find(home, value).id)
-        except CuddyError:
+        except (NoSuchImage, InvalidReference, CorruptContent):
             pass  # what no image is called has no containers either
     parents = naming.parents(home.storage)
     return lambda c: any(each in wanted for each in _line(c["Image"], parents))

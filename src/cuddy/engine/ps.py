@@ -6,7 +6,7 @@ A record that cannot be read hides none of the others: it is told apart.
 from __future__ import annotations
 
 from cuddy.engine import containers, filters
-from cuddy.errors import CuddyError
+from cuddy.errors import CorruptContent
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.errors import CuddyError
 
 
 class Found(NamedTuple):
@@ -54,5 +55,5 @@ def stale_names(home: Home, found: Iterable[Container]) -> set[tuple[str, str]]:
 
     try:
         return naming.stale(home.storage, pairs)
-    except CuddyError:
+    except CorruptContent:
         return set()  # whoever works with images is told what is wrong with them
