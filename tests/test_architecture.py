@@ -58,6 +58,7 @@ ERROR_BOUNDARIES = {
     "image/workers.py": "tells its parent",
     "runtime/init.py": "tells its parent the step and the error: nobody else can",
     "runtime/exec.py": "the same, for a process that joins",
+    "engine/exec_keeper.py": "tells the command that waits",
     "engine/monitor.py": "writes it into the record and tells the command that waits",
     "engine/watch.py": "writes it into the record: nobody waits for a restart",
     "cli/oci_runtime.py": "the boundary of the second program: the runtime's error lines",

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import os
+import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
-from console import Cuddy, wait_until
+import leaks
+from console import ENGINE, Cuddy, kill, wait_until
 
 KINDS = ("cgroup", "ipc", "mnt", "net", "pid", "uts")
 
@@ -74,7 +78,7 @@ def test_detached_it_prints_nothing_and_goes_on(box: Cuddy) -> None:
     wait_until(lambda: box("exec", "box", "cat", "/tmp/done").out == "done")
 
 
-def test_it_is_in_every_namespace_and_the_cgroup_of_the_container(box: Cuddy) -> None:
+def test_it_is_in_every_namespace_and_a_group_of_its_own_in_the_containers(box: Cuddy) -> None:
     with box.start("exec", "box", "sh", "-c", "echo; sleep 100") as process:
         assert process.stdout
         process.stdout.readline()
@@ -84,18 +88,51 @@ def test_it_is_in_every_namespace_and_the_cgroup_of_the_container(box: Cuddy) ->
         mine = pid_of("sleep 100")
         for kind in KINDS:
             assert os.readlink(f"/proc/{mine}/ns/{kind}") == os.readlink(f"/proc/{first}/ns/{kind}")
-        assert cgroups_of(mine) == cgroups_of(first)
+        assert limiting(cgroups_of(mine)) == limiting(cgroups_of(first))
+        (own,) = exec_groups(box)
+        assert mine in pids_in(own)
 
 
 def pid_of(command: str) -> int:
     for path in Path("/proc").glob("[0-9]*/cmdline"):
-        if path.read_bytes().replace(b"\0", b" ").decode().strip() == command:
+        try:
+            words = path.read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+        except OSError:
+            continue
+        if words == command:
             return int(path.parent.name)
     raise AssertionError(f"no process {command}")
 
 
-def cgroups_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/cgroup").read_text()
+def cgroups_of(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/cgroup").read_text().splitlines()
+
+
+def limiting(groups: list[str]) -> list[str]:
+    """Without the hierarchy that tracks processes: in the others nothing is limited anew."""
+    return [line for line in groups if not line.startswith("0::") and ":freezer:" not in line]
+
+
+def exec_groups(box: Cuddy, name: str = "box") -> list[Path]:
+    """The groups of execs, below a container's."""
+    container = box.field(name, "{{.Id}}")
+    return [
+        path
+        for top in leaks.cgroup_mounts()
+        for path in Path(top, "cuddy", container).glob("exec-*")
+    ]
+
+
+def pids_in(group: Path) -> list[int]:
+    return [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
+
+
+def gone(command: str) -> bool:
+    """Whether no process has that command line."""
+    try:
+        return not pid_of(command)
+    except AssertionError:
+        return True
 
 
 def test_it_has_the_same_limits_and_powers_as_the_first_process(box: Cuddy) -> None:
@@ -136,11 +173,177 @@ def test_what_exec_leaves_running_is_the_containers_to_reap(box: Cuddy) -> None:
     assert "sleep 2000" in box.ok("exec", "box", "ps", "-o", "args")
 
 
-def test_fifty_in_a_row_and_ten_at_once(box: Cuddy) -> None:
-    for number in range(20):
-        assert box.ok("exec", "box", "echo", number) == str(number)
+def test_fifty_at_once_work_and_leave_nothing(box: Cuddy) -> None:
     with ExitStack() as stack:
-        running = [stack.enter_context(box.start("exec", "box", "echo", n)) for n in range(10)]
-        assert [process.communicate(timeout=20)[0] for process in running] == [
-            f"{number}\n".encode() for number in range(10)
+        running = [stack.enter_context(box.start("exec", "box", "echo", n)) for n in range(50)]
+        assert [process.communicate(timeout=60)[0] for process in running] == [
+            f"{number}\n".encode() for number in range(50)
         ]
+    assert exec_groups(box) == []
+    assert box.field("box", "{{json .ExecIDs}}") == "null"
+
+
+class TestStates:
+    def test_a_paused_container_is_an_error_in_dockers_words(self, box: Cuddy) -> None:
+        set_state(box, "box", Paused=True, Status="paused")
+        result = box("exec", "box", "true")
+        set_state(box, "box", Paused=False, Status="running")
+        assert result.code == 1
+        wanted = "Container box is paused, unpause the container before exec"
+        assert wanted in result.complaint
+
+    def test_a_restarting_container_is_an_error_in_dockers_words(self, box: Cuddy) -> None:
+        set_state(box, "box", Restarting=True)
+        result = box("exec", "box", "true")
+        set_state(box, "box", Restarting=False)
+        assert result.code == 1
+        assert "is restarting, wait until the container is running" in result.complaint
+
+    def test_a_created_container_does_not_run(self, cuddy: Cuddy) -> None:
+        cuddy.ok("create", "--name", "new", "alpine", "true")
+        result = cuddy("exec", "new", "true")
+        assert (result.code, "is not running" in result.complaint) == (1, True)
+
+
+def set_state(box: Cuddy, name: str, **changes: object) -> None:
+    """What another command would write into the container's status."""
+    if ENGINE != "cuddy":
+        pytest.skip("alters the record")
+    path = box.root / "containers" / box.field(name, "{{.Id}}") / "status.json"
+    status = json.loads(path.read_text())
+    status["State"] |= changes
+    path.write_text(json.dumps(status))
+
+
+class TestTheCommandGoes:
+    """The process does not mind, and nothing of it is left when it ends."""
+
+    LOOP = "trap '' HUP; while :; do echo still here; sleep 0.05; echo x >>/tmp/beats; done"
+
+    @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
+    def test_a_signal_ends_the_command_only(self, box: Cuddy, number: int) -> None:
+        with box.start("exec", "box", "sh", "-c", self.LOOP) as process:
+            assert process.stdout
+            process.stdout.readline()
+            process.send_signal(number)
+            process.wait(timeout=10)
+        self.goes_on(box)
+
+    def test_detach_keys_leave_it_running_at_its_terminal(self, box: Cuddy) -> None:
+        loop = "while :; do echo tick >/dev/tty || exit; echo x >>/tmp/beats; sleep 0.05; done"
+        with box.terminal(
+            "exec", "-it", "--detach-keys", "ctrl-a,d", "box", "sh", "-c", loop
+        ) as terminal:
+            terminal.expect("tick")
+            terminal.type("\x01d")
+            terminal.expect("read escape sequence")
+            assert terminal.ends() == 1  # docker's
+        self.goes_on(box)
+
+    def goes_on(self, box: Cuddy) -> None:
+        assert box.field("box", "{{len .ExecIDs}}") == "1"
+        box.ok("exec", "box", "rm", "-f", "/tmp/beats")
+        beats = "sh", "-c", "wc -l </tmp/beats 2>/dev/null || echo 0"
+        wait_until(lambda: int(box.ok("exec", "box", *beats)) > 3)
+        (group,) = exec_groups(box)
+        for pid in pids_in(group):
+            kill(pid)
+        wait_until(lambda: not exec_groups(box), what="its group is left")
+        assert box.field("box", "{{json .ExecIDs}}") == "null"
+
+    def test_the_keeper_is_killed_too_and_the_next_exec_clears_up(self, box: Cuddy) -> None:
+        with box.start("exec", "box", "sleep", "4321") as process:
+            mine = wait_until(lambda: not gone("sleep 4321") and pid_of("sleep 4321"))
+            kill(parent_of(mine))
+            assert process.wait(timeout=10) == 1
+            assert b"killed" in process.communicate()[1]
+        kill(mine)
+        wait_until(lambda: gone("sleep 4321"))
+        box.ok("exec", "box", "true")
+        assert exec_groups(box) == []
+
+
+def parent_of(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("PPid"))
+
+
+class TestTimeout:
+    def test_the_whole_tree_is_killed_and_one_line_says_so(self, box: Cuddy) -> None:
+        script = "(setsid sh -c 'sleep 3333 & sleep 3333' &) ; sleep 3333"
+        started = time.monotonic()
+        result = box("exec", "--timeout", "0.5", "box", "sh", "-c", script)
+        assert time.monotonic() - started < 10
+        assert result.code == 124
+        assert "not done after 0.5 s" in result.complaint
+        assert gone("sleep 3333")
+        assert exec_groups(box) == []
+        assert "sleep 1000" in box.ok("exec", "box", "ps", "-o", "args")
+
+    def test_what_is_done_in_time_is_as_without(self, box: Cuddy) -> None:
+        result = box("exec", "--timeout", "30", "box", "sh", "-c", "echo out; exit 3")
+        assert result == (3, b"out\n", b"")
+
+    def test_detached_it_holds_as_well(self, box: Cuddy) -> None:
+        box.ok("exec", "-d", "--timeout", "0.3", "box", "sleep", "3344")
+        wait_until(lambda: gone("sleep 3344") and not exec_groups(box))
+
+    @pytest.mark.parametrize("word", ["x", "-1", "1e9", "", "inf"])
+    def test_only_seconds_will_do(self, box: Cuddy, word: str) -> None:
+        assert box("exec", f"--timeout={word}", "box", "true").code == 125
+
+
+class TestDetached:
+    def test_its_end_leaves_nothing(self, box: Cuddy) -> None:
+        box.ok("exec", "-d", "box", "sleep", "0.1")
+        wait_until(lambda: not exec_groups(box))
+        assert box.field("box", "{{json .ExecIDs}}") == "null"
+
+    def test_it_can_have_a_terminal(self, box: Cuddy) -> None:
+        box.ok("exec", "-dt", "box", "sh", "-c", "tty >/tmp/tty")
+        wait_until(lambda: box("exec", "box", "cat", "/tmp/tty").out.startswith("/dev/pts/"))
+
+    def test_it_holds_no_pipe_of_the_caller(self, box: Cuddy) -> None:
+        """Otherwise `cuddy exec -d ... | cat` would not end."""
+        with box.start("exec", "-d", "box", "sleep", "4455") as process:
+            assert process.communicate(timeout=10) == (b"", b"")
+        (group,) = exec_groups(box)
+        kill(pids_in(group)[0])
+        wait_until(lambda: not exec_groups(box))
+
+
+def test_the_running_execs_are_in_inspect(box: Cuddy) -> None:
+    assert box.field("box", "{{json .ExecIDs}}") == "null"
+    with box.start("exec", "-i", "box", "cat") as process:
+        (found,) = wait_until(lambda: json.loads(box.field("box", "{{json .ExecIDs}}")))
+        assert len(found) == 64
+        process.communicate(b"", timeout=10)
+    assert box.field("box", "{{json .ExecIDs}}") == "null"
+
+
+def test_a_failing_exec_leaves_nothing(box: Cuddy) -> None:
+    for words in (["no-such"], ["-w", "/no/such", "box", "true"], ["-u", "nobody2", "box", "true"]):
+        assert box("exec", *(words if len(words) > 1 else ["box", *words])).code
+    assert exec_groups(box) == []
+    run_dir = box.run_root / box.field("box", "{{.Id}}")
+    assert list(run_dir.glob("execs/*")) == []
+
+
+def test_the_type_of_terminal_can_be_given(box: Cuddy) -> None:
+    with box.terminal("exec", "-t", "-e", "TERM=vt52", "box", "sh", "-c", "echo =$TERM=") as screen:
+        screen.expect("=vt52=")
+    with box.terminal("exec", "-t", "box", "sh", "-c", "echo =$TERM=") as screen:
+        screen.expect("=xterm=")
+
+
+def test_variables_come_from_files(box: Cuddy, tmp_path: Path) -> None:
+    (tmp_path / "env").write_text("# a comment\nONE=1\nTWO=2\n")
+    words = ["--env-file", tmp_path / "env", "-e", "TWO=zwei"]
+    assert box.ok("exec", *words, "box", "sh", "-c", "echo $ONE $TWO") == "1 zwei"
+
+
+def test_the_containers_limit_of_processes_counts_its_execs(cuddy: Cuddy) -> None:
+    cuddy.ok("run", "-d", "--name", "few", "--pids-limit", "8", "alpine", "sleep", "1000")
+    script = "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 5 & done; wait"
+    result = cuddy("exec", "--timeout", "5", "few", "sh", "-c", script)
+    assert "fork" in result.err

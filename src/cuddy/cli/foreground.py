@@ -13,7 +13,6 @@ import stat
 
 from cuddy.cli import terminal
 from cuddy.cli.detach import DetachKeys
-from cuddy.engine import kill, wait
 from cuddy.errors import NoSuchContainer, NotRunning
 
 TYPE_CHECKING = False
@@ -61,6 +60,8 @@ def accompany(
     """
 
     def forward(number: int) -> None:
+        from cuddy.engine import kill
+
         kill.kill(home, container_id, signal=number)
 
     try:
@@ -79,6 +80,8 @@ def exit_code(home: Home, container_id: str, attachment: Attachment) -> int:
     """How a container ended whose output has ended."""
     if attachment.exit_code is not None:
         return attachment.exit_code
+    from cuddy.engine import wait
+
     try:
         return wait.wait(home, container_id)
     except NoSuchContainer:

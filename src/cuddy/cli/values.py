@@ -90,6 +90,13 @@ def nano_cpus(word: str) -> int:
     return value
 
 
+def seconds(word: str) -> float:
+    """A number of seconds, whole or decimal; 0 is no limit."""
+    if not word.replace(".", "", 1).isdecimal() or not word.isascii() or len(word) > 12:
+        raise ValueError("not a number of seconds")
+    return float(word)
+
+
 def variable(word: str) -> str:
     """KEY=VALUE, or KEY alone for the caller's value."""
     if not word.partition("=")[0]:

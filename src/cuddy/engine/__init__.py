@@ -27,6 +27,7 @@ rootfs           the monitor's private view of the root
 connection       the endpoint on a network, and the files that tell of it
 spec             container record -> config.json
 create           options and image -> record
+background       how a process leaves the command that started it
 nursery          where monitors come from
 start            record -> running container
 monitor          the process that owns a running container
@@ -40,6 +41,10 @@ frames           how the monitor and its clients speak
 logfile          the container's log on disk
 attach           a client of the monitor
 exec             one more process in a running container
+exec_process     what it is: the container's own process with the options over it
+exec_session     the command's side of it: its streams and its end
+exec_keeper      its parent, which stays when the command has gone
+execs            those that run, by their files
 stop             end a container politely
 kill             send it a signal
 pause            it does not move

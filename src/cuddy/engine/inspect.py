@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import stat
 
-from cuddy.engine import containers, host_config
+from cuddy.engine import containers, execs, host_config
 from cuddy.errors import CorruptContent, NoSuchImage
 from cuddy.image import host, store, walk
 
@@ -24,7 +24,7 @@ def inspect_container(home: Home, name: str, *, size: bool = False) -> dict[str,
     found = {key: value for key, value in record.items() if key not in HIDDEN}
     found["HostConfig"] = host_config.shown(found["HostConfig"])
     found["ProcessLabel"] = found["MountLabel"] = found["AppArmorProfile"] = ""
-    found["ExecIDs"] = None
+    found["ExecIDs"] = execs.running(home.run_dir(record["Id"])) or None
     upper = f"{home.container_dir(record['Id'])}/upper"
     found["GraphDriver"] = {"Name": "overlay", "Data": {"UpperDir": upper}}
     if size:

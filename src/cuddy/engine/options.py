@@ -73,3 +73,4 @@ class ExecOptions(NamedTuple):
     tty: bool = False
     interactive: bool = False
     privileged: bool = False
+    timeout_s: float = 0  # after which it is killed with all it started; 0: never

@@ -8,7 +8,7 @@ import stat
 from cuddy import files
 from cuddy.engine import default_profile, defaults, docker_profile, limits, process, volumes
 from cuddy.kernel import capabilities
-from cuddy.runtime.init import INIT_ANNOTATION
+from cuddy.runtime.bundle import INIT_ANNOTATION
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False

@@ -14,6 +14,7 @@ cgroup             control groups of either version: create, enter, limit, freez
 cgroup_hierarchies  which controllers are where
 cgroup_v1          what is particular to version 1
 cgroup_v2          what is particular to version 2
+subgroup           a group below another one, to track and kill
 cgroup_stats       what a group has used, in one shape
 control_file       one-line files of cgroupfs and procfs
 bpf                the device filter of cgroup version 2

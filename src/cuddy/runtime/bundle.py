@@ -27,6 +27,8 @@ TYPES: dict[str, tuple[type, type]] = {
     "linux": (dict, object), "linux.namespaces": (list, dict),
 }  # fmt: skip
 WORDS: dict[type, str] = {dict: "object", list: "list", str: "text"}
+INIT_ANNOTATION = "cuddy.init"
+"""Says that pid 1 is to be the small init and the program its child: `--init`."""
 ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 
 

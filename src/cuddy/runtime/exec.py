@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from cuddy.errors import SystemFailure
-from cuddy.kernel import cgroup, namespaces, process, springboard
+from cuddy.kernel import cgroup, namespaces, process, springboard, subgroup
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import credentials, filters, handshake, launch, terminal
 
@@ -31,16 +31,19 @@ JOINED = (
 
 
 class Joined:
-    """A process made by `join`: its pid, a pidfd, its terminal's master or -1."""
+    """A process made by `enter`: its pid, a pidfd, its terminal's master or -1."""
 
-    def __init__(self, child: process.Child) -> None:
+    def __init__(self, child: process.Child, channel: Channel, program: str) -> None:
         self.pid, self.pidfd = child
+        self.channel = channel
+        self.program = program
         self.terminal_fd = -1
         self.warnings: list[str] = []
         self.prepared = False
 
     def close(self) -> None:
-        """Let go of the descriptors; the process goes on."""
+        """Let go of the descriptors; the process goes on, unless it never was let in."""
+        self.channel.close()
         for fd in (self.pidfd, self.terminal_fd):
             if fd >= 0:
                 os.close(fd)
@@ -59,6 +62,24 @@ def join(
 
     Raises CommandNotFound, CommandNotExecutable, SystemFailure.
     """
+    joined = enter(bundle, document, spec, stdio, state_root=state_root)
+    finish(joined)
+    return joined
+
+
+def enter(
+    bundle: Bundle,
+    document: State,
+    spec: Process,
+    stdio: tuple[int, int, int] | None,
+    *,
+    state_root: str,
+    own_group: Cgroup | None = None,
+) -> Joined:
+    """Make the process that will run `spec`; it waits for `finish`. Raises SystemFailure.
+
+    `own_group`: a subgroup of the container's control group to be born in.
+    """
     init_fd = process.open_exact(document["pid"], document["startTime"])
     if init_fd < 0:
         raise SystemFailure("the container ended meanwhile")
@@ -69,18 +90,25 @@ def join(
         entrant = Entrant(bundle, spec, theirs, init_fd, stdio)
         entrant.container_id = document["id"]
         entrant.filter = filters.find(bundle.config, state_root)
-        child = clone_into(init_fd, find_cgroup(document), entrant)
-        theirs.close()
-        return converse(Joined(child), ours, spec)
-    finally:
+        child = clone_into(init_fd, find_cgroup(document, own_group), entrant)
+    except BaseException:
         ours.close()
+        raise
+    finally:
+        theirs.close()
         os.close(init_fd)
+    return Joined(child, ours, spec["args"][0])
 
 
-def find_cgroup(document: State) -> Cgroup:
-    """The container's cgroup, or the one its init has moved to if the container divides its own."""
-    own = Cgroup.from_paths(document["cgroupPaths"])
-    return cgroup.of_process(document["pid"]) if own.is_divided() else own
+def find_cgroup(document: State, own_group: Cgroup | None) -> Cgroup:
+    """Where the new process belongs: its own group, or else where the container's processes are.
+
+    If the container divides its group, its init has moved to one of the parts.
+    """
+    container = Cgroup.from_paths(document["cgroupPaths"])
+    if own_group and own_group.paths:
+        return subgroup.within(container, own_group)
+    return cgroup.of_process(document["pid"]) if container.is_divided() else container
 
 
 def clone_into(init_fd: int, own_cgroup: Cgroup, entrant: Entrant) -> process.Child:
@@ -102,10 +130,16 @@ def clone_into(init_fd: int, own_cgroup: Cgroup, entrant: Entrant) -> process.Ch
             os.close(fd)
 
 
-def converse(joined: Joined, ours: Channel, spec: Process) -> Joined:
-    """Let the child go on, and hear it out until its program runs."""
-    ours.send("go")
-    while (message := ours.receive()).kind != "end" or not joined.prepared:
+def finish(joined: Joined) -> None:
+    """Let the process go on, and hear it out until its program runs; if it cannot, it is buried.
+
+    Raises CommandNotFound, CommandNotExecutable, SystemFailure.
+    """
+    try:
+        joined.channel.send("go")
+    except OSError:
+        pass  # it died already; that is what we are about to hear
+    while (message := joined.channel.receive()).kind != "end" or not joined.prepared:
         if message.kind == "warning":
             joined.warnings.append(message.text)
         elif message.kind == "terminal":
@@ -113,10 +147,15 @@ def converse(joined: Joined, ours: Channel, spec: Process) -> Joined:
         elif message.kind == "ready":
             joined.prepared = True
         else:
-            os.waitpid(joined.pid, 0)
-            joined.close()
-            raise handshake.failure(message, spec["args"][0])
-    return joined
+            abandon(joined)
+            raise handshake.failure(message, joined.program)
+    joined.channel.close()
+
+
+def abandon(joined: Joined) -> None:
+    """Bury a process that never became its program: left alone, it ends by itself."""
+    joined.close()
+    os.waitpid(joined.pid, 0)
 
 
 class Entrant:
@@ -155,6 +194,8 @@ def prepare(entrant: Entrant) -> None:
     """What needs the host's files, or power we are about to lose: limits, the springboard."""
     launch.expect_go(entrant.channel)
     credentials.set_limits(entrant.spec.get("rlimits", []), entrant.warn)
+    if "oomScoreAdj" in entrant.spec:
+        credentials.set_oom_score(entrant.spec["oomScoreAdj"], entrant.warn)
     entrant.springboard_fd = springboard.prepare(entrant.channel.fileno())
 
 

@@ -13,6 +13,7 @@ import select
 from cuddy.kernel import cgroup, mount, namespaces, process, rtnetlink, springboard
 from cuddy.kernel.pivot_root import pivot_root
 from cuddy.runtime import (
+    bundle,
     credentials,
     devices,
     filters,
@@ -33,10 +34,6 @@ if TYPE_CHECKING:
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.handshake import Channel
     from cuddy.runtime.spec import State
-
-
-INIT_ANNOTATION = "cuddy.init"
-"""Says that pid 1 is to be the small init and the program its child: `--init`."""
 
 
 class Newborn:
@@ -187,7 +184,7 @@ def set_limits(newborn: Newborn) -> None:
     credentials.set_limits(newborn.spec.get("rlimits", []), newborn.warn)
     if "oomScoreAdj" in newborn.spec:
         credentials.set_oom_score(newborn.spec["oomScoreAdj"], newborn.warn)
-    as_init = newborn.config.get("annotations", {}).get(INIT_ANNOTATION) == "true"
+    as_init = newborn.config.get("annotations", {}).get(bundle.INIT_ANNOTATION) == "true"
     newborn.springboard_fd = springboard.prepare(newborn.channel.fileno(), as_init=as_init)
 
 

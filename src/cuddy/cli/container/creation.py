@@ -10,7 +10,7 @@ import os
 import sys
 
 from cuddy import files
-from cuddy.cli import proxies, values
+from cuddy.cli import proxies, settings, values
 from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
 from cuddy.engine import create, restart_policy, rm
 from cuddy.engine.options import ContainerOptions
@@ -19,18 +19,15 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from cuddy.engine.home import Home
-
-MAX_FILE_BYTES = 8 << 20
 
 
 def _list_of(parse: Callable[[str], str], name: str = "list") -> Kind:
     return Kind(name, parse, (), many=True)
 
 
-VARIABLES = _list_of(values.variable)
 FLAGS = (
     Flag("add-host", "", _list_of(values.extra_host), "Add a custom host-to-IP mapping (host:ip)",
          into="add_hosts"),
@@ -46,7 +43,7 @@ FLAGS = (
     Flag("dns-search", "", _list_of(values.domain), "Set custom DNS search domains"),
     Flag("domainname", "", STRING, "Container NIS domain name"),
     Flag("entrypoint", "", STRING, "Overwrite the default ENTRYPOINT of the image"),
-    Flag("env", "e", VARIABLES, "Set environment variables"),
+    Flag("env", "e", settings.VARIABLES, "Set environment variables"),
     Flag("env-file", "", LIST, "Read in a file of environment variables"),
     Flag("help", "", BOOL, "Print usage"),
     Flag("hostname", "h", STRING, "Container host name"),
@@ -92,9 +89,9 @@ def read_options(args: Args) -> ContainerOptions:
     given = {key: getattr(args, key) for key in ContainerOptions._fields if key in args.given}
     if "entrypoint" in given:
         given["entrypoint"] = (given["entrypoint"],)
-    env = tuple(environment(args.env_file, args.env))
+    env = tuple(settings.environment(args.env_file, args.env))
     given["env"] = (*proxies.variables(os.environ, env), *env)
-    given["labels"] = (*_lines(args.label_file, "label"), *args.labels)
+    given["labels"] = (*settings.lines(args.label_file, "label"), *args.labels)
     given["volumes"] = tuple(_absolute(volume) for volume in args.volumes)
     given["security_opt"] = tuple(_security_option(option) for option in args.security_opt)
     image, *command = args.names
@@ -107,55 +104,6 @@ def check(args: Args) -> None:
         raise UsageError("conflicting options: cannot specify both --restart and --rm")
     if "network" in args.given and not args.network:
         raise UsageError("no name set for network", hint="use bridge, host or none")
-
-
-def environment(env_files: tuple[str, ...], variables: tuple[str, ...]) -> Iterator[str]:
-    """The variables of --env-file and, after them, of --env. A bare KEY takes the caller's value.
-
-    One that the caller has not set is left out of a file, and unsets the image's when written with
-    --env (the engine's doing).
-    """
-    for line in _lines(env_files, "env"):
-        if "=" in line:
-            yield line
-        elif line in os.environ:
-            yield f"{line}={os.environ[line]}"
-    for variable in variables:
-        bare = "=" not in variable and variable in os.environ
-        yield f"{variable}={os.environ[variable]}" if bare else variable
-
-
-def _lines(paths: tuple[str, ...], kind: str) -> Iterator[str]:
-    """The settings in files: one a line, comments and empty lines dropped, quotes kept."""
-    for path in paths:
-        for number, line in enumerate(_read(path).split(b"\n"), 1):
-            try:
-                setting = line.removesuffix(b"\r").decode("utf-8-sig" if number == 1 else "utf-8")
-                setting = setting.lstrip()
-                if setting and not setting.startswith("#"):
-                    _check_key(setting)
-                    yield setting
-            except ValueError as error:
-                reason = "not UTF-8" if isinstance(error, UnicodeDecodeError) else error
-                message = f"invalid {kind} file ({path}): line {number}: {reason}"
-                raise InvalidArgument(message) from None
-
-
-def _read(path: str) -> bytes:
-    """A file of settings; a pipe will do, as in `--env-file <(printenv)`."""
-    with open(path, "rb") as file:
-        data = file.read(MAX_FILE_BYTES + 1)
-    if len(data) > MAX_FILE_BYTES:
-        raise InvalidArgument(f"{path}: larger than {MAX_FILE_BYTES} bytes")
-    return data
-
-
-def _check_key(setting: str) -> None:
-    key = setting.partition("=")[0]
-    if not key:
-        raise ValueError(f"no variable name on line '{setting}'")
-    if any(character.isspace() for character in key):
-        raise ValueError(f"variable '{key}' contains whitespaces")
 
 
 def _absolute(volume: str) -> str:
@@ -176,7 +124,7 @@ def _security_option(option: str) -> str:
     if name != "seccomp" or value in ("unconfined", "builtin"):
         return option
     try:
-        profile = files.parse_json(_read(value))
+        profile = files.parse_json(settings.read(value))
     except ValueError as error:
         raise InvalidArgument(f"seccomp profile ({value}) cannot be read: {error}") from None
     return f"seccomp={files.format_json(profile)}"

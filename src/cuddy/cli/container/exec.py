@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 
-from cuddy.cli import detach, foreground, terminal
-from cuddy.cli.container import creation
-from cuddy.cli.flags import BOOL, LIST, STRING, Args, Command, Flag
-from cuddy.engine import containers, exec
+from cuddy.cli import boundary, detach, foreground, settings, terminal, values
+from cuddy.cli.flags import BOOL, LIST, STRING, Args, Command, Flag, Kind
+from cuddy.engine import exec
 from cuddy.engine.options import ExecOptions
-from cuddy.errors import NotRunning, WrongArguments
+from cuddy.errors import WrongArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.home import Home
+
+
+_DETACHED = 1
+_TIMED_OUT = 124  # as timeout(1)
 
 
 def exec_(home: Home, args: Args) -> int:
@@ -25,25 +28,29 @@ def exec_(home: Home, args: Args) -> int:
     name, *command = args.names
     options = ExecOptions(
         command=tuple(command),
-        env=tuple(creation.environment(args.env_file, args.env)),
+        env=tuple(settings.environment(args.env_file, args.env)),
         workdir=args.workdir,
         user=args.user,
         tty=args.tty,
         interactive=args.interactive and not args.detach,
         privileged=args.privileged,
+        timeout_s=args.timeout or 0,
     )
-    container = containers.find(home, name)
-    if not container["State"]["Running"]:
-        raise NotRunning(name)
     if args.detach:
-        exec.exec_detached(home, container["Id"], options)
+        boundary.warn(exec.exec_detached(home, name, options))
         return 0
-    window = terminal.size() if args.tty else None
-    session = exec.exec_attached(home, container["Id"], options, size=window)
+    session = exec.exec_attached(home, name, options, size=terminal.size() if args.tty else None)
+    boundary.warn(session.warnings)
     ended = foreground.accompany(
-        home, container["Id"], session, stdin=options.interactive, keys=keys, proxy=False
+        home, name, session, stdin=options.interactive, keys=keys, proxy=False
     )
-    return session.wait() if ended else 0
+    if not ended:
+        return _DETACHED  # docker's code as well
+    code = session.wait()
+    if session.timed_out:
+        what = f"exec: not done after {options.timeout_s:g} s, killed with all it had started"
+        return boundary.complain(what, _TIMED_OUT)
+    return code
 
 
 COMMAND = Command(
@@ -52,14 +59,20 @@ COMMAND = Command(
     flags=(
         Flag("detach", "d", BOOL, "Detached mode: run command in the background"),
         Flag("detach-keys", "", STRING, "Override the key sequence for detaching a container"),
-        Flag("env", "e", creation.VARIABLES, "Set environment variables"),
+        Flag("env", "e", settings.VARIABLES, "Set environment variables"),
         Flag("env-file", "", LIST, "Read in a file of environment variables"),
         Flag("interactive", "i", BOOL, "Keep STDIN open even if not attached"),
         Flag("privileged", "", BOOL, "Give extended privileges to the command"),
+        Flag(
+            "timeout",
+            "",
+            Kind("seconds", values.seconds),
+            "Kill the command and all it has started after so many seconds",
+        ),
         Flag("tty", "t", BOOL, "Allocate a pseudo-TTY"),
         Flag("user", "u", STRING, 'Username or UID (format: "<name|uid>[:<group|gid>]")'),
         Flag("workdir", "w", STRING, "Working directory inside the container"),
-    ),
+    ),  # fmt: skip
     least=2,
     interspersed=False,
     action=exec_,

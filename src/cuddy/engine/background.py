@@ -1,0 +1,44 @@
+"""Going into the background: how a process that outlives its command leaves the command behind."""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from cuddy.kernel import process, syscall
+
+IGNORED_SIGNALS = (
+    _signal.SIGHUP,
+    _signal.SIGINT,
+    _signal.SIGQUIT,
+    _signal.SIGTERM,
+    _signal.SIGPIPE,
+)
+
+
+def leave(title: str, kept: set[int]) -> None:
+    """Leave the caller's session, terminal, directory and all but these descriptors behind.
+
+    `title`: what ps(1) shows. A descriptor of -1 is none.
+    """
+    trace_fd = syscall.tracer.fd if syscall.tracer else -1
+    os.setsid()
+    os.chdir("/")
+    os.umask(0o022)
+    null = os.open("/dev/null", os.O_RDWR)
+    for number in (0, 1, 2):
+        os.dup2(null, number)
+    close_all_but(sorted({*kept, trace_fd} - {-1}))
+    for number in IGNORED_SIGNALS:
+        _signal.signal(number, _signal.SIG_IGN)
+    process.set_title(title)
+
+
+def close_all_but(kept: list[int]) -> None:
+    """Close every descriptor above the standard three except those (sorted)."""
+    first = 3
+    for fd in kept:
+        if first < fd:
+            os.closerange(first, fd)
+        first = fd + 1
+    process.close_from(first)

@@ -1,0 +1,210 @@
+"""The keeper of an exec: parent of its process, apart from the command that asked for it.
+
+    command                              keeper
+    fork ─────────────────────────────▶  enters the container, runs the program
+         ◀──────── report [+ terminal]
+    reads and writes the streams itself  waits for the process, and for the time to be up
+    goes away, or is killed              reads the output in its place, into nothing
+         ◀──────── how it ended
+
+So a process goes on undisturbed when its command has gone: nothing it writes fails and no terminal
+hangs up. And whoever is killed, somebody is left to bury the process and remove its group.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+import select
+import time
+
+from cuddy import files
+from cuddy.engine import background, events, exec_process, execs
+from cuddy.errors import CuddyError, NotPermitted, NotRunning, SystemFailure
+from cuddy.kernel import process, subgroup
+from cuddy.kernel.cgroup import Cgroup
+from cuddy.runtime import exec as runtime_exec
+from cuddy.runtime import handshake
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+    from cuddy.engine.exec import Task
+    from cuddy.runtime.exec import Joined
+    from cuddy.runtime.spec import State
+
+PATIENCE_MS = 2000
+"""How long the command hears, after the end, what others write that the process left: docker's."""
+TERMINAL_PATIENCE_MS = 100
+LAST_PATIENCE_S = 1
+"""For what the process left behind and may be ending too, before its group is left to others."""
+CHUNK_BYTES = 1 << 16
+
+
+def main(task: Task, channel: _socket.socket) -> NoReturn:
+    """The keeper's whole life; never returns into the command's code."""
+    try:
+        kept = {channel.fileno(), *(task.stdio or ()), *task.outputs}
+        background.leave(f"cuddy exec {task.record['Id'][:12]}", kept)
+        Keeper(task, channel).live()
+    except Exception as error:
+        report_bug(channel, error)
+    finally:
+        os._exit(0)
+
+
+def report_bug(channel: _socket.socket, error: Exception) -> None:
+    """An exception that nobody foresaw, for the command to show if it still waits."""
+    text = f"this is a bug in cuddy: {type(error).__name__}: {error}"
+    say(channel, {"error": ["SystemFailure", text, ""]})
+
+
+def say(channel: _socket.socket, message: dict[str, object], fd: int = -1) -> None:
+    """Tell the command something; it may be gone."""
+    attached = [] if fd < 0 else [handshake.rights(fd)]
+    try:
+        channel.sendmsg([files.format_json(message).encode()], attached, _socket.MSG_NOSIGNAL)
+    except OSError:
+        pass
+
+
+class Keeper:
+    """What a keeper holds while its process lives."""
+
+    def __init__(self, task: Task, channel: _socket.socket) -> None:
+        self.task = task
+        self.channel = channel
+        self.id = task.exec_id
+        self.run_dir = task.home.run_dir(task.record["Id"])
+        self.container = Cgroup({})
+        self.group = Cgroup({})
+        self.outputs = list(task.outputs)
+        self.timed_out = False
+
+    def live(self) -> None:
+        """Start the process, wait for its end, tell of it."""
+        try:
+            joined = self.start()
+        except (CuddyError, OSError, ValueError) as error:
+            self.report_failure(error)
+            return
+        say(self.channel, {"warnings": joined.warnings}, joined.terminal_fd)
+        if joined.terminal_fd >= 0:
+            self.outputs = [joined.terminal_fd]
+        self.watch(joined)
+        _, status = os.waitpid(joined.pid, 0)
+        code = process.exit_code(status)
+        execs.clear(self.run_dir, self.container, self.id, timeout_s=2 if self.timed_out else 0)
+        self.emit("exec_die", exitCode=str(code))
+        say(self.channel, {"ExitCode": code, "TimedOut": self.timed_out})
+        self.linger()
+        execs.clear(self.run_dir, self.container, self.id, timeout_s=LAST_PATIENCE_S)
+
+    def start(self) -> Joined:
+        """From the record to a running program. What fails leaves nothing."""
+        task = self.task
+        words = f"{task.options.command[0]} {' '.join(task.options.command[1:])}"
+        self.emit(f"exec_create: {words}")
+        self.emit(f"exec_start: {words}")
+        document, own, entrant = exec_process.prepare(
+            task.home, task.record, task.options, task.size
+        )
+        self.make_group(document)
+        try:
+            joined = runtime_exec.enter(
+                own, document, entrant, task.stdio, state_root=task.home.run_root,
+                own_group=self.group,
+            )  # fmt: skip
+            for fd in set(task.stdio or ()):
+                os.close(fd)
+            self.let_in(joined)
+        except BaseException:
+            execs.clear(self.run_dir, self.container, self.id)
+            raise
+        return joined
+
+    def make_group(self, document: State) -> None:
+        """A group of the exec's own, below the container's. Raises NotRunning, NotPermitted."""
+        self.container = Cgroup.from_paths(document["cgroupPaths"])
+        execs.sweep(self.run_dir, self.container)
+        try:
+            self.group = subgroup.make(self.container, execs.group_name(self.id))
+        except FileNotFoundError:
+            raise NotRunning(self.task.record["Id"][:12]) from None
+        if self.task.options.timeout_s and not self.group.paths:
+            raise NotPermitted(
+                "--timeout needs a control group for the exec, and the container allows none"
+            )
+
+    def let_in(self, joined: Joined) -> None:
+        """Write the process down, then let it become its program."""
+        try:
+            execs.record(self.run_dir, self.id, joined.pid)
+        except FileNotFoundError:
+            runtime_exec.abandon(joined)
+            raise NotRunning(self.task.record["Id"][:12]) from None
+        runtime_exec.finish(joined)
+
+    def report_failure(self, error: CuddyError | OSError | ValueError) -> None:
+        """The program never ran: the reason goes to the command."""
+        if isinstance(error, OSError):
+            error = SystemFailure.from_os("cannot enter the container", error)
+        message = error.message if isinstance(error, CuddyError) else str(error)
+        hint = error.hint if isinstance(error, CuddyError) else ""
+        say(self.channel, {"error": [type(error).__name__, message, hint]})
+
+    def emit(self, action: str, **attributes: str) -> None:
+        """Note what happens, with the exec's id."""
+        task = self.task
+        events.emit_container(task.home, action, task.record, {"execID": self.id, **attributes})
+
+    def watch(self, joined: Joined) -> None:
+        """Until the process has ended; from when the command is gone, read what it writes."""
+        poll = select.poll()
+        poll.register(joined.pidfd, select.POLLIN)
+        poll.register(self.channel, 0)  # it only hangs up
+        if not self.task.attached:
+            self.take_over(poll)
+        timeout_s = self.task.options.timeout_s
+        deadline = time.monotonic() + timeout_s if timeout_s else None
+        while True:
+            ready = [fd for fd, _ in poll.poll(milliseconds_until(deadline))]
+            if joined.pidfd in ready:
+                return
+            if not ready and deadline is not None:
+                self.timed_out, deadline = True, None
+                self.group.kill()
+            for fd in ready:
+                if fd == self.channel.fileno():
+                    self.take_over(poll)
+                elif not drain(fd):
+                    poll.unregister(fd)
+
+    def take_over(self, poll: select.poll) -> None:
+        """The command reads no more, so we do."""
+        poll.unregister(self.channel)
+        for fd in self.outputs:
+            os.set_blocking(fd, False)
+            poll.register(fd, select.POLLIN)
+
+    def linger(self) -> None:
+        """As long as we are there the command waits for further output. It may go before."""
+        poll = select.poll()
+        poll.register(self.channel, 0)
+        poll.poll(TERMINAL_PATIENCE_MS if self.task.options.tty else PATIENCE_MS)
+
+
+def milliseconds_until(deadline: float | None) -> float | None:
+    """How long poll(2) may wait; None is for ever."""
+    return None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+
+
+def drain(fd: int) -> bool:
+    """Read and forget; False at the end of file."""
+    try:
+        return bool(os.read(fd, CHUNK_BYTES))
+    except BlockingIOError:
+        return True
+    except OSError:
+        return False  # EIO: the terminal's last process is gone

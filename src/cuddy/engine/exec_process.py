@@ -1,0 +1,82 @@
+"""The process of an exec, as config.json describes one: the container's own with the options over
+it. Its user is looked up in the files that the container has now.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.engine import process, spec, users
+from cuddy.errors import CorruptContent, NoSuchContainer, NotRunning
+from cuddy.runtime import bundle, state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+    from cuddy.engine.options import ExecOptions
+    from cuddy.runtime.bundle import Bundle
+    from cuddy.runtime.spec import Process, State
+
+
+def prepare(
+    home: Home, record: Container, options: ExecOptions, size: tuple[int, int] | None = None
+) -> tuple[State, Bundle, Process]:
+    """The running container's state, what it was started with, and the process to run in it.
+
+    `size`: rows and columns of the user's window. Raises NotRunning, CorruptContent.
+    """
+    try:
+        document = state.read(home.run_root, record["Id"])
+        own = bundle.load(home.container_dir(record["Id"]))
+    except NoSuchContainer:
+        raise NotRunning(record["Id"][:12]) from None
+    except ValueError as error:
+        raise CorruptContent(f"container {record['Id'][:12]}: {error}") from None
+    entrant = build_process(record, own, document, options)
+    if size and options.tty:
+        entrant["consoleSize"] = {"height": size[0], "width": size[1]}
+    return document, own, entrant
+
+
+def build_process(record: Container, own: Bundle, document: State, options: ExecOptions) -> Process:
+    """The process to run: the container's own, with the options over it."""
+    entrant: Process = dict(own.config["process"])  # type: ignore[assignment]
+    entrant.pop("consoleSize", None)
+    identity = identify(record, document, options)
+    host = spec.this_host(record)
+    host_config = record["HostConfig"]
+    if options.privileged:
+        host_config = host_config | {"Privileged": True}
+    entrant |= {
+        "terminal": options.tty,
+        "args": list(options.command),
+        "cwd": options.workdir or record["Config"]["WorkingDir"] or "/",
+        "env": spec.with_home(environment(record, options), identity),
+        "user": {
+            "uid": identity.uid,
+            "gid": identity.gid,
+            "additionalGids": list(identity.groups),
+        },
+        "capabilities": spec.capability_sets(spec.granted(host_config, host), identity.uid),
+    }
+    return entrant
+
+
+def environment(record: Container, options: ExecOptions) -> list[str]:
+    """The container's variables and the user's over them; a terminal's type under both."""
+    ours = ["TERM=xterm"] if options.tty else []
+    return process.merge([*ours, *record["Config"]["Env"]], options.env)
+
+
+def identify(record: Container, document: State, options: ExecOptions) -> users.Identity:
+    """Numbers for the user's name, from the files the container has now."""
+    root_fd = os.open(f"/proc/{document['pid']}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        # The link was followed by pid: what we opened is the container's only if it lives still.
+        if files.start_time(document["pid"]) != document["startTime"]:
+            raise NotRunning(record["Id"][:12])
+        return users.read_identity(root_fd, options.user or record["Config"]["User"])
+    finally:
+        os.close(root_fd)
