@@ -43,6 +43,7 @@ golden: $(VENV)/tests
 # Asks the real docker again what it prints; see tests/record.py.
 recordings: $(VENV)/tests
 	$(BIN)/python tests/record.py
+	$(BIN)/python tests/record_inspect.py
 
 docs: $(VENV)/tests
 	$(BIN)/python docs/commands/generate.py

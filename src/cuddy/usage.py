@@ -19,10 +19,12 @@ OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 class Meter:
     """Counts trees. A file with several names counts where it is met first.
 
-    What vanishes meanwhile does not count; nothing is followed.
+    What vanishes meanwhile does not count; nothing is followed. `by_length`: count the bytes that
+    can be read of files, as docker does of containers, instead of the blocks they take.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, by_length: bool = False) -> None:
+        self._by_length = by_length
         self._seen: set[tuple[int, int]] = set()
 
     def tree(self, path: str, *, without: Collection[str] = ()) -> int:
@@ -57,6 +59,8 @@ class Meter:
             if identity in self._seen:
                 return 0
             self._seen.add(identity)
+        if self._by_length:
+            return 0 if stat.S_ISDIR(status.st_mode) else status.st_size
         return status.st_blocks * BLOCK
 
     def _below(self, top: int, left_out: Collection[str] = ()) -> int:

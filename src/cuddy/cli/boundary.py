@@ -18,6 +18,9 @@ from cuddy.errors import CuddyError, UsageError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 INTERRUPTED = 130  # 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE
@@ -54,6 +57,17 @@ def each(names: Sequence[str], act: Callable[[str], None]) -> int:
     """Do it for every name; the status is 1 if any failed."""
     codes = [attempt(lambda name=name: act(name)) for name in names]  # type: ignore[misc]
     return int(any(codes))
+
+
+def collect(names: Sequence[str], find: Callable[[str], T]) -> tuple[list[T], list[str]]:
+    """What is found of the names; and what to complain of, once that has been shown."""
+    found, complaints = [], []
+    for name in names:
+        try:
+            found.append(find(name))
+        except CuddyError as error:
+            complaints.append(str(error))
+    return found, complaints
 
 
 def all_at_once(names: Sequence[str], act: Callable[[str], None]) -> int:

@@ -17,14 +17,16 @@ if TYPE_CHECKING:
 def show(names: Sequence[str], find: Callable[[str], Any], form: str) -> int:
     """Print what `find` knows of each name, in the form that --format asks for.
 
-    Names that are not there do not keep the others from being shown; the status is then 1.
+    Names that are not there do not keep the others from being shown; what is wrong with them is
+    said after that, and the status is then 1.
     """
     render = renderer(form)
-    found: list[Any] = []
-    code = boundary.each(names, lambda name: found.append(find(name)))
-    text = render(found)
+    found, complaints = boundary.collect(names, find)
+    text = render(found) or "\n"
     sys.stdout.write(printable(text, keep="\n\t") if os.isatty(1) else text)
-    return code
+    for complaint in complaints:
+        boundary.complain(complaint, 1)
+    return int(bool(complaints))
 
 
 def renderer(form: str) -> Callable[[list[Any]], str]:

@@ -57,6 +57,7 @@ commit           its changes as a layer of a new image
 logs             what it wrote
 inspect          everything known of it
 inspect_image    everything known of an image
+inspect_network  everything known of a network
 patterns         Go's patterns of names
 images           find and list images
 tag              give them names

@@ -1,36 +1,146 @@
-"""Inspect: everything known of a container, in Docker's words."""
+"""Inspect: everything known of a container, in Docker's words.
+
+The record is laid out as docker 28 has it (api/types/container): its fields in its order, a default
+for what the record lacks. What we know beyond that follows at the end of its section.
+"""
 
 from __future__ import annotations
 
-import os
-import stat
-
 from cuddy.engine import containers, execs, host_config
 from cuddy.errors import CorruptContent, NoSuchImage
-from cuddy.image import host, store, walk
+from cuddy.image import host, snapshots, store
+from cuddy.usage import Meter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from cuddy.engine.home import Home
 
 HIDDEN = ("ChainIds",)
+FIELDS: dict[str, Any] = {
+    "Id": "", "Created": "", "Path": "", "Args": [], "State": {}, "Image": "",
+    "ResolvConfPath": "", "HostnamePath": "", "HostsPath": "", "LogPath": "", "Name": "",
+    "RestartCount": 0, "Driver": "", "Platform": "linux", "MountLabel": "", "ProcessLabel": "",
+    "AppArmorProfile": "", "ExecIDs": None, "HostConfig": {}, "GraphDriver": {}, "Mounts": [],
+    "Config": {}, "NetworkSettings": {},
+}  # fmt: skip
+STATE: dict[str, Any] = {
+    "Status": "created", "Running": False, "Paused": False, "Restarting": False,
+    "OOMKilled": False, "Dead": False, "Pid": 0, "ExitCode": 0, "Error": "",
+    "StartedAt": "", "FinishedAt": "", "Health": None,
+}  # fmt: skip
+CONFIG: dict[str, Any] = {
+    "Hostname": "", "Domainname": "", "User": "", "AttachStdin": False, "AttachStdout": True,
+    "AttachStderr": True, "ExposedPorts": None, "Tty": False, "OpenStdin": False,
+    "StdinOnce": False, "Env": [], "Cmd": None, "Healthcheck": None, "ArgsEscaped": None,
+    "Image": "", "Volumes": None, "WorkingDir": "", "Entrypoint": None, "NetworkDisabled": None,
+    "MacAddress": None, "OnBuild": None, "Labels": {}, "StopSignal": None, "StopTimeout": None,
+    "Shell": None,
+}  # fmt: skip
+ABSENT = frozenset((
+    "Health", "ExposedPorts", "Healthcheck", "ArgsEscaped", "NetworkDisabled", "MacAddress",
+    "StopSignal", "StopTimeout", "Shell",
+))  # fmt: skip
+"""Fields of State and Config that Docker leaves out when there is nothing to say."""
+NETWORK_SETTINGS: dict[str, Any] = {
+    "Bridge": "", "SandboxID": "", "SandboxKey": "", "Ports": {}, "HairpinMode": False,
+    "LinkLocalIPv6Address": "", "LinkLocalIPv6PrefixLen": 0, "SecondaryIPAddresses": None,
+    "SecondaryIPv6Addresses": None, "EndpointID": "", "Gateway": "", "GlobalIPv6Address": "",
+    "GlobalIPv6PrefixLen": 0, "IPAddress": "", "IPPrefixLen": 0, "IPv6Gateway": "",
+    "MacAddress": "", "Networks": {},
+}  # fmt: skip
+ENDPOINT: dict[str, Any] = {
+    "IPAMConfig": None, "Links": None, "Aliases": None, "MacAddress": "", "DriverOpts": None,
+    "GwPriority": 0, "NetworkID": "", "EndpointID": "", "Gateway": "", "IPAddress": "",
+    "IPPrefixLen": 0, "IPv6Gateway": "", "GlobalIPv6Address": "", "GlobalIPv6PrefixLen": 0,
+    "DNSNames": None,
+}  # fmt: skip
+OF_A_LIFE = frozenset((
+    "SandboxID", "SandboxKey", "EndpointID", "Gateway", "IPAddress", "IPPrefixLen", "IPv6Gateway",
+    "GlobalIPv6Address", "GlobalIPv6PrefixLen", "MacAddress", "Ports",
+))  # fmt: skip
+"""What a network gives a container for as long as it runs."""
 
 
 def inspect_container(home: Home, name: str, *, size: bool = False) -> dict[str, Any]:
     """A container as `docker inspect` shows it; `size` adds what it has written."""
     record: dict[str, Any] = dict(containers.find(home, name))
-    found = {key: value for key, value in record.items() if key not in HIDDEN}
-    found["HostConfig"] = host_config.shown(found["HostConfig"])
-    found["ProcessLabel"] = found["MountLabel"] = found["AppArmorProfile"] = ""
-    found["ExecIDs"] = execs.running(home.run_dir(record["Id"])) or None
-    upper = f"{home.container_dir(record['Id'])}/upper"
-    found["GraphDriver"] = {"Name": "overlay", "Data": {"UpperDir": upper}}
-    if size:
-        found["SizeRw"] = written_bytes(upper)
-        found["SizeRootFs"] = found["SizeRw"] + image_bytes(home, record["Image"])
-    return found
+    record["ExecIDs"] = execs.running(home.run_dir(record["Id"])) or None
+    sizes = measure(home, record) if size else {}
+    return document(record, graph_driver(home, record), sizes)
+
+
+def document(
+    record: Mapping[str, Any], driver: dict[str, Any], sizes: Mapping[str, int]
+) -> dict[str, Any]:
+    """The record laid out. Pure."""
+    sections = {
+        "State": laid_out(record["State"], STATE),
+        "HostConfig": host_config.shown(record["HostConfig"]),
+        "GraphDriver": driver,
+        "Config": build_config(record["Config"]),
+        "NetworkSettings": build_network_settings(record),
+    }
+    found = laid_out({key: record[key] for key in record if key not in HIDDEN} | sections, FIELDS)
+    last = {key: found.pop(key) for key in ("Mounts", "Config", "NetworkSettings")}
+    return {**found, **sizes, **last}
+
+
+def laid_out(section: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A section in the order of its fields, complete; then what it has beyond them."""
+    found = {**fields, **section}
+    return {key: value for key, value in found.items() if value is not None or key not in ABSENT}
+
+
+def build_config(config: Mapping[str, Any]) -> dict[str, Any]:
+    """`Config` without what every container gets, of which Docker says nothing there."""
+    ours = {f"HOSTNAME={config.get('Hostname')}", *(["TERM=xterm"] if config.get("Tty") else [])}
+    own = {**config, "Env": [each for each in config.get("Env") or () if each not in ours]}
+    if own.get("StopSignal") == "SIGTERM":
+        own["StopSignal"] = None
+    return laid_out(own, CONFIG)
+
+
+def build_network_settings(record: Mapping[str, Any]) -> dict[str, Any]:
+    """`NetworkSettings`; one that does not run is still meant for its networks."""
+    settings, state = record["NetworkSettings"], record["State"]
+    mode = record["HostConfig"]["NetworkMode"]
+    known = settings.get("Networks")
+    networks = known or ({} if mode.startswith("container:") else {mode: {}})
+    if state["Running"]:
+        pid = state["Pid"]
+        own = {"SandboxID": record["Id"], "SandboxKey": f"/proc/{pid}/ns/net" if pid else ""}
+        settings = own | settings
+    else:
+        settings = _without_life(settings)
+        networks = {name: _without_life(networks[name]) for name in networks}
+    endpoints = {
+        name: laid_out({"NetworkID": name if known else "", **networks[name]}, ENDPOINT)
+        for name in sorted(networks)
+    }
+    return laid_out({**settings, "Networks": endpoints}, NETWORK_SETTINGS)
+
+
+def _without_life(section: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in section.items() if key not in OF_A_LIFE}
+
+
+def graph_driver(home: Home, record: Mapping[str, Any]) -> dict[str, Any]:
+    """Where the root's parts are: only the monitor has them mounted, so nothing is to be merged."""
+    where = home.container_dir(record["Id"])
+    layers = [snapshots.path(home.storage, each) for each in reversed(record.get("ChainIds") or ())]
+    parts = {"MergedDir": "rootfs", "UpperDir": "upper", "WorkDir": "work"}
+    data = {"LowerDir": ":".join(layers)} if layers else {}
+    data |= {key: f"{where}/{name}" for key, name in parts.items()}
+    return {"Data": data, "Name": record["Driver"]}
+
+
+def measure(home: Home, record: Mapping[str, Any]) -> dict[str, int]:
+    """What a container has of its own, and that with its image."""
+    own = written_bytes(f"{home.container_dir(record['Id'])}/upper")
+    return {"SizeRw": own, "SizeRootFs": own + image_bytes(home, record["Image"])}
 
 
 def image_bytes(home: Home, image_id: str) -> int:
@@ -44,30 +154,5 @@ def image_bytes(home: Home, image_id: str) -> int:
 
 
 def written_bytes(directory: str) -> int:
-    """How many bytes of files a container has of its own, each of them once.
-
-    What goes meanwhile is not counted, nor what lies deeper than any path can tell.
-    """
-    total = 0
-    seen: set[int] = set()
-    root_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    pending = [b""]
-    try:
-        while pending:
-            above = pending.pop()
-            for name, status in _listing(root_fd, above):
-                if stat.S_ISDIR(status.st_mode):
-                    pending.append(above + b"/" + name if above else name)
-                elif status.st_nlink == 1 or status.st_ino not in seen:
-                    seen.add(status.st_ino)
-                    total += status.st_size
-    finally:
-        os.close(root_fd)
-    return total
-
-
-def _listing(root_fd: int, path: bytes) -> list[tuple[bytes, os.stat_result]]:
-    try:
-        return list(walk.listing(root_fd, path))
-    except OSError:
-        return []
+    """How many bytes of files a container has of its own, each of them once."""
+    return Meter(by_length=True).tree(directory)

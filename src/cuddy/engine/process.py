@@ -39,9 +39,18 @@ def command(options: ContainerOptions, image: dict[str, Any]) -> tuple[list[str]
 def environment(
     image: Sequence[str], user: Sequence[str], *, hostname: str, tty: bool
 ) -> list[str]:
-    """The variables of a container's process: ours, then the image's, then the user's."""
+    """The variables of a container's process. The user's outweigh the image's, and those ours.
+
+    Docker's order: what only we say, the user's, and then what only the image says.
+    """
     ours = [defaults.PATH, f"HOSTNAME={hostname}", *(["TERM=xterm"] if tty else [])]
-    return merge([*ours, *image], user)
+    users, images = ({each.partition("=")[0] for each in said} for said in (user, image))
+
+    def rank(entry: str) -> int:
+        name = entry.partition("=")[0]
+        return 1 if name in users else 2 * (name in images)
+
+    return sorted(merge([*ours, *image], user), key=rank)
 
 
 def merge(first: Sequence[str], second: Sequence[str]) -> list[str]:

@@ -51,11 +51,11 @@ class TestCommand:
 
 
 class TestEnvironment:
-    def test_ours_then_the_images_then_the_users(self) -> None:
+    def test_ours_then_the_users_then_the_images(self) -> None:
         merged = process.environment(
             ["PATH=/image", "A=image", "B=image"], ["B=user", "C="], hostname="box", tty=True
         )
-        assert merged == ["PATH=/image", "HOSTNAME=box", "TERM=xterm", "A=image", "B=user", "C="]
+        assert merged == ["HOSTNAME=box", "TERM=xterm", "B=user", "C=", "PATH=/image", "A=image"]
 
     def test_term_only_with_a_terminal(self) -> None:
         assert "TERM=xterm" not in process.environment([], [], hostname="box", tty=False)

@@ -1,42 +1,67 @@
-"""`cuddy inspect`: a container or an image, whichever has the name."""
+"""`cuddy inspect`: a container, an image or a network, whichever has the name."""
 
 from __future__ import annotations
 
-from cuddy.cli import inspection
+from cuddy.cli import boundary, inspection
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.cli.table import JSON_FORMAT_HELP
-from cuddy.engine import inspect, inspect_image
-from cuddy.errors import InvalidReference, NoSuchContainer, NoSuchImage, NotFound, UsageError
+from cuddy.engine import inspect
+from cuddy.errors import InvalidReference, NotFound, WrongArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from cuddy.engine.home import Home
 
-TYPES = ("container", "image")
+    Find = Callable[[str], Any]
+
+SWARMS = ("config", "node", "plugin", "secret", "service", "task")
+"""Types that docker knows and cuddy has none of."""
 
 
 def inspect_(home: Home, args: Args) -> int:
-    if args.type and args.type not in TYPES:
-        hint = f"one of {', '.join(TYPES)}"
-        raise UsageError(f'"{args.type}" is not a valid value for --type', hint=hint)
+    finders = finders_of(home, with_size=args.size)
+    if args.type and args.type not in (*finders, *SWARMS):
+        known = ", ".join(f'"{name}"' for name in sorted((*finders, *SWARMS)))
+        raise WrongArguments(f'unknown type: "{args.type}": must be one of {known}')
+    if args.size and args.type not in ("", "container"):
+        boundary.warn([f"--size ignored for {args.type}"])
 
     def find(name: str) -> Any:
-        if args.type == "image":
-            return inspect_image.inspect_image(home, name)
-        try:
-            return inspect.inspect_container(home, name, size=args.size)
-        except NoSuchContainer:
-            if args.type:
-                raise
-        try:
-            return inspect_image.inspect_image(home, name)
-        except (NoSuchImage, InvalidReference):
-            hint = "'cuddy ps -a' and 'cuddy images' list what there is"
-            raise NotFound(f"no such object: {name}", hint=hint) from None
+        if not name:
+            raise WrongArguments("invalid container name or ID: value is empty")
+        for kind, look in finders.items():
+            if args.type in ("", kind):
+                try:
+                    return look(name)
+                except (NotFound, InvalidReference):
+                    if args.type:
+                        raise
+        what = args.type or "object"
+        raise NotFound(f"no such {what}: {name}", hint="'cuddy ps -a' and 'cuddy images' list them")
 
     return inspection.show(args.names, find, args.format)
+
+
+def finders_of(home: Home, *, with_size: bool) -> dict[str, Find]:
+    """How things are found, in the order in which a bare name is looked for."""
+
+    def image(name: str) -> Any:
+        from cuddy.engine import inspect_image
+
+        return inspect_image.inspect_image(home, name)
+
+    def network(name: str) -> Any:
+        from cuddy.engine import inspect_network
+
+        return inspect_network.inspect_network(home, name)
+
+    def container(name: str) -> Any:
+        return inspect.inspect_container(home, name, size=with_size)
+
+    return {"container": container, "image": image, "network": network}
 
 
 COMMAND = Command(
