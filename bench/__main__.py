@@ -12,6 +12,7 @@ import argparse
 import os
 import shlex
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 ROOT = Path(__file__).parent.parent
@@ -19,7 +20,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
 from bench import big_image, image_work, many, report, timing  # noqa: E402
 from bench.engines import Engine, makers, running  # noqa: E402
-from bench.scenarios import IMAGE, LINES, PRINT_LINES, SCENARIOS, C, Scenario  # noqa: E402
+from bench.scenarios import IMAGE, LIFE, LINES, PRINT_LINES, SCENARIOS, C, Scenario  # noqa: E402
 
 import images  # noqa: E402
 import isolation  # noqa: E402
@@ -80,7 +81,8 @@ def prepare(engine: Engine, image: str) -> None:
     engine.ask("run", "-d", "--name", C, image, "sleep", "100000")
     words = ["run", "-d", "--name", LINES, "--network", "none", image, "sh", "-c", PRINT_LINES]
     engine.ask(*words)
-    for _ in range(48):
+    engine.ask("run", "-d", "--name", LIFE, image, "sleep", "100000")
+    for _ in range(47):
         engine.ask("create", "--network", "none", image, "true")
     engine.ask("wait", LINES)
 
@@ -88,9 +90,23 @@ def prepare(engine: Engine, image: str) -> None:
 def measure(
     scenario: Scenario, engines: list[Engine], image: str, rounds: int
 ) -> dict[str, timing.Times]:
-    words = [image if word == IMAGE else word for word in scenario.words]
-    works = {engine.name: timing.work(engine.words(*words)) for engine in engines}
+    works = {engine.name: prepared_work(scenario, engine, image) for engine in engines}
     return timing.interleaved(works, max(3, round(rounds * scenario.share)))
+
+
+def prepared_work(scenario: Scenario, engine: Engine, image: str) -> Callable[[], float]:
+    """A function that does what comes before a scenario and then measures it."""
+    words, *before = [
+        engine.words(*(image if word == IMAGE else word for word in command))
+        for command in (scenario.words, *scenario.before)
+    ]
+
+    def work() -> float:
+        for command in before:
+            timing.run(command)
+        return timing.run(words)
+
+    return work
 
 
 if __name__ == "__main__":

@@ -10,7 +10,11 @@ from typing import NamedTuple
 IMAGE = "IMAGE"
 C = "bench-running"
 LINES = "bench-lines"
+LIFE = "bench-life"
 PRINT_LINES = "yes {} | head -n 200000".format("x" * 99)
+RUN = ("run", "-d", "--name", "bench-short", IMAGE, "sleep", "100000")
+START = ("start", LIFE)
+STOP = ("stop", "-t", "0", LIFE)
 
 
 class Scenario(NamedTuple):
@@ -33,6 +37,10 @@ SCENARIOS = (
         "run --rm IMAGE true, host", ("run", "--rm", "--network", "host", IMAGE, "true"), 0.35
     ),
     Scenario("exec C true", ("exec", C, "true"), 0.6, "docker"),
+    Scenario("start C", ("start", LIFE), 0.35, before=(STOP,)),
+    Scenario("stop -t 0 C", STOP, 0.6, before=(START,)),
+    Scenario("restart -t 0 C", ("restart", "-t", "0", LIFE), 0.5, before=(START,)),
+    Scenario("rm -f C, running", ("rm", "-f", "bench-short"), 0.5, before=(RUN,)),
     Scenario("version", ("version",), 1.2, "docker"),
     Scenario("ps -a, 50 containers", ("ps", "-a"), 1.2, "docker"),
     Scenario("inspect C", ("inspect", C), 1.2, "docker"),
