@@ -43,7 +43,7 @@ class Netns:
     def dial(self, address: str, port: int = 80, timeout_s: float = 3) -> socket.socket:
         """A TCP connection from inside. Raises OSError."""
         with self.inside():
-            return socket.create_connection((address, port), timeout=timeout_s)
+            return dial(address, port, timeout_s)
 
     def reaches(self, address: str, port: int = 80, timeout_s: float = 3) -> bool:
         """Whether a TCP connection from inside comes about."""
@@ -80,6 +80,11 @@ def run(*command: str) -> str:
 def listen(port: int = 80) -> socket.socket:
     """A TCP server's socket of the namespace we are in."""
     return socket.create_server(("", port))
+
+
+def dial(address: str, port: int = 80, timeout_s: float = 3) -> socket.socket:
+    """A TCP connection from the namespace we are in. Raises OSError."""
+    return socket.create_connection((address, port), timeout=timeout_s)
 
 
 def reaches(address: str, port: int = 80, timeout_s: float = 3) -> bool:

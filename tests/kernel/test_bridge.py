@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import os
 import signal
+import socket
+import subprocess
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -15,7 +17,7 @@ import netns
 from cuddy import files
 from cuddy.errors import Conflict, SystemFailure
 from cuddy.kernel import netlink, nftables, program, rtnetlink
-from cuddy.network import bridge, ipam, nat, network
+from cuddy.network import bridge, ipam, nat, network, ports, publish
 from cuddy.network.network import Endpoint, Network
 
 pytestmark = pytest.mark.skipif(not program.find("nft"), reason="nft is not installed")
@@ -549,6 +551,155 @@ def test_rules_can_be_made_by_iptables_alone(
         inside.ask(rtnetlink.add_route("172.17.0.0", 16, gateway=HOST))
     with container.netns.listen():
         assert not outside.reaches("172.17.0.2", timeout_s=SHORT)
+    bridge.remove(home.network)
+    assert "CUDDY" not in netns.run("iptables-save")
+
+
+@contextmanager
+def published(container: Container, *texts: str) -> Iterator[list[publish.Published]]:
+    """A container's ports at the host's, as its monitor publishes them."""
+    assert container.endpoint
+    found, holders = publish.reserve(wish for text in texts for wish in ports.parse_publish(text))
+    publish.publish(container.home.network, container.endpoint, found)
+    try:
+        yield found
+    finally:
+        publish.withdraw(container.home.link, container.endpoint.address)
+        for fd in holders:
+            os.close(fd)
+
+
+def talk(client: socket.socket, server: socket.socket) -> str:
+    """Check that a connection leads to that server; as whom the client appears there."""
+    with client, server.accept()[0] as accepted:
+        accepted.sendall(b"hello")
+        assert client.recv(5) == b"hello"
+        return str(accepted.getpeername()[0])
+
+
+def test_a_published_port_is_reached_from_everywhere(outside: netns.Netns, home: Home) -> None:
+    container, neighbour = home.container(), home.container()
+    with container.netns.listen() as server, published(container, "8080:80"):
+        server.settimeout(3)
+        assert talk(outside.dial(HOST, 8080), server) == OUTSIDE  # not masked: servers log it
+        for address in ("127.0.0.1", HOST, "172.17.0.1"):
+            talk(netns.dial(address, 8080), server)
+        assert talk(neighbour.netns.dial(HOST, 8080), server) == "172.17.0.1"
+        assert talk(container.netns.dial(HOST, 8080), server) == "172.17.0.1"  # to itself
+    assert not netns.reaches("127.0.0.1", 8080)
+    assert not outside.reaches(HOST, 8080, timeout_s=SHORT)
+
+
+def send_to_loopback(sender: netns.Netns, gateway: str, port: int) -> None:
+    """A neighbour sends the host a packet to 127.0.0.1, which no honest one would."""
+    for local in ("127.0.0.0/8", "127.0.0.1"):
+        with suppress(subprocess.CalledProcessError):
+            sender.run("ip", "route", "del", "local", local, "dev", "lo", "table", "local")
+    sender.run("ip", "route", "replace", "127.0.0.0/8", "via", gateway)
+    with sender.inside(), socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as client:
+        client.sendto(b"hello", ("127.0.0.1", port))
+
+
+def is_heard(server: socket.socket) -> bool:
+    server.settimeout(SHORT)
+    try:
+        return server.recv(100) == b"hello"
+    except TimeoutError:
+        return False
+
+
+def test_a_port_published_on_loopback_is_the_hosts_own(outside: netns.Netns, home: Home) -> None:
+    container, neighbour = home.container(), home.container()
+    with container.netns.listen() as server, published(container, "127.0.0.1:8080:80"):
+        server.settimeout(3)
+        talk(netns.dial("127.0.0.1", 8080), server)
+        for other in (outside, neighbour.netns):
+            assert not other.reaches(HOST, 8080, timeout_s=SHORT)
+    with container.netns.inside():
+        server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        server.bind(("", 80))
+    with server, published(container, "127.0.0.1:8080:80/udp", "8081:80/udp"):
+        for port in (8080, 8081):
+            send_to_loopback(outside, HOST, port)
+            send_to_loopback(neighbour.netns, "172.17.0.1", port)
+        assert not is_heard(server)
+
+
+def test_containers_do_not_reach_the_hosts_loopback_by_its_bridge(home: Home) -> None:
+    """Once 127.0.0.1 may be routed there, only the guard is in the way (CVE-2020-8558)."""
+    container = home.container()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 7000))
+        send_to_loopback(container.netns, "172.17.0.1", 7000)
+        assert not is_heard(server)
+
+
+def test_udp_ports_and_ranges_are_published_too(home: Home) -> None:
+    container = home.container()
+    with published(container, "5353:53/udp", "9000-9001:80-81") as found:
+        assert [entry.host_port for entry in found] == [5353, 9000, 9001]
+        with container.netns.inside():
+            server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            server.bind(("", 53))
+        client = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        with server, client:
+            server.settimeout(3)
+            client.settimeout(3)
+            client.sendto(b"question", ("127.0.0.1", 5353))
+            question, sender = server.recvfrom(100)
+            server.sendto(b"answer", sender)
+            assert (question, client.recv(100)) == (b"question", b"answer")
+        with container.netns.listen(81) as second:
+            second.settimeout(3)
+            talk(netns.dial("127.0.0.1", 9001), second)
+
+
+def test_a_port_is_anybodys_only_once(home: Home) -> None:
+    container = home.container()
+    with published(container, "8080:80"):
+        for text in ("8080:81", "127.0.0.1:8080:80"):
+            with pytest.raises(publish.PortTaken, match="8080 failed: port is already allocated"):
+                publish.reserve(ports.parse_publish(text))
+        with pytest.raises(OSError, match="in use"):
+            socket.create_server(("", 8080))
+        with published(container, "8079-8090:82", "83") as found:
+            assert found[0].host_port == 8079
+            assert found[1].host_port > 1024
+    with netns.listen(8080), pytest.raises(publish.PortTaken):
+        publish.reserve(ports.parse_publish("8080:80"))
+
+
+def test_what_leads_to_a_dead_container_goes_with_its_address(home: Home) -> None:
+    dead, living = home.container(), home.container()
+    assert dead.endpoint
+    with published(living, "8081:80"):
+        wish = publish.Published(ports.Port(80), publish.ANYWHERE, 8080)
+        publish.publish(home.network, dead.endpoint, [wish])  # its monitor was killed
+        publish.withdraw(home.link, dead.endpoint.address)
+        shown = netns.run("nft", "list", "table", "inet", "cuddy")
+        assert "8080" not in shown
+        assert "tcp . 8081 : 172.17.0.3 . 80" in shown
+
+
+def test_ports_can_be_published_by_iptables_alone(
+    outside: netns.Netns, make_home: Callable[[str], Home], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not program.find("iptables-restore"):
+        pytest.skip("iptables is not installed")
+    find = program.find
+    monkeypatch.setattr(program, "find", lambda name: "" if name == "nft" else find(name))
+    home = make_home("cuddy0")
+    home.ensure()
+    container, neighbour = home.container(), home.container()
+    with container.netns.listen() as server, published(container, "8080:80", "127.0.0.1:81:80"):
+        server.settimeout(3)
+        nat.apply(home.network)  # as at each start, with the legacy backend
+        assert talk(outside.dial(HOST, 8080), server) == OUTSIDE
+        talk(netns.dial("127.0.0.1", 8080), server)
+        talk(netns.dial("127.0.0.1", 81), server)
+        assert talk(neighbour.netns.dial(HOST, 8080), server) == "172.17.0.1"
+        assert not outside.reaches(HOST, 81, timeout_s=SHORT)
+    assert "DNAT" not in netns.run("iptables-save", "-t", "nat").replace("ctstate DNAT", "")
     bridge.remove(home.network)
     assert "CUDDY" not in netns.run("iptables-save")
 

@@ -37,6 +37,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "ls": "container.ps",
         "list": "container.ps",
         "ps": "container.ps",
+        "port": "container.port",
         "rm": "container.rm",
         "remove": "container.rm",
         "run": "container.run",
@@ -77,6 +78,7 @@ GROUP_SUMMARIES = {
 VERBS: dict[str, str] = {
     "run": "container.run",
     "exec": "container.exec",
+    "port": "container.port",
     "ps": "container.ps",
     "pull": "image.pull",
     "push": "image.push",

@@ -24,6 +24,9 @@ process          what runs: command, environment, user, capabilities
 volumes          -v and --tmpfs
 limits           what it uses: --memory and its kin as linux.resources
 rootfs           the monitor's private view of the root
+publishing       -p and --expose: what shall be published, and what is
+links            --link: another container's address and variables
+endpoint         a container's place on its network, as asked for
 connection       the endpoint on a network, and the files that tell of it
 spec             container record -> config.json
 create           options and image -> record

@@ -35,6 +35,7 @@ class Delivery:
         self.again = again
         self.stdin = -1
         self.outputs: list[list[int]] = []  # [descriptor, stream] of each
+        self.holders: list[int] = []  # descriptors that keep published ports
         self.pidfd = -1
         self.warnings: list[str] = []
 
@@ -45,7 +46,9 @@ class Delivery:
         rootfs.mount_root(self.home, self.record)
         undo.add(rootfs.umount_root, self.home, self.record)
         identity = self.identify(f"{where}/rootfs")
+        linked, variables = self.read_links()
         config = spec.build_spec(self.record, identity, spec.this_host(self.record), self.console())
+        config["process"]["env"][:0] = variables
         files.write_json(f"{where}/config.json", config, durable=False)
         stdio = self.make_streams()
         undo.add(self.close_streams)
@@ -58,7 +61,7 @@ class Delivery:
         undo.add(create.abort, birth)
         connected = connection.connect(self.home, self.record, birth.pid)
         undo.add(self.disconnect, connected)
-        connection.write_files(self.record, connected)
+        connection.write_files(self.record, connected, linked)
         create.finish(birth)
         if birth.terminal_fd >= 0:
             self.stdin, self.outputs = birth.terminal_fd, [[birth.terminal_fd, frames.STDOUT]]
@@ -67,11 +70,23 @@ class Delivery:
         create.await_program(birth)
         events.emit_container(self.home, "start", self.record)
         self.pidfd, self.warnings = birth.pidfd, birth.warnings
+        self.holders = list(connected.holders)
+
+    def read_links(self) -> tuple[list[tuple[str, str]], list[str]]:
+        """What --link tells: lines of /etc/hosts, and variables. Raises Conflict."""
+        if not self.record["HostConfig"]["Links"]:
+            return [], []
+        from cuddy.engine import links
+
+        found = links.resolve(self.home, self.record)
+        return links.hosts(found), links.variables(self.record["Name"], found)
 
     def disconnect(self, connected: connection.Connection) -> None:
         """Take its network from a container that did not come to be."""
+        for fd in connected.holders:
+            os.close(fd)
         connection.release(self.home, self.id)
-        own = {"NetworkSettings": connection.settings(connected)}
+        own = {"NetworkSettings": connection.settings(self.record, connected)}
         connection.note_disconnection(self.home, self.record | own)  # type: ignore[arg-type]
 
     def make_streams(self) -> tuple[int, int, int] | None:
@@ -119,6 +134,6 @@ class Delivery:
                 "OOMKilled": False, "Dead": False, "Pid": birth.pid, "ExitCode": 0, "Error": "",
                 "StartedAt": files.now(),
             }  # fmt: skip
-            status["NetworkSettings"] = connection.settings(connected)
+            status["NetworkSettings"] = connection.settings(self.record, connected)
 
         container.change_status(self.home, self.id, change, durable=False)

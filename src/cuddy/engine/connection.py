@@ -7,18 +7,22 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import events
+from cuddy.engine import events, publishing
 from cuddy.kernel import namespaces
-from cuddy.network import bridge, resolv
+from cuddy.network import bridge, ipam, resolv
+from cuddy.network import network as networks
 from cuddy.network.network import Endpoint, Network
 from cuddy.shapes import NamedTuple
+from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from typing import Any
 
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.network.publish import Published
 
 MAX_FILE_BYTES = 1 << 20
 SYSTEMD_UPSTREAM = "/run/systemd/resolve/resolv.conf"
@@ -29,28 +33,64 @@ class Connection(NamedTuple):
 
     network: Network | None = None
     endpoint: Endpoint | None = None
+    published: tuple[Published, ...] = ()
+    holders: tuple[int, ...] = ()  # descriptors that keep the published ports from others
 
 
-def connect(home: Home, container: Container, pid: int) -> Connection:
+def connect(home: Home, record: Container, pid: int) -> Connection:
     """Give a newborn container its network. Raises SystemFailure, Conflict."""
-    if container["HostConfig"]["NetworkMode"] != "bridge":
+    if record["HostConfig"]["NetworkMode"] != "bridge":
         return Connection()
     servers = resolv.nameservers(read_text("/etc/resolv.conf"), read_text(SYSTEMD_UPSTREAM))
     network = bridge.ensure_default(
         home.networks_dir, networks_run_dir(home), home.bridge_link, avoid=servers
     )
+    published, holders = publishing.reserve(home, record)
+    with Undo() as undo:
+        for fd in holders:
+            undo.add(os.close, fd)
+        endpoint = join(home, record, network, pid)
+        if published:
+            publish_ports(home, record["Id"], network, endpoint, published)
+    events.emit_network(home, "connect", network.name, network.driver, record["Id"])
+    return Connection(network, endpoint, tuple(published), tuple(holders))
+
+
+def join(home: Home, record: Container, network: Network, pid: int) -> Endpoint:
+    """Give the network namespace of a process its link and address."""
+    mac = record["Config"].get("MacAddress") or ""
     netns_fd = namespaces.open_namespace(pid, "network")
     try:
-        endpoint = bridge.connect(networks_run_dir(home), network, container["Id"], netns_fd)
+        return bridge.connect(networks_run_dir(home), network, record["Id"], netns_fd, mac=mac)
     finally:
         os.close(netns_fd)
-    events.emit_network(home, "connect", network.name, network.driver, container["Id"])
-    return Connection(network, endpoint)
+
+
+def publish_ports(
+    home: Home, container_id: str, network: Network, endpoint: Endpoint, published: list[Published]
+) -> None:
+    """Lead the host's ports to the container, noted first so that `release` knows of it."""
+    from cuddy.network import publish
+
+    files.write(ports_path(home, container_id), b"", durable=False)
+    publish.publish(network, endpoint, published)
+
+
+def ports_path(home: Home, container_id: str) -> str:
+    """It is there while something may lead to a container's address."""
+    return f"{home.run_dir(container_id)}/ports"
 
 
 def release(home: Home, container_id: str) -> None:
-    """Give the address back; the links went with the container's namespace."""
-    bridge.release(networks_run_dir(home), container_id)
+    """Give ports and address back; the links went with the container's namespace."""
+    run_dir = networks_run_dir(home)
+    if os.path.exists(ports_path(home, container_id)):
+        from cuddy.network import publish
+
+        path = networks.leases_path(run_dir, networks.DEFAULT)
+        if address := ipam.read_leases(path).get(container_id):
+            publish.withdraw(home.bridge_link, address)
+    bridge.release(run_dir, container_id)
 
 
 def note_disconnection(home: Home, container: Container) -> None:
@@ -72,7 +112,9 @@ def make_files(container: Container) -> None:
         os.close(fd)
 
 
-def write_files(container: Container, connection: Connection) -> None:
+def write_files(
+    container: Container, connection: Connection, linked: Sequence[tuple[str, str]] = ()
+) -> None:
     """The text of the three files, into the same inodes: the container sees these."""
     config, host_config = container["Config"], container["HostConfig"]
     overwrite(container["HostnamePath"], f"{config['Hostname']}\n")
@@ -85,17 +127,20 @@ def write_files(container: Container, connection: Connection) -> None:
         on_host=host_config["NetworkMode"] == "host",
     )
     overwrite(container["ResolvConfPath"], text)
-    overwrite(container["HostsPath"], hosts_text(container, connection))
+    overwrite(container["HostsPath"], hosts_text(container, connection, linked))
 
 
-def hosts_text(container: Container, connection: Connection) -> str:
-    """/etc/hosts: the container's own name, and --add-host."""
+def hosts_text(
+    container: Container, connection: Connection, linked: Sequence[tuple[str, str]] = ()
+) -> str:
+    """/etc/hosts: the container's own name, --add-host, and names and addresses of its links."""
     config, host_config = container["Config"], container["HostConfig"]
     endpoint = connection.endpoint
     extra = [
         resolv.parse_extra_host(text, gateway=endpoint.gateway if endpoint else "")
         for text in host_config["ExtraHosts"]
     ]
+    extra += linked
     if host_config["NetworkMode"] == "host":
         own = read_text("/etc/hosts")
         return own + "".join(f"{address}\t{name}\n" for name, address in extra)
@@ -123,7 +168,7 @@ def overwrite(path: str, text: str) -> None:
         os.close(fd)
 
 
-def settings(connection: Connection) -> dict[str, Any]:
+def settings(record: Container, connection: Connection) -> dict[str, Any]:
     """The `NetworkSettings` section of docker inspect."""
     endpoint = connection.endpoint
     if endpoint is None:
@@ -135,4 +180,5 @@ def settings(connection: Connection) -> dict[str, Any]:
         "Gateway": endpoint.gateway,
         "MacAddress": endpoint.mac,
     }
-    return {"Ports": {}, "Networks": {endpoint.network: facts}, **facts}
+    shown = publishing.published_document(record, connection.published)
+    return {"Ports": shown, "Networks": {endpoint.network: facts}, **facts}

@@ -6,6 +6,7 @@ import os
 
 from cuddy import files
 from cuddy.engine import (
+    endpoint,
     events,
     host_config,
     limits,
@@ -105,6 +106,7 @@ def check(options: ContainerOptions) -> None:
     if options.stop_signal:
         signals.parse(options.stop_signal)
     check_resolver(options)
+    endpoint.check(options)
     limits.check(options)
     process.security(options.security_opt)
     process.capability_set(options.cap_add, options.cap_drop, privileged=options.privileged)
@@ -206,8 +208,9 @@ def build_record(
         "HostnamePath": f"{where}/hostname",
         "HostsPath": f"{where}/hosts",
         "LogPath": f"{where}/log.json",
-        "Config": build_config(options, config, container_id, entrypoint, words),
-        "HostConfig": build_host_config(options),
+        "Config": build_config(options, config, container_id, entrypoint, words)
+        | endpoint.config(options, config),
+        "HostConfig": build_host_config(options) | endpoint.host_config(home, options),
         "Mounts": [volumes.mount_point(bind) for bind in binds],
         "ChainIds": list(image.chain_ids),
     }

@@ -99,7 +99,9 @@ def live(home: Home, order: Order, attached: int, channel: _socket.socket) -> No
         return
     report(channel, {"warnings": delivery.warnings})
     assert listener
-    held = watch.Held(delivery.pidfd, listener.detach(), delivery.stdin, delivery.outputs)
+    held = watch.Held(
+        delivery.pidfd, listener.detach(), delivery.stdin, delivery.outputs, delivery.holders
+    )
     watch.watch(home, container_id, held, attached=attached, wants=order.wants)
 
 

@@ -42,6 +42,15 @@ class ContainerOptions(NamedTuple):
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
     dns_options: tuple[str, ...] = ()
+    publish: tuple[str, ...] = ()  # [[HOST_IP:]HOST_PORT:]PORT[/PROTOCOL]
+    publish_all: bool = False  # every exposed port at one of the host's that is free
+    expose: tuple[str, ...] = ()  # PORT[/PROTOCOL]
+    links: tuple[str, ...] = ()  # NAME[:ALIAS]
+    mac_address: str = ""
+    network_aliases: tuple[str, ...] = ()  # these four: user defined networks only
+    ip: str = ""
+    ip6: str = ""
+    link_local_ips: tuple[str, ...] = ()
     pid_mode: str = ""  # "" own, "host"
     # what it may
     privileged: bool = False

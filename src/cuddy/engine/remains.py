@@ -13,7 +13,6 @@ from cuddy import files
 from cuddy.engine import connection, container, events, liveness
 from cuddy.errors import NoSuchContainer
 from cuddy.kernel import cgroup
-from cuddy.network import bridge
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -86,7 +85,7 @@ def clear(home: Home, container_id: str) -> None:
     """Remove a container's cgroups, lease and run directory. Each step alone may be missing."""
     leaving = Undo()
     leaving.add(files.remove_tree, home.run_dir(container_id))
-    leaving.add(bridge.release, connection.networks_run_dir(home), container_id)
+    leaving.add(connection.release, home, container_id)
     group = cgroup.list_groups(cgroup.find(), "/cuddy").get(container_id)
     if group:
         leaving.add(group.remove)

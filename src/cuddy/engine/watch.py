@@ -45,6 +45,7 @@ class Held(NamedTuple):
     listener: int
     stdin: int  # -1: none
     outputs: list[list[int]]  # [descriptor, stream] of each
+    holders: list[int]  # sockets that keep published ports from others
 
 
 def watch(
@@ -71,7 +72,8 @@ def watch(
         while not relay.run(life.pidfd, idle_s=idle_s):
             sleep(home, container_id, life, relay, idle_s or 0)
             idle_s = None  # it cannot be done here: stay awake
-        os.close(life.pidfd)
+        for fd in (life.pidfd, *life.holders):
+            os.close(fd)
         delay_s = burial.bury(home, container_id, relay)
         life = None if delay_s is None else live_again(home, record, relay, delay_s)
         idle_s = FIRST_IDLE_S
@@ -112,7 +114,9 @@ def deliver(home: Home, record: Container, relay: Relay, undo: Undo) -> Held:
     rootfs.umount_root(home, record)
     delivery = birth.Delivery(home, record["Id"], size=None, again=True)
     delivery.give(undo)
-    held = Held(delivery.pidfd, relay.listener.fileno(), delivery.stdin, delivery.outputs)
+    held = Held(
+        delivery.pidfd, relay.listener.fileno(), delivery.stdin, delivery.outputs, delivery.holders
+    )
     relay.begin(open_streams(delivery.record, held), LogWriter(delivery.record["LogPath"]))
     return held
 
@@ -126,7 +130,7 @@ def sleep(home: Home, container_id: str, held: Held, relay: Relay, idle_s: float
     order = files.format_json([*home, container_id, *now, min(idle_s * 2, MAX_IDLE_S)])
     python = [sys.executable, "-I", "-S"]
     watched = [now.pidfd, now.listener, *relay.streams.outputs]
-    kept = {*watched, now.stdin} - {-1}
+    kept = {*watched, now.stdin, *now.holders} - {-1}
     for fd in kept:
         os.set_inheritable(fd, True)
     words = ",".join(str(fd) for fd in watched)
@@ -155,7 +159,8 @@ def wake(order: str) -> None:
     root, run_root, container_id, *held, idle_s = files.parse_json(order)
     process.set_title(f"cuddy monitor {container_id[:12]}")
     descriptors = Held(*held)
-    for fd in (*descriptors[:3], *(fd for fd, _ in descriptors.outputs)):
+    outputs = [fd for fd, _ in descriptors.outputs]
+    for fd in (*descriptors[:3], *outputs, *descriptors.holders):
         if fd >= 0:
             os.set_inheritable(fd, False)
     home = Home(root, run_root)

@@ -25,6 +25,18 @@ def has_rule(table: str, chain: str, *rule: str) -> bool:
     return program.run(_find("iptables"), *WAIT, "-t", table, "-C", chain, *rule).code == 0
 
 
+def has_chain(table: str, chain: str) -> bool:
+    """Whether a chain exists. Raises FileNotFoundError without iptables."""
+    return program.run(_find("iptables"), *WAIT, "-t", table, "-n", "-L", chain).code == 0
+
+
+def list_rules(table: str, chain: str) -> list[list[str]]:
+    """The rules of a chain, each as the words after "-A CHAIN". Raises FileNotFoundError."""
+    finished = program.run(_find("iptables"), *WAIT, "-t", table, "-S", chain)
+    lines = [line.split() for line in finished.output.splitlines()]
+    return [words[2:] for words in lines if words[:2] == ["-A", chain]]
+
+
 def edit(table: str, *change: str) -> program.Finished:
     """One change, such as "-D", "FORWARD", ... Raises FileNotFoundError without iptables."""
     return program.run(_find("iptables"), *WAIT, "-t", table, *change)

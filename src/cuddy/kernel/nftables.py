@@ -1,7 +1,8 @@
-"""nftables: looking at the firewall by netlink messages, changing it by nft(8) scripts.
+"""nftables: looking at the firewall by netlink messages, changing its rules by nft(8) scripts.
 
-A look costs microseconds and no process, so every start of a container can afford it; a change is
-rare, and a script in nft's language can be read. One script is one transaction: all or nothing.
+A look costs microseconds and no process, so every start of a container can afford it, and so do the
+entries of maps, which come and go with containers. A change of rules is rare, and a script in nft's
+language can be read. One script, or one message of entries, is one transaction: all or nothing.
 """
 
 from __future__ import annotations
@@ -11,7 +12,16 @@ import errno
 import struct
 
 from cuddy.kernel import netlink
-from cuddy.kernel.netlink import NLM_F_NONREC, Request, attribute, attributes, text
+from cuddy.kernel.netlink import (
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_NONREC,
+    Request,
+    attribute,
+    attributes,
+    nest,
+    text,
+)
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -33,9 +43,16 @@ NFNL_SUBSYS_NFTABLES = 10
 NFT_MSG_DELTABLE = 2
 NFT_MSG_GETCHAIN = 4
 NFT_MSG_DELCHAIN = 5
+NFT_MSG_DELSET = 11
+NFT_MSG_NEWSETELEM, NFT_MSG_GETSETELEM, NFT_MSG_DELSETELEM = 12, 13, 14
 NFTA_TABLE_NAME = 1
 NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK, NFTA_CHAIN_POLICY = 1, 3, 4, 5
 NFTA_HOOK_HOOKNUM = 1
+NFTA_SET_TABLE, NFTA_SET_NAME = 1, 2
+NFTA_SET_ELEM_LIST_TABLE, NFTA_SET_ELEM_LIST_SET, NFTA_SET_ELEM_LIST_ELEMENTS = 1, 2, 3
+NFTA_LIST_ELEM = 1
+NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_DATA = 1, 2
+NFTA_DATA_VALUE = 1
 
 UNKNOWN = (errno.EINVAL, errno.EOPNOTSUPP)
 """What a kernel without nf_tables answers to any question about it."""
@@ -97,11 +114,79 @@ def delete_chain(socket: netlink.Socket, family: str, table: str, name: str) -> 
     )
 
 
+def delete_set(socket: netlink.Socket, family: str, table: str, name: str) -> None:
+    """Delete a set or map. Raises OSError."""
+    names = attribute(NFTA_SET_TABLE, table) + attribute(NFTA_SET_NAME, name)
+    _change(socket, _request(NFT_MSG_DELSET, family, names, f"delete map {family} {table} {name}"))
+
+
 def delete_empty_table(socket: netlink.Socket, family: str, table: str) -> None:
     """Delete a table; EBUSY when something is in it. Raises OSError."""
     name = attribute(NFTA_TABLE_NAME, table)
     request = _request(NFT_MSG_DELTABLE, family, name, f"delete table {family} {table}")
     _change(socket, request._replace(flags=NLM_F_NONREC))
+
+
+def add_elements(
+    socket: netlink.Socket, family: str, table: str, name: str, entries: list[tuple[bytes, bytes]]
+) -> None:
+    """Add entries to a map, all or none: keys and values in registers of four bytes.
+
+    Raises OSError; FileExistsError for a key that leads elsewhere.
+    """
+    elements = [
+        nest(NFTA_LIST_ELEM, _value(NFTA_SET_ELEM_KEY, key), _value(NFTA_SET_ELEM_DATA, value))
+        for key, value in entries
+    ]
+    if elements:
+        body = _elements(table, name, elements)
+        request = _request(NFT_MSG_NEWSETELEM, family, body, f"add elements to {table} {name}")
+        _change(socket, request._replace(flags=NLM_F_CREATE | NLM_F_EXCL))
+
+
+def delete_elements(
+    socket: netlink.Socket, family: str, table: str, name: str, keys: list[bytes]
+) -> None:
+    """Delete entries of a map, all or none. Raises OSError."""
+    if keys:
+        elements = [nest(NFTA_LIST_ELEM, _value(NFTA_SET_ELEM_KEY, key)) for key in keys]
+        body = _elements(table, name, elements)
+        about = f"delete elements of {table} {name}"
+        _change(socket, _request(NFT_MSG_DELSETELEM, family, body, about))
+
+
+def list_elements(
+    socket: netlink.Socket, family: str, table: str, name: str
+) -> list[tuple[bytes, bytes]]:
+    """Every entry of a map: key and value. Raises OSError."""
+    body = _elements(table, name, [])
+    answers = socket.dump(_request(NFT_MSG_GETSETELEM, family, body, f"list {table} {name}"))
+    return [entry for answer in answers for entry in parse_elements(answer.body)]
+
+
+def parse_elements(body: bytes) -> list[tuple[bytes, bytes]]:
+    """A struct nfgenmsg with a list of a map's entries."""
+    found = []
+    listed = attributes(body[4:]).get(NFTA_SET_ELEM_LIST_ELEMENTS, b"")
+    while len(listed) >= 4:  # all of one type, so `attributes` would keep the last one only
+        length = struct.unpack_from("=H", listed)[0]
+        if length < 4:
+            break
+        element = attributes(listed[4:length])
+        key = attributes(element.get(NFTA_SET_ELEM_KEY, b"")).get(NFTA_DATA_VALUE, b"")
+        value = attributes(element.get(NFTA_SET_ELEM_DATA, b"")).get(NFTA_DATA_VALUE, b"")
+        found.append((key, value))
+        listed = listed[length + 3 & ~3 :]
+    return found
+
+
+def _elements(table: str, name: str, elements: list[bytes]) -> bytes:
+    head = attribute(NFTA_SET_ELEM_LIST_TABLE, table) + attribute(NFTA_SET_ELEM_LIST_SET, name)
+    return head + (nest(NFTA_SET_ELEM_LIST_ELEMENTS, *elements) if elements else b"")
+
+
+def _value(kind: int, value: bytes) -> bytes:
+    return nest(kind, attribute(NFTA_DATA_VALUE, value))
 
 
 def apply(script: str) -> program.Finished:

@@ -39,6 +39,7 @@ IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 4, 10, 1
 IFLA_OPERSTATE, IFLA_AF_SPEC, IFLA_NET_NS_FD, IFLA_EXT_MASK = 16, 26, 28, 29
 IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES = 31, 32
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
+IFLA_PROTINFO, IFLA_BRPORT_MODE = 12, 4
 IFLA_BR_FORWARD_DELAY, IFLA_BR_STP_STATE, IFLA_BR_MCAST_SNOOPING = 1, 5, 23
 IFLA_INET6_ADDR_GEN_MODE = 8
 IN6_ADDR_GEN_MODE_NONE = 1
@@ -141,6 +142,13 @@ def set_master(link: int | str, master: int) -> Request:
     """Make a link a port of a bridge; master 0 takes it out."""
     body = _link(link) + u32(IFLA_MASTER, master)
     return Request(RTM_SETLINK, 0, body, f"set link {link} master {master}")
+
+
+def set_hairpin(link: int) -> Request:
+    """Let a bridge send a frame back by the port on which it came: a container to itself."""
+    mode = nest(IFLA_PROTINFO, attribute(IFLA_BRPORT_MODE, b"\1"))
+    body = struct.pack("=BxHiII", _socket.AF_BRIDGE, 0, link, 0, 0) + mode
+    return Request(RTM_SETLINK, 0, body, f"set link {link} type bridge_slave hairpin on")
 
 
 def delete_link(link: int | str) -> Request:

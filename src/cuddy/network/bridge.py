@@ -119,6 +119,8 @@ def make_link(kernel: netlink.Socket, network: Network) -> int:
         raise Conflict(f"the link {name} exists and is not a bridge", hint="rename or delete it")
     # Nor may the host believe what containers say about routers (CVE-2020-13401).
     turn_ipv6_off(name)
+    # For ports published on 127.0.0.1; the rules guard what else that would open.
+    control_file.write(f"/proc/sys/net/ipv4/conf/{name}/route_localnet", "1")
     kernel.ask(rtnetlink.set_up(link.ifindex, mtu=network.mtu))
     return link.ifindex
 
@@ -161,12 +163,18 @@ def attempt(kernel: netlink.Socket, request: netlink.Request) -> None:
             raise
 
 
-def connect(run_dir: str, network: Network, container_id: str, netns_fd: int) -> Endpoint:
-    """Give a container its address and its link. Raises SystemFailure, Conflict."""
+def connect(
+    run_dir: str, network: Network, container_id: str, netns_fd: int, *, mac: str = ""
+) -> Endpoint:
+    """Give a container its address and its link. Raises SystemFailure, Conflict.
+
+    `mac`: of the container's link; "" for one made from its address.
+    """
     try:
         with Undo() as undo:
             undo.add(ipam.release, networks.leases_path(run_dir, network.name), container_id)
             endpoint = lease(run_dir, network, container_id)
+            endpoint = endpoint._replace(mac=mac or endpoint.mac)
             undo.add(delete_link, endpoint.host_link)
             with netlink.open() as kernel:
                 attach(kernel, network, endpoint, netns_fd)

@@ -70,8 +70,8 @@ class TestFiles:
 
 
 def test_inspect_shows_the_endpoint_twice_as_docker_does() -> None:
-    shown = connection.settings(CONNECTED)
+    shown = connection.settings(container(), CONNECTED)
     assert shown["IPAddress"] == shown["Networks"]["bridge"]["IPAddress"] == "172.17.0.2"
     assert (shown["Gateway"], shown["IPPrefixLen"]) == ("172.17.0.1", 16)
-    nowhere = connection.settings(Connection())
+    nowhere = connection.settings(container(), Connection())
     assert (nowhere["Networks"], nowhere["IPAddress"], nowhere["Gateway"]) == ({}, "", "")

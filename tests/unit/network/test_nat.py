@@ -11,7 +11,7 @@ NETWORK = Network("bridge", "cud-1a2b3c4d", "172.18.0.0/16", "172.18.0.1")
 def test_the_rules_touch_only_chains_of_their_own_bridge() -> None:
     script = nat.script(NETWORK)
     assert script.count("table inet cuddy") == 2
-    assert script.count("flush") == script.count("flush chain inet cuddy cud-1a2b3c4d-") == 2
+    assert script.count("flush") == script.count("flush chain inet cuddy cud-1a2b3c4d-") == 5
     assert "delete" not in script
 
 
@@ -22,6 +22,7 @@ def test_packets_leave_by_other_links_under_the_hosts_address() -> None:
 def test_names_of_chains_fit_into_what_iptables_allows() -> None:
     longest = "cud-1a2b3c4d"
     assert len(nat.iptables_chain(longest)) <= 28
+    assert len(nat.iptables_publish_chain(longest)) <= 28
 
 
 def test_iptables_rules_leave_the_last_word_to_the_host() -> None:

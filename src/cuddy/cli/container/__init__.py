@@ -9,6 +9,7 @@ exec      another process in a running container
 ps        list
 logs      what was written so far
 stop      ask to end, then force
+port      the host's ports that lead to it
 kill      send a signal
 wait      until it has ended
 rm        remove

@@ -28,6 +28,10 @@ def _list_of(parse: Callable[[str], str], name: str = "list") -> Kind:
     return Kind(name, parse, (), many=True)
 
 
+def _checked(parse: Callable[[str], str], name: str = "ip") -> Kind:
+    return Kind(name, parse, "")
+
+
 FLAGS = (
     Flag("add-host", "", _list_of(values.extra_host), "Add a custom host-to-IP mapping (host:ip)",
          into="add_hosts"),
@@ -45,23 +49,34 @@ FLAGS = (
     Flag("entrypoint", "", STRING, "Overwrite the default ENTRYPOINT of the image"),
     Flag("env", "e", settings.VARIABLES, "Set environment variables"),
     Flag("env-file", "", LIST, "Read in a file of environment variables"),
+    Flag("expose", "", LIST, "Expose a port or a range of ports"),
     Flag("help", "", BOOL, "Print usage"),
     Flag("hostname", "h", STRING, "Container host name"),
     Flag("init", "", BOOL,
          "Run an init inside the container that forwards signals and reaps processes"),
     Flag("interactive", "i", BOOL, "Keep STDIN open even if not attached"),
+    Flag("ip", "", _checked(values.address), "IPv4 address (e.g., 172.30.100.104)"),
+    Flag("ip6", "", _checked(values.address), "IPv6 address (e.g., 2001:db8::33)"),
     Flag("label", "l", _list_of(values.label), "Set meta data on a container", into="labels"),
     Flag("label-file", "", LIST, "Read in a line delimited file of labels"),
+    Flag("link", "", LIST, "Add link to another container", into="links"),
+    Flag("link-local-ip", "", _list_of(values.address), "Container IPv4/IPv6 link-local addresses",
+         into="link_local_ips"),
+    Flag("mac-address", "", STRING, "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
     Flag("memory", "m", BYTES, "Memory limit"),
     Flag("memory-swap", "", Kind("bytes", values.size_or_unlimited),
          "Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
     Flag("name", "", STRING, "Assign a name to the container"),
     Flag("network", "", Kind("network", str, ""), "Connect a container to a network",
          aliases=("net",)),
+    Flag("network-alias", "", LIST, "Add network-scoped alias for the container",
+         into="network_aliases", aliases=("net-alias",)),
     Flag("pid", "", STRING, "PID namespace to use", into="pid_mode"),
     Flag("pids-limit", "", INT, "Tune container pids limit (set -1 for unlimited)"),
     Flag("platform", "", STRING, "Set platform if server is multi-platform capable"),
     Flag("privileged", "", BOOL, "Give extended privileges to this container"),
+    Flag("publish", "p", LIST, "Publish a container's port(s) to the host"),
+    Flag("publish-all", "P", BOOL, "Publish all exposed ports to random ports"),
     Flag("pull", "", STRING, 'Pull image before running ("always", "missing", "never")',
          "missing"),
     Flag("quiet", "q", BOOL, "Suppress the pull output"),

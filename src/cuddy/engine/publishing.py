@@ -1,0 +1,118 @@
+"""Ports of a container in Docker's documents: what is exposed, what shall be published, what is.
+
+Config.ExposedPorts        {"80/tcp": {}}
+HostConfig.PortBindings    {"80/tcp": [{"HostIp": "", "HostPort": "8080"}]}
+NetworkSettings.Ports      {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}], "81/tcp": null}
+"""
+
+from __future__ import annotations
+
+from cuddy import files
+from cuddy.engine import container
+from cuddy.errors import Conflict, CorruptContent, InvalidArgument, NoSuchContainer
+from cuddy.network import ports
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from typing import Any
+
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+    from cuddy.engine.options import ContainerOptions
+    from cuddy.network.ports import Binding
+    from cuddy.network.publish import Published
+
+Document = dict[str, "list[dict[str, str]] | None"]
+
+
+def check(options: ContainerOptions) -> None:
+    """Refuse what makes no sense. Raises InvalidArgument, Conflict."""
+    if not (options.publish or options.expose or options.publish_all):
+        return
+    if options.network.startswith("container:"):
+        kind = "port exposing" if options.expose else "port publishing"
+        raise Conflict(
+            f"conflicting options: {kind} and the container type network mode",
+            hint="publish the ports of the container that has the network",
+        )
+    for text in options.publish:
+        ports.parse_publish(text)
+    for text in options.expose:
+        ports.parse_expose(text)
+
+
+def exposed(options: ContainerOptions, image: Mapping[str, Any]) -> dict[str, Any] | None:
+    """Config.ExposedPorts: the image's, --expose's and the published ones; null without any."""
+    found: dict[str, Any] = {key: {} for key in image.get("ExposedPorts") or {} if is_port(key)}
+    found |= {str(port): {} for text in options.expose for port in ports.parse_expose(text)}
+    found |= {str(wish.port): {} for text in options.publish for wish in ports.parse_publish(text)}
+    return dict(sorted(found.items(), key=lambda item: ports.parse_port(item[0]))) or None
+
+
+def is_port(key: object) -> bool:
+    """Whether an image's word is a port at all; images may say anything."""
+    try:
+        return isinstance(key, str) and bool(ports.parse_port(key))
+    except InvalidArgument:
+        return False
+
+
+def host_config(options: ContainerOptions) -> dict[str, Any]:
+    """The fields of HostConfig."""
+    wishes = [wish for text in options.publish for wish in ports.parse_publish(text)]
+    return {
+        "PortBindings": ports.bindings_document(wishes),
+        "PublishAllPorts": options.publish_all,
+    }
+
+
+def wishes(record: Container) -> list[Binding]:
+    """What shall be published, --publish-all included. Raises InvalidArgument."""
+    document = record["HostConfig"].get("PortBindings") or {}
+    found = ports.read_bindings(document)
+    if record["HostConfig"].get("PublishAllPorts"):
+        rest = [key for key in record["Config"].get("ExposedPorts") or {} if key not in document]
+        found += [ports.Binding(ports.parse_port(key)) for key in rest]
+    return found
+
+
+def published_document(record: Container, published: Iterable[Published]) -> Document:
+    """NetworkSettings.Ports of a running container."""
+    found: Document = dict.fromkeys(record["Config"].get("ExposedPorts") or {})
+    for entry in published:
+        place = {"HostIp": entry.host_ip, "HostPort": str(entry.host_port)}
+        found[str(entry.port)] = [*(found.get(str(entry.port)) or ()), place]
+    return found
+
+
+def reserve(home: Home, record: Container) -> tuple[list[Published], list[int]]:
+    """Take the host's ports for a container that starts; the descriptors keep them.
+
+    Raises Conflict for one that is taken, SystemFailure.
+    """
+    wanted = wishes(record)
+    if not wanted:
+        return [], []
+    from cuddy.network import publish
+
+    try:
+        return publish.reserve(wanted)
+    except publish.PortTaken as error:
+        name = holder(home, error.wish.first, record["Id"])
+        hint = f"container {name} has it" if name else "another program of this host has it"
+        raise Conflict(error.message, hint=hint) from None
+
+
+def holder(home: Home, number: int, own_id: str) -> str:
+    """The name of the container that has published a port of the host; "" if none has."""
+    for container_id in files.list_directory(home.containers_dir):
+        try:
+            record = container.read(home, container_id)
+        except (NoSuchContainer, CorruptContent):
+            continue
+        published = (record["NetworkSettings"].get("Ports") or {}).values()
+        numbers = {entry["HostPort"] for entries in published for entry in entries or ()}
+        if record["State"]["Running"] and str(number) in numbers and container_id != own_id:
+            return container.display_name(record)
+    return ""
