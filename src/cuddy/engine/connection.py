@@ -136,10 +136,9 @@ def hosts_text(
     """/etc/hosts: the container's own name, --add-host, and names and addresses of its links."""
     config, host_config = container["Config"], container["HostConfig"]
     endpoint = connection.endpoint
-    extra = [
-        resolv.parse_extra_host(text, gateway=endpoint.gateway if endpoint else "")
-        for text in host_config["ExtraHosts"]
-    ]
+    # On the host's own network that is where the host is; without any, nothing is anywhere.
+    gateway = endpoint.gateway if endpoint else "127.0.0.1"
+    extra = [resolv.parse_extra_host(t, gateway=gateway) for t in host_config["ExtraHosts"]]
     extra += linked
     if host_config["NetworkMode"] == "host":
         own = read_text("/etc/hosts")

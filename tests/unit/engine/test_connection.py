@@ -9,7 +9,6 @@ import pytest
 
 from cuddy.engine import connection
 from cuddy.engine.connection import Connection
-from cuddy.errors import InvalidArgument
 from cuddy.network.network import Endpoint
 
 ENDPOINT = Endpoint("bridge", "172.17.0.2", 16, "172.17.0.1", "02:42:ac:11:00:02", "veth0")
@@ -41,9 +40,10 @@ class TestHosts:
         lines = connection.hosts_text(given, CONNECTED).splitlines()
         assert {"10.0.0.5\tdb", "172.17.0.1\tup", "::1\tsix"} <= set(lines)
 
-    def test_the_way_to_the_host_needs_a_network(self) -> None:
-        with pytest.raises(InvalidArgument):
-            connection.hosts_text(container("none", extra=("up:host-gateway",)), Connection())
+    @pytest.mark.parametrize("mode", ["host", "none"])
+    def test_without_a_network_of_its_own_the_host_is_the_machine_itself(self, mode: str) -> None:
+        text = connection.hosts_text(container(mode, extra=("up:host-gateway",)), Connection())
+        assert "127.0.0.1\tup" in text.splitlines()
 
     def test_on_the_hosts_network_it_is_the_hosts_own(self) -> None:
         text = connection.hosts_text(container("host", extra=("db:10.0.0.5",)), Connection())
