@@ -287,7 +287,7 @@ def remove_tree(path: str) -> None:
 def remove_below(parent: int, name: str) -> None:
     """`remove_tree` of a name in the directory that the descriptor `parent` is."""
     lifted = [name]
-    mount = _mount_of(parent)
+    mount = mount_of(parent)
     try:
         while lifted:
             _remove(parent, lifted.pop(), mount, 0, parent, lifted)
@@ -298,7 +298,7 @@ def remove_below(parent: int, name: str) -> None:
 MAX_DEPTH = 64
 
 
-def _mount_of(fd: int) -> bytes:
+def mount_of(fd: int) -> bytes:
     """The id of the mount a descriptor is on (proc(5), fdinfo). A device number would not do:
     a bind mount within one file system has the same."""
     info = os.open(f"/proc/self/fdinfo/{fd}", os.O_RDONLY | os.O_CLOEXEC)
@@ -323,7 +323,7 @@ def _remove(parent: int, name: str, mount: bytes, depth: int, top: int, lifted: 
         return
     fd = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=parent)
     try:
-        if _mount_of(fd) != mount:
+        if mount_of(fd) != mount:
             raise OSError(errno.EXDEV, "a file system is mounted there", name)
         for entry in os.listdir(fd):
             _remove(fd, entry, mount, depth + 1, top, lifted)

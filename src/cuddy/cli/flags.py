@@ -87,7 +87,7 @@ class Command(NamedTuple):
 
     summary: str
     action: Callable[[Home, Args], int]
-    arguments: str = ""
+    arguments: str = ""  # one form a line
     flags: tuple[Flag, ...] = ()
     least: int = 0  # positional arguments it needs
     most: int | None = None  # positional arguments it takes
@@ -241,6 +241,7 @@ def check_count(command: Command, args: Args) -> None:
 
 
 def usage(command: Command, name: str) -> str:
-    """The line that shows how a command is written."""
+    """The line that shows how a command is written, or one for each form of its arguments."""
     options = "[OPTIONS]" if any(not flag.hidden for flag in command.flags) else ""
-    return " ".join(word for word in (name, options, command.arguments) if word)
+    forms = command.arguments.split("\n")
+    return "\n\t".join(" ".join(word for word in (name, options, form) if word) for form in forms)

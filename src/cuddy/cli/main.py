@@ -28,6 +28,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "container": {
         "attach": "container.attach",
         "commit": "container.commit",
+        "cp": "container.cp",
         "create": "container.create",
         "exec": "container.exec",
         "export": "container.export",
@@ -87,6 +88,7 @@ VERBS: dict[str, str] = {
     "info": "system.info",
     "attach": "container.attach",
     "commit": "container.commit",
+    "cp": "container.cp",
     "create": "container.create",
     "events": "system.events",
     "export": "container.export",

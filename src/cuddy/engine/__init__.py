@@ -55,6 +55,9 @@ unpause          it does again
 wait             until it ends
 rm               remove it
 export           its root as an archive
+inside           its files as its own programs see them
+cp_paths         what the words of cp mean
+cp               files from it and into it
 standstill       it does not move while its files are read
 commit           its changes as a layer of a new image
 logs             what it wrote

@@ -32,6 +32,8 @@ tree            a directory tree filled by descriptors
 layer           a changeset becomes a directory for overlayfs
 inheritance     what a layer takes from those below it
 changeset       a directory becomes an archive again
+gather          what is at a place in a tree, entry by entry
+deposit         entries are put where files are already
 
 Registries:
 

@@ -93,7 +93,7 @@ class _Packing:
             pending = [b""]
             while pending:
                 path = pending.pop()
-                fd = self.open_directory(path)
+                fd = open_directory(self.root_fd, path)
                 if fd >= 0:
                     try:
                         below = yield from self.pack_directory(fd, path)
@@ -104,17 +104,6 @@ class _Packing:
             yield self.take()
         finally:
             os.close(self.root_fd)
-
-    def open_directory(self, path: bytes) -> int:
-        """A directory of the tree; -1 if it is none any more."""
-        try:
-            return resolve.open_beneath(self.root_fd, path or b".", os.O_RDONLY | os.O_DIRECTORY)
-        except OSError as error:
-            if error.errno == errno.ENAMETOOLONG:
-                raise CorruptContent(f"too long a path: {shown(path)} ...") from None
-            if error.errno not in GONE:
-                raise
-            return -1
 
     def pack_directory(self, fd: int, path: bytes) -> Generator[bytes, None, list[bytes]]:
         """A directory's own entry and its files; returns the paths of the directories in it."""
@@ -128,7 +117,7 @@ class _Packing:
             if entry.is_dir(follow_symlinks=False):
                 below.append(join(path, name))
             elif entry.is_file(follow_symlinks=False):
-                file_fd = self.open_file(fd, name)
+                file_fd = open_file(fd, name)
                 if file_fd >= 0:
                     try:
                         yield from self.pack_file(file_fd, join(path, name))
@@ -146,15 +135,6 @@ class _Packing:
         self.add_header(path + b"/" if path else b"./", tar.DIRECTORY, os.fstat(fd), xattrs=xattrs)
         if self.overlaid and overlay.OPAQUE in names and overlay.is_opaque(fd):
             self.add_mark(join(path, OPAQUE))
-
-    def open_file(self, dir_fd: int, name: bytes) -> int:
-        """A file of the tree; -1 if it is none any more."""
-        try:
-            return os.open(name, READ, dir_fd=dir_fd)
-        except OSError as error:
-            if error.errno not in GONE and not _is_device(error, dir_fd, name):
-                raise
-            return -1
 
     def pack_file(self, fd: int, path: bytes) -> Iterator[bytes]:
         status = os.fstat(fd)
@@ -247,6 +227,28 @@ class _Packing:
         self.pieces.clear()
         self.length = 0
         return data
+
+
+def open_directory(root_fd: int, path: bytes) -> int:
+    """A directory of a hostile tree; -1 if it is none any more. Raises CorruptContent."""
+    try:
+        return resolve.open_beneath(root_fd, path or b".", os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        if error.errno == errno.ENAMETOOLONG:
+            raise CorruptContent(f"too long a path: {shown(path)} ...") from None
+        if error.errno not in GONE:
+            raise
+        return -1
+
+
+def open_file(dir_fd: int, name: bytes) -> int:
+    """A file of a hostile directory, to be read; -1 if it is none any more."""
+    try:
+        return os.open(name, READ, dir_fd=dir_fd)
+    except OSError as error:
+        if error.errno not in GONE and not _is_device(error, dir_fd, name):
+            raise
+        return -1
 
 
 def _is_device(error: OSError, dir_fd: int, name: bytes) -> bool:

@@ -5,13 +5,11 @@ Everything in it is root's, readable by all, and of 1970, so that equal content 
 
 from __future__ import annotations
 
-import errno
-import os
-
 from cuddy import files
 from cuddy.errors import CorruptContent
 from cuddy.image import tar_writer
 from cuddy.image.tar import FILE, NO_XATTRS, Member
+from cuddy.kernel import transfer
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -20,14 +18,6 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     Content: TypeAlias = "bytes | FilePart | StreamPart"
-
-COPY_AT_ONCE = 1 << 30
-READ_AT_ONCE = 1 << 20
-OTHER_WAY = (
-    errno.EBADF, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ETXTBSY,
-    errno.EXDEV,
-)  # fmt: skip
-"""What the quick ways of copying answer where they do not work: pipes, O_APPEND, other kernels."""
 
 
 class FilePart(NamedTuple):
@@ -80,31 +70,5 @@ def _stream(content: StreamPart, fd: int, name: str) -> None:
 
 
 def _copy(source: int, target: int, size: int, name: str) -> None:
-    """Copy a file from its beginning, the quickest way that works between the two."""
-    done = 0
-    for move in (_by_reference, _in_kernel, _by_hand):
-        try:
-            while done < size:
-                moved = move(source, target, done, min(size - done, COPY_AT_ONCE))
-                if not moved:
-                    raise CorruptContent(f"{name} is shorter than it should be")
-                done += moved
-            return
-        except OSError as error:
-            if error.errno not in OTHER_WAY or move is _by_hand:
-                raise
-
-
-def _by_reference(source: int, target: int, offset: int, size: int) -> int:
-    """Between files; some file systems share the blocks then."""
-    return os.copy_file_range(source, target, size, offset_src=offset)
-
-
-def _in_kernel(source: int, target: int, offset: int, size: int) -> int:
-    return os.sendfile(target, source, offset, size)
-
-
-def _by_hand(source: int, target: int, offset: int, size: int) -> int:
-    chunk = os.pread(source, min(size, READ_AT_ONCE), offset)
-    files.write_all(target, chunk)
-    return len(chunk)
+    if transfer.copy(source, target, size) < size:
+        raise CorruptContent(f"{name} is shorter than it should be")

@@ -84,16 +84,18 @@ class Worker:
             return [{"error": "SystemFailure", "message": f"{self.name} died ({status})"}]
         return [{"ended": True}]
 
-    def finish(self) -> dict[str, Any]:
+    def finish(self, hear: Callable[[dict[str, Any]], None] | None = None) -> dict[str, Any]:
         """Let it come to its end; what it has told, later words over earlier ones.
 
-        Raises the error that it met.
+        `hear` is given each message as it comes. Raises the error that the worker met.
         """
         told: dict[str, Any] = {}
         while self.pid:
             for message in self.messages():
                 if "error" in message:
                     raise received_error(message)
+                if hear:
+                    hear(message)
                 told |= message
         return told
 

@@ -8,6 +8,7 @@ namespaces         what a process sees
 idmap              user namespaces' ids
 mount              the Mount value, mount(2), open_tree(2), mountinfo
 resolve            opening hostile paths: openat2(2)
+transfer           bytes from one descriptor to another
 pivot_root         another directory becomes the root
 overlay            a stack of directories becomes one mount
 cgroup             control groups of either version: create, enter, limit, freeze, kill, count

@@ -13,6 +13,7 @@ port      the host's ports that lead to it
 kill      send a signal
 wait      until it has ended
 rm        remove
+cp        files from it and into it
 export    the root file system as a tar
 commit    an image of what it has changed
 inspect   everything that is known

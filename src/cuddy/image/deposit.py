@@ -1,0 +1,285 @@
+"""Entries are put into a directory in which files are already, by the rules of docker cp.
+
+Both sides may be hostile: an archive that names what is outside, and a program that swaps files and
+links in the directory while we work. So a name is taken apart here, each directory on the way is
+opened by descriptor and not through a link, what is in the way is removed by name in its directory,
+and everything is made anew (O_EXCL, mkdirat, linkat): nothing that exists is ever opened to be
+written to. Directories that are there stay, and take the attributes of those that come.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+
+from cuddy.errors import Conflict, CorruptContent
+from cuddy.image import tar
+from cuddy.image.layer import CREATE, set_xattrs
+from cuddy.image.tree import ABSENT, KEPT_OPEN, MAX_NAME, OPEN_DIRECTORY, join
+from cuddy.kernel import resolve
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from cuddy.image.tar import Member
+
+    Fill = Callable[[int], None]
+
+ATTEMPTS = 16
+"""To make something whose name somebody takes again and again."""
+SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID
+IMPLIED_MODE = 0o755
+"""Of directories that an archive passes through without describing them."""
+DEVICES = (tar.CHARACTER, tar.BLOCK_DEVICE)
+
+
+class Ownership(NamedTuple):
+    """Whose the copies are: as the originals, one user's, or (none of both) the caller's."""
+
+    is_kept: bool = False
+    user: tuple[int, int] | None = None
+
+    def of(self, member: Member) -> tuple[int, int]:
+        """uid and gid for an entry; -1: as it is made."""
+        if self.user:
+            return self.user
+        return (member.uid, member.gid) if self.is_kept else (-1, -1)
+
+    def mode(self, member: Member) -> int:
+        """The mode of an entry.
+
+        Whoever comes by another's files as their new owner does not get the powers with them that
+        the old one gave away: no set-user-id programs, no devices that others may use.
+        """
+        if self.is_kept or self.user or member.kind == tar.DIRECTORY:
+            return member.mode
+        if member.kind in DEVICES:
+            return member.mode & 0o600
+        return member.mode & ~SPECIAL_BITS
+
+
+class Deposit:
+    """A directory that is being filled, inside `with`.
+
+    `place`: how the user knows it, for messages. `find_directory`: opens a path below it that goes
+    through links, where these may be followed. The caller has umask 0.
+    """
+
+    def __init__(
+        self,
+        directory_fd: int,
+        place: str,
+        ownership: Ownership,
+        find_directory: Callable[[bytes], int] | None = None,
+    ) -> None:
+        self.directory_fd = directory_fd
+        self.place = place
+        self.ownership = ownership
+        self.find_directory = find_directory
+        self._open: dict[bytes, int] = {}
+        self._directories: dict[bytes, Member] = {}
+
+    def __enter__(self) -> Deposit:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """What came to be stays, also after an error, and gets the attributes it should have."""
+        try:
+            self.finish()
+        except OSError:
+            if error is None:
+                raise
+        finally:
+            while self._open:
+                os.close(self._open.popitem()[1])
+
+    def add(self, member: Member, fill: Fill) -> None:
+        """Make one entry; `fill(fd)` writes a file's content. Raises CorruptContent, Conflict."""
+        path = self.clean(member.name)
+        if not path:
+            return  # the directory itself: it stays as it is
+        parent, _, name = path.rpartition(b"/")
+        for _ in range(ATTEMPTS):
+            parent_fd = self.parent(parent)
+            self.make_room(parent_fd, name, path, member)
+            try:
+                self.make(parent_fd, name, path, member, fill)
+                return
+            except FileExistsError:
+                continue
+        raise Conflict(f"{self.shown(path)} is made again by somebody as often as it is replaced")
+
+    def finish(self) -> None:
+        """Give the directories their attributes: making files in them has changed their times."""
+        for path, member in reversed(self._directories.items()):
+            try:
+                fd = self.open_below(path)
+            except OSError as error:
+                if error.errno in ABSENT:
+                    continue
+                raise
+            try:
+                uid, gid = self.ownership.of(member)
+                if uid >= 0:
+                    os.fchown(fd, uid, gid)
+                os.fchmod(fd, self.ownership.mode(member))
+                os.utime(fd, ns=(member.mtime_ns, member.mtime_ns))
+            finally:
+                os.close(fd)
+
+    def clean(self, name: bytes) -> bytes:
+        """A member's name as a path below the directory. Raises CorruptContent for one outside."""
+        if len(name) > MAX_NAME:
+            raise CorruptContent(f"the archive has a name of {len(name)} bytes")
+        path = os.path.normpath(name.lstrip(b"/") or b".")
+        if path == b".." or path.startswith(b"../"):
+            shown = os.fsdecode(name)
+            raise CorruptContent(f'"{shown}" is outside of "{self.place}"')
+        return b"" if path == b"." else path
+
+    def shown(self, path: bytes) -> str:
+        """A path below the directory as the user knows it."""
+        return os.path.join(self.place, os.fsdecode(path))
+
+    def parent(self, path: bytes) -> int:
+        """A directory below, made if it is missing; valid until the next call."""
+        fd = self._open.get(path)
+        if fd is None:
+            fd = self.open_or_make(path)
+            if len(self._open) >= KEPT_OPEN:
+                os.close(self._open.pop(next(iter(self._open))))
+            self._open[path] = fd
+        return fd
+
+    def open_or_make(self, path: bytes) -> int:
+        above, _, name = path.rpartition(b"/")
+        near = self._open.get(above)
+        try:
+            if near is not None and name:
+                return os.open(name, OPEN_DIRECTORY, dir_fd=near)
+            return self.open_below(path)
+        except FileNotFoundError:
+            os.mkdir(name, IMPLIED_MODE, dir_fd=self.parent(above))
+            return os.open(name, OPEN_DIRECTORY, dir_fd=self.parent(above))
+        except OSError as error:
+            if error.errno not in ABSENT or not self.find_directory:
+                raise
+            return self.find_directory(path)
+
+    def open_below(self, path: bytes) -> int:
+        """A directory below to which no link leads. Raises OSError."""
+        return resolve.open_beneath(self.directory_fd, path or b".", os.O_RDONLY | os.O_DIRECTORY)
+
+    def make_room(self, parent_fd: int, name: bytes, path: bytes, member: Member) -> None:
+        """Remove what the entry replaces. Raises Conflict where Docker would not."""
+        try:
+            mode = os.stat(name, dir_fd=parent_fd, follow_symlinks=False).st_mode
+        except FileNotFoundError:
+            return
+        if stat.S_ISDIR(mode) != (member.kind == tar.DIRECTORY):
+            old, new = ("directory", "non-directory")[:: 1 if stat.S_ISDIR(mode) else -1]
+            raise Conflict(f'cannot overwrite {old} "{self.shown(path)}" with {new} "{self.place}"')
+        if not stat.S_ISDIR(mode):
+            try:
+                os.unlink(name, dir_fd=parent_fd)
+            except FileNotFoundError:
+                pass  # somebody was quicker
+
+    def make(self, parent_fd: int, name: bytes, path: bytes, member: Member, fill: Fill) -> None:
+        """Make the entry where nothing is. Raises FileExistsError if something is again."""
+        if member.kind == tar.FILE:
+            self.make_file(parent_fd, name, member, fill)
+        elif member.kind == tar.DIRECTORY:
+            self.make_directory(parent_fd, name, path, member)
+        elif member.kind == tar.LINK:
+            self.make_link(parent_fd, name, path, member)
+        else:
+            self.make_special(parent_fd, name, path, member)
+
+    def make_file(self, parent_fd: int, name: bytes, member: Member, fill: Fill) -> None:
+        uid, gid = self.ownership.of(member)
+        mode = self.ownership.mode(member)
+        fd = os.open(name, CREATE, mode & ~SPECIAL_BITS, dir_fd=parent_fd)
+        try:
+            fill(fd)
+            if uid >= 0:
+                os.fchown(fd, uid, gid)
+            if mode & SPECIAL_BITS:
+                os.fchmod(fd, mode)  # only now: it is whole, and its owner's
+            self.set_attributes(fd, member)
+            os.utime(fd, ns=(member.mtime_ns, member.mtime_ns))
+        finally:
+            os.close(fd)
+
+    def set_attributes(self, fd: int, member: Member) -> None:
+        """Extended attributes; powers over the system (capabilities) only with the owner."""
+        xattrs = member.xattrs
+        if xattrs and not (self.ownership.is_kept or self.ownership.user):
+            xattrs = {name: xattrs[name] for name in xattrs if name.startswith(b"user.")}
+        if xattrs:
+            set_xattrs(fd, xattrs)
+
+    def make_directory(self, parent_fd: int, name: bytes, path: bytes, member: Member) -> None:
+        try:
+            os.mkdir(name, 0o700, dir_fd=parent_fd)
+        except FileExistsError:
+            if not stat.S_ISDIR(os.stat(name, dir_fd=parent_fd, follow_symlinks=False).st_mode):
+                raise
+        if member.xattrs:
+            self.set_attributes(self.parent(path), member)
+        self._directories[path] = member
+
+    def make_link(self, parent_fd: int, name: bytes, path: bytes, member: Member) -> None:
+        """A second name for a file that came before."""
+        above, _, old = self.clean(member.link).rpartition(b"/")
+        if not old:
+            raise CorruptContent(f'"{self.shown(path)}" is a hard link to a directory')
+        # Both parents are needed at once; the second look-up may close what the first has opened.
+        kept = os.dup(parent_fd)
+        try:
+            source_fd = self.parent(above)
+            os.link(old, name, src_dir_fd=source_fd, dst_dir_fd=kept, follow_symlinks=False)
+        except FileNotFoundError:
+            raise CorruptContent(
+                f'"{self.shown(path)}" is a hard link to what is not there'
+            ) from None
+        finally:
+            os.close(kept)
+
+    def make_special(self, parent_fd: int, name: bytes, path: bytes, member: Member) -> None:
+        """Symbolic links, devices and fifos: made by one call, no descriptor of their own."""
+        uid, gid = self.ownership.of(member)
+        if member.kind == tar.SYMLINK:
+            self.check_link(path, member.link)
+            os.symlink(member.link, name, dir_fd=parent_fd)
+        else:
+            kind = {
+                tar.CHARACTER: stat.S_IFCHR,
+                tar.BLOCK_DEVICE: stat.S_IFBLK,
+                tar.FIFO: stat.S_IFIFO,
+            }[member.kind]
+            device = os.makedev(*member.device)
+            os.mknod(name, kind | self.ownership.mode(member), device, dir_fd=parent_fd)
+        try:
+            if uid >= 0:
+                os.chown(name, uid, gid, dir_fd=parent_fd, follow_symlinks=False)
+            times = (member.mtime_ns, member.mtime_ns)
+            os.utime(name, ns=times, dir_fd=parent_fd, follow_symlinks=False)
+        except FileNotFoundError:
+            pass  # somebody has removed it
+
+    def check_link(self, path: bytes, target: bytes) -> None:
+        """Refuse what Docker refuses: a relative link that leads out of the directory."""
+        top = os.fsencode(os.path.normpath(self.place))
+        above = os.path.dirname(join(top, path))
+        led = os.path.normpath(os.path.join(above, target.lstrip(b"/")))
+        if led != top and not led.startswith(top.rstrip(b"/") + b"/"):
+            raise CorruptContent(f'invalid symlink "{self.shown(path)}" -> "{os.fsdecode(target)}"')

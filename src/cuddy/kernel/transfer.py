@@ -1,0 +1,89 @@
+"""Copying bytes from one descriptor to another inside the kernel: copy_file_range(2), sendfile(2).
+
+Some file systems share the blocks then; in no case does the data pass through this process, unless
+the two descriptors allow of nothing else.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from cuddy import files
+
+AT_ONCE = 1 << 30
+READ_AT_ONCE = 1 << 20
+BLOCK_BYTES = 512
+"""The unit of st_blocks (stat(2))."""
+OTHER_WAY = (
+    errno.EBADF, errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.EPERM, errno.ETXTBSY,
+    errno.EXDEV,
+)  # fmt: skip
+"""What the quick ways of copying answer where they do not work: pipes, O_APPEND, other kernels."""
+
+
+def copy(source: int, target: int, size: int, *, offset: int = 0) -> int:
+    """Copy `size` bytes of a file from `offset` on to where `target` stands, the quickest way.
+
+    Returns how many there were. Raises OSError.
+    """
+    done = 0
+    for move in (_by_reference, _in_kernel, _by_hand):
+        try:
+            while done < size:
+                moved = move(source, target, offset + done, min(size - done, AT_ONCE))
+                if not moved:
+                    return done
+                done += moved
+            return done
+        except OSError as error:
+            if error.errno not in OTHER_WAY or move is _by_hand:
+                raise
+    return done
+
+
+def copy_file(source: int, target: int, status: os.stat_result) -> None:
+    """Copy a file that `status` is of into an empty one, holes as holes.
+
+    What grows meanwhile is copied to its old end. Raises OSError.
+    """
+    size = status.st_size
+    if status.st_blocks * BLOCK_BYTES >= size:
+        copy(source, target, size)
+        return
+    os.ftruncate(target, size)
+    position = 0
+    while position < size:
+        start, end = _next_data(source, position, size)
+        os.lseek(target, start, os.SEEK_SET)
+        if copy(source, target, end - start, offset=start) < end - start:
+            return
+        position = end
+
+
+def _next_data(source: int, position: int, size: int) -> tuple[int, int]:
+    """Where the next data begins and ends; (size, size) if there is none (lseek(2), SEEK_DATA)."""
+    try:
+        start = min(os.lseek(source, position, os.SEEK_DATA), size)
+        return start, min(os.lseek(source, start, os.SEEK_HOLE), size)
+    except OSError as error:
+        if error.errno == errno.ENXIO:
+            return size, size
+        if error.errno == errno.EINVAL:  # a file system that knows nothing of holes
+            return position, size
+        raise
+
+
+def _by_reference(source: int, target: int, offset: int, size: int) -> int:
+    """Between files."""
+    return os.copy_file_range(source, target, size, offset_src=offset)
+
+
+def _in_kernel(source: int, target: int, offset: int, size: int) -> int:
+    return os.sendfile(target, source, offset, size)
+
+
+def _by_hand(source: int, target: int, offset: int, size: int) -> int:
+    chunk = os.pread(source, min(size, READ_AT_ONCE), offset)
+    files.write_all(target, chunk)
+    return len(chunk)
