@@ -129,7 +129,7 @@ class Cuddy:
 
     def remove_all(self) -> None:
         if ids := self.ok("ps", "-aq").split():
-            self.ok("rm", "-f", *ids, timeout=120)
+            self.ok("rm", "-f", "-v", *ids, timeout=120)
 
 
 class Terminal:

@@ -8,7 +8,8 @@
     ├── NotFound                  the thing named does not exist                 1  404
     │   ├── NoSuchContainer
     │   ├── NoSuchImage
-    │   └── NoSuchNetwork
+    │   ├── NoSuchNetwork
+    │   └── NoSuchVolume
     ├── Conflict                  the thing exists, or is in the wrong state     1  409
     │   ├── NameTaken
     │   ├── NotRunning
@@ -83,6 +84,12 @@ class NoSuchImage(NotFound):
 class NoSuchNetwork(NotFound):
     def __init__(self, name: str) -> None:
         super().__init__(f"no such network: {name}", hint="use bridge, host or none")
+        self.name = name
+
+
+class NoSuchVolume(NotFound):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"get {name}: no such volume", hint="'cuddy volume ls' lists them")
         self.name = name
 
 

@@ -21,12 +21,19 @@ defaults         mounts, devices, capabilities and masks every container gets
 default_profile  Docker's default seccomp profile as data
 docker_profile   a seccomp profile in Docker's own format
 process          what runs: command, environment, user, capabilities
-volumes          -v and --tmpfs
+mount_grammar    -v, --tmpfs, --volumes-from, and mounts in Docker's JSON
+volumes          directories that outlive containers: the store
+volume_use       which containers use a volume, and what becomes of it without them
+volume_copy      filling one with a copy of a directory, once and wholly
+mounts           what a container mounts where -> entries of config.json
+mount_sources    what a new container mounts is there
 limits           what it uses: --memory and its kin as linux.resources
 rootfs           the monitor's private view of the root
 publishing       -p and --expose: what shall be published, and what is
 links            --link: another container's address and variables
 endpoint         a container's place on its network, as asked for
+copy_up          new volumes get what the image has at their places
+staging          what mounts need before the runtime can bind them
 connection       the endpoint on a network, and the files that tell of it
 spec             container record -> config.json
 create           options and image -> record

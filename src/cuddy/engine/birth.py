@@ -43,11 +43,11 @@ class Delivery:
         """From the record to a running program. What has been done goes on `undo`."""
         connection.make_files(self.record)
         where = self.home.container_dir(self.id)
-        rootfs.mount_root(self.home, self.record)
+        mounted = rootfs.mount_root(self.home, self.record)
         undo.add(rootfs.umount_root, self.home, self.record)
         identity = self.identify(f"{where}/rootfs")
         linked, variables = self.read_links()
-        config = spec.build_spec(self.record, identity, spec.this_host(self.record), self.console())
+        config = spec.build_spec(mounted, identity, spec.this_host(mounted), self.console())
         config["process"]["env"][:0] = variables
         files.write_json(f"{where}/config.json", config, durable=False)
         stdio = self.make_streams()

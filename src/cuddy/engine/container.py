@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cuddy.engine.home import Home
+    from cuddy.engine.mounts import MountPoint
 
 NEVER = "0001-01-01T00:00:00Z"
 """How Docker writes a time that has not come."""
@@ -63,7 +64,7 @@ class Container(TypedDict, total=False):
     LogPath: str
     HostConfig: dict[str, Any]
     Config: dict[str, Any]
-    Mounts: list[dict[str, Any]]
+    Mounts: list[MountPoint]
     NetworkSettings: dict[str, Any]
     ChainIds: list[str]  # ours: the layers, lowest first, so that starting needs no image
 
@@ -190,15 +191,21 @@ def lock(home: Home, container_id: str) -> files.Lock:
     return files.Lock(f"{where}/lock")
 
 
-def discard(home: Home, container_id: str) -> None:
-    """Take a container that does not run out of sight in one rename, then remove its files."""
+def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
+    """Take a container that does not run out of sight in one rename, then remove its files.
+
+    `volumes`: its anonymous volumes go too, unless other containers use them.
+    """
+    where = home.container_dir(container_id)
     aside = f"{home.tmp_dir}/{container_id}.{files.name_temporary()}"
+    record = last_words(where, container_id)
+    has_mounts = record is None or record.get("Mounts")
+    mounted = volumes_of(home, container_id, record, kept=not volumes) if has_mounts else []
     with files.Lock(home.lock_path):
         try:
-            os.rename(home.container_dir(container_id), aside)
+            os.rename(where, aside)
         except FileNotFoundError:
             return
-        record = last_words(home, aside, container_id)
         for name in names_of(home, record):
             unlink_name(home, name, container_id)
     if record:
@@ -206,10 +213,25 @@ def discard(home: Home, container_id: str) -> None:
     else:
         events.emit(home, "container", "destroy", container_id)
     files.remove_tree(aside)
+    if mounted:
+        from cuddy.engine import volume_use
+
+        volume_use.leave(home, container_id, mounted)
 
 
-def last_words(home: Home, directory: str, container_id: str) -> Container | None:
-    """The record of a container that is out of sight; None if it cannot be read."""
+def volumes_of(home: Home, container_id: str, record: Container | None, *, kept: bool) -> list[str]:
+    """The volumes of a container that is to go; `kept`: they are not to go with it."""
+    # Imported here: few containers have any.
+    from cuddy.engine import volume_use
+
+    found = volume_use.names_of(record) if record else volume_use.used_by(home, container_id)
+    if kept:
+        volume_use.keep(home, found)
+    return found
+
+
+def last_words(directory: str, container_id: str) -> Container | None:
+    """The record of a container that is to go; None if it cannot be read."""
     try:
         record: Container = files.read_json(f"{directory}/container.json")
         check(record, container_id)

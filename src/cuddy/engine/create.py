@@ -10,13 +10,15 @@ from cuddy.engine import (
     events,
     host_config,
     limits,
+    mount_grammar,
+    mounts,
     names,
     process,
     restart_policy,
     signals,
     users,
-    volumes,
 )
+from cuddy.engine.home import Home
 from cuddy.errors import (
     Conflict,
     InvalidArgument,
@@ -31,11 +33,11 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from typing import Any
 
     from cuddy.engine.container import Container
-    from cuddy.engine.home import Home
+    from cuddy.engine.mounts import Lender
     from cuddy.engine.options import ContainerOptions
     from cuddy.image.pull import Progress
     from cuddy.image.settings import Settings
@@ -68,10 +70,7 @@ def create(
         with store.hold(home.storage):
             image = find_image(home, options, wanted)
             if image:
-                record = build_record(home, options, image, container_id or names.generate_id())
-                for bind in record["HostConfig"]["Binds"]:
-                    volumes.make_source(volumes.parse_bind(bind))
-                write(home, record, options.name)
+                record = make(home, options, image, container_id or names.generate_id())
                 events.emit_container(home, "create", record)
                 return record
         wanted = pull_image(home, options, settings, progress)
@@ -110,10 +109,22 @@ def check(options: ContainerOptions) -> None:
     limits.check(options)
     process.security(options.security_opt)
     process.capability_set(options.cap_add, options.cap_drop, privileged=options.privileged)
-    volumes.check_duplicates(
-        [volumes.parse_bind(text).target for text in options.volumes]
-        + [volumes.parse_tmpfs(text)[0] for text in options.tmpfs]
-    )
+    mounts.plan(Home(), options, ())
+
+
+def make(home: Home, options: ContainerOptions, image: Image, container_id: str) -> Container:
+    """The container's record and directory, and the volumes it mounts."""
+    lenders = mounts.find_lenders(home, options) if options.volumes_from else []
+    record = build_record(home, options, image, container_id, lenders)
+    if not record["Mounts"]:
+        write(home, record, options.name)
+        return record
+    # Imported here: a plain container has no volumes.
+    from cuddy.engine import mount_sources
+
+    with mount_sources.claim(home, record, lenders):
+        write(home, record, options.name)
+    return record
 
 
 def check_resolver(options: ContainerOptions) -> None:
@@ -187,13 +198,17 @@ def fits_platform(image: Image, wanted: str) -> bool:
 
 
 def build_record(
-    home: Home, options: ContainerOptions, image: Image, container_id: str
+    home: Home,
+    options: ContainerOptions,
+    image: Image,
+    container_id: str,
+    lenders: Sequence[Lender] = (),
 ) -> Container:
-    """container.json of a new container."""
+    """container.json of a new container. `lenders`: of --volumes-from."""
     config: dict[str, Any] = dict(image.config.get("config") or {})
     entrypoint, words = process.command(options, config)
     where = home.container_dir(container_id)
-    binds = [volumes.parse_bind(text) for text in options.volumes]
+    points = mounts.plan(home, options, config.get("Volumes") or (), lenders)
     return {
         "Id": container_id,
         "Created": files.now(),
@@ -211,7 +226,7 @@ def build_record(
         "Config": build_config(options, config, container_id, entrypoint, words)
         | endpoint.config(options, config),
         "HostConfig": build_host_config(options) | endpoint.host_config(home, options),
-        "Mounts": [volumes.mount_point(bind) for bind in binds],
+        "Mounts": points,
         "ChainIds": list(image.chain_ids),
     }
 
@@ -238,13 +253,21 @@ def build_config(
         ),
         "Cmd": words or None,
         "Image": options.image,
-        "Volumes": image.get("Volumes"),
+        "Volumes": config_volumes(options, image.get("Volumes")),
         "WorkingDir": options.workdir or "/" + (image.get("WorkingDir") or "").lstrip("/"),
         "Entrypoint": entrypoint or None,
         "Labels": process.labels(image.get("Labels") or {}, options.labels),
         "StopSignal": options.stop_signal or stop_signal(image),
         "StopTimeout": options.stop_timeout_s,
     }
+
+
+def config_volumes(
+    options: ContainerOptions, image: dict[str, Any] | None
+) -> dict[str, Any] | None:
+    """The places of anonymous volumes: the image's, and those that `-v` names."""
+    own: dict[str, Any] = {place: {} for place in mounts.anonymous_places(options)}
+    return {**(image or {}), **own} or None
 
 
 def stop_signal(image: dict[str, Any]) -> str:
@@ -260,7 +283,7 @@ def stop_signal(image: dict[str, Any]) -> str:
 def build_host_config(options: ContainerOptions) -> dict[str, Any]:
     """The `HostConfig` section: what ties it to this host."""
     found: dict[str, Any] = {
-        "Binds": list(options.volumes),
+        "Binds": [text for text in options.volumes if ":" in text],
         "ContainerIDFile": options.cidfile,
         "NetworkMode": options.network,
         "RestartPolicy": restart_policy.parse(options.restart),
@@ -275,7 +298,10 @@ def build_host_config(options: ContainerOptions) -> dict[str, Any]:
         "Privileged": options.privileged,
         "ReadonlyRootfs": options.read_only,
         "SecurityOpt": list(options.security_opt),
-        "Tmpfs": dict(volumes.parse_tmpfs(text) for text in options.tmpfs),
+        "Mounts": list(options.mounts),
+        "VolumesFrom": list(options.volumes_from),
+        "VolumeDriver": options.volume_driver,
+        "Tmpfs": dict(mount_grammar.parse_tmpfs(text) for text in options.tmpfs),
         "ShmSize": options.shm_size,
         "Init": options.init,
     }
@@ -299,6 +325,10 @@ def write(home: Home, record: Container, name: str) -> None:
                 snapshots.make_upper(
                     home.storage, record["ChainIds"], f"{aside}/upper", f"{aside}/work"
                 )
+            if any(point["Type"] == "volume" for point in record["Mounts"]):
+                from cuddy.engine import copy_up
+
+                copy_up.fill(home, record, aside)
             with files.Lock(home.lock_path):
                 record["Name"] = f"/{claim_name(home, record['Id'], name.removeprefix('/'))}"
                 undo.add(os.unlink, f"{home.names_dir}{record['Name']}")

@@ -41,6 +41,11 @@ class Home(NamedTuple):
         return f"{self.root}/networks"
 
     @property
+    def volumes_dir(self) -> str:
+        """One directory per volume, named by it; made with the first one."""
+        return f"{self.root}/volumes"
+
+    @property
     def tmp_dir(self) -> str:
         """What is not finished yet, and what is on its way out."""
         return f"{self.root}/tmp"

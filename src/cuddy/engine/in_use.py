@@ -56,7 +56,8 @@ def find(home: Home) -> InUse:
             unreadable.append(container_id)
             continue
         runs = record["State"]["Running"] and liveness.monitor_lives(home.run_dir(container_id))
-        claims.append(
-            Claim(container_id, runs, record.get("Image", ""), tuple(record.get("ChainIds", ())))
-        )
+        # Images are also mounted: --mount type=image.
+        for each in (record, *(p for p in record.get("Mounts") or () if p.get("ChainIds"))):
+            image_id, chain_ids = each.get("Image", ""), tuple(each.get("ChainIds", ()))
+            claims.append(Claim(container_id, runs, image_id, chain_ids))
     return InUse(tuple(claims), tuple(unreadable))

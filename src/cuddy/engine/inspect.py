@@ -6,7 +6,7 @@ for what the record lacks. What we know beyond that follows at the end of its se
 
 from __future__ import annotations
 
-from cuddy.engine import containers, execs, host_config
+from cuddy.engine import containers, execs, host_config, mounts
 from cuddy.errors import CorruptContent, NoSuchImage
 from cuddy.image import host, snapshots, store
 from cuddy.usage import Meter
@@ -78,6 +78,7 @@ def document(
     """The record laid out. Pure."""
     sections = {
         "State": laid_out(record["State"], STATE),
+        "Mounts": mounts.shown(record.get("Mounts") or ()),
         "HostConfig": host_config.shown(record["HostConfig"]),
         "GraphDriver": driver,
         "Config": build_config(record["Config"]),

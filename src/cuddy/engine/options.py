@@ -8,6 +8,10 @@ from __future__ import annotations
 
 from cuddy.shapes import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.mount_grammar import MountSpec
+
 
 class ContainerOptions(NamedTuple):
     """Options of `run` and `create`. None means "as the image says" or "unlimited"."""
@@ -33,7 +37,10 @@ class ContainerOptions(NamedTuple):
     auto_remove: bool = False
     restart: str = "no"
     # what it sees
-    volumes: tuple[str, ...] = ()  # SOURCE:TARGET[:OPTIONS], absolute paths
+    volumes: tuple[str, ...] = ()  # [SOURCE:]TARGET[:OPTIONS]: absolute path, or a volume's name
+    mounts: tuple[MountSpec, ...] = ()  # as HostConfig.Mounts has them
+    volumes_from: tuple[str, ...] = ()  # CONTAINER[:OPTIONS]
+    volume_driver: str = ""
     tmpfs: tuple[str, ...] = ()  # TARGET[:OPTIONS]
     read_only: bool = False
     shm_size: int = 64 << 20  # bytes

@@ -30,7 +30,7 @@ def rm(home: Home, name: str, *, force: bool = False, volumes: bool = False) -> 
                 end(home, container_id)
             with container.lock(home, container_id):
                 if not is_running(home, container_id, force=force):
-                    container.discard(home, container_id)
+                    container.discard(home, container_id, volumes=volumes)
                     return
         except NoSuchContainer:
             if force:

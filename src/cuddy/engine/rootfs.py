@@ -20,27 +20,50 @@ if TYPE_CHECKING:
     from cuddy.kernel.mount import Mount
 
 
-def mount_root(home: Home, record: Container) -> None:
-    """Enter a mount namespace of our own and mount the root there. Raises SystemFailure."""
-    enter(home, record, plan_root(home, record))
+def mount_root(home: Home, record: Container) -> Container:
+    """Enter a mount namespace of our own and mount the root there; what else is to be mounted is
+    prepared, and stands in the record that is returned. Raises CuddyError.
+    """
+    where = home.container_dir(record["Id"])
+    if not record.get("Mounts"):
+        enter(record, where, plan_root(home, record, where))
+        return record
+    from cuddy.engine import staging
+
+    try:
+        with staging.Staging(home, record) as preparation:
+            enter(record, where, plan_root(home, record, where))
+            return preparation.stage()
+    except OSError as error:
+        raise SystemFailure.from_os("cannot prepare the container's mounts", error) from error
 
 
-def enter(home: Home, record: Container, plans: list[Mount]) -> None:
-    """Enter a mount namespace of our own and make these mounts there. Raises SystemFailure."""
+def enter(record: Container, where: str, plans: list[Mount]) -> None:
+    """Enter a mount namespace of our own and make these mounts there. Raises SystemFailure.
+
+    `where`: the container's directory.
+    """
     try:
         namespaces.unshare(namespaces.CLONE_NEWNS)
         mount.set_propagation("/", mount.MS_SLAVE | mount.MS_REC)
         if record["Image"] == host.IMAGE.id:
-            host.make_masks(masks_dir(home, record))
+            host.make_masks(f"{where}/masks")
         for plan in plans:
             mount.perform(plan)
     except OSError as error:
         raise SystemFailure.from_os("cannot mount the container's root", error) from error
 
 
-def umount_root(home: Home, record: Container) -> None:
-    """Take the root down, so that its directories can be removed while we live on."""
+def umount_root(home: Home, record: Container, *, again: bool = False) -> None:
+    """Take the root down, so that its directories can be removed while we live on.
+
+    `again`: another life follows, for whose mounts those of this one are still needed.
+    """
     mount.umount(f"{home.container_dir(record['Id'])}/rootfs", mount.MNT_DETACH)
+    if record.get("Mounts"):
+        from cuddy.engine import staging
+
+        staging.leave(home, record, again=again)
 
 
 SEALED = mount.MS_RDONLY | mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC | mount.MS_NOATIME
@@ -55,7 +78,7 @@ def view_root(home: Home, record: Container) -> str:
     """
     where = f"{home.container_dir(record['Id'])}/rootfs"
     if not record["State"]["Running"]:
-        enter(home, record, plan_view(home, record))
+        enter(record, home.container_dir(record["Id"]), plan_view(home, record))
     elif not join_view(home, record):
         raise Conflict(f"container {record['Id'][:12]} has just ended", hint="try again")
     try:
@@ -100,12 +123,25 @@ def view_upper(home: Home, record: Container) -> str:
     return where
 
 
-def plan_root(home: Home, record: Container) -> list[Mount]:
-    """The mounts that make the root."""
-    where = home.container_dir(record["Id"])
+def view_image(home: Home, record: Container, where: str) -> str:
+    """Enter a view of the root of a container that is being made in `where`; returns where it is.
+
+    For a process that ends afterwards, single-threaded. Raises SystemFailure.
+    """
+    target = f"{where}/rootfs"
+    if record["Image"] == host.IMAGE.id:
+        enter(record, where, plan_root(home, record, where))
+    else:
+        enter(record, where, [snapshots.view(home.storage, record["ChainIds"], target)])
+    return target
+
+
+def plan_root(home: Home, record: Container, where: str) -> list[Mount]:
+    """The mounts that make the root; `where`: the container's directory."""
     upper, work, target = f"{where}/upper", f"{where}/work", f"{where}/rootfs"
     if record["Image"] == host.IMAGE.id:
-        return host.plan_view(upper, work, masks_dir(home, record), target)
+        # The masks cover the host's secrets.
+        return host.plan_view(upper, work, f"{where}/masks", target)
     return [snapshots.prepare(home.storage, record["ChainIds"], upper, work, target)]
 
 
@@ -113,11 +149,6 @@ def plan_view(home: Home, record: Container) -> list[Mount]:
     """The mounts that show the root of a container that does not run, to read it."""
     where = home.container_dir(record["Id"])
     if record["Image"] == host.IMAGE.id:
-        return plan_root(home, record)
+        return plan_root(home, record, where)
     upper, target = f"{where}/upper", f"{where}/rootfs"
     return [snapshots.view(home.storage, record["ChainIds"], target, upper)]
-
-
-def masks_dir(home: Home, record: Container) -> str:
-    """What covers the host's secrets in a container of the image `host`."""
-    return f"{home.container_dir(record['Id'])}/masks"

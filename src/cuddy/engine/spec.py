@@ -6,7 +6,7 @@ import os
 import stat
 
 from cuddy import files
-from cuddy.engine import default_profile, defaults, docker_profile, limits, process, volumes
+from cuddy.engine import default_profile, defaults, docker_profile, limits, mounts, process
 from cuddy.kernel import capabilities
 from cuddy.runtime.bundle import INIT_ANNOTATION
 from cuddy.shapes import NamedTuple
@@ -189,10 +189,8 @@ def build_mounts(container: Container) -> list[MountEntry]:
         ("/etc/hosts", container["HostsPath"]),
     ):
         if name not in targets:
-            found.append(volumes.bind_entry(volumes.Bind(path, name)))
-    own = [volumes.bind_entry(volumes.parse_bind(text)) for text in host_config["Binds"]]
-    own += [volumes.tmpfs_entry(*item) for item in host_config["Tmpfs"].items()]
-    own.sort(key=lambda entry: entry["destination"].count("/"))
+            found.append(mounts.bind_entry(path, name))
+    own = mounts.build_entries(container)
     replaced = {entry["destination"] for entry in own}
     return [e for e in found if not is_replaced(e["destination"], replaced)] + own
 
@@ -213,6 +211,8 @@ def build_linux(container: Container, host: Host) -> Linux:
     }
     if host_config["NetworkMode"] != "host":
         linux["sysctl"] = dict(defaults.NETWORK_SYSCTLS)
+    if propagation := mounts.root_propagation(container["Mounts"]):
+        linux["rootfsPropagation"] = propagation
     if host_config["Privileged"]:
         linux["devices"] = list(host.devices)
     elif "systempaths" not in options:

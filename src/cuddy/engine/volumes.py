@@ -1,5 +1,14 @@
-"""What of the host a container sees: `-v SOURCE:TARGET[:OPTIONS]` and `--tmpfs
-TARGET[:OPTIONS]`.
+"""Volumes: directories that outlive the containers which write to them.
+
+    volumes/<name>/
+        volume.json     Docker's words about it, and whether it goes with its last container
+        _data/          what is in it
+        users/<id>      an empty file for each container that mounts it
+        lock            held by who brings it into use, fills it or takes it away
+
+A volume appears and vanishes by one rename. It is in use while a container of `users` exists:
+what a killed command left there names none. An anonymous volume is `Transient`: it is rubbish
+from the moment that no container uses it, until somebody removes its container without it.
 """
 
 from __future__ import annotations
@@ -7,115 +16,286 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.errors import InvalidArgument, SystemFailure
-from cuddy.kernel import mount
-from cuddy.shapes import NamedTuple
+from cuddy.engine import events, names
+from cuddy.errors import CorruptContent, InUse, InvalidArgument, NoSuchVolume, SystemFailure
+from cuddy.shapes import TypedDict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from cuddy.engine.home import Home
 
-    from cuddy.runtime.spec import MountEntry
-
-PROPAGATIONS = frozenset(mount.PROPAGATION)
-IGNORED = frozenset(("z", "Z", "nocopy", "cached", "consistent", "delegated", "default"))
-"""Options with no meaning here: SELinux labels where there is no SELinux, and Docker Desktop's."""
-
-TMPFS_FLAGS = frozenset(mount.OPTIONS) - {"bind", "rbind", "remount"}
-TMPFS_VALUES = frozenset(("size", "mode", "uid", "gid", "nr_inodes"))
-
-
-class Bind(NamedTuple):
-    """A directory or file of the host, shown inside."""
-
-    source: str
-    target: str
-    read_only: bool = False
-    propagation: str = "rprivate"
+DRIVER = "local"
+ANONYMOUS = "com.docker.volume.anonymous"
+"""Docker's label of a volume that nobody named."""
+MAX_NAME_LENGTH = 255
+CHARACTERS = "[a-zA-Z0-9][a-zA-Z0-9_.-]"
+OPTIONS = ("type", "device", "o")
+"""What the local driver hands on to mount(2)."""
 
 
-def parse_bind(text: str) -> Bind:
-    """`-v SOURCE:TARGET[:OPTIONS]`. Raises InvalidArgument."""
-    source, *rest = text.split(":")
-    if not rest or len(rest) > 2 or "\0" in text:
-        hint = "SOURCE:TARGET[:ro], both absolute"
-        raise InvalidArgument(f"invalid volume specification {text!r}", hint=hint)
-    if not source.startswith("/"):
-        hint = "named volumes are not there yet; give an absolute path of the host"
-        raise InvalidArgument(f"volume source {source!r} is not an absolute path", hint=hint)
-    target = check_target(rest[0])
-    bind = Bind("/" + os.path.normpath(source).lstrip("/"), target)
-    for option in rest[1].split(",") if len(rest) == 2 else ():
-        if option in ("ro", "rw"):
-            bind = bind._replace(read_only=option == "ro")
-        elif option in PROPAGATIONS:
-            bind = bind._replace(propagation=option)
-        elif option not in IGNORED:
-            raise InvalidArgument(f"volume {text!r}: unknown option {option!r}")
-    return bind
+class Wish(TypedDict, total=False):
+    """A volume that somebody wants to be there."""
+
+    name: str
+    driver: str
+    labels: dict[str, str] | None
+    options: dict[str, str] | None
+    is_transient: bool
 
 
-def check_target(target: str) -> str:
-    """A path inside the container, cleaned. Raises InvalidArgument."""
-    if not target.startswith("/"):
-        raise InvalidArgument(f"mount path {target!r} inside the container must be absolute")
-    clean = os.path.normpath("/" + target.lstrip("/"))
-    if clean == "/":
-        raise InvalidArgument("nothing can be mounted over the container's root '/'")
-    return clean
+class Volume(TypedDict, total=False):
+    """A volume as docker inspect shows it."""
+
+    CreatedAt: str
+    Driver: str
+    Labels: dict[str, str] | None
+    Mountpoint: str
+    Name: str
+    Options: dict[str, str] | None
+    Scope: str
+    Transient: bool  # ours: it goes with the last container that uses it
 
 
-def parse_tmpfs(text: str) -> tuple[str, str]:
-    """`--tmpfs TARGET[:OPTIONS]` -> target and options. Raises InvalidArgument."""
-    target, _, options = text.partition(":")
-    for option in options.split(",") if options else ():
-        name, _, value = option.partition("=")
-        if option not in TMPFS_FLAGS and not (name in TMPFS_VALUES and value):
-            raise InvalidArgument(f"tmpfs {text!r}: unknown option {option!r}")
-    return check_target(target), options
+def path(home: Home, name: str) -> str:
+    """Where a volume is or will be."""
+    return f"{home.volumes_dir}/{name}"
 
 
-def check_duplicates(targets: list[str]) -> None:
-    """Two things at one place is a mistake. Raises InvalidArgument."""
-    for target in targets:
-        if targets.count(target) > 1:
-            raise InvalidArgument(f"duplicate mount point: {target}")
+def data_path(home: Home, name: str) -> str:
+    """Where what is in it is."""
+    return f"{home.volumes_dir}/{name}/_data"
 
 
-def make_source(bind: Bind) -> None:
-    """A source that does not exist becomes a directory, as Docker does for -v."""
+def check_name(name: str) -> None:
+    """Docker's grammar of volume names. Raises InvalidArgument."""
+    if len(name) == 1 and name in names.LETTERS:
+        raise InvalidArgument(
+            f"create {name}: volume name is too short, "
+            "names should be at least two alphanumeric characters"
+        )
+    allowed = names.LETTERS | {"_", ".", "-"}
+    if not name or name[0] not in names.LETTERS or not allowed.issuperset(name):
+        raise InvalidArgument(
+            f"create {name}: {files.quote(name)} includes invalid characters for a local volume "
+            f'name, only "{CHARACTERS}" are allowed. '
+            "If you intended to pass a host directory, use absolute path"
+        )
+    if len(name) > MAX_NAME_LENGTH:
+        raise InvalidArgument(f"create {name[:20]}...: the volume's name is too long")
+
+
+def check_driver(name: str, driver: str) -> None:
+    """There are no plugins. Raises NotFound's kin in Docker's words."""
+    if driver not in ("", DRIVER):
+        raise InvalidArgument(
+            f"create {name}: error looking up volume plugin {driver}: plugin {files.quote(driver)} "
+            "not found",
+            hint="only the driver 'local' is there",
+        )
+
+
+def check_options(options: dict[str, str]) -> None:
+    """The local driver's options. Raises InvalidArgument."""
+    for option in options:
+        if option == "size":
+            raise InvalidArgument("quota size requested but no quota support")
+        if option not in OPTIONS:
+            hint = f"one of {', '.join(OPTIONS)}"
+            raise InvalidArgument(f"invalid option: {files.quote(option)}", hint=hint)
+    for option, needed in (("device", ("type",)), ("type", ("device",)), ("o", OPTIONS[:2])):
+        for other in needed if option in options else ():
+            if other not in options:
+                raise InvalidArgument(f"missing required option: {files.quote(other)}")
+
+
+def create(home: Home, wish: Wish) -> Volume:
+    """Make a volume; one of that name that is there already stays as it is. "": anonymous.
+
+    Raises InvalidArgument, SystemFailure.
+    """
+    if not wish.get("name"):
+        labels = {**(wish.get("labels") or {}), ANONYMOUS: ""}
+        wish = {**wish, "name": names.generate_id(), "labels": labels}
+    check_wish(wish)
+    with Hold(home, wish["name"], wish):
+        return read(home, wish["name"])
+
+
+def check_wish(wish: Wish) -> None:
+    """Whether such a volume can be. Raises InvalidArgument."""
+    check_name(wish["name"])
+    check_driver(wish["name"], wish.get("driver", ""))
     try:
-        if not os.path.lexists(bind.source):
-            files.make_directory(bind.source, 0o755)
+        check_options(wish.get("options") or {})
+    except InvalidArgument as error:
+        message = f"create {wish['name']}: {error.message}"
+        raise InvalidArgument(message, hint=error.hint) from None
+
+
+class Hold:
+    """A volume's lock, had inside `with`. With a `wish` it is made if it is not there.
+
+    Raises NoSuchVolume without a wish, SystemFailure.
+    """
+
+    def __init__(self, home: Home, name: str, wish: Wish | None = None) -> None:
+        self.home = home
+        self.wish = wish
+        self.name = name
+        self._lock = files.Lock(f"{path(home, name)}/lock")
+
+    def __enter__(self) -> Hold:
+        while not self._take():
+            if self.wish is None:
+                raise NoSuchVolume(self.name)
+            try:
+                if self._make(self.wish):
+                    break
+            except OSError as error:
+                raise SystemFailure.from_os(f"cannot make volume {self.name}", error) from error
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._lock.close()
+
+    def attempt(self) -> bool:
+        """Take it without waiting; False if somebody has it. Pair with `__exit__`."""
+        try:
+            return self._lock.attempt()
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+
+    def _take(self) -> bool:
+        """Wait for the lock; False if there is no such volume, or no more."""
+        try:
+            self._lock.__enter__()
+            # Whoever had it before may have taken the volume away, and another made it anew.
+            if os.path.samestat(os.fstat(self._lock.fd), os.stat(self._lock.path)):
+                return True
+        except (FileNotFoundError, NotADirectoryError):
+            pass
+        self._lock.close()
+        return False
+
+    def _make(self, wish: Wish) -> bool:
+        """Make it, and have its lock before anybody sees it; False if another was faster."""
+        aside = f"{self.home.tmp_dir}/volume.{files.name_temporary()}"
+        files.make_directory(self.home.volumes_dir)
+        os.mkdir(aside, 0o700)
+        lock = files.Lock(f"{aside}/lock")
+        try:
+            for directory, mode in (("_data", 0o755), ("users", 0o700)):
+                os.mkdir(f"{aside}/{directory}", mode)
+            record = new_record(self.home, wish)
+            files.write_json(f"{aside}/volume.json", record, durable=not record["Transient"])
+            lock.__enter__()
+            os.rename(aside, path(self.home, self.name))
+        except BaseException as error:
+            lock.close()
+            files.remove_tree(aside)
+            if isinstance(error, OSError) and os.path.isdir(path(self.home, self.name)):
+                return False
+            raise
+        self._lock.fd = lock.fd
+        events.emit(self.home, "volume", "create", self.name, {"driver": DRIVER})
+        return True
+
+
+def new_record(home: Home, wish: Wish) -> Volume:
+    """volume.json of a new volume."""
+    return {
+        "CreatedAt": files.now().partition(".")[0] + "Z",
+        "Driver": DRIVER,
+        "Labels": wish.get("labels") or None,
+        "Mountpoint": data_path(home, wish["name"]),
+        "Name": wish["name"],
+        "Options": wish.get("options") or None,
+        "Scope": "local",
+        "Transient": wish.get("is_transient", False),
+    }
+
+
+def read(home: Home, name: str) -> Volume:
+    """A volume's record. Raises NoSuchVolume, CorruptContent."""
+    if not is_name(name):
+        raise NoSuchVolume(name)
+    try:
+        volume: Volume = files.read_json(f"{path(home, name)}/volume.json")
+    except (FileNotFoundError, NotADirectoryError):
+        raise NoSuchVolume(name) from None
+    except ValueError as error:
+        raise CorruptContent(f"volume {name}: {error}") from None
+    if not isinstance(volume, dict) or volume.get("Name") != name:
+        raise CorruptContent(f"volume {name}: volume.json is not its record")
+    return volume
+
+
+def is_name(name: str) -> bool:
+    """Whether a text could be a volume's name."""
+    try:
+        check_name(name)
+    except InvalidArgument:
+        return False
+    return True
+
+
+def list_volumes(home: Home) -> list[Volume]:
+    """All volumes by name. One that cannot be read is left out."""
+    found = []
+    for name in sorted(files.list_directory(home.volumes_dir)):
+        try:
+            found.append(read(home, name))
+        except (NoSuchVolume, CorruptContent):
+            continue
+    return found
+
+
+def users(home: Home, name: str) -> list[str]:
+    """The containers that mount it, running or not."""
+    found = files.list_directory(f"{path(home, name)}/users")
+    return sorted(each for each in found if os.path.isdir(home.container_dir(each)))
+
+
+def unused(home: Home) -> list[Volume]:
+    """The volumes that no container mounts."""
+    return [each for each in list_volumes(home) if not users(home, each["Name"])]
+
+
+def is_anonymous(volume: Volume) -> bool:
+    """Whether it is one that nobody named."""
+    return ANONYMOUS in (volume.get("Labels") or {})
+
+
+def remove(home: Home, name: str, *, force: bool = False) -> None:
+    """Remove a volume that no container uses. Raises NoSuchVolume (not with `force`), InUse."""
+    if not is_name(name) and not force:
+        raise NoSuchVolume(name)
+    try:
+        with Hold(home, name):
+            if found := users(home, name):
+                raise InUse(
+                    f"remove {name}: volume is in use - [{', '.join(found)}]",
+                    hint="remove its containers first",
+                )
+            doomed = take_away(home, name)
+    except NoSuchVolume:
+        if not force:
+            raise
+        return
+    delete(doomed)
+
+
+def take_away(home: Home, name: str) -> str:
+    """Out of sight in one rename, under its lock; where it is now."""
+    doomed = f"{home.tmp_dir}/volume.{files.name_temporary()}"
+    os.rename(path(home, name), doomed)
+    events.emit(home, "volume", "destroy", name, {"driver": DRIVER})
+    return doomed
+
+
+def delete(doomed: str) -> None:
+    """Remove what was taken away. Raises SystemFailure."""
+    try:
+        files.remove_tree(doomed)
     except OSError as error:
-        raise SystemFailure.from_os(f"cannot make the volume {bind.source}", error) from error
-
-
-def bind_entry(bind: Bind) -> MountEntry:
-    """A bind as config.json has it."""
-    # Recursive: what is mounted below the source would stay writable otherwise.
-    mode = "rro" if bind.read_only else "rw"
-    return {
-        "destination": bind.target,
-        "type": "bind",
-        "source": bind.source,
-        "options": ["rbind", bind.propagation, mode],
-    }
-
-
-def tmpfs_entry(target: str, options: str) -> MountEntry:
-    """A tmpfs as config.json has it: nosuid, nodev and noexec unless asked otherwise."""
-    chosen = ["nosuid", "nodev", "noexec", *(options.split(",") if options else ())]
-    return {"destination": target, "type": "tmpfs", "source": "tmpfs", "options": chosen}
-
-
-def mount_point(bind: Bind) -> dict[str, Any]:
-    """A bind in the `Mounts` section of docker inspect."""
-    return {
-        "Type": "bind",
-        "Source": bind.source,
-        "Destination": bind.target,
-        "Mode": "ro" if bind.read_only else "",
-        "RW": not bind.read_only,
-        "Propagation": bind.propagation,
-    }
+        raise SystemFailure.from_os("cannot remove the volume's files", error) from error

@@ -111,7 +111,7 @@ def deliver(home: Home, record: Container, relay: Relay, undo: Undo) -> Held:
     # Imported here: a monitor that only watches does without.
     from cuddy.engine import birth
 
-    rootfs.umount_root(home, record)
+    rootfs.umount_root(home, record, again=True)
     delivery = birth.Delivery(home, record["Id"], size=None, again=True)
     delivery.give(undo)
     held = Held(

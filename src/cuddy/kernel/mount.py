@@ -196,6 +196,7 @@ class MountPoint(NamedTuple):
     fstype: str
     source: str
     super_options: str
+    tags: str = ""  # shared:N, master:N: with whom its mounts are exchanged
 
 
 def parse_mountinfo(text: str) -> list[MountPoint]:
@@ -216,6 +217,7 @@ def parse_mountinfo(text: str) -> list[MountPoint]:
                 tail[0],
                 unescape(tail[1]),
                 tail[2] if len(tail) > 2 else "",
+                " ".join(fields[6:]),
             )  # fmt: skip
         )
     return points
@@ -227,6 +229,11 @@ def unescape(field: str) -> str:
         return field
     head, *rest = field.split("\\")
     return head + "".join(chr(int(part[:3], 8)) + part[3:] for part in rest)
+
+
+def contains(directory: str, path: str) -> bool:
+    """Whether a clean absolute path is a directory or below it."""
+    return path == directory or path.startswith(f"{directory.rstrip('/')}/")
 
 
 def list_mounts(pid: int | str = "self") -> list[MountPoint]:

@@ -36,13 +36,18 @@ class TestMountinfo:
         (point,) = mount.parse_mountinfo(LINE)
         assert point == (
             36, 35, "98:0", "/mnt1", "/mnt2", "rw,noatime", "ext3", "/dev/root",
-            "rw,errors=continue",
+            "rw,errors=continue", "master:1",
         )  # fmt: skip
 
     def test_optional_fields_may_be_none_or_many(self) -> None:
         none = LINE.replace(" master:1", "")
         many = LINE.replace("master:1", "shared:2 master:1 propagate_from:3 unbindable")
-        assert mount.parse_mountinfo(f"{none}\n{many}\n") == mount.parse_mountinfo(f"{LINE}\n") * 2
+        found = mount.parse_mountinfo(f"{none}\n{many}\n")
+        assert [point.tags for point in found] == [
+            "", "shared:2 master:1 propagate_from:3 unbindable",
+        ]  # fmt: skip
+        alike = mount.parse_mountinfo(f"{LINE}\n") * 2
+        assert [point._replace(tags="master:1") for point in found] == alike
 
     def test_a_source_may_be_empty(self) -> None:
         (point,) = mount.parse_mountinfo("36 35 0:40 / /x rw -  tmpfs  rw".replace("-  ", "- "))
@@ -60,6 +65,13 @@ class TestMountinfo:
     def test_a_target_called_dash_does_not_end_the_fields(self) -> None:
         (point,) = mount.parse_mountinfo(LINE.replace("/mnt2", "/-"))
         assert (point.target, point.fstype) == ("/-", "ext3")
+
+    @pytest.mark.parametrize(
+        ("directory", "path", "is_there"),
+        [("/", "/a", True), ("/a", "/a", True), ("/a", "/a/b", True), ("/a", "/ab", False)],
+    )
+    def test_what_is_below_a_directory(self, directory: str, path: str, is_there: bool) -> None:
+        assert mount.contains(directory, path) == is_there
 
 
 def escape(text: str) -> str:

@@ -1,20 +1,21 @@
 """Commands about containers, one verb a file: its flags, and the engine's function of that name.
 
-creation  the flags that `run` and `create` share, and what becomes of them
-run       create, start, attach, wait
-create    create only
-start     start what was created or has ended
-attach    the user's terminal on a running container
-exec      another process in a running container
-ps        list
-logs      what was written so far
-stop      ask to end, then force
-port      the host's ports that lead to it
-kill      send a signal
-wait      until it has ended
-rm        remove
-cp        files from it and into it
-export    the root file system as a tar
-commit    an image of what it has changed
-inspect   everything that is known
+creation    the flags that `run` and `create` share, and what becomes of them
+mount_flag  the grammar of --mount
+run         create, start, attach, wait
+create      create only
+start       start what was created or has ended
+attach      the user's terminal on a running container
+exec        another process in a running container
+ps          list
+logs        what was written so far
+stop        ask to end, then force
+port        the host's ports that lead to it
+kill        send a signal
+wait        until it has ended
+rm          remove
+cp          files from it and into it
+export      the root file system as a tar
+commit      an image of what it has changed
+inspect     everything that is known
 """

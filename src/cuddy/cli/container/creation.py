@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cuddy.engine.home import Home
+    from cuddy.engine.mount_grammar import MountSpec
 
 
 def _list_of(parse: Callable[[str], str], name: str = "list") -> Kind:
@@ -30,6 +31,13 @@ def _list_of(parse: Callable[[str], str], name: str = "list") -> Kind:
 
 def _checked(parse: Callable[[str], str], name: str = "ip") -> Kind:
     return Kind(name, parse, "")
+
+
+def _mount(word: str) -> MountSpec:
+    # Imported here: few containers have any.
+    from cuddy.cli.container import mount_flag
+
+    return mount_flag.mount(word)
 
 
 FLAGS = (
@@ -66,6 +74,8 @@ FLAGS = (
     Flag("memory", "m", BYTES, "Memory limit"),
     Flag("memory-swap", "", Kind("bytes", values.size_or_unlimited),
          "Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
+    Flag("mount", "", Kind("mount", _mount, (), many=True),
+         "Attach a filesystem mount to the container", into="mounts"),
     Flag("name", "", STRING, "Assign a name to the container"),
     Flag("network", "", Kind("network", str, ""), "Connect a container to a network",
          aliases=("net",)),
@@ -94,6 +104,8 @@ FLAGS = (
     Flag("ulimit", "", _list_of(values.ulimit, "ulimit"), "Ulimit options", into="ulimits"),
     Flag("user", "u", STRING, "Username or UID (format: <name|uid>[:<group|gid>])"),
     Flag("volume", "v", LIST, "Bind mount a volume", into="volumes"),
+    Flag("volume-driver", "", STRING, "Optional volume driver for the container"),
+    Flag("volumes-from", "", LIST, "Mount volumes from the specified container(s)"),
     Flag("workdir", "w", STRING, "Working directory inside the container"),
 )  # fmt: skip
 
@@ -125,6 +137,8 @@ def _absolute(volume: str) -> str:
     """A -v argument with a source that begins with a dot made absolute."""
     if not volume:
         raise InvalidArgument("invalid empty volume spec", hint="-v /source:/target[:options]")
+    if "" in volume.split(":"):
+        raise InvalidArgument(f"invalid spec: {volume}: empty section between colons")
     source, colon, rest = volume.partition(":")
     return f"{os.path.abspath(source)}{colon}{rest}" if colon and source[:1] == "." else volume
 
@@ -177,5 +191,5 @@ def _make(home: Home, options: ContainerOptions, container_id: str, *, quiet: bo
 def discard(home: Home, container_id: str) -> None:
     """Remove a container that came to nothing, as far as it is there."""
     undo = Undo()
-    undo.add(rm.rm, home, container_id, force=True)
+    undo.add(rm.rm, home, container_id, force=True, volumes=True)
     undo.run()

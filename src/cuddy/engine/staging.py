@@ -1,0 +1,312 @@
+"""What a container's mounts need before its runtime can bind them: prepared in a private view.
+
+config.json has plain binds only. What is more than a directory of the host is mounted first, by
+the monitor and in its own mount namespace, in a room that vanishes with it:
+
+    <bundle>/mounts/               a tmpfs
+        volumes/<name>             a volume with a driver's options: nfs, tmpfs, a device, a bind
+        <number>                   an image; a subdirectory; a bind whose mounts travel
+
+A tmpfs would be another one for every container that mounts it, so who comes later gets the mount
+of who was there before, out of his monitor's namespace.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from cuddy import files
+from cuddy.engine import events, liveness, mount_sources, mounts, volume_copy, volumes
+from cuddy.errors import InvalidArgument, SystemFailure
+from cuddy.image import snapshots
+from cuddy.kernel import mount, namespaces, overlay, resolve
+from cuddy.kernel.mount import Mount
+from cuddy.runtime import rootfs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+    from cuddy.engine.mounts import MountPoint
+
+SHARED = ("shared", "rshared")
+SLAVE = ("slave", "rslave")
+ADDRESSED = ("nfs", "nfs4", "cifs")
+"""File systems whose option `addr` may be a name, which the kernel does not know."""
+
+
+class Staging:
+    """The preparation of one container's mounts. Make it before the private view, stage in it."""
+
+    def __init__(self, home: Home, record: Container) -> None:
+        self.home = home
+        self.record = record
+        self.points = record["Mounts"]
+        self.room = room(home, record)
+        self.has_room = False
+        self.peers: dict[str, int] = {}
+
+    def __enter__(self) -> Staging:
+        had_life = is_room(self.room)
+        for number, point in enumerate(self.points):
+            if point["Type"] != "bind":
+                continue
+            mount_sources.find_bind(point)
+            if point["Propagation"] in SHARED:
+                # A mount made in the container reaches the host only through one of the host's
+                # view, or what is left of it from an earlier life under the same monitor.
+                source = f"{self.room}/{number}" if had_life else point["Source"]
+                self._take_peer(point, source, had_life=had_life)
+            elif not had_life:
+                check_propagation(point)
+        if had_life:
+            take_down(self.room)
+        return self
+
+    def _take_peer(self, point: MountPoint, source: str, *, had_life: bool) -> None:
+        if not had_life:
+            check_propagation(point)
+        flags = mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE
+        self.peers[point["Destination"]] = mount.open_tree(source, flags)
+
+    def __exit__(self, *_: object) -> None:
+        for fd in self.peers.values():
+            os.close(fd)
+
+    def stage(self) -> Container:
+        """The record with the sources that the runtime is to bind. Raises CuddyError, OSError."""
+        staged = [self._stage(number, point) for number, point in enumerate(self.points)]
+        return {**self.record, "Mounts": staged}
+
+    def _stage(self, number: int, point: MountPoint) -> MountPoint:
+        source, subpath = point["Source"], ""
+        spec = point.get("Spec") or {}
+        if point["Type"] == "volume":
+            source = self._volume(point["Name"])
+            subpath = (spec.get("VolumeOptions") or {}).get("Subpath") or ""
+            emit_mount(self.home, self.record, point)
+        elif point["Type"] == "image":
+            source = self._spot(str(number), is_directory=True)
+            overlay.perform(snapshots.view(self.home.storage, point["ChainIds"], source))
+            subpath = (spec.get("ImageOptions") or {}).get("Subpath") or ""
+        elif point["Destination"] in self.peers:
+            peer = self.peers[point["Destination"]]
+            source = self._spot(str(number), is_directory=is_directory(peer))
+            mount.move_mount(peer, source)
+        if subpath:
+            source = self._subpath(number, point, source, subpath)
+        staged: MountPoint = {**point, "Source": source}
+        return staged
+
+    def _spot(self, name: str, *, is_directory: bool) -> str:
+        """A new place to mount at."""
+        if not self.has_room:
+            files.make_directory(self.room)
+            mount.perform(Mount("tmpfs", self.room, "tmpfs", mount.MS_NOSUID, "mode=700,size=1m"))
+            self.has_room = True
+        path = f"{self.room}/{name}"
+        files.make_directory(os.path.dirname(path))
+        if is_directory:
+            files.make_directory(path)
+        else:
+            os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        return path
+
+    def _subpath(self, number: int, point: MountPoint, top: str, subpath: str) -> str:
+        """A directory or file in a volume or image, wherever links in it lead: not out of it."""
+        top_fd = os.open(top, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            inside_fd = open_inside(top_fd, subpath, point)
+            try:
+                flags = mount.OPEN_TREE_CLONE | mount.AT_EMPTY_PATH
+                tree_fd = mount.open_tree("", flags, dir_fd=inside_fd)
+                try:
+                    spot = self._spot(f"below/{number}", is_directory=is_directory(inside_fd))
+                    mount.move_mount(tree_fd, spot)
+                    return spot
+                finally:
+                    os.close(tree_fd)
+            finally:
+                os.close(inside_fd)
+        finally:
+            os.close(top_fd)
+
+    def _volume(self, name: str) -> str:
+        """Where what is in a volume is, mounted if it has to be. Raises NoSuchVolume."""
+        volume = volumes.read(self.home, name)
+        volume_copy.finish(self.home, name)
+        options = volume.get("Options") or {}
+        if not options.get("type"):
+            return volumes.data_path(self.home, name)
+        spot = f"{self.room}/volumes/{name}"
+        if os.path.isdir(spot) and is_mounted(spot):
+            return spot  # at another place of this container
+        # Two first containers of a volume would mount two file systems.
+        with volumes.Hold(self.home, name):
+            self._spot(f"volumes/{name}", is_directory=True)
+            tree_fd = self._borrow(name)
+            if tree_fd >= 0:
+                mount.move_mount(tree_fd, spot)
+                os.close(tree_fd)
+            else:
+                mount_volume(name, options, spot)
+        return spot
+
+    def _borrow(self, name: str) -> int:
+        """The mount of a container that has the volume mounted already, detached; -1: nobody."""
+        for container_id in volumes.users(self.home, name):
+            pidfd = liveness.open_monitor(self.home.run_dir(container_id))
+            if pidfd < 0 or container_id == self.record["Id"]:
+                continue
+            try:
+                spot = f"{self.home.container_dir(container_id)}/mounts/volumes/{name}"
+                if (tree_fd := clone_elsewhere(pidfd, spot)) >= 0:
+                    return tree_fd
+            finally:
+                os.close(pidfd)
+        return -1
+
+
+def room(home: Home, record: Container) -> str:
+    """Where a container's mounts are prepared."""
+    return f"{home.container_dir(record['Id'])}/mounts"
+
+
+def leave(home: Home, record: Container, *, again: bool = False) -> None:
+    """Take down what was staged, so that the container's directory can be removed.
+
+    `again`: the next preparation does.
+    """
+    for point in record.get("Mounts") or ():
+        if point["Type"] == "volume":
+            attributes = {"container": record["Id"], "driver": volumes.DRIVER}
+            events.emit(home, "volume", "unmount", point["Name"], attributes)
+    if not again and is_room(room(home, record)):
+        take_down(room(home, record))
+
+
+def take_down(where: str) -> None:
+    """Unmount a room. What the container mounted for the host to see stays there."""
+    mount.set_propagation(where, mount.MS_PRIVATE | mount.MS_REC)
+    mount.umount(where, mount.MNT_DETACH)
+
+
+def is_room(where: str) -> bool:
+    """Whether mounts have been prepared there."""
+    return os.path.isdir(where) and is_mounted(where)
+
+
+def emit_mount(home: Home, record: Container, point: MountPoint) -> None:
+    """Tell of a volume's mount as Docker does."""
+    attributes = {
+        "container": record["Id"],
+        "destination": point["Destination"],
+        "driver": volumes.DRIVER,
+        "propagation": point.get("Propagation", ""),
+        "read/write": "true" if point["RW"] else "false",
+    }
+    events.emit(home, "volume", "mount", point["Name"], attributes)
+
+
+def check_propagation(point: MountPoint) -> None:
+    """Whether mounts can travel from or to where the source is. Raises SystemFailure."""
+    wanted = point.get("Propagation")
+    if wanted not in (*SHARED, *SLAVE):
+        return
+    path = os.path.realpath(point["Source"])
+    above = [each for each in mount.list_mounts() if mount.contains(each.target, path)]
+    nearest = max(enumerate(above), key=lambda pair: (len(pair[1].target), pair[0]))[1]
+    if "shared:" in nearest.tags or (wanted in SLAVE and "master:" in nearest.tags):
+        return
+    kind = "shared" if wanted in SHARED else "shared or slave"
+    raise SystemFailure(
+        f"path {path} is mounted on {nearest.target} but it is not a {kind} mount",
+        hint=f"'mount --make-shared {nearest.target}' makes it one",
+    )
+
+
+def open_inside(top_fd: int, subpath: str, point: MountPoint) -> int:
+    """A path below a volume's or image's root. Raises InvalidArgument, OSError."""
+    flags = resolve.RESOLVE_BENEATH | resolve.RESOLVE_NO_MAGICLINKS
+    try:
+        return resolve.openat2(top_fd, subpath, os.O_PATH, resolve=flags)
+    except OSError as error:
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EXDEV, errno.ELOOP):
+            raise
+        why = "it leads out of it" if error.errno == errno.EXDEV else os.strerror(error.errno)
+        raise InvalidArgument(
+            f"cannot access path {subpath} of {point['Type']} {point['Name']}: {why.lower()}"
+        ) from None
+
+
+def is_directory(fd: int) -> bool:
+    """Whether an open file is a directory."""
+    return stat.S_ISDIR(os.fstat(fd).st_mode)
+
+
+def is_mounted(path: str) -> bool:
+    """Whether a file system of its own is at a directory."""
+    return os.stat(path).st_dev != os.stat(os.path.dirname(path)).st_dev
+
+
+def clone_elsewhere(pidfd: int, path: str) -> int:
+    """A detached copy of what is mounted at a path in another process's view; -1: nothing is."""
+    here = os.open("/proc/self/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        namespaces.setns(pidfd, namespaces.CLONE_NEWNS)
+        try:
+            return mount.open_tree(path) if is_mounted(path) else -1
+        finally:
+            namespaces.setns(here, namespaces.CLONE_NEWNS)
+    except (FileNotFoundError, ProcessLookupError):
+        return -1
+    finally:
+        os.close(here)
+
+
+def mount_volume(name: str, options: dict[str, str], target: str) -> None:
+    """Mount what the local driver's options say, as mount(8) would. Raises SystemFailure."""
+    kind, device, words = options["type"], options.get("device", ""), options.get("o", "")
+    if kind in ADDRESSED:
+        words = resolve_address(words)
+    flags, propagation, data = rootfs.parse_options(words.split(",") if words else [])
+    plan = Mount(device, target, kind, flags, ",".join(data), propagation)
+    try:
+        mount.perform(plan)
+    except OSError as error:
+        # Not the options: a password may be among them.
+        doing = f"cannot mount volume {name}: failed to mount local volume: mount {device}"
+        reason = os.strerror(error.errno or 0).lower()
+        raise SystemFailure(f"{doing}: {reason}") from error
+
+
+def resolve_address(words: str) -> str:
+    """`addr=NAME` becomes `addr=ADDRESS`. Raises SystemFailure."""
+    import _socket
+
+    found = []
+    for word in words.split(","):
+        key, _, value = word.partition("=")
+        if key == "addr" and value:
+            try:
+                value = str(_socket.getaddrinfo(value, None)[0][4][0])
+            except OSError as error:
+                message = f"error resolving passed in network volume address {value}"
+                raise SystemFailure(f"{message}: {error.strerror}") from error
+            word = f"addr={value}"
+        found.append(word)
+    return ",".join(found)
+
+
+def show(home: Home, record: Container, root_fd: int) -> None:
+    """Put a container's mounts below its root, as its program saw them; a tmpfs is gone.
+
+    For a process in a private view of a container that does not run, which ends afterwards. Raises
+    CuddyError, OSError.
+    """
+    staged = Staging(home, record).stage()
+    for entry in mounts.build_entries(staged):
+        if entry["type"] == "bind":
+            rootfs.attach_bind(rootfs.plan_mount(entry), root_fd)

@@ -1,0 +1,227 @@
+"""Filling a volume with a copy of a directory, once and wholly.
+
+The whole is copied aside. One rename says that the copy is complete; then its entries move into
+the volume. Whoever is killed on the way leaves either nothing that counts, or a complete copy that
+the next one moves in:
+
+    volumes/<name>/copying     not complete: removed by the next
+    volumes/<name>/copied      complete: `finish` moves it into _data
+
+All of it under the volume's lock.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from cuddy import files
+from cuddy.engine import volumes
+from cuddy.errors import SystemFailure
+from cuddy.image import walk
+from cuddy.kernel import resolve
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cuddy.engine.home import Home
+
+OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def is_fillable(home: Home, name: str) -> bool:
+    """Whether a volume has a directory of its own and nothing in it."""
+    where = volumes.path(home, name)
+    finish(home, name)
+    files.remove_tree(f"{where}/copying")
+    if (volumes.read(home, name).get("Options") or {}).get("type"):
+        return False
+    with os.scandir(f"{where}/_data") as entries:
+        return next(entries, None) is None
+
+
+def copy(home: Home, name: str, place: str, root_fd: int) -> bool:
+    """Copy what the image has at a place; False if it has nothing there. Raises SystemFailure."""
+    where = volumes.path(home, name)
+    try:
+        source = resolve.open_in_root(root_fd, place, os.O_RDONLY | os.O_DIRECTORY)
+    except OSError as error:
+        if error.errno in (errno.ENOENT, errno.ELOOP, errno.EXDEV):
+            return False
+        if error.errno == errno.ENOTDIR and is_there(root_fd, place):
+            message = f"cannot mount volume over existing file, file exists {place}"
+            raise SystemFailure(message) from None
+        raise
+    os.mkdir(f"{where}/copying", 0o700)
+    target = os.open(f"{where}/copying", OPEN_DIRECTORY)
+    try:
+        copy_tree(source, target)
+        os.fsync(target)
+    finally:
+        os.close(source)
+        os.close(target)
+    os.rename(f"{where}/copying", f"{where}/copied")
+    return True
+
+
+def is_there(root_fd: int, place: str) -> bool:
+    """Whether a path leads to anything below a root."""
+    try:
+        os.close(resolve.open_in_root(root_fd, place, os.O_PATH))
+    except OSError:
+        return False
+    return True
+
+
+def finish(home: Home, name: str) -> None:
+    """Move a complete copy into its volume, if there is one; whoever was at it was killed."""
+    where = volumes.path(home, name)
+    try:
+        source = os.open(f"{where}/copied", OPEN_DIRECTORY)
+    except FileNotFoundError:
+        return
+    target = os.open(f"{where}/_data", OPEN_DIRECTORY)
+    times = os.fstat(source)
+    try:
+        present = set(os.listdir(target))
+        for entry in os.listdir(source):
+            # A container that has it mounted may have been faster: what it wrote stays.
+            if entry not in present:
+                os.rename(entry, entry, src_dir_fd=source, dst_dir_fd=target)
+        copy_attributes(source, target)
+        os.utime(target, ns=(times.st_atime_ns, times.st_mtime_ns))
+    finally:
+        os.close(source)
+        os.close(target)
+    files.remove_tree(f"{where}/copied")
+
+
+def copy_tree(source: int, target: int) -> None:
+    """Copy all that is below a directory, and its own attributes. Raises OSError."""
+    links: dict[tuple[int, int], bytes] = {}
+    directories = [b""]
+    pair = Pair(source, target)
+    try:
+        for path, status in walk.walk(source):
+            parent, _, name = path.rpartition(b"/")
+            pair.enter(parent)
+            if stat.S_ISDIR(status.st_mode):
+                os.mkdir(name, 0o700, dir_fd=pair.target)
+                directories.append(path)
+                continue
+            earlier = links.setdefault((status.st_dev, status.st_ino), path)
+            if earlier is not path:
+                os.link(earlier, name, src_dir_fd=target, dst_dir_fd=pair.target)
+            else:
+                copy_leaf(pair.source, pair.target, name, status)
+        # Last, and the innermost first: what is made in a directory changes its times.
+        for path in reversed(directories):
+            pair.enter(path)
+            copy_attributes(pair.source, pair.target)
+    finally:
+        pair.leave()
+
+
+class Pair:
+    """The same directory in two trees, opened below their roots by its path."""
+
+    def __init__(self, source_root: int, target_root: int) -> None:
+        self.roots = (source_root, target_root)
+        self.path: bytes | None = None
+        self.source = self.target = -1
+
+    def enter(self, path: bytes) -> None:
+        """Go to another directory, unless we are there."""
+        if path != self.path:
+            self.leave()
+            flags = os.O_RDONLY | os.O_DIRECTORY
+            self.source = resolve.open_beneath(self.roots[0], path or b".", flags)
+            self.target = resolve.open_beneath(self.roots[1], path or b".", flags)
+            self.path = path
+
+    def leave(self) -> None:
+        for fd in (self.source, self.target):
+            if fd >= 0:
+                os.close(fd)
+        self.source = self.target = -1
+        self.path = None
+
+
+def copy_leaf(source: int, target: int, name: bytes, status: os.stat_result) -> None:
+    """Copy what is not a directory: file, link, device, fifo, socket."""
+    if stat.S_ISREG(status.st_mode):
+        copy_file(source, target, name)
+        return
+    if stat.S_ISLNK(status.st_mode):
+        os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
+    else:
+        os.mknod(name, status.st_mode, status.st_rdev, dir_fd=target)
+    os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
+    if not stat.S_ISLNK(status.st_mode):
+        os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=target)
+    times = (status.st_atime_ns, status.st_mtime_ns)
+    os.utime(name, ns=times, dir_fd=target, follow_symlinks=False)
+
+
+def copy_file(source: int, target: int, name: bytes) -> None:
+    """Copy a file's bytes, holes as holes, and its attributes."""
+    reading = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
+    try:
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
+        writing = os.open(name, flags, 0o600, dir_fd=target)
+        try:
+            copy_bytes(reading, writing)
+            copy_attributes(reading, writing)
+        finally:
+            os.close(writing)
+    finally:
+        os.close(reading)
+
+
+def copy_bytes(reading: int, writing: int) -> None:
+    """Everything in one file into another one that is empty."""
+    size, offset = os.fstat(reading).st_size, 0
+    while offset < size:
+        try:
+            offset = os.lseek(reading, offset, os.SEEK_DATA)
+        except OSError as error:
+            if error.errno != errno.ENXIO:
+                raise
+            break  # nothing but a hole is left
+        end = os.lseek(reading, offset, os.SEEK_HOLE)
+        os.lseek(writing, offset, os.SEEK_SET)
+        while offset < end:
+            sent = os.sendfile(writing, reading, offset, end - offset)
+            if not sent:
+                return
+            offset += sent
+    os.ftruncate(writing, size)
+
+
+def copy_attributes(source: int, target: int) -> None:
+    """Owner, extended attributes, mode and times of an open file or directory.
+
+    Changing the owner clears capabilities and set-uid bits, so it comes first.
+    """
+    status = os.fstat(source)
+    os.fchown(target, status.st_uid, status.st_gid)
+    for name in xattrs(source):
+        try:
+            os.setxattr(target, name, os.getxattr(source, name))
+        except OSError as error:
+            if error.errno not in (errno.ENOTSUP, errno.EPERM, errno.ENODATA):
+                raise
+    os.fchmod(target, stat.S_IMODE(status.st_mode))
+    os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))
+
+
+def xattrs(fd: int) -> Iterable[str]:
+    """The names of a file's extended attributes; none where there are none."""
+    try:
+        return os.listxattr(fd)
+    except OSError as error:
+        if error.errno != errno.ENOTSUP:
+            raise
+        return ()
