@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import stat
 
-from cuddy.engine import containers, rootfs, spec
+from cuddy.engine import containers, rootfs, spec, staging
 from cuddy.errors import Conflict, NoSuchContainer, NotFound, SystemFailure
 from cuddy.image import host
 from cuddy.kernel import mount, namespaces, process, resolve
@@ -90,18 +90,20 @@ def copy_mounts(home: Home, record: Container) -> int:
 def mount_all(home: Home, record: Container, *, writable: bool) -> View:
     """Mount root and volumes of a container that does not run, where nobody else sees it."""
     where = f"{home.container_dir(record['Id'])}/rootfs"
-    volumes = plan_volumes(record)
+    directory = home.container_dir(record["Id"])
     # What covers the host's secrets is made anew by the next start: it has to wait for us.
     writable = writable or record["Image"] == host.IMAGE.id
+    plans = rootfs.plan_root if writable else rootfs.plan_view
+    rootfs.enter(record, directory, plans(home, record))
+    volumes = plan_volumes(staging.Staging(home, record).stage())
     if not writable:
-        rootfs.enter(home, record, rootfs.plan_view(home, record))
         root_fd = os.open(where, OPEN)
         if all(is_there(root_fd, plan.target) for plan in volumes):
             return cover(record, View(root_fd, False), volumes)
         # A mount point that is missing has to be made.
         os.close(root_fd)
         mount.umount(where, mount.MNT_DETACH)
-    rootfs.enter(home, record, rootfs.plan_root(home, record))
+        rootfs.enter(record, directory, rootfs.plan_root(home, record))
     return cover(record, View(os.open(where, OPEN), True), volumes)
 
 

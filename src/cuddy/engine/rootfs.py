@@ -26,14 +26,16 @@ def mount_root(home: Home, record: Container) -> Container:
     """
     where = home.container_dir(record["Id"])
     if not record.get("Mounts"):
-        enter(record, where, plan_root(home, record, where))
+        enter(record, where, plan_root(home, record))
         return record
     from cuddy.engine import staging
 
     try:
         with staging.Staging(home, record) as preparation:
-            enter(record, where, plan_root(home, record, where))
-            return preparation.stage()
+            enter(record, where, plan_root(home, record))
+            mounted = preparation.stage()
+        staging.announce(home, record)
+        return mounted
     except OSError as error:
         raise SystemFailure.from_os("cannot prepare the container's mounts", error) from error
 
@@ -136,8 +138,9 @@ def view_image(home: Home, record: Container, where: str) -> str:
     return target
 
 
-def plan_root(home: Home, record: Container, where: str) -> list[Mount]:
-    """The mounts that make the root; `where`: the container's directory."""
+def plan_root(home: Home, record: Container, where: str = "") -> list[Mount]:
+    """The mounts that make the root; `where`: the directory of a container in the making."""
+    where = where or home.container_dir(record["Id"])
     upper, work, target = f"{where}/upper", f"{where}/work", f"{where}/rootfs"
     if record["Image"] == host.IMAGE.id:
         # The masks cover the host's secrets.
@@ -149,6 +152,6 @@ def plan_view(home: Home, record: Container) -> list[Mount]:
     """The mounts that show the root of a container that does not run, to read it."""
     where = home.container_dir(record["Id"])
     if record["Image"] == host.IMAGE.id:
-        return plan_root(home, record, where)
+        return plan_root(home, record)
     upper, target = f"{where}/upper", f"{where}/rootfs"
     return [snapshots.view(home.storage, record["ChainIds"], target, upper)]

@@ -18,7 +18,7 @@ import os
 import stat
 
 from cuddy import files
-from cuddy.engine import events, liveness, mount_sources, mounts, volume_copy, volumes
+from cuddy.engine import events, liveness, mount_sources, volume_copy, volumes
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.image import snapshots
 from cuddy.kernel import mount, namespaces, overlay, resolve
@@ -86,7 +86,6 @@ class Staging:
         if point["Type"] == "volume":
             source = self._volume(point["Name"])
             subpath = (spec.get("VolumeOptions") or {}).get("Subpath") or ""
-            emit_mount(self.home, self.record, point)
         elif point["Type"] == "image":
             source = self._spot(str(number), is_directory=True)
             overlay.perform(snapshots.view(self.home.storage, point["ChainIds"], source))
@@ -198,16 +197,18 @@ def is_room(where: str) -> bool:
     return os.path.isdir(where) and is_mounted(where)
 
 
-def emit_mount(home: Home, record: Container, point: MountPoint) -> None:
-    """Tell of a volume's mount as Docker does."""
-    attributes = {
-        "container": record["Id"],
-        "destination": point["Destination"],
-        "driver": volumes.DRIVER,
-        "propagation": point.get("Propagation", ""),
-        "read/write": "true" if point["RW"] else "false",
-    }
-    events.emit(home, "volume", "mount", point["Name"], attributes)
+def announce(home: Home, record: Container) -> None:
+    """Tell of the volumes that are mounted, as Docker does."""
+    for point in record["Mounts"]:
+        if point["Type"] == "volume":
+            attributes = {
+                "container": record["Id"],
+                "destination": point["Destination"],
+                "driver": volumes.DRIVER,
+                "propagation": point.get("Propagation", ""),
+                "read/write": "true" if point["RW"] else "false",
+            }
+            events.emit(home, "volume", "mount", point["Name"], attributes)
 
 
 def check_propagation(point: MountPoint) -> None:
@@ -298,15 +299,3 @@ def resolve_address(words: str) -> str:
             word = f"addr={value}"
         found.append(word)
     return ",".join(found)
-
-
-def show(home: Home, record: Container, root_fd: int) -> None:
-    """Put a container's mounts below its root, as its program saw them; a tmpfs is gone.
-
-    For a process in a private view of a container that does not run, which ends afterwards. Raises
-    CuddyError, OSError.
-    """
-    staged = Staging(home, record).stage()
-    for entry in mounts.build_entries(staged):
-        if entry["type"] == "bind":
-            rootfs.attach_bind(rootfs.plan_mount(entry), root_fd)
