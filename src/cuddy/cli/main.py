@@ -43,7 +43,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "remove": "container.rm",
         "run": "container.run",
         "start": "container.start",
+        "stats": "container.stats",
         "stop": "container.stop",
+        "top": "container.top",
         "wait": "container.wait",
     },
     "image": {
@@ -105,9 +107,11 @@ VERBS: dict[str, str] = {
     "save": "image.save",
     "search": "image.search",
     "start": "container.start",
+    "stats": "container.stats",
     "stop": "container.stop",
     "tag": "image.tag",
     "tags": "image.tags",
+    "top": "container.top",
     "wait": "container.wait",
 }
 STARTING = ("container.run",)

@@ -27,6 +27,6 @@ def closest(word: str, choices: Iterable[str]) -> str:
     for choice in choices:
         slips = distance(word, choice)
         begins = len(word) > 2 and choice.startswith(word)
-        if begins or slips <= min(2, len(choice) // 3 + 1, len(word) - 1):
+        if begins or slips <= min(2, len(choice) // 3 + 1, len(word) // 2):
             near.append((not begins, slips, choice))
     return min(near)[2] if near else ""

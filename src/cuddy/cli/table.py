@@ -49,7 +49,7 @@ class Listing(NamedTuple):
     headers: dict[str, Any]  # every field with the title of its column
     columns: tuple[str, ...]  # fields of the default table
     identity: str = "ID"  # the field that -q shows
-    elastic: tuple[Elastic, ...] = ()  # columns that give way at a terminal, in this order
+    elastic: tuple[Elastic, ...] | None = None  # what gives way at a terminal, blanks at last
 
 
 def align(lines: list[str]) -> str:
@@ -98,7 +98,7 @@ def render(listing: Listing, rows: Iterable[Row], *, form: str, quiet: bool = Fa
 
 
 def _default_table(listing: Listing, rows: Iterable[Row]) -> str:
-    if listing.elastic and (columns := _terminal_columns()):
+    if listing.elastic is not None and (columns := _terminal_columns()):
         from cuddy.cli import fit
 
         cells = [[listing.headers[field] for field in listing.columns]]

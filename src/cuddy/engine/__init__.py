@@ -60,6 +60,8 @@ kill             send it a signal
 pause            it does not move
 unpause          it does again
 wait             until it ends
+top              its processes
+stats            what it uses, in plain numbers
 rm               remove it
 export           its root as an archive
 inside           its files as its own programs see them

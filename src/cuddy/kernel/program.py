@@ -1,4 +1,4 @@
-"""Programs of the host that cuddy runs and waits for: nft, iptables.
+"""Programs of the host that cuddy runs and waits for: nft, iptables, ps.
 
 Found in the directories of system programs, never through the caller's PATH, and started with an
 environment of their own. Their input and output are anonymous files, so neither side can block.
@@ -35,7 +35,7 @@ def find(name: str, directories: tuple[str, ...] = DIRECTORIES) -> str:
     return ""
 
 
-def run(path: str, *arguments: str, stdin: str = "") -> Finished:
+def run(path: str, *arguments: str, stdin: str = "", most_bytes: int = OUTPUT_BYTES) -> Finished:
     """Run a program to its end. Raises OSError when it cannot be started."""
     given = os.memfd_create("input")
     said = os.memfd_create("output")
@@ -53,7 +53,7 @@ def run(path: str, *arguments: str, stdin: str = "") -> Finished:
         )
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        output = os.pread(said, OUTPUT_BYTES, 0).decode(errors="replace").strip()
+        output = os.pread(said, most_bytes, 0).decode(errors="replace").strip()
         return Finished(code if code >= 0 else 128 - code, output)
     finally:
         os.close(given)

@@ -8,6 +8,8 @@ start       start what was created or has ended
 attach      the user's terminal on a running container
 exec        another process in a running container
 ps          list
+top         its processes
+stats       what it uses, live
 logs        what was written so far
 stop        ask to end, then force
 port        the host's ports that lead to it

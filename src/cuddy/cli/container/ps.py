@@ -59,7 +59,7 @@ def ps_(home: Home, args: Args) -> int:
     wanted = [(n.strip().lower(), v.strip()) for n, _, v in (f.partition("=") for f in args.filter)]
     found = ps.ps(home, all=args.all, limit=limit, wanted=wanted)
     boundary.warn([str(error) for error in found.unreadable])
-    listing = LISTING._replace(elastic=()) if args.no_trunc else LISTING
+    listing = LISTING._replace(elastic=None) if args.no_trunc else LISTING
     if args.size:
         listing = listing._replace(columns=(*listing.columns, "Size"))
     rows = _rows(home, found.containers, args, form)

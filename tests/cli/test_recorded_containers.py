@@ -1,6 +1,6 @@
-"""`ps` prints what the real docker printed of the same containers.
+"""`ps`, `stats` and `top` print what the real docker printed of the same containers.
 
-The transcript in tests/golden/containers is docker's; how it was made is told in
+The transcripts in tests/golden/containers are docker's; how it was made is told in
 record_containers.py. Records are those that docker had, in the same shape; this process stands in
 for the monitors of those that run.
 """
@@ -57,7 +57,15 @@ def line(exchange: Exchange) -> str:
     return " ".join(exchange.words)
 
 
-@pytest.mark.parametrize("exchange", recorded.read("ps", kept.FOLDER), ids=line)
+def is_still(exchange: Exchange) -> bool:
+    """Whether an answer does not depend on what runs: it is an error, or of what has ended."""
+    return exchange.code != 0 or exchange.words[-1] in ("idle", "over")
+
+
+STILL = filter(is_still, recorded.read("others", kept.FOLDER))
+
+
+@pytest.mark.parametrize("exchange", [*recorded.read("ps", kept.FOLDER), *STILL], ids=line)
 def test_what_docker_shows_of_the_same_containers(root: Path, exchange: Exchange) -> None:
     result = recorded.ask(root, exchange.words, exchange.moment_ns)
     if line(exchange) in DIFFERENT:
