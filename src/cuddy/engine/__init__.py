@@ -48,7 +48,14 @@ restart_policy   whether there is another life, and when
 sleeper          the same process while nothing happens
 relay            the monitor's loop: streams, log, clients
 frames           how the monitor and its clients speak
-logfile          the container's log on disk
+logwriter        what it writes, cut into lines
+logfile          a log on disk: one file that grows, and older ones
+logrotation      putting a full one aside
+jsonlog          the format json-file
+locallog         the format local
+journal          the driver journald
+logoptions       --log-driver and --log-opt: what they mean
+logdriver        and what they open
 attach           a client of the monitor
 exec             one more process in a running container
 exec_process     what it is: the container's own process with the options over it
@@ -70,6 +77,9 @@ cp               files from it and into it
 standstill       it does not move while its files are read
 commit           its changes as a layer of a new image
 logs             what it wrote
+logchain         its files, one after another
+logwait          until there is more
+clear_logs       forgetting it
 inspect          everything known of it
 inspect_image    everything known of an image
 inspect_network  everything known of a network

@@ -107,6 +107,10 @@ class Attachment:
         """Say what this client is for."""
         self._post(frames.HELLO, bytes([wants]))
 
+    def request(self, kind: int) -> None:
+        """Ask the monitor for something; its answer is `receive`d as data of that kind."""
+        self._post(kind)
+
     def close(self) -> None:
         """Let go."""
         self._socket.close()

@@ -107,6 +107,7 @@ def check(options: ContainerOptions) -> None:
     check_resolver(options)
     endpoint.check(options)
     limits.check(options)
+    log_config(options)
     process.security(options.security_opt)
     process.capability_set(options.cap_add, options.cap_drop, privileged=options.privileged)
     mounts.plan(Home(), options, ())
@@ -222,7 +223,7 @@ def build_record(
         "ResolvConfPath": f"{where}/resolv.conf",
         "HostnamePath": f"{where}/hostname",
         "HostsPath": f"{where}/hosts",
-        "LogPath": f"{where}/log.json",
+        "LogPath": f"{where}/log.json" if options.log_driver in ("", "json-file") else "",
         "Config": build_config(options, config, container_id, entrypoint, words)
         | endpoint.config(options, config),
         "HostConfig": build_host_config(options) | endpoint.host_config(home, options),
@@ -304,8 +305,18 @@ def build_host_config(options: ContainerOptions) -> dict[str, Any]:
         "Tmpfs": dict(mount_grammar.parse_tmpfs(text) for text in options.tmpfs),
         "ShmSize": options.shm_size,
         "Init": options.init,
+        "LogConfig": log_config(options),
     }
     return host_config.DEFAULTS | found | limits.host_config(options)
+
+
+def log_config(options: ContainerOptions) -> dict[str, Any]:
+    """Where the container's output is kept. Raises InvalidArgument."""
+    if not options.log_driver and not options.log_opts:
+        return {"Type": "json-file", "Config": {}}
+    from cuddy.engine import logoptions
+
+    return logoptions.log_config(options.log_driver, options.log_opts)
 
 
 def write(home: Home, record: Container, name: str) -> None:

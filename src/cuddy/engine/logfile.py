@@ -1,76 +1,156 @@
-"""The container's log on disk: Docker's json-file format, one object per line.
+"""A log on disk: one file that grows, and older ones beside it once it is full.
 
-    {"log":"text\\n","stream":"stdout","time":"2026-01-02T03:04:05.000000006Z"}
+    log.json  log.json.1  log.json.2            with compression: log.json.1.gz ...
 
-A line longer than 16 KiB is cut into entries without a newline at their end, as Docker does it.
+The names are Docker's, so that other tools find them. There is one writer, the container's monitor;
+readers need no lock (logchain.py). How a file is put aside: logrotation.py, which is imported when
+the first one is full.
 """
 
 from __future__ import annotations
 
+import errno
 import os
+import stat
 
 from cuddy import files
-
-MAX_ENTRY_BYTES = 16 << 10
-STREAMS = {1: "stdout", 2: "stderr"}
+from cuddy.shapes import NamedTuple
 
 
-class LogWriter:
-    """Appends what a container writes."""
+class Limits(NamedTuple):
+    """How large a log may become."""
 
-    def __init__(self, path: str) -> None:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
+    max_size: int = 10_000_000  # bytes of one file; -1: without limit
+    max_files: int = 3  # with the one that is written
+    compress: bool = False
+
+
+DEFAULT_LIMITS = Limits()
+
+
+class LogEntry(NamedTuple):
+    """Some lines of one moment, or one piece of a long one."""
+
+    stream: int  # 1 stdout, 2 stderr
+    time: str  # RFC 3339 with nanoseconds, UTC
+    data: bytes
+    attributes: dict[str, str] | None = None
+
+
+class LogFile:
+    """Appends records. What a record is, and where one ends, is a subclass's: jsonlog, locallog."""
+
+    def __init__(self, path: str, limits: Limits = DEFAULT_LIMITS) -> None:
+        """Raises OSError."""
+        self.path = path
+        self.limits = limits
+        self.size = 0
+        self.is_torn = False  # the last write was cut short
+        self._compressor = 0  # pid
+        flags = os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
         self._fd = os.open(path, flags, 0o600)
-        self._partial = {1: b"", 2: b""}
+        status = os.fstat(self._fd)
+        if not stat.S_ISREG(status.st_mode):
+            os.close(self._fd)
+            raise OSError(errno.EINVAL, "not a regular file", path)
+        self.size = status.st_size
+        if self.size:
+            self.is_torn = not self.is_end(os.pread(self._fd, 1, self.size - 1))
 
-    def write(self, stream: int, data: bytes) -> None:
-        """Log a piece of output; an unfinished line waits for its end."""
-        data = self._partial[stream] + data
-        end = data.rfind(b"\n") + 1
-        lines = split(data[:end])
-        *pieces, self._partial[stream] = cut(data[end:])
-        lines += pieces
-        if lines:
-            self._append(stream, lines)
+    def is_end(self, last: bytes) -> bool:
+        """Whether a file whose last byte is this may end with a whole record."""
+        return last == b"\n"
 
-    def is_idle(self) -> bool:
-        """Whether no unfinished line waits for its end."""
-        return not any(self._partial.values())
+    def last_end(self, data: bytes, room: int) -> int:
+        """Where the last record ends that fits in so much room; 0 if none does."""
+        return data.rfind(b"\n", 0, room) + 1
 
-    def _append(self, stream: int, lines: list[bytes]) -> None:
-        tail = f',"stream":"{STREAMS[stream]}","time":"{files.now()}"}}\n'
-        quote = files.quote
-        text = "".join(
-            [f'{{"log":{quote(line.decode("utf-8", "replace"))}{tail}' for line in lines]
-        )
+    def first_end(self, data: bytes) -> int:
+        """Where the first record ends."""
+        return data.find(b"\n") + 1
+
+    mend = b"\n"
+    """What makes a record that was cut short end, so that the next one is not part of it."""
+
+    def append(self, data: bytes) -> None:
+        """Add whole records, to as many files as they fill. What a full disk does not take is lost:
+        the container goes on.
+        """
+        max_size = self.limits.max_size
+        while data:
+            end = len(data)
+            if 0 <= max_size < self.size + end:
+                end = self.last_end(data, max(0, max_size - self.size))
+                if not end and self.size:
+                    self.rotate()
+                    continue
+                end = end or self.first_end(data)
+            self._write(data[:end])
+            data = data[end:]
+
+    def _write(self, data: bytes) -> None:
+        if self.is_torn:
+            data = self.mend + data
+        self.size += len(data)
         try:
-            files.write_all(self._fd, text.encode())
+            files.write_all(self._fd, data)
+            self.is_torn = False
         except OSError:
-            pass  # a full disk loses log lines; the container goes on
+            self.is_torn = True
+
+    def rotate(self) -> None:
+        """Put the file aside and begin another. If that fails, the old one goes on for as long."""
+        from cuddy.engine import logrotation
+
+        self.size = 0
+        try:
+            fd = logrotation.rotate(self.path, self.limits)
+        except OSError:
+            return
+        self._take(fd)
+        if self.limits.compress and not self.is_compressing():
+            self._compressor = logrotation.start_compressing(self.path)
+
+    def clear(self) -> None:
+        """Forget everything that was logged. Raises OSError."""
+        from cuddy.engine import logrotation
+
+        is_closed = self._fd < 0
+        self._take(logrotation.clear(self.path))
+        if is_closed:
+            self.close()
+
+    def _take(self, fd: int) -> None:
+        if self._fd >= 0:
+            os.close(self._fd)
+        self._fd, self.size, self.is_torn = fd, 0, False
+
+    def is_compressing(self) -> bool:
+        """Whether a child of this process compresses what was put aside."""
+        if self._compressor and os.waitpid(self._compressor, os.WNOHANG)[0]:
+            self._compressor = 0
+        return bool(self._compressor)
+
+    def is_busy(self) -> bool:
+        """Whether the monitor may not go to sleep yet."""
+        return self.is_compressing()
+
+    def is_full(self) -> bool:
+        """Whether no more can be logged now."""
+        return False
+
+    def waiting_fd(self) -> int:
+        """What to poll for writing before more can be logged; -1: nothing, a file takes it all."""
+        return -1
+
+    def flush(self) -> None:
+        """Write what waits, as far as it goes."""
 
     def close(self) -> None:
-        """Log what had no newline yet, and close."""
-        for stream, rest in self._partial.items():
-            if rest:
-                self._append(stream, [rest])
+        """The writer goes; what is not compressed yet is at the next rotation."""
+        if self.is_compressing():
+            os.kill(self._compressor, 9)
+            os.waitpid(self._compressor, 0)
+            self._compressor = 0
         os.close(self._fd)
-
-
-def split(data: bytes) -> list[bytes]:
-    r"""The lines, each with its \n; a terminal's \r (and \v, \f) is part of a line."""
-    lines = [line + b"\n" for line in data[:-1].split(b"\n")] if data else []
-    if len(data) > MAX_ENTRY_BYTES and max(map(len, lines)) > MAX_ENTRY_BYTES:
-        return [piece for line in lines for piece in cut(line)]
-    return lines
-
-
-def cut(line: bytes) -> list[bytes]:
-    """A line in pieces of at most `MAX_ENTRY_BYTES`, none ending inside a character."""
-    pieces = []
-    while len(line) > MAX_ENTRY_BYTES:
-        end = MAX_ENTRY_BYTES
-        while line[end] & 0xC0 == 0x80 and end > MAX_ENTRY_BYTES - 3:  # UTF-8 goes on
-            end -= 1
-        pieces.append(line[:end])
-        line = line[end:]
-    return [*pieces, line]
+        self._fd = -1

@@ -1,34 +1,44 @@
 """Logs: what a container has written, and with `follow` what it goes on writing.
 
-Read from its log file; no process is asked, so it works for stopped containers as well.
+Read from its log files; no process is asked, so it works for stopped containers as well, and for
+any number of readers.
 """
 
 from __future__ import annotations
 
 import os
-import select
 
-from cuddy import files
-from cuddy.engine import containers, liveness
-from cuddy.errors import SystemFailure
-from cuddy.shapes import NamedTuple
+from cuddy.engine import containers, jsonlog, logchain
+from cuddy.engine.logwait import Waiting, Wishes
+from cuddy.errors import InvalidArgument, SystemFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Protocol
 
+    from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.engine.logchain import Link
+    from cuddy.engine.logfile import LogEntry
+
+    class Format(Protocol):
+        """How records become bytes: jsonlog, locallog."""
+
+        def whole(self, data: bytes, /) -> int: ...
+        def decode(self, block: bytes, /) -> Iterator[LogEntry | None]: ...
+        def tail(self, fd: int, count: int, /) -> tuple[int, int]: ...
+
+    class Reading(Protocol):
+        """Entries, oldest first, and how much of the log could not be read."""
+
+        damaged: int
+
+        def __iter__(self) -> Iterator[LogEntry]: ...
+
 
 CHUNK_BYTES = 1 << 18
-FOLLOW_INTERVAL_MS = 40
-
-
-class LogEntry(NamedTuple):
-    """One line, or one piece of a long one."""
-
-    stream: int  # 1 stdout, 2 stderr
-    time: str  # RFC 3339 with nanoseconds, UTC
-    data: bytes
+MAX_RECORD_BYTES = 4 << 20
 
 
 def read(
@@ -39,88 +49,125 @@ def read(
     tail: int | None = None,
     since: str = "",
     until: str = "",
-) -> Iterator[LogEntry]:
+) -> Reading:
     """A container's log, oldest first. `tail`: only so many of the last lines; `since` and `until`
-    are times of the form the log has. Raises NoSuchContainer, SystemFailure.
+    are times of the form the log has. Raises NoSuchContainer, InvalidArgument, SystemFailure.
     """
     record = containers.find(home, name)
-    try:
-        fd = os.open(record["LogPath"], os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
-    except OSError as error:
-        raise SystemFailure.from_os("cannot read the log", error) from error
-    return entries(home, record["Id"], fd, follow=follow, tail=tail, since=since, until=until)
+    wishes = Wishes(follow, tail, since, until)
+    kind = record["HostConfig"]["LogConfig"]["Type"]
+    if kind == "json-file":
+        return FileReading(home, record, record["LogPath"], jsonlog, wishes)
+    if kind == "local":
+        from cuddy.engine import locallog, logoptions
+
+        return FileReading(home, record, logoptions.local_path(record), locallog, wishes)
+    if kind == "journald":
+        from cuddy.engine import journal
+
+        return journal.JournalReading(home, record, wishes)
+    raise InvalidArgument(
+        "configured logging driver does not support reading",
+        hint=f"the container was made with --log-driver {kind}",
+    )
 
 
-def entries(
-    home: Home, container_id: str, fd: int, *, follow: bool, tail: int | None, since: str,
-    until: str,
-) -> Iterator[LogEntry]:  # fmt: skip
-    """Parsed lines of an open log, closed at the end."""
-    try:
-        if tail is not None:
-            os.lseek(fd, tail_offset(fd, tail), os.SEEK_SET)
-        for line in lines(home, container_id, fd, follow=follow):
-            entry = parse(line)
-            if entry is None or (since and entry.time < since):
-                continue
-            if until and entry.time > until:
-                return
-            yield entry
-    finally:
-        os.close(fd)
+class FileReading:
+    """A log in files."""
 
+    def __init__(
+        self, home: Home, record: Container, path: str, form: Format, wishes: Wishes
+    ) -> None:
+        self.home = home
+        self.id = record["Id"]
+        self.path = path
+        self.format = form
+        self.wishes = wishes
+        self.damaged = 0
+        self._rest = b""  # the beginning of a record
+        self._last = (0, 0)  # inode and size at which to stop
 
-def parse(line: bytes) -> LogEntry | None:
-    """An entry of the log file; None for one that a full disk cut short."""
-    try:
-        value = files.parse_json(line)
-        stream = 2 if value["stream"] == "stderr" else 1
-        return LogEntry(stream, value["time"], value["log"].encode("utf-8", "surrogatepass"))
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None
+    def __iter__(self) -> Iterator[LogEntry]:
+        """Raises SystemFailure."""
+        since, until = self.wishes.since, self.wishes.until
+        try:
+            for entry in self.entries():
+                if until and entry.time > until:
+                    return
+                if not since or entry.time >= since:
+                    yield entry
+        except OSError as error:
+            raise SystemFailure.from_os("cannot read the log", error) from error
 
+    def entries(self) -> Iterator[LogEntry]:
+        """All entries from where the tail begins, with `follow` until no more can come."""
+        with Waiting(self.home, self.id, self.path, self.wishes) as waiting:
+            link = self.begin()
+            try:
+                while True:
+                    # Asked before reading: what was written until then is read once more.
+                    goes_on = waiting.goes_on()
+                    link = link or logchain.open_oldest(self.path)
+                    if link:
+                        yield from self.drain(link)
+                    if link and (newer := self.open_newer(link)):
+                        yield from self.drain(link)  # what came before it was put aside
+                        self.end_file()
+                        link.close()
+                        link = newer
+                    elif goes_on:
+                        waiting.wait()
+                    else:
+                        return
+            finally:
+                if link:
+                    link.close()
 
-def lines(home: Home, container_id: str, fd: int, *, follow: bool) -> Iterator[bytes]:
-    """Complete lines of the file; with `follow` until the container's monitor is gone."""
-    rest = b""
-    monitor_fd = liveness.open_monitor(home.run_dir(container_id)) if follow else -1
-    try:
-        while True:
-            # Asked before reading: what was written until then is seen once more.
-            alive = monitor_fd >= 0 and not is_over(monitor_fd, 0)
-            while chunk := os.read(fd, CHUNK_BYTES):
-                *complete, rest = (rest + chunk).split(b"\n")
-                yield from complete
-            if not alive:
-                return
-            is_over(monitor_fd, FOLLOW_INTERVAL_MS)
-    finally:
-        if monitor_fd >= 0:
-            os.close(monitor_fd)
+    def begin(self) -> Link | None:
+        """The file in which to begin, at the right place; None if there is none yet."""
+        link = logchain.open_newest(self.path)
+        if link and not self.wishes.follow:
+            self._last = link.inode, os.fstat(link.fd).st_size
+        if link and self.wishes.tail is None:
+            link.close()
+            return logchain.open_oldest(self.path)
+        missing = self.wishes.tail
+        while link and missing is not None:
+            offset, missing = self.format.tail(link.fd, missing)
+            older = logchain.open_older(self.path, link) if missing else None
+            if not older:
+                os.lseek(link.fd, offset, os.SEEK_SET)
+                break
+            link.close()
+            link = older
+        return link
 
+    def drain(self, link: Link) -> Iterator[LogEntry]:
+        """What is new in a file."""
+        while chunk := os.read(link.fd, self.room(link)):
+            data = self._rest + chunk
+            end = self.format.whole(data)
+            self._rest = data[end:]
+            for entry in self.format.decode(data[:end]):
+                if entry:
+                    yield entry
+                else:
+                    self.damaged += 1
+            if len(self._rest) > MAX_RECORD_BYTES:
+                self.end_file()
 
-def is_over(pidfd: int, timeout_ms: int) -> bool:
-    """Whether a process has ended, waiting that long for it."""
-    poll = select.poll()
-    poll.register(pidfd, select.POLLIN)
-    return bool(poll.poll(timeout_ms))
+    def room(self, link: Link) -> int:
+        """How much to read of a file; not beyond where the log ended when we began."""
+        inode, size = self._last
+        if link.inode != inode:
+            return CHUNK_BYTES
+        return min(CHUNK_BYTES, max(0, size - os.lseek(link.fd, 0, os.SEEK_CUR)))
 
+    def open_newer(self, link: Link) -> Link | None:
+        """The file after this one, if it is to be read."""
+        return None if link.inode == self._last[0] else logchain.open_newer(self.path, link)
 
-def tail_offset(fd: int, count: int) -> int:
-    """Where the last `count` lines begin, read from the end backwards."""
-    position = size = os.fstat(fd).st_size
-    if count <= 0:
-        return size
-    missing = count + 1  # the newline before the first line wanted
-    while position > 0:
-        start = max(0, position - CHUNK_BYTES)
-        chunk = os.pread(fd, position - start, start)
-        newlines = chunk.count(b"\n")
-        if newlines >= missing:
-            end = len(chunk)
-            for _ in range(missing):
-                end = chunk.rindex(b"\n", 0, end)
-            return start + end + 1
-        missing -= newlines
-        position = start
-    return 0
+    def end_file(self) -> None:
+        """What began and has no end is nothing."""
+        self.damaged += bool(self._rest)
+        self._rest = b""

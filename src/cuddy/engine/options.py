@@ -34,6 +34,8 @@ class ContainerOptions(NamedTuple):
     tty: bool = False
     interactive: bool = False  # keep stdin open
     stdin_once: bool = False  # close stdin when its first client goes
+    log_driver: str = ""  # "" json-file, with rotation
+    log_opts: tuple[str, ...] = ()  # KEY=VALUE
     auto_remove: bool = False
     restart: str = "no"
     # what it sees

@@ -19,7 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from cuddy.engine.logfile import LogWriter
+    from cuddy.engine.logwriter import LogWriter
 
 CHUNK_BYTES = 1 << 16
 MAX_QUEUE_BYTES = 1 << 20
@@ -114,7 +114,7 @@ class Relay:
                 poll.register(pidfd, select.POLLIN)
             # After the end nobody inside can still write; what an outsider holds open is not ours.
             ready = dict(poll.poll(50 if ended else self.patience_ms(idle_s)))
-            if not ready and not ended:
+            if not ready and not ended and not self.log.is_busy():
                 return False
             if not ended and ready.pop(pidfd, 0):
                 ended = True
@@ -125,7 +125,7 @@ class Relay:
 
     def patience_ms(self, idle_s: float | None) -> float | None:
         """How long to wait for something to happen; None, for ever, while somebody is served."""
-        if idle_s is None or self.clients or self.input or not self.log.is_idle():
+        if idle_s is None or self.clients or self.input or self.log.has_partial():
             return None
         return idle_s * 1000
 
@@ -176,6 +176,8 @@ class Relay:
             tty_output = self.streams.stdin in self.streams.outputs and not self.is_held_back()
             mask = select.POLLOUT | (select.POLLIN if tty_output else 0)
             poll.register(self.streams.stdin, mask)
+        if (log_fd := self.log.waiting_fd()) >= 0:
+            poll.register(log_fd, select.POLLOUT)
         for client in self.clients:
             mask = select.POLLOUT if client.queue else 0
             if len(self.input) < MAX_QUEUE_BYTES or not client.wants & frames.WANT_STDIN:
@@ -184,8 +186,8 @@ class Relay:
         return poll
 
     def is_held_back(self) -> bool:
-        """Whether a client has too much waiting for more to be read."""
-        return any(
+        """Whether the log or a client has too much waiting for more to be read."""
+        return self.log.is_full() or any(
             len(client.queue) > MAX_QUEUE_BYTES and not client.is_leaving for client in self.clients
         )
 
@@ -194,6 +196,8 @@ class Relay:
         for fd in list(self.streams.outputs):
             if ready.get(fd, 0) & ~select.POLLOUT:
                 self.read_output(fd)
+        if ready.get(self.log.waiting_fd(), 0):
+            self.log.flush()
         if self.input and ready.get(self.streams.stdin, 0) & ~select.POLLIN:
             self.write_input()
         for client in list(self.clients):
@@ -279,6 +283,18 @@ class Relay:
             self.end_input()
         elif frame.kind == frames.RESIZE and len(frame.data) == frames.WINDOW.size:
             self.resize(*frames.WINDOW.unpack(frame.data))
+        elif frame.kind == frames.CLEAR:
+            self.clear_log(client)
+
+    def clear_log(self, client: Client) -> None:
+        """Empty the log for a client, and tell it when that is done."""
+        try:
+            self.log.clear()
+            problem = ""
+        except OSError as error:
+            problem = os.strerror(error.errno or 0)
+        client.queue += frames.encode(frames.CLEAR, problem.encode())
+        client.flush()
 
     def resize(self, rows: int, columns: int) -> None:
         """A client's window has this size now."""

@@ -14,9 +14,8 @@ import os
 import sys
 
 from cuddy import files
-from cuddy.engine import burial, container, rootfs
+from cuddy.engine import burial, container, logwriter, rootfs
 from cuddy.engine.home import Home
-from cuddy.engine.logfile import LogWriter
 from cuddy.engine.relay import Relay, Streams
 from cuddy.errors import CuddyError
 from cuddy.kernel import process
@@ -62,7 +61,7 @@ def watch(
     `attached`: descriptor of a client's socket that is there already, and what it `wants`.
     """
     record = container.read(home, container_id)
-    streams, log = open_streams(record, held), LogWriter(record["LogPath"])
+    streams, log = open_streams(record, held), logwriter.open_writer(record)
     listener = _socket.socket(fileno=held.listener)
     relay = Relay(streams, log, listener, stdin_once=record["Config"]["StdinOnce"])
     if attached >= 0:
@@ -117,7 +116,7 @@ def deliver(home: Home, record: Container, relay: Relay, undo: Undo) -> Held:
     held = Held(
         delivery.pidfd, relay.listener.fileno(), delivery.stdin, delivery.outputs, delivery.holders
     )
-    relay.begin(open_streams(delivery.record, held), LogWriter(delivery.record["LogPath"]))
+    relay.begin(open_streams(delivery.record, held), logwriter.open_writer(delivery.record))
     return held
 
 

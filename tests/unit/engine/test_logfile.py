@@ -1,18 +1,21 @@
-"""What a container wrote, as lines of the log file, and read back from its end."""
+"""A log that grows, is put aside when it is full, and survives full disks and kills."""
 
 from __future__ import annotations
 
-import json
+import gzip
 import os
+import resource
+import signal
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from cuddy.engine import logfile, logs
-from cuddy.engine.logfile import MAX_ENTRY_BYTES, LogWriter
+from console import wait_until
+from cuddy.engine import jsonlog, logrotation
+from cuddy.engine.jsonlog import JsonLog
+from cuddy.engine.logfile import Limits
 
 
 @pytest.fixture
@@ -20,171 +23,222 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "log.json"
 
 
-def write(path: Path, *pieces: bytes, stream: int = 1) -> list[str]:
-    """The texts of the entries that these pieces of output become."""
-    path.unlink(missing_ok=True)
-    writer = LogWriter(str(path))
-    for piece in pieces:
-        writer.write(stream, piece)
-    writer.close()
-    return [entry["log"] for entry in entries(path)]
+def numbers(path: Path) -> list[int]:
+    """The numbers that were logged one a line, over all files, oldest first."""
+    found = []
+    for name in logrotation.names(str(path)):
+        data = Path(name.path).read_bytes()
+        data = gzip.decompress(data) if name.is_compressed else data
+        found += [int(e.data) for line in data.splitlines() if (e := jsonlog.parse(line))]
+    return found
 
 
-def entries(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_bytes().split(b"\n")[:-1]]
+def names(path: Path) -> list[str]:
+    return sorted(entry.name for entry in path.parent.iterdir() if entry.suffix != ".lock")
 
 
-class TestLines:
-    @pytest.mark.parametrize(
-        ("pieces", "lines"),
-        [
-            ([b"one\n"], ["one\n"]),
-            ([b"one\ntwo\n"], ["one\n", "two\n"]),
-            ([b"on", b"e\ntw", b"o\n"], ["one\n", "two\n"]),
-            ([b"no end"], ["no end"]),
-            ([b"\n\n"], ["\n", "\n"]),
-            ([], []),
-            ([b""], []),
-            ([b"progress 1%\rprogress 2%\r\n"], ["progress 1%\rprogress 2%\r\n"]),
-            ([b"a\x0bb\x0cc\x85d\n"], ["a\x0bb\x0cc\ufffdd\n"]),
-            (["é".encode()[:1], "é\n".encode()[1:]], ["é\n"]),
-            ([b"\xff\xfe\n"], ["\ufffd\ufffd\n"]),
-            ([b'"\\\0\x1b\n'], ['"\\\0\x1b\n']),
-        ],
-    )
-    def test_a_line_is_an_entry(self, path: Path, pieces: list[bytes], lines: list[str]) -> None:
-        assert write(path, *pieces) == lines
-
-    def test_each_stream_has_its_own_unfinished_line(self, path: Path) -> None:
-        writer = LogWriter(str(path))
-        for stream, piece in ((1, b"out"), (2, b"err"), (1, b"put\n"), (2, b"or\n")):
-            writer.write(stream, piece)
-        writer.close()
-        found = [(entry["stream"], entry["log"]) for entry in entries(path)]
-        assert found == [("stdout", "output\n"), ("stderr", "error\n")]
-
-    def test_an_unfinished_line_is_not_written_before_its_end(self, path: Path) -> None:
-        writer = LogWriter(str(path))
-        writer.write(1, b"waits")
-        assert path.read_bytes() == b""
-        writer.close()
-        assert [entry["log"] for entry in entries(path)] == ["waits"]
-
-    def test_entries_are_docker_s(self, path: Path) -> None:
-        write(path, b"one\n")
-        (entry,) = entries(path)
-        assert list(entry) == ["log", "stream", "time"]
-        assert path.read_bytes().startswith(b'{"log":"one\\n","stream":"stdout","time":"2')
-
-    def test_a_second_run_appends(self, path: Path) -> None:
-        for text in (b"first\n", b"second\n"):
-            writer = LogWriter(str(path))
-            writer.write(1, text)
-            writer.close()
-        assert [entry["log"] for entry in entries(path)] == ["first\n", "second\n"]
+def write(log: JsonLog, first: int, last: int) -> None:
+    for number in range(first, last):
+        log.write_lines(1, b"%d\n" % number)
 
 
-class TestLongLines:
-    @pytest.mark.parametrize("step", [1 << 16, 5000, 1 << 20])
-    def test_they_are_cut_into_entries_without_an_end(self, path: Path, step: int) -> None:
-        text = b"x" * (3 * MAX_ENTRY_BYTES + 5) + b"\n"
-        pieces = [text[i : i + step] for i in range(0, len(text), step)]
-        lines = write(path, *pieces)
-        assert [len(line) for line in lines] == [MAX_ENTRY_BYTES] * 3 + [6]
-        assert [line.endswith("\n") for line in lines] == [False, False, False, True]
-
-    def test_a_cut_does_not_split_a_character(self, path: Path) -> None:
-        for character in ("é", "€", "🎉"):
-            text = ("x" + character * 20_000 + "\n").encode()
-            assert "".join(write(path, text)) == text.decode()
-            assert "".join(write(path, text[:-1], b"\n")) == text.decode()
-
-    def test_bytes_that_are_no_text_are_cut_all_the_same(self, path: Path) -> None:
-        assert sum(map(len, write(path, b"\x80" * 100_000))) == 100_000
-
-    def test_what_waits_for_its_end_is_bounded(self, path: Path) -> None:
-        writer = LogWriter(str(path))
-        for _ in range(100):
-            writer.write(1, b"x" * 10_000)
-            assert len(writer._partial[1]) <= MAX_ENTRY_BYTES
-        writer.close()
-        assert sum(len(entry["log"]) for entry in entries(path)) == 1_000_000
+@contextmanager
+def largest_file(size: int) -> Iterator[None]:
+    """As on a full disk, no file can become larger."""
+    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, signal.SIG_DFL)
 
 
-chunks = (
-    st.binary(max_size=40) | st.just(b"\n") | st.just(b"x" * 9000) | st.just(b"\xc3\xa9" * 7000)
-)
+class TestRotation:
+    def test_no_file_becomes_larger_and_the_oldest_goes(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(1000, 3))
+        write(log, 0, 200)
+        log.close()
+        assert names(path) == ["log.json", "log.json.1", "log.json.2"]
+        assert all(entry.stat().st_size <= 1000 for entry in path.parent.iterdir())
+        found = numbers(path)
+        assert found == list(range(found[0], 200)) and len(found) > 20
+
+    def test_a_large_block_fills_several_files(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(1000, 100))
+        log.write_lines(1, b"".join(b"%d\n" % n for n in range(300)))
+        log.close()
+        assert numbers(path) == list(range(300))
+        assert all(entry.stat().st_size <= 1000 for entry in path.parent.iterdir())
+
+    def test_a_line_larger_than_a_file_is_one_file(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(10, 3))
+        write(log, 0, 5)
+        log.close()
+        assert numbers(path) == [2, 3, 4]
+
+    def test_with_one_file_it_begins_anew(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(1000, 1))
+        write(log, 0, 100)
+        log.close()
+        assert names(path) == ["log.json"]
+        assert numbers(path)[-1] == 99
+
+    def test_a_second_run_goes_on_and_counts_what_is_there(self, path: Path) -> None:
+        for first in range(0, 100, 10):
+            log = JsonLog(str(path), Limits(1000, 3))
+            write(log, first, first + 10)
+            log.close()
+        assert all(entry.stat().st_size <= 1000 for entry in path.parent.iterdir())
+        assert numbers(path)[-1] == 99
+
+    def test_fewer_files_than_before_are_kept_when_that_is_wanted(self, path: Path) -> None:
+        for limits in (Limits(500, 9), Limits(500, 2)):
+            log = JsonLog(str(path), limits)
+            write(log, 0, 100)
+            log.close()
+        assert names(path) == ["log.json", "log.json.1"]
+
+    def test_strange_names_beside_it_are_left_alone(self, path: Path) -> None:
+        strange = ["log.json.0", "log.json.01", "log.json.x", "log.json.-1", "log.jsonx", "other",
+                   "log.json.1.gz.bak", "log.json.²"]  # fmt: skip
+        for name in strange:
+            (path.parent / name).write_bytes(b"7\n")
+        log = JsonLog(str(path), Limits(500, 2))
+        write(log, 0, 100)
+        log.close()
+        assert set(names(path)) == {*strange, "log.json", "log.json.1"}
+        assert 7 not in numbers(path)
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(st.lists(chunks, max_size=8))
-def test_however_output_arrives_the_log_is_the_same(path: Path, pieces: list[bytes]) -> None:
-    whole = b"".join(pieces)
-    assert write(path, *pieces) == write(path, whole)
+class TestKilled:
+    """What a SIGKILL between any two steps leaves is complete, and mended by the next rotation."""
+
+    def test_between_putting_aside_and_beginning_anew(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(100_000, 5))
+        write(log, 0, 10)
+        log.close()
+        path.rename(f"{path}.1")
+        assert numbers(path) == list(range(10))
+        log = JsonLog(str(path), Limits(100_000, 5))
+        write(log, 10, 20)
+        log.rotate()
+        write(log, 20, 30)
+        log.close()
+        assert numbers(path) == list(range(30))
+
+    def test_in_the_middle_of_shifting(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(100_000, 5))
+        for first in (0, 10, 20):
+            write(log, first, first + 10)
+            log.rotate()
+        Path(f"{path}.3").rename(f"{path}.4")
+        Path(f"{path}.2").rename(f"{path}.3")
+        assert numbers(path) == list(range(30))
+        write(log, 30, 40)
+        log.rotate()
+        log.close()
+        assert numbers(path) == list(range(40))
+        assert {"log.json.1", "log.json.2", "log.json.3", "log.json.4"} <= set(names(path))
+
+    def test_between_compressing_and_removing_the_original(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(100_000, 5))
+        write(log, 0, 10)
+        log.rotate()
+        Path(f"{path}.1.gz").write_bytes(gzip.compress(Path(f"{path}.1").read_bytes()))
+        assert numbers(path) == list(range(10))
+        write(log, 10, 20)
+        log.rotate()
+        log.close()
+        assert numbers(path) == list(range(20))
+        assert names(path) == ["log.json", "log.json.1", "log.json.2"]
+
+    def test_a_half_made_file_is_removed_by_the_next_rotation(self, path: Path) -> None:
+        (path.parent / "log.json.1-1-0123456789ab.tmp").write_bytes(b"half")
+        log = JsonLog(str(path), Limits(100_000, 5))
+        write(log, 0, 10)
+        log.rotate()
+        log.close()
+        assert names(path) == ["log.json", "log.json.1"]
 
 
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=60)
-@given(st.text(max_size=100), st.integers(1, 3000))
-def test_text_comes_out_as_it_went_in(path: Path, text: str, times: int) -> None:
-    data = (text * times).encode("utf-8", "replace")
-    assert "".join(write(path, data)) == data.decode()
+class TestCompression:
+    def test_what_is_put_aside_is_compressed_by_somebody_else(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(100_000, 3, compress=True))
+        for first in range(0, 50, 10):
+            write(log, first, first + 10)
+            log.rotate()
+            wait_until(lambda: not log.is_busy())
+        write(log, 50, 60)
+        log.close()
+        assert names(path) == ["log.json", "log.json.1.gz", "log.json.2.gz"]
+        assert numbers(path) == list(range(30, 60))
+
+    def test_rotations_meanwhile_do_not_disturb_it(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(5000, 50, compress=True))
+        write(log, 0, 2000)
+        wait_until(lambda: not log.is_busy())
+        log.close()
+        assert numbers(path) == list(range(2000))
+
+    def test_closing_does_not_wait_for_it_and_leaves_nothing_half_made(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(5_000_000, 3, compress=True))
+        log.write_lines(1, b"7\n" * 150_000)
+        log.close()
+        assert set(numbers(path)) == {7}
+        JsonLog(str(path), Limits(1, 3)).close()
+
+    def test_others_can_read_it(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(100_000, 3, compress=True))
+        write(log, 0, 10)
+        log.rotate()
+        wait_until(lambda: not log.is_busy())
+        log.close()
+        assert gzip.decompress(Path(f"{path}.1.gz").read_bytes()).count(b"\n") == 10
 
 
-def test_a_full_disk_loses_lines_and_nothing_else() -> None:
-    writer = LogWriter("/dev/full")
-    writer.write(1, b"lost\n")
-    writer.close()
+class TestFullDisk:
+    def test_lines_are_lost_and_nothing_else(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(-1))
+        with largest_file(500):
+            write(log, 0, 100)
+        write(log, 100, 110)
+        log.close()
+        found = numbers(path)
+        assert found[-10:] == list(range(100, 110))
+        assert found[0] == 0 and len(found) < 30
+
+    def test_what_a_power_cut_has_torn_ends_before_the_next_line(self, path: Path) -> None:
+        log = JsonLog(str(path))
+        write(log, 0, 2)
+        log.close()
+        path.write_bytes(path.read_bytes()[:-10])
+        log = JsonLog(str(path))
+        write(log, 5, 6)
+        log.close()
+        assert numbers(path) == [0, 5]
 
 
-def test_a_link_in_the_logs_place_is_not_followed(path: Path, tmp_path: Path) -> None:
-    (tmp_path / "target").touch()
-    path.symlink_to("target")
+class TestClearing:
+    def test_everything_is_gone_and_what_follows_is_there(self, path: Path) -> None:
+        log = JsonLog(str(path), Limits(500, 5))
+        write(log, 0, 100)
+        log.clear()
+        assert names(path) == ["log.json"] and numbers(path) == []
+        write(log, 100, 103)
+        log.close()
+        assert numbers(path) == [100, 101, 102]
+
+
+@pytest.mark.parametrize("kind", ["link", "fifo", "directory"])
+def test_what_is_no_file_in_the_logs_place_is_refused_at_once(path: Path, kind: str) -> None:
+    if kind == "link":
+        (path.parent / "target").touch()
+        path.symlink_to("target")
+    elif kind == "fifo":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
     with pytest.raises(OSError):
-        LogWriter(str(path))
-
-
-class TestTail:
-    @settings(suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=100)
-    @given(
-        st.lists(st.binary(max_size=6).map(lambda b: b.replace(b"\n", b"x") + b"\n"), max_size=12),
-        st.integers(-1, 14),
-        st.integers(1, 20),
-    )
-    def test_the_last_lines_begin_where_counting_says(
-        self, path: Path, lines: list[bytes], count: int, chunk: int
-    ) -> None:
-        path.write_bytes(b"".join(lines))
-        fd = os.open(path, os.O_RDONLY)
-        before, logs.CHUNK_BYTES = logs.CHUNK_BYTES, chunk
-        try:
-            offset = logs.tail_offset(fd, count)
-        finally:
-            logs.CHUNK_BYTES = before
-            os.close(fd)
-        wanted = lines[-count:] if count > 0 else []
-        assert path.read_bytes()[offset:] == b"".join(wanted)
-
-    def test_an_empty_log_has_no_last_lines(self, path: Path) -> None:
-        path.touch()
-        fd = os.open(path, os.O_RDONLY)
-        assert logs.tail_offset(fd, 5) == 0
-        os.close(fd)
-
-
-class TestReading:
-    def test_what_was_written_is_read(self, path: Path) -> None:
-        write(path, "ünï\n".encode(), stream=2)
-        entry = logs.parse(path.read_bytes().rstrip(b"\n"))
-        assert entry is not None
-        assert (entry.stream, entry.data) == (2, "ünï\n".encode())
-
-    @pytest.mark.parametrize(
-        "line", [b"", b"{", b"[]", b"7", b"{}", b'{"log":1,"stream":"stdout","time":""}', b"\xff"]
-    )
-    def test_a_line_cut_short_by_a_full_disk_is_passed_over(self, line: bytes) -> None:
-        assert logs.parse(line) is None
-
-
-def test_split_keeps_every_byte() -> None:
-    assert logfile.split(b"a\nb\n\n") == [b"a\n", b"b\n", b"\n"]
-    assert logfile.split(b"") == []
+        JsonLog(str(path))

@@ -70,6 +70,8 @@ FLAGS = (
     Flag("link", "", LIST, "Add link to another container", into="links"),
     Flag("link-local-ip", "", _list_of(values.address), "Container IPv4/IPv6 link-local addresses",
          into="link_local_ips"),
+    Flag("log-driver", "", STRING, "Logging driver for the container"),
+    Flag("log-opt", "", LIST, "Log driver options", into="log_opts"),
     Flag("mac-address", "", STRING, "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
     Flag("memory", "m", BYTES, "Memory limit"),
     Flag("memory-swap", "", Kind("bytes", values.size_or_unlimited),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from cuddy import files
-from cuddy.cli import moments
+from cuddy.cli import boundary, moments
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.engine import logs
 from cuddy.errors import UsageError
@@ -15,14 +15,21 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cuddy.engine.home import Home
-    from cuddy.engine.logs import LogEntry
+    from cuddy.engine.logfile import LogEntry
 
 _BATCH_BYTES = 1 << 16
+_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~")
 
 
 def logs_(home: Home, args: Args) -> int:
+    if args.clear:
+        _check_alone(args)
+        from cuddy.engine import clear_logs
+
+        clear_logs.clear(home, args.names[0])
+        return 0
     now_ns = time.time_ns()
-    entries = logs.read(
+    reading = logs.read(
         home,
         args.names[0],
         follow=args.follow,
@@ -30,8 +37,17 @@ def logs_(home: Home, args: Args) -> int:
         since=files.format_time(moments.moment(args.since, now_ns)) if args.since else "",
         until=files.format_time(moments.moment(args.until, now_ns)) if args.until else "",
     )
-    _write(entries, timestamps=args.timestamps, at_once=args.follow)
+    _Writer(timestamps=args.timestamps, details=args.details, at_once=args.follow).write(reading)
+    if reading.damaged:
+        places = "1 place" if reading.damaged == 1 else f"{reading.damaged} places"
+        boundary.warn([f"the log is damaged in {places}: what stood there is left out"])
     return 0
+
+
+def _check_alone(args: Args) -> None:
+    """--clear shows nothing. Raises UsageError."""
+    if others := sorted(args.given - {"clear"}):
+        raise UsageError(f"conflicting options: --clear and --{others[0]}")
 
 
 def _count(text: str) -> int | None:
@@ -43,32 +59,62 @@ def _count(text: str) -> int | None:
     return int(text) if int(text) >= 0 else None
 
 
-def _write(entries: Iterable[LogEntry], *, timestamps: bool, at_once: bool) -> None:
-    """Each entry to its own stream, many in one write as long as the stream stays the same."""
-    limit = 0 if at_once else _BATCH_BYTES
-    batch: list[bytes] = []
-    size, stream, begins_line = 0, 1, True
-    for entry in entries:
-        if entry.stream != stream and batch:
+class _Writer:
+    """Writes each entry to its own stream, many at once while the stream stays the same."""
+
+    def __init__(self, *, timestamps: bool, details: bool, at_once: bool) -> None:
+        self.timestamps = timestamps
+        self.details = details
+        self.limit = 0 if at_once else _BATCH_BYTES
+        self.begins_line = {1: True, 2: True}
+
+    def write(self, entries: Iterable[LogEntry]) -> None:
+        batch: list[bytes] = []
+        size, stream = 0, 1
+        for entry in entries:
+            if batch and (entry.stream != stream or size >= self.limit):
+                files.write_all(stream, b"".join(batch))
+                batch, size = [], 0
+            stream = entry.stream
+            data = self.decorate(entry) if self.timestamps or self.details else entry.data
+            batch.append(data)
+            size += len(data)
+            if size >= self.limit:
+                files.write_all(stream, b"".join(batch))
+                batch, size = [], 0
+        if batch:
             files.write_all(stream, b"".join(batch))
-            batch, size = [], 0
-        stream = entry.stream
-        if timestamps and begins_line:
-            batch.append(f"{entry.time} ".encode())
-        begins_line = entry.data.endswith(b"\n")
-        batch.append(entry.data)
-        size += len(entry.data)
-        if size >= limit:
-            files.write_all(stream, b"".join(batch))
-            batch, size = [], 0
-    if batch:
-        files.write_all(stream, b"".join(batch))
+
+    def decorate(self, entry: LogEntry) -> bytes:
+        """Time and attributes before each line, once if it comes in pieces."""
+        before = f"{entry.time} " if self.timestamps else ""
+        if self.details:
+            before += f"{details(entry.attributes or {})} "
+        start = before.encode() if self.begins_line[entry.stream] else b""
+        self.begins_line[entry.stream] = entry.data.endswith(b"\n")
+        lines = entry.data.replace(b"\n", b"\n" + before.encode(), entry.data.count(b"\n", 0, -1))
+        return start + lines
+
+
+def details(attributes: dict[str, str]) -> str:
+    """Attributes as docker shows them: key=value,..., sorted, escaped as in a query string."""
+    return ",".join(f"{_escape(key)}={_escape(attributes[key])}" for key in sorted(attributes))
+
+
+def _escape(text: str) -> str:
+    """Go's url.QueryEscape."""
+    return "".join(
+        c if c in _PLAIN else "+" if c == " " else "".join(f"%{byte:02X}" for byte in c.encode())
+        for c in text
+    )
 
 
 COMMAND = Command(
     summary="Fetch the logs of a container",
     arguments="CONTAINER",
     flags=(
+        Flag("clear", "", BOOL, "Empty the log instead of showing it"),
+        Flag("details", "", BOOL, "Show extra details provided to logs"),
         Flag("follow", "f", BOOL, "Follow log output"),
         Flag("since", "", STRING, 'Show logs since timestamp (e.g. "2013-01-02T13:23:37Z") or '
              'relative (e.g. "42m" for 42 minutes)'),

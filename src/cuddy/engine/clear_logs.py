@@ -1,0 +1,70 @@
+"""`logs --clear`: a container's log begins anew, running or not.
+
+A log has one writer. While the container runs that is its monitor, which is asked to do it between
+two lines; otherwise it is done here, under the lock that keeps it from being started.
+"""
+
+from __future__ import annotations
+
+import os
+import select
+
+from cuddy.engine import attach, container, containers, frames, logoptions, logrotation
+from cuddy.errors import InvalidArgument, NotRunning, SystemFailure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.home import Home
+
+PATIENCE_S = 10
+ATTEMPTS = 3
+
+
+def clear(home: Home, name: str) -> None:
+    """Empty a container's log. Raises NoSuchContainer, InvalidArgument, SystemFailure."""
+    container_id = containers.find_id(home, name)
+    for _ in range(ATTEMPTS):
+        with container.lock(home, container_id):
+            record = containers.read(home, container_id, locked=True)
+            path = logoptions.log_path(record)
+            if not path:
+                driver = record["HostConfig"]["LogConfig"]["Type"]
+                raise InvalidArgument(f"the logs of driver {driver} cannot be cleared")
+            if not record["State"]["Running"]:
+                clear_files(path)
+                return
+        try:
+            ask_monitor(home, container_id)
+            return
+        except NotRunning:  # it ended meanwhile
+            continue
+    raise SystemFailure("the container's monitor does not answer")
+
+
+def clear_files(path: str) -> None:
+    """Empty a log that nobody writes."""
+    try:
+        if os.path.exists(path):
+            os.close(logrotation.clear(path))
+    except OSError as error:
+        raise SystemFailure.from_os("cannot clear the log", error) from error
+
+
+def ask_monitor(home: Home, container_id: str) -> None:
+    """Have a running container's monitor do it. Raises NotRunning, SystemFailure."""
+    connection = attach.connect(home, container_id)
+    connection.request(frames.CLEAR)
+    poll = select.poll()
+    poll.register(connection, select.POLLIN)
+    try:
+        while poll.poll(PATIENCE_S * 1000):
+            for kind, data in connection.receive():
+                if kind == frames.CLEAR and data:
+                    raise SystemFailure(f"cannot clear the log: {data.decode(errors='replace')}")
+                if kind == frames.CLEAR:
+                    return
+    except EOFError:
+        raise NotRunning(container_id) from None
+    finally:
+        connection.close()
+    raise SystemFailure("the container's monitor does not answer")

@@ -1,0 +1,158 @@
+"""Reading a log's files one after another while their writer puts them aside.
+
+    log.json.2 -> log.json.1 -> log.json          the oldest first
+
+Names change under a reader, so it goes by inodes: the next file is that with the number below the
+one that ours has now, whatever it had when we opened it. As long as we hold it open, no other file
+can have its inode; a compressed copy tells from which it was made.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import stat
+
+from cuddy import files
+from cuddy.engine import logrotation
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuddy.engine.logrotation import Name
+
+ATTEMPTS = 100
+"""To open a file whose name changes meanwhile: a rotation moves all of them in a moment."""
+CHUNK_BYTES = 1 << 18
+MAX_UNPACKED_BYTES = 1 << 32
+
+
+class Link(NamedTuple):
+    """One file of the chain, open for reading."""
+
+    fd: int  # of the content
+    held_fd: int  # of the file itself, whose inode is ours while it is open; the same if plain
+    inode: int
+
+    def close(self) -> None:
+        os.close(self.fd)
+        if self.held_fd != self.fd:
+            os.close(self.held_fd)
+
+
+def open_oldest(path: str) -> Link | None:
+    """The beginning of the log; None if there is none. Raises OSError."""
+    return _retry(path, lambda names: names[0] if names else None)
+
+
+def open_newest(path: str) -> Link | None:
+    """The file that is written; None if there is none. Raises OSError."""
+    return _retry(path, lambda names: names[-1] if names else None)
+
+
+def open_older(path: str, link: Link) -> Link | None:
+    """The file before this one; None at the beginning. Raises OSError."""
+
+    def choose(names: list[Name]) -> Name | None:
+        position = _position(names, link)
+        return names[position - 1] if position > 0 else None
+
+    return _retry(path, choose)
+
+
+def open_newer(path: str, link: Link) -> Link | None:
+    """The file after this one; None if it is still the last. Raises OSError.
+
+    Of one that is gone, put aside too often or cleared, the next is the oldest that is left.
+    """
+
+    def choose(names: list[Name]) -> Name | None:
+        position = _position(names, link)
+        return names[position + 1] if position + 1 < len(names) else None
+
+    return _retry(path, choose)
+
+
+def _position(names: list[Name], link: Link) -> int:
+    """Where in the list our file is now; -1 if it is gone. Raises FileNotFoundError while it is
+    on the move."""
+    copy = -1
+    for position, name in enumerate(names):
+        if os.lstat(name.path).st_ino == link.inode:
+            return position
+        if name.is_compressed and _origin(name.path) == link.inode:
+            copy = position  # the newest: older ones are of another file that had this inode
+    if copy < 0 and os.fstat(link.held_fd).st_nlink:
+        raise FileNotFoundError
+    return copy
+
+
+def _origin(path: str) -> int:
+    fd = _open(path)
+    try:
+        return logrotation.origin(os.read(fd, logrotation.GZIP_HEADER.size))
+    finally:
+        os.close(fd)
+
+
+def _retry(path: str, choose: Callable[[list[Name]], Name | None]) -> Link | None:
+    """Open what is chosen among the files, as they are before and after."""
+    for _ in range(ATTEMPTS):
+        link = None
+        try:
+            name = choose(logrotation.names(path))
+            link = open_link(name) if name else None
+            again = choose(logrotation.names(path))
+            if (os.lstat(again.path).st_ino if again else 0) == (link.inode if link else 0):
+                return link
+        except FileNotFoundError:
+            pass
+        if link:
+            link.close()
+    return None
+
+
+def _open(path: str) -> int:
+    """A regular file, for reading. Raises OSError."""
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+    if stat.S_ISREG(os.fstat(fd).st_mode):
+        return fd
+    os.close(fd)
+    raise OSError(errno.EINVAL, "not a regular file", path)
+
+
+def open_link(name: Name) -> Link:
+    """Open one file; a compressed one is unpacked to where nobody sees it. Raises OSError."""
+    fd = _open(name.path)
+    inode = os.fstat(fd).st_ino
+    if not name.is_compressed:
+        return Link(fd, fd, inode)
+    directory = os.path.dirname(name.path)
+    try:
+        unpacked = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
+        unpack(fd, unpacked)
+    except BaseException:
+        os.close(fd)
+        raise
+    return Link(unpacked, fd, inode)
+
+
+def unpack(source: int, target: int) -> None:
+    """Decompress as far as the file is good. Raises OSError."""
+    import zlib
+
+    unpacker = zlib.decompressobj(31)
+    size = 0
+    while not unpacker.eof and (chunk := os.read(source, CHUNK_BYTES)):
+        while chunk and size < MAX_UNPACKED_BYTES:
+            try:
+                plain = unpacker.decompress(chunk, CHUNK_BYTES)
+            except zlib.error:
+                chunk, size = b"", MAX_UNPACKED_BYTES
+                break
+            files.write_all(target, plain)
+            size += len(plain)
+            chunk = unpacker.unconsumed_tail
+    os.lseek(target, 0, os.SEEK_SET)
