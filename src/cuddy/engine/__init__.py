@@ -75,6 +75,7 @@ inside           its files as its own programs see them
 cp_paths         what the words of cp mean
 cp               files from it and into it
 standstill       it does not move while its files are read
+diff             what it has changed of its image's files
 commit           its changes as a layer of a new image
 logs             what it wrote
 logchain         its files, one after another

@@ -1,5 +1,7 @@
 """The unpacked layers of an image, read directory by directory: by descriptors, no link followed.
 
+Over them may lie what a container has written, which changes meanwhile if it runs.
+
 Of each directory the shares of all layers are read, so that `merged` can tell what shows. Memory is
 needed for the names of one directory at a time, whatever the size of the image.
 """
@@ -11,6 +13,7 @@ import os
 from cuddy.errors import NotFound
 from cuddy.image import merged, snapshots
 from cuddy.image.merged import Entry, Part, Place
+from cuddy.image.tree import ABSENT
 from cuddy.kernel import overlay, resolve
 
 TYPE_CHECKING = False
@@ -25,11 +28,16 @@ OPEN_TOP = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Stack:
-    """The layers of one image, lowest first, open as long as the block lasts."""
+    """The layers of one image, lowest first, open as long as the block lasts.
 
-    def __init__(self, storage: Storage, chain_ids: Sequence[str]) -> None:
+    `over`: directories on top of them, such as a container's upper one.
+    """
+
+    def __init__(
+        self, storage: Storage, chain_ids: Sequence[str], over: Sequence[str] = ()
+    ) -> None:
         self.chain_ids = chain_ids
-        self._paths = [snapshots.path(storage, chain_id) for chain_id in chain_ids]
+        self._paths = [*(snapshots.path(storage, chain_id) for chain_id in chain_ids), *over]
         self._tops: list[int] = []
         try:
             for path in self._paths:
@@ -82,14 +90,14 @@ class Stack:
             raise
 
     def _part(self, path: bytes, layer: int) -> Part:
-        fd = self.open(layer, path, os.O_DIRECTORY)
         try:
-            with os.scandir(fd) as found:
-                entries = {
-                    os.fsencode(each.name): _entry(layer, each.stat(follow_symlinks=False))
-                    for each in found
-                }
-            return Part(layer, overlay.is_opaque(fd), entries)
+            fd = self.open(layer, path, os.O_DIRECTORY)
+        except OSError as error:
+            if layer < len(self.chain_ids) or error.errno not in ABSENT:
+                raise
+            return Part(layer, False, {})  # whoever writes there has removed it
+        try:
+            return Part(layer, overlay.is_opaque(fd), _entries(fd, layer))
         finally:
             os.close(fd)
 
@@ -113,6 +121,19 @@ class Stack:
 
 def _removed() -> NotFound:
     return NotFound("the image was removed while it was read")
+
+
+def _entries(fd: int, layer: int) -> dict[bytes, Entry]:
+    """What is in a directory of a layer; what vanishes meanwhile is left out."""
+    entries = {}
+    with os.scandir(fd) as found:
+        for each in found:
+            try:
+                status = each.stat(follow_symlinks=False)
+            except FileNotFoundError:
+                continue
+            entries[os.fsencode(each.name)] = _entry(layer, status)
+    return entries
 
 
 def _entry(layer: int, found: os.stat_result) -> Entry:
