@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import time
 from pathlib import Path
 
 import pytest
 
-from console import Cuddy
+from console import Cuddy, kill, monitor_of, wait_until
+from leaks import cgroup_mounts
 
 HOG = "while :; do :; done"
 
@@ -83,6 +85,17 @@ def test_a_fork_bomb_stops_at_the_limit(cuddy: Cuddy) -> None:
         (["--cpuset-cpus", "0"], ("cpuset/cpuset.cpus", "cpuset.cpus"), ("0", "0")),
         (["--pids-limit", "77"], ("pids/pids.max", "pids.max"), ("77", "77")),
         (["-m", "64m"], ("memory/memory.limit_in_bytes", "memory.max"), ("67108864",) * 2),
+        (
+            ["--memory-reservation", "32m"],
+            ("memory/memory.soft_limit_in_bytes", "memory.low"),
+            ("33554432",) * 2,
+        ),
+        (
+            ["--cpu-period", "50000", "--cpu-quota", "20000"],
+            ("cpu/cpu.cfs_quota_us", "cpu.max"),
+            ("20000", "20000 50000"),
+        ),
+        (["--cpuset-mems", "0"], ("cpuset/cpuset.mems", "cpuset.mems"), ("0", "0")),
     ],
 )
 def test_limits_are_written_to_the_cgroup(
@@ -125,3 +138,72 @@ class TestUlimits:
         result = cuddy("run", "--rm", "--ulimit", limit, "alpine", "true")
         assert result.code == 125
         assert result.complaint
+
+
+V1 = not Path("/sys/fs/cgroup/cgroup.controllers").exists()
+
+
+def test_version_1_limits_what_version_2_does_not(cuddy: Cuddy) -> None:
+    script = "cd /sys/fs/cgroup/memory; cat memory.swappiness; head -1 memory.oom_control"
+    words = ["-m", "64m", "--memory-swappiness", "7", "--oom-kill-disable", "alpine"]
+    result = cuddy("run", "--rm", *words, "sh", "-c", script)
+    if V1:
+        assert result.out.split("\n") == ["7", "oom_kill_disable 1"]
+    else:
+        assert "Memory swappiness discarded" in result.err
+        assert "OomKillDisable discarded" in result.err
+
+
+def test_a_device_is_throttled(cuddy: Cuddy) -> None:
+    device = next((p for p in Path("/dev").iterdir() if p.is_block_device()), None)
+    if device is None:
+        pytest.skip("this host has no block device")
+    number = device.stat().st_rdev
+    words = ["--device-read-bps", f"{device}:1mb", "--device-write-iops", f"{device}:10"]
+    throttle = "/sys/fs/cgroup/blkio/blkio.throttle"
+    files = [f"{throttle}.read_bps_device", f"{throttle}.write_iops_device"]
+    if not V1:
+        files = ["/sys/fs/cgroup/io.max"]
+    out = cuddy.ok("run", "--rm", *words, "alpine", "cat", *files)
+    assert f"{os.major(number)}:{os.minor(number)}" in out
+    assert "1048576" in out
+
+
+def test_an_oom_score_is_the_programs(cuddy: Cuddy) -> None:
+    words = ["--oom-score-adj", "321", "alpine", "cat", "/proc/self/oom_score_adj"]
+    assert cuddy.ok("run", "--rm", *words) == "321"
+
+
+class TestCgroupParent:
+    def test_the_container_is_below_it_and_gone_after_the_kill(self, cuddy: Cuddy) -> None:
+        parent = f"cuddy-parent-{os.getpid()}"
+        hierarchies = [Path(m) for m in cgroup_mounts() if (Path(m) / "cgroup.procs").exists()]
+        try:
+            cuddy.ok(
+                "run", "-d", "--name", "one", "--cgroup-parent", parent, "alpine", "sleep", "9d"
+            )
+            groups = Path(f"/proc/{cuddy.pid('one')}/cgroup").read_text()
+            assert f":/{parent}/{cuddy.inspect('one')['Id']}\n" in groups
+            kill(monitor_of(cuddy, "one"))
+            wait_until(lambda: cuddy.field("one", "{{.State.Running}}") == "false")
+            assert not [d for h in hierarchies for d in (h / parent).glob("*") if d.is_dir()]
+        finally:
+            cuddy("rm", "-f", "one")
+            for hierarchy in hierarchies:
+                if (hierarchy / parent).exists():
+                    (hierarchy / parent).rmdir()
+
+
+def test_docker_warns_of_what_is_no_longer_there(cuddy: Cuddy) -> None:
+    result = cuddy("run", "--rm", "--kernel-memory", "20m", "alpine", "true")
+    assert result.code == 0
+    assert "Your kernel does not support kernel memory limit capabilities" in result.complaint
+
+
+def test_the_record_has_what_is_in_force(cuddy: Cuddy) -> None:
+    words = ["--memory", "64m", "--cpus", "0.5", "--ulimit", "nofile=10:20", "--pids-limit", "9"]
+    cuddy.ok("create", "--name", "one", *words, "alpine", "true")
+    found = cuddy.inspect("one")["HostConfig"]
+    assert (found["Memory"], found["MemorySwap"]) == (64 << 20, 128 << 20)
+    assert (found["NanoCpus"], found["PidsLimit"]) == (500_000_000, 9)
+    assert found["Ulimits"] == [{"Name": "nofile", "Hard": 20, "Soft": 10}]

@@ -17,6 +17,10 @@ _FALSE = ("0", "f", "F", "FALSE", "false", "False")
 _UNITS = "bkmgtp"
 _MAX_INT = (1 << 63) - 1
 
+SYSCTLS = (
+    "kernel.msgmax", "kernel.msgmnb", "kernel.msgmni", "kernel.sem", "kernel.shmall",
+    "kernel.shmmax", "kernel.shmmni", "kernel.shm_rmid_forced",
+)  # fmt: skip
 ULIMITS = (
     "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc",
     "rss", "rtprio", "rttime", "sigpending", "stack",
@@ -44,6 +48,19 @@ def integer(word: str) -> int:
         raise ValueError(f"strconv.ParseInt: parsing {quote(word)}: invalid syntax") from None
     if not -_MAX_INT - 1 <= value <= _MAX_INT:
         raise ValueError(f"strconv.ParseInt: parsing {quote(word)}: value out of range")
+    return value
+
+
+def uint16(word: str) -> int:
+    """`strconv.ParseUint` of at most 16 bits."""
+    try:
+        value = integer(word)
+    except ValueError as error:
+        raise ValueError(str(error).replace("ParseInt", "ParseUint")) from None
+    if value < 0 or word.startswith(("+", "-")):
+        raise ValueError(f"strconv.ParseUint: parsing {quote(word)}: invalid syntax")
+    if value >= 1 << 16:
+        raise ValueError(f"strconv.ParseUint: parsing {quote(word)}: value out of range")
     return value
 
 
@@ -128,6 +145,39 @@ def ulimit(word: str) -> str:
         shown = f"soft: -1 (unlimited), hard: {hard}" if soft == -1 else f"{soft} > {hard}"
         raise ValueError(f"ulimit soft limit must be less than or equal to hard limit: {shown}")
     return f"{name}={soft}:{hard}"
+
+
+def annotation(word: str) -> str:
+    """KEY=VALUE."""
+    key, equals, _ = word.partition("=")
+    if not key or not equals:
+        raise ValueError(f"invalid annotation '{word}': KEY=VALUE")
+    return word
+
+
+def sysctl(word: str) -> str:
+    """NAME=VALUE of a kernel setting that a container may have for itself."""
+    name, equals, _ = word.partition("=")
+    if not equals or not (name in SYSCTLS or name.startswith(("net.", "fs.mqueue."))):
+        raise ValueError(f"sysctl '{word}' is not allowed")
+    return word
+
+
+def bytes_per_second(word: str) -> str:
+    """DEVICE:SIZE, with the size in bytes."""
+    path, colon, rate = word.partition(":")
+    if not colon or not path:
+        raise ValueError(f"bad format: {word}")
+    if not path.startswith("/dev/"):
+        raise ValueError(f"bad format for device path: {word}")
+    try:
+        return f"{path}:{size(rate)}"
+    except ValueError:
+        raise ValueError(
+            f"invalid rate for device: {word}. The correct format is"
+            " <device-path>:<number>[<unit>]. Number must be a positive integer."
+            " Unit is optional and can be kb, mb, or gb"
+        ) from None
 
 
 def address(word: str) -> str:

@@ -27,7 +27,13 @@ volume_use       which containers use a volume, and what becomes of it without t
 volume_copy      filling one with a copy of a directory, once and wholly
 mounts           what a container mounts where -> entries of config.json
 mount_sources    what a new container mounts is there
-limits           what it uses: --memory and its kin as linux.resources
+limits           what it may use: --memory and its kin, and what of it makes sense
+resources        the same as linux.resources
+support          what of it this kernel can do
+isolation        what keeps it apart: capabilities, settings, security options
+devices          --device and its kin
+sharing          namespaces of the host or another container that it has
+peers            those other containers: they must run
 rootfs           the monitor's private view of the root
 publishing       -p and --expose: what shall be published, and what is
 links            --link: another container's address and variables

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import connection, container, events, frames, rootfs, spec, users
+from cuddy.engine import connection, container, events, frames, rootfs, sharing, spec, users
 from cuddy.errors import Conflict
 from cuddy.runtime import bundle, create, start
 
@@ -17,6 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container, Status
     from cuddy.engine.home import Home
+    from cuddy.engine.peers import Peer
     from cuddy.runtime.create import Birth
     from cuddy.runtime.spec import ConsoleSize
     from cuddy.undo import Undo
@@ -38,6 +39,7 @@ class Delivery:
         self.holders: list[int] = []  # descriptors that keep published ports
         self.pidfd = -1
         self.warnings: list[str] = []
+        self.peers: dict[str, Peer] = {}
 
     def give(self, undo: Undo) -> None:
         """From the record to a running program. What has been done goes on `undo`."""
@@ -47,7 +49,7 @@ class Delivery:
         undo.add(rootfs.umount_root, self.home, self.record)
         identity = self.identify(f"{where}/rootfs")
         linked, variables = self.read_links()
-        config = spec.build_spec(mounted, identity, spec.this_host(mounted), self.console())
+        config = spec.build_spec(mounted, identity, self.find_host(), self.console())
         config["process"]["env"][:0] = variables
         files.write_json(f"{where}/config.json", config, durable=False)
         stdio = self.make_streams()
@@ -63,6 +65,7 @@ class Delivery:
         undo.add(self.disconnect, connected)
         connection.write_files(self.record, connected, linked)
         create.finish(birth)
+        self.confirm_peers()
         if birth.terminal_fd >= 0:
             self.stdin, self.outputs = birth.terminal_fd, [[birth.terminal_fd, frames.STDOUT]]
         self.record_start(birth, connected)
@@ -89,6 +92,25 @@ class Delivery:
         own = {"NetworkSettings": connection.settings(self.record, connected)}
         connection.note_disconnection(self.home, self.record | own)  # type: ignore[arg-type]
 
+    def find_host(self) -> spec.Host:
+        """This machine, with the namespaces of other containers that ours joins."""
+        found = spec.this_host(self.record)
+        if sharing.peers_of(self.record):
+            from cuddy.engine import peers
+
+            self.peers = peers.find_peers(self.home, self.record)
+            where = self.home.container_dir(self.id)
+            peers.share_memory(self.peers, f"{where}/{sharing.MEMORY}")
+            found = found._replace(namespaces=peers.paths_of(self.peers))
+        return found
+
+    def confirm_peers(self) -> None:
+        """What was joined is what was meant."""
+        if self.peers:
+            from cuddy.engine import peers
+
+            peers.confirm(self.peers)
+
     def make_streams(self) -> tuple[int, int, int] | None:
         """Pipes for a container without a terminal; returns the container's ends."""
         if self.record["Config"]["Tty"]:
@@ -111,7 +133,8 @@ class Delivery:
         """Numbers for the user's name, from the files of the image."""
         root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            return users.read_identity(root_fd, self.record["Config"]["User"])
+            user, groups = self.record["Config"]["User"], self.record["HostConfig"]["GroupAdd"]
+            return users.read_identity(root_fd, user, groups)
         finally:
             os.close(root_fd)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import events, publishing
+from cuddy.engine import events, publishing, sharing
 from cuddy.kernel import namespaces
 from cuddy.network import bridge, ipam, resolv
 from cuddy.network import network as networks
@@ -84,6 +84,9 @@ def ports_path(home: Home, container_id: str) -> str:
 def release(home: Home, container_id: str) -> None:
     """Give ports and address back; the links went with the container's namespace."""
     run_dir = networks_run_dir(home)
+    if os.path.exists(f"{home.run_dir(container_id)}/{sharing.JOINED}"):
+        # Somebody else is in the namespace, who must not keep an address that will be another's.
+        bridge.delete_link(bridge.host_link(container_id))
     if os.path.exists(ports_path(home, container_id)):
         from cuddy.network import publish
 
@@ -105,7 +108,12 @@ def networks_run_dir(home: Home) -> str:
 
 
 def make_files(container: Container) -> None:
-    """The three files, empty: they are bound into the root before their text is known."""
+    """The three files, empty: they are bound into the root before their text is known.
+
+    Those of another container's network are that container's.
+    """
+    if sharing.peer_of(container["HostConfig"]["NetworkMode"]):
+        return
     for path in (container["ResolvConfPath"], container["HostsPath"], container["HostnamePath"]):
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
         os.fchmod(fd, 0o644)
@@ -117,6 +125,8 @@ def write_files(
 ) -> None:
     """The text of the three files, into the same inodes: the container sees these."""
     config, host_config = container["Config"], container["HostConfig"]
+    if sharing.peer_of(host_config["NetworkMode"]):
+        return
     overwrite(container["HostnamePath"], f"{config['Hostname']}\n")
     text = resolv.resolv_conf(
         read_text("/etc/resolv.conf"),

@@ -6,21 +6,24 @@ import os
 
 from cuddy import files
 from cuddy.engine import (
+    containers,
     endpoint,
     events,
     host_config,
+    isolation,
     limits,
     mount_grammar,
     mounts,
     names,
     process,
     restart_policy,
+    sharing,
     signals,
+    support,
     users,
 )
 from cuddy.engine.home import Home
 from cuddy.errors import (
-    Conflict,
     InvalidArgument,
     NameTaken,
     NoSuchImage,
@@ -45,6 +48,7 @@ if TYPE_CHECKING:
 
 NETWORKS = ("bridge", "host", "none")
 PULL_POLICIES = ("always", "missing", "never")
+DEFAULT_SHM_SIZE = 64 << 20
 ROUNDS = 3
 """Of a pull, if somebody removes the image before the container has it."""
 
@@ -56,10 +60,12 @@ def create(
     settings: Settings | None = None,
     progress: Callable[[Progress], None] | None = None,
     container_id: str = "",
+    warn: Callable[[str], object] = str,
 ) -> Container:
     """Make a container of an image, pulling it if the options allow. Raises CuddyError.
 
-    `container_id`: from `names.generate_id`, for callers who want to know it beforehand.
+    `warn` is told what will not be as asked for. `container_id`: from `names.generate_id`, for
+    callers who want to know it beforehand.
     """
     check(options)
     wanted = options.image
@@ -70,7 +76,8 @@ def create(
         with store.hold(home.storage):
             image = find_image(home, options, wanted)
             if image:
-                record = make(home, options, image, container_id or names.generate_id())
+                chosen_id = container_id or names.generate_id()
+                record = make(home, options, image, chosen_id, warn)
                 events.emit_container(home, "create", record)
                 return record
         wanted = pull_image(home, options, settings, progress)
@@ -81,23 +88,20 @@ def check(options: ContainerOptions) -> None:
     """Everything that can be known to be wrong before anything is touched."""
     if options.name:
         names.check(options.name.removeprefix("/"))
-    if options.network not in NETWORKS:
+    sharing.check(options)
+    if options.network not in NETWORKS and not sharing.peer_of(options.network):
         raise NoSuchNetwork(options.network)
-    if options.pid_mode not in ("", "host"):
-        raise InvalidArgument(
-            f"invalid PID mode {options.pid_mode!r}", hint="leave it out, or 'host'"
-        )
     if options.pull not in PULL_POLICIES:
         hint = f"one of {', '.join(PULL_POLICIES)}"
         raise InvalidArgument(f"invalid pull policy {options.pull!r}", hint=hint)
     policy = restart_policy.parse(options.restart)
     restart_policy.check_removal(policy, auto_remove=options.auto_remove)
-    if options.hostname and options.network == "host":
-        raise Conflict("--hostname and --network host exclude each other")
     check_hostname("hostname", options.hostname)
     check_hostname("domain name", options.domainname)
     if options.workdir and not options.workdir.startswith("/"):
-        raise InvalidArgument(f"working directory {options.workdir!r} is not absolute")
+        raise InvalidArgument(
+            f"the working directory {options.workdir!r} is invalid, it needs to be an absolute path"
+        )
     for text in (*options.command, *(options.entrypoint or ()), options.workdir):
         if "\0" in text:
             raise InvalidArgument(f"NUL character in {text!r}")
@@ -106,17 +110,22 @@ def check(options: ContainerOptions) -> None:
         signals.parse(options.stop_signal)
     check_resolver(options)
     endpoint.check(options)
-    limits.check(options)
     log_config(options)
-    process.security(options.security_opt)
-    process.capability_set(options.cap_add, options.cap_drop, privileged=options.privileged)
+    limits.check(host_config.DEFAULTS | limits.host_config(options))
+    isolation.check(options)
+    isolation.host_config(options)
     mounts.plan(Home(), options, ())
 
 
-def make(home: Home, options: ContainerOptions, image: Image, container_id: str) -> Container:
+def make(
+    home: Home, options: ContainerOptions, image: Image, container_id: str,
+    warn: Callable[[str], object],
+) -> Container:  # fmt: skip
     """The container's record and directory, and the volumes it mounts."""
     lenders = mounts.find_lenders(home, options) if options.volumes_from else []
     record = build_record(home, options, image, container_id, lenders)
+    for text in unsupported(options, record):
+        warn(text)
     if not record["Mounts"]:
         write(home, record, options.name)
         return record
@@ -126,6 +135,12 @@ def make(home: Home, options: ContainerOptions, image: Image, container_id: str)
     with mount_sources.claim(home, record, lenders):
         write(home, record, options.name)
     return record
+
+
+def unsupported(options: ContainerOptions, record: Container) -> list[str]:
+    """Take out of a record what this kernel cannot do; returns Docker's warnings."""
+    warnings = support.discard(record["HostConfig"])
+    return [support.NO_KERNEL_MEMORY, *warnings] if options.kernel_memory else warnings
 
 
 def check_resolver(options: ContainerOptions) -> None:
@@ -209,6 +224,8 @@ def build_record(
     config: dict[str, Any] = dict(image.config.get("config") or {})
     entrypoint, words = process.command(options, config)
     where = home.container_dir(container_id)
+    others = {k: containers.find(home, name) for k, name in sharing.named(options).items()}
+    options = sharing.with_names(options, others, container_id)
     points = mounts.plan(home, options, config.get("Volumes") or (), lenders)
     return {
         "Id": container_id,
@@ -220,27 +237,24 @@ def build_record(
         "RestartCount": 0,
         "Driver": "overlay",
         "Platform": "linux",
-        "ResolvConfPath": f"{where}/resolv.conf",
-        "HostnamePath": f"{where}/hostname",
-        "HostsPath": f"{where}/hosts",
+        **sharing.files_about_network(where, others),  # type: ignore[typeddict-item]
         "LogPath": f"{where}/log.json" if options.log_driver in ("", "json-file") else "",
-        "Config": build_config(options, config, container_id, entrypoint, words)
+        "Config": build_config(options, config, entrypoint, words)
         | endpoint.config(options, config),
-        "HostConfig": build_host_config(options) | endpoint.host_config(home, options),
+        "HostConfig": build_host_config(options)
+        | sharing.host_config(options, others)
+        | endpoint.host_config(home, options),
         "Mounts": points,
         "ChainIds": list(image.chain_ids),
     }
 
 
 def build_config(
-    options: ContainerOptions, image: dict[str, Any], container_id: str,
-    entrypoint: list[str], words: list[str],
-) -> dict[str, Any]:  # fmt: skip
+    options: ContainerOptions, image: dict[str, Any], entrypoint: list[str], words: list[str]
+) -> dict[str, Any]:
     """The `Config` section: what is independent of the host."""
-    own_name = os.uname().nodename if options.network == "host" else container_id[:12]
-    hostname = options.hostname or own_name
     return {
-        "Hostname": hostname,
+        "Hostname": options.hostname,
         "Domainname": options.domainname,
         "User": options.user or image.get("User") or "",
         "AttachStdin": options.stdin_once,
@@ -250,7 +264,7 @@ def build_config(
         "OpenStdin": options.interactive,
         "StdinOnce": options.stdin_once,
         "Env": process.environment(
-            image.get("Env") or (), options.env, hostname=hostname, tty=options.tty
+            image.get("Env") or (), options.env, hostname=options.hostname, tty=options.tty
         ),
         "Cmd": words or None,
         "Image": options.image,
@@ -286,28 +300,23 @@ def build_host_config(options: ContainerOptions) -> dict[str, Any]:
     found: dict[str, Any] = {
         "Binds": [text for text in options.volumes if ":" in text],
         "ContainerIDFile": options.cidfile,
-        "NetworkMode": options.network,
         "RestartPolicy": restart_policy.parse(options.restart),
         "AutoRemove": options.auto_remove,
-        "CapAdd": sorted({process.capability(name) for name in options.cap_add}),
-        "CapDrop": sorted({process.capability(name) for name in options.cap_drop}),
         "Dns": list(options.dns),
         "DnsOptions": list(options.dns_options),
         "DnsSearch": list(options.dns_search),
         "ExtraHosts": list(options.add_hosts),
-        "PidMode": options.pid_mode,
-        "Privileged": options.privileged,
-        "ReadonlyRootfs": options.read_only,
-        "SecurityOpt": list(options.security_opt),
         "Mounts": list(options.mounts),
         "VolumesFrom": list(options.volumes_from),
         "VolumeDriver": options.volume_driver,
         "Tmpfs": dict(mount_grammar.parse_tmpfs(text) for text in options.tmpfs),
-        "ShmSize": options.shm_size,
+        "ShmSize": options.shm_size or DEFAULT_SHM_SIZE,
         "Init": options.init,
         "LogConfig": log_config(options),
     }
-    return host_config.DEFAULTS | found | limits.host_config(options)
+    return (
+        host_config.DEFAULTS | found | isolation.host_config(options) | limits.host_config(options)
+    )
 
 
 def log_config(options: ContainerOptions) -> dict[str, Any]:

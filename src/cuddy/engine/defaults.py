@@ -56,9 +56,10 @@ DEVICE_RULES: list[dict[str, object]] = [
 ALL_DEVICES: list[dict[str, object]] = [{"allow": True, "access": "rwm"}]
 
 
-def mounts(shm_size: int, *, writable: bool) -> list[MountEntry]:
+def mounts(shm_size: int, *, writable: bool, writable_cgroups: bool = False) -> list[MountEntry]:
     """The kernel's file systems; `writable` for --privileged."""
     mode = "rw" if writable else "ro"
+    cgroup_mode = "rw" if writable or writable_cgroups else "ro"
     return [
         entry("/proc", "proc", "proc", "nosuid", "noexec", "nodev"),
         entry("/dev", "tmpfs", "tmpfs", "nosuid", "strictatime", "mode=755", "size=65536k"),
@@ -67,7 +68,7 @@ def mounts(shm_size: int, *, writable: bool) -> list[MountEntry]:
             "nosuid", "noexec", "newinstance", "ptmxmode=0666", "mode=0620", "gid=5",
         ),
         entry("/sys", "sysfs", "sysfs", "nosuid", "noexec", "nodev", mode),
-        entry("/sys/fs/cgroup", "cgroup", "cgroup", mode, "nosuid", "noexec", "nodev"),
+        entry("/sys/fs/cgroup", "cgroup", "cgroup", cgroup_mode, "nosuid", "noexec", "nodev"),
         entry("/dev/mqueue", "mqueue", "mqueue", "nosuid", "noexec", "nodev"),
         entry(
             "/dev/shm", "tmpfs", "shm", "nosuid", "noexec", "nodev", "mode=1777",

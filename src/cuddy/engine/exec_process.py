@@ -77,6 +77,7 @@ def identify(record: Container, document: State, options: ExecOptions) -> users.
         # The link was followed by pid: what we opened is the container's only if it lives still.
         if files.start_time(document["pid"]) != document["startTime"]:
             raise NotRunning(record["Id"][:12])
-        return users.read_identity(root_fd, options.user or record["Config"]["User"])
+        user = options.user or record["Config"]["User"]
+        return users.read_identity(root_fd, user, record["HostConfig"]["GroupAdd"])
     finally:
         os.close(root_fd)

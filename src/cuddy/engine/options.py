@@ -24,9 +24,11 @@ class ContainerOptions(NamedTuple):
     env: tuple[str, ...] = ()  # KEY=VALUE; a bare KEY is unset by the engine
     workdir: str = ""
     user: str = ""  # name|uid[:group|gid]
+    group_add: tuple[str, ...] = ()  # names or numbers
     hostname: str = ""
     domainname: str = ""
     labels: tuple[str, ...] = ()  # KEY=VALUE or KEY
+    annotations: tuple[str, ...] = ()  # KEY=VALUE, for the OCI runtime
     stop_signal: str = ""
     stop_timeout_s: int | None = None
     init: bool | None = None  # None: not said
@@ -46,7 +48,7 @@ class ContainerOptions(NamedTuple):
     tmpfs: tuple[str, ...] = ()  # TARGET[:OPTIONS]
     read_only: bool = False
     shm_size: int = 64 << 20  # bytes
-    network: str = "bridge"  # bridge | host | none
+    network: str = "bridge"  # bridge | host | none | container:NAME
     add_hosts: tuple[str, ...] = ()  # NAME:ADDRESS
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
@@ -60,9 +62,19 @@ class ContainerOptions(NamedTuple):
     ip: str = ""
     ip6: str = ""
     link_local_ips: tuple[str, ...] = ()
-    pid_mode: str = ""  # "" own, "host"
+    pid_mode: str = ""  # "" own | host | container:NAME
+    ipc_mode: str = ""  # "" private | none | shareable | host | container:NAME
+    uts_mode: str = ""  # "" own | host
+    userns_mode: str = ""  # "" and host: the engine's
+    cgroupns_mode: str = ""  # "" private | host
     # what it may
     privileged: bool = False
+    devices: tuple[str, ...] = ()  # HOST[:CONTAINER][:rwm], or names of CDI
+    device_cgroup_rules: tuple[str, ...] = ()  # TYPE MAJOR:MINOR ACCESS
+    gpus: tuple[str, ...] = ()  # all, a number, or device=..., capabilities=...
+    sysctls: tuple[str, ...] = ()  # NAME=VALUE
+    runtime: str = ""
+    isolation: str = ""
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     security_opt: tuple[str, ...] = ()
@@ -70,8 +82,26 @@ class ContainerOptions(NamedTuple):
     memory: int | None = None  # bytes
     memory_swap: int | None = None  # bytes, memory and swap together; -1 unlimited
     nano_cpus: int | None = None  # --cpus in 10^-9 CPUs
+    memory_reservation: int | None = None  # bytes
+    memory_swappiness: int | None = None  # 0 to 100; -1 the kernel's
+    kernel_memory: int | None = None  # no longer does anything, as in docker 28
+    oom_kill_disable: bool = False
+    oom_score_adj: int = 0
     cpu_shares: int | None = None
+    cpu_period: int | None = None  # microseconds
+    cpu_quota: int | None = None  # microseconds of each period
+    cpu_rt_period: int | None = None  # microseconds
+    cpu_rt_runtime: int | None = None  # microseconds
     cpuset_cpus: str = ""
+    cpuset_mems: str = ""
+    blkio_weight: int | None = None  # 10 to 1000
+    blkio_weight_device: tuple[str, ...] = ()  # PATH:WEIGHT
+    device_read_bps: tuple[str, ...] = ()  # PATH:BYTES, per second
+    device_write_bps: tuple[str, ...] = ()
+    device_read_iops: tuple[str, ...] = ()  # PATH:NUMBER, per second
+    device_write_iops: tuple[str, ...] = ()
+    cgroup_parent: str = ""
+    storage_opt: tuple[str, ...] = ()  # KEY=VALUE
     pids_limit: int | None = None
     ulimits: tuple[str, ...] = ()  # NAME=SOFT[:HARD]
     # where it is written down

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
     from cuddy.engine.options import ContainerOptions
 
-SECURITY_NAMES = ("no-new-privileges", "seccomp", "apparmor", "label", "systempaths")
+SECURITY_NAMES = (
+    "no-new-privileges", "seccomp", "apparmor", "label", "systempaths", "writable-cgroups",
+)  # fmt: skip
+TRUE = ("", "1", "t", "T", "TRUE", "true", "True")
+FALSE = ("0", "f", "F", "FALSE", "false", "False")
+"""What strconv.ParseBool of Go takes; a name alone means yes."""
 
 
 def command(options: ContainerOptions, image: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -81,24 +86,30 @@ def labels(image: dict[str, str], user: Iterable[str]) -> dict[str, str]:
 def capability_set(add: Iterable[str], drop: Iterable[str], *, privileged: bool) -> frozenset[str]:
     """The default set, or all of them, with the user's changes. Raises InvalidArgument."""
     everything = frozenset(capabilities.NAMES)
-    added = {capability(name) for name in add}
-    dropped = {capability(name) for name in drop}
+    added, dropped = set(normal(add, "CapAdd")), set(normal(drop, "CapDrop"))
     if privileged:
         return everything
-    start = everything if "ALL" in added else defaults.CAPABILITIES
+    if "ALL" in added:
+        return everything - dropped
     if "ALL" in dropped:
-        start = everything if "ALL" in added else frozenset()
-    chosen = (start | added) - {"ALL"}
-    return chosen - dropped
+        return frozenset(added)
+    return (defaults.CAPABILITIES | added) - dropped
 
 
-def capability(name: str) -> str:
+def normal(names: Iterable[str], option: str) -> list[str]:
+    """Capabilities as docker records them: sorted, once each, ALL alone. Raises InvalidArgument."""
+    found = {capability(name, option) for name in names}
+    return ["ALL"] if "ALL" in found else sorted(found)
+
+
+def capability(name: str, option: str) -> str:
     """CAP_NAME for `name`, `NAME` or `cap_name`; ALL stays. Raises InvalidArgument."""
     upper = name.upper()
     full = upper if upper == "ALL" or upper.startswith("CAP_") else f"CAP_{upper}"
     if full != "ALL" and full not in capabilities.NUMBERS:
         raise InvalidArgument(
-            f"unknown capability {name!r}", hint="such as NET_ADMIN: capabilities(7)"
+            f'invalid {option}: unknown capability: "{full}"',
+            hint="such as NET_ADMIN: capabilities(7)",
         )
     return full
 
@@ -111,7 +122,7 @@ def security(entries: Iterable[str]) -> dict[str, str]:
         name, value = entry[:cut], entry[cut + 1 :]
         if name not in SECURITY_NAMES:
             hint = f"one of {', '.join(SECURITY_NAMES)}"
-            raise InvalidArgument(f"unknown security option {entry!r}", hint=hint)
+            raise InvalidArgument(f'invalid --security-opt 2: "{entry}"', hint=hint)
         found[name] = value
     check_security(found)
     return found
@@ -119,8 +130,10 @@ def security(entries: Iterable[str]) -> dict[str, str]:
 
 def check_security(found: dict[str, str]) -> None:
     """Refuse what this host or this version cannot give: a lock that does not close is none."""
-    if found.get("no-new-privileges", "") not in ("", "true", "false"):
-        raise InvalidArgument("--security-opt no-new-privileges takes true or false")
+    for name in ("no-new-privileges", "writable-cgroups"):
+        if found.get(name, "") not in (*TRUE, *FALSE):
+            message = f'invalid --security-opt 2: "{name}={found[name]}"'
+            raise InvalidArgument(message, hint="true or false")
     if found.get("systempaths", "unconfined") != "unconfined":
         raise InvalidArgument("--security-opt systempaths can only be 'unconfined'")
     if found.get("apparmor", "unconfined") != "unconfined":

@@ -10,8 +10,8 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import connection, container, events, liveness
-from cuddy.errors import NoSuchContainer
+from cuddy.engine import connection, container, events, host_config, limits, liveness
+from cuddy.errors import CorruptContent, NoSuchContainer
 from cuddy.kernel import cgroup
 from cuddy.undo import Undo
 
@@ -86,11 +86,20 @@ def clear(home: Home, container_id: str) -> None:
     leaving = Undo()
     leaving.add(files.remove_tree, home.run_dir(container_id))
     leaving.add(connection.release, home, container_id)
-    group = cgroup.list_groups(cgroup.find(), "/cuddy").get(container_id)
+    group = cgroup.list_groups(cgroup.find(), cgroup_parent(home, container_id)).get(container_id)
     if group:
         leaving.add(group.remove)
         leaving.add(group.kill)
     leaving.run()
+
+
+def cgroup_parent(home: Home, container_id: str) -> str:
+    """Below which group a container's is; a record that cannot be read does not say."""
+    try:
+        config = container.read(home, container_id)["HostConfig"]
+    except (NoSuchContainer, CorruptContent):
+        config = host_config.DEFAULTS
+    return limits.cgroup_parent(config)
 
 
 def sweep(home: Home) -> None:

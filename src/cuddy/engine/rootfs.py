@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from cuddy.engine import liveness
+from cuddy.engine import liveness, sharing
 from cuddy.errors import Conflict, SystemFailure
 from cuddy.image import host, snapshots
 from cuddy.kernel import mount, namespaces
@@ -61,6 +61,8 @@ def umount_root(home: Home, record: Container, *, again: bool = False) -> None:
 
     `again`: another life follows, for whose mounts those of this one are still needed.
     """
+    if sharing.peer_of(record["HostConfig"]["IpcMode"]):
+        mount.umount(f"{home.container_dir(record['Id'])}/{sharing.MEMORY}", mount.MNT_DETACH)
     mount.umount(f"{home.container_dir(record['Id'])}/rootfs", mount.MNT_DETACH)
     if record.get("Mounts"):
         from cuddy.engine import staging

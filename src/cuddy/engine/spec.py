@@ -3,16 +3,27 @@
 from __future__ import annotations
 
 import os
-import stat
 
 from cuddy import files
-from cuddy.engine import default_profile, defaults, docker_profile, limits, mounts, process
+from cuddy.engine import (
+    default_profile,
+    defaults,
+    devices,
+    docker_profile,
+    limits,
+    mounts,
+    process,
+    resources,
+    sharing,
+)
+from cuddy.engine.devices import Granted
 from cuddy.kernel import capabilities
 from cuddy.runtime.bundle import INIT_ANNOTATION
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from cuddy.engine.container import Container
@@ -21,16 +32,13 @@ if TYPE_CHECKING:
         Capabilities,
         Config,
         ConsoleSize,
-        Device,
         Linux,
         MountEntry,
+        Namespace,
         Process,
     )
 
 OCI_VERSION = "1.2.0"
-OWN_DEVICES = frozenset(
-    f"/dev/{name}" for name in ("pts", "shm", "mqueue", "console", "ptmx", "fd", "hugepages")
-)
 
 
 class Host(NamedTuple):
@@ -39,50 +47,28 @@ class Host(NamedTuple):
     kernel: tuple[int, int]
     machine: str
     capabilities: frozenset[str]  # what the engine itself has
-    devices: tuple[Device, ...] = ()  # every device of the host: for --privileged only
+    devices: Granted = Granted()
+    block_devices: Mapping[str, tuple[int, int]] = {}  # numbers of those that limits name
     cpus: int = 1
+    namespaces: Mapping[str, str] = {}  # paths of those that are another container's
 
 
 def this_host(container: Container) -> Host:
-    """The machine we are on; its devices only for whoever gets them all."""
+    """The machine we are on; of its devices those that the container asks for.
+
+    Raises InvalidArgument for a device that is not there.
+    """
     release = os.uname().release.split(".")
     minor = "".join(c if c.isdigit() else " " for c in release[1]).split()
-    privileged = container["HostConfig"]["Privileged"]
+    config = container["HostConfig"]
     return Host(
         (int(release[0]), int(minor[0]) if minor else 0),
         os.uname().machine,
         capabilities.own(),
-        tuple(host_devices("/dev")) if privileged else (),
+        devices.gather(config),
+        resources.numbers_of(config),
         os.cpu_count() or 1,
     )
-
-
-def host_devices(directory: str) -> list[Device]:
-    """Every device node below the host's /dev, but those that a container has of its own."""
-    found: list[Device] = []
-    with os.scandir(directory) as entries:
-        for entry in sorted(entries, key=lambda e: e.name):
-            if entry.path in OWN_DEVICES or entry.is_symlink():
-                continue
-            status = entry.stat(follow_symlinks=False)
-            if stat.S_ISDIR(status.st_mode):
-                found += host_devices(entry.path)
-            elif stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
-                found.append(device(entry.path, status))
-    return found
-
-
-def device(path: str, status: os.stat_result) -> Device:
-    """A device node as config.json has it."""
-    return {
-        "path": path,
-        "type": "c" if stat.S_ISCHR(status.st_mode) else "b",
-        "major": os.major(status.st_rdev),
-        "minor": os.minor(status.st_rdev),
-        "fileMode": status.st_mode & 0o777,
-        "uid": status.st_uid,
-        "gid": status.st_gid,
-    }
 
 
 def build_spec(
@@ -98,15 +84,17 @@ def build_spec(
         "linux": build_linux(container, host),
         "annotations": notes(container),
     }
-    config["hostname"] = container["Config"]["Hostname"]
-    if domainname := container["Config"]["Domainname"]:
-        config["domainname"] = domainname
+    if host_config["UTSMode"] != "host":
+        config["hostname"] = container["Config"]["Hostname"]
+        if domainname := container["Config"]["Domainname"]:
+            config["domainname"] = domainname
     return config
 
 
 def notes(container: Container) -> dict[str, str]:
     """What other tools may like to know, and what our own runtime is told beyond the standard."""
     found = {"org.opencontainers.image.ref.name": container["Config"]["Image"]}
+    found |= container["HostConfig"]["Annotations"]
     if container["HostConfig"]["Init"]:
         found[INIT_ANNOTATION] = "true"
     return found
@@ -132,6 +120,8 @@ def build_process(
         "rlimits": limits.rlimits(host_config),
         "noNewPrivileges": no_new_privileges(host_config),
     }
+    if score := host_config["OomScoreAdj"]:
+        result["oomScoreAdj"] = score
     if size and config["Tty"]:
         result["consoleSize"] = size
     return result
@@ -171,17 +161,14 @@ def capability_sets(names: frozenset[str], uid: int) -> Capabilities:
 def no_new_privileges(host_config: dict[str, Any]) -> bool:
     """Whether set-uid programs are powerless inside."""
     value = process.security(host_config["SecurityOpt"]).get("no-new-privileges", "false")
-    return value in ("", "true")
+    return value in process.TRUE
 
 
 def build_mounts(container: Container) -> list[MountEntry]:
     """The kernel's file systems, then the managed files, then the user's mounts, outermost
     first.
     """
-    host_config = container["HostConfig"]
-    found = defaults.mounts(host_config["ShmSize"], writable=host_config["Privileged"])
-    if host_config["IpcMode"] == "host":
-        found = [entry for entry in found if entry["destination"] != "/dev/mqueue"]
+    found = kernel_mounts(container)
     targets = {bind["Destination"] for bind in container["Mounts"]}
     for name, path in (
         ("/etc/resolv.conf", container["ResolvConfPath"]),
@@ -195,6 +182,30 @@ def build_mounts(container: Container) -> list[MountEntry]:
     return [e for e in found if not is_replaced(e["destination"], replaced)] + own
 
 
+def kernel_mounts(container: Container) -> list[MountEntry]:
+    """What the kernel shows, and the memory shared with whoever has the same ipc namespace."""
+    config = container["HostConfig"]
+    options = process.security(config["SecurityOpt"])
+    found = defaults.mounts(
+        config["ShmSize"],
+        writable=config["Privileged"],
+        writable_cgroups=options.get("writable-cgroups", "false") in process.TRUE,
+    )
+    own = [entry for entry in found if entry["destination"] != "/dev/shm"]
+    if config["IpcMode"] == "none":
+        return own
+    if config["IpcMode"] == "host":
+        return [*own, shared_memory("/dev/shm")]
+    if sharing.peer_of(config["IpcMode"]):
+        return [*own, shared_memory(sharing.MEMORY)]
+    return found
+
+
+def shared_memory(source: str) -> MountEntry:
+    """Somebody else's /dev/shm as the container's."""
+    return defaults.entry("/dev/shm", "bind", source, "bind", "nosuid", "nodev", "noexec")
+
+
 def is_replaced(destination: str, replaced: set[str]) -> bool:
     """Whether the user put something of their own there; a /dev of theirs is theirs wholly."""
     return destination in replaced or ("/dev" in replaced and destination.startswith("/dev/"))
@@ -205,32 +216,38 @@ def build_linux(container: Container, host: Host) -> Linux:
     host_config = container["HostConfig"]
     options = process.security(host_config["SecurityOpt"])
     linux: Linux = {
-        "namespaces": [{"type": kind} for kind in namespaces_of(host_config)],
-        "resources": limits.resources(host_config),
-        "cgroupsPath": f"/cuddy/{container['Id']}",
+        "namespaces": namespaces_of(host_config, host.namespaces),
+        "resources": resources.resources(host_config, host.block_devices)
+        | {"devices": list(host.devices.rules)},
+        "cgroupsPath": f"{limits.cgroup_parent(host_config)}/{container['Id']}",
+        "devices": list(host.devices.nodes),
     }
-    if host_config["NetworkMode"] != "host":
-        linux["sysctl"] = dict(defaults.NETWORK_SYSCTLS)
+    own_network = host_config["NetworkMode"] != "host" and "network" not in host.namespaces
     if propagation := mounts.root_propagation(container["Mounts"]):
         linux["rootfsPropagation"] = propagation
-    if host_config["Privileged"]:
-        linux["devices"] = list(host.devices)
-    elif "systempaths" not in options:
-        linux["maskedPaths"] = [*defaults.MASKED_PATHS, *thermal_paths(host.cpus)]
-        linux["readonlyPaths"] = list(defaults.READONLY_PATHS)
+    linux["sysctl"] = (defaults.NETWORK_SYSCTLS if own_network else {}) | host_config["Sysctls"]
+    if masked := host_config["MaskedPaths"]:
+        linux["maskedPaths"] = [*masked, *thermal_paths(host.cpus)]
+    linux["readonlyPaths"] = list(host_config["ReadonlyPaths"] or ())
     if profile := seccomp_profile(options, host_config, host):
         linux["seccomp"] = profile
     return linux
 
 
-def namespaces_of(host_config: dict[str, Any]) -> list[str]:
-    """The namespaces of its own that the container gets."""
-    shared = {
-        kind
-        for kind, field in (("network", "NetworkMode"), ("pid", "PidMode"), ("ipc", "IpcMode"))
-        if host_config[field] == "host"
-    }
-    return [kind for kind in defaults.NAMESPACES if kind not in shared]
+def namespaces_of(host_config: dict[str, Any], paths: Mapping[str, str]) -> list[Namespace]:
+    """The namespaces that the container gets, or joins by their paths."""
+    fields = {
+        "network": "NetworkMode", "pid": "PidMode", "ipc": "IpcMode", "uts": "UTSMode",
+        "cgroup": "CgroupnsMode",
+    }  # fmt: skip
+    shared = {kind for kind, field in fields.items() if host_config[field] == "host"}
+    found: list[Namespace] = []
+    for kind in defaults.NAMESPACES:
+        if kind in paths:
+            found.append({"type": kind, "path": paths[kind]})
+        elif kind not in shared:
+            found.append({"type": kind})
+    return found
 
 
 def thermal_paths(cpus: int) -> list[str]:

@@ -10,6 +10,10 @@ from cuddy.errors import InvalidArgument
 from cuddy.kernel import resolve
 from cuddy.shapes import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 MAX_ID = (1 << 32) - 2
 
 
@@ -91,8 +95,8 @@ def find_account(user: str, accounts: list[Account]) -> Account:
         if account.name == user and not looks_numeric(user):
             return account
     raise InvalidArgument(
-        f"unable to find user {user}: no matching entries in the image's /etc/passwd",
-        hint="a number works without an entry",
+        f"unable to find user {user}: no matching entries in passwd file",
+        hint="of the image; a number works without an entry",
     )
 
 
@@ -104,8 +108,8 @@ def find_group(group: str, groups: list[Group]) -> int:
         if entry.name == group and not looks_numeric(group):
             return entry.gid
     raise InvalidArgument(
-        f"unable to find group {group}: no matching entries in the image's /etc/group",
-        hint="a number works without an entry",
+        f"unable to find group {group}: no matching entries in group file",
+        hint="of the image; a number works without an entry",
     )
 
 
@@ -114,8 +118,10 @@ def looks_numeric(text: str) -> bool:
     return text.lstrip("+-").isdigit()
 
 
-def read_identity(root_fd: int, wanted: str) -> Identity:
-    """`identify` with the files of a root."""
+def read_identity(root_fd: int, wanted: str, more: Iterable[str] = ()) -> Identity:
+    """`identify` with the files of a root; `more`: further groups, by name or number."""
     passwd = resolve.read_in_root(root_fd, "/etc/passwd").decode("utf-8", "replace")
-    group = resolve.read_in_root(root_fd, "/etc/group").decode("utf-8", "replace")
-    return identify(wanted, parse_passwd(passwd), parse_group(group))
+    groups = parse_group(resolve.read_in_root(root_fd, "/etc/group").decode("utf-8", "replace"))
+    identity = identify(wanted, parse_passwd(passwd), groups)
+    added = [find_group(group, groups) for group in more]
+    return identity._replace(groups=tuple(dict.fromkeys((*identity.groups, *added))))

@@ -124,7 +124,10 @@ def mount_rootfs(newborn: Newborn) -> None:
     """Everything the config mounts, below the rootfs."""
     plans = rootfs.plan_mounts(newborn.config)
     newborn.root_fd = rootfs.open_root(newborn.bundle)
-    rootfs.perform(plans, newborn.root_fd, newborn.bundle.path, newborn.cgroup)
+    own_cgroups = newborn.bundle.has_namespace("cgroup")
+    rootfs.perform(
+        plans, newborn.root_fd, newborn.bundle.path, newborn.cgroup, own_cgroups=own_cgroups
+    )
 
 
 def make_devices(newborn: Newborn) -> None:

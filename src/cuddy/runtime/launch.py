@@ -27,7 +27,7 @@ def enter_cwd(cwd: str, *, make: bool) -> None:
     """
     try:
         if make:
-            os.makedirs(cwd, 0o755, exist_ok=True)
+            make_directory(cwd)
         elif not os.path.isdir(cwd):
             raise CommandNotExecutable(f"there is no working directory {cwd}")
         os.chdir(cwd)
@@ -36,6 +36,14 @@ def enter_cwd(cwd: str, *, make: bool) -> None:
         raise SystemFailure.from_os(f"cannot enter the working directory {cwd}", error) from error
     if not inside:
         raise SystemFailure(f"the working directory {cwd} lies outside the container")
+
+
+def make_directory(path: str) -> None:
+    """A working directory that nobody has made yet. Raises OSError, SystemFailure."""
+    try:
+        os.makedirs(path, 0o755, exist_ok=True)
+    except (FileExistsError, NotADirectoryError):
+        raise SystemFailure(f"Cannot mkdir: {path} is not a directory") from None
 
 
 def look_up(spec: Process) -> str:

@@ -103,12 +103,17 @@ def open_root(bundle: Bundle) -> int:
     return os.open(bundle.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
 
-def perform(plans: list[Mount], root_fd: int, bundle_path: str, cgroup: Cgroup) -> None:
-    """Make the planned mounts, in order. Raises SystemFailure naming the one that failed."""
+def perform(
+    plans: list[Mount], root_fd: int, bundle_path: str, cgroup: Cgroup, *, own_cgroups: bool
+) -> None:
+    """Make the planned mounts, in order. Raises SystemFailure naming the one that failed.
+
+    `own_cgroups`: whether we are in a cgroup namespace of the container's.
+    """
     for plan in plans:
         try:
             if plan.fstype in ("cgroup", "cgroup2"):
-                attach_cgroups(plan, root_fd, cgroup)
+                attach_cgroups(plan, root_fd, cgroup, own=own_cgroups)
             elif plan.flags & MS_BIND:
                 source = os.path.join(bundle_path, plan.source)
                 attach_bind(plan._replace(source=source), root_fd)
@@ -165,15 +170,24 @@ def set_flags(tree_fd: int, plan: Mount) -> None:
         mount.mount_setattr(tree_fd, RECURSIVE_ATTRIBUTES[option], recursive=True)
 
 
-def attach_cgroups(plan: Mount, root_fd: int, cgroup: Cgroup) -> None:
-    """The container's own cgroups: one mount on version 2, a directory of mounts on version 1."""
+def attach_cgroups(plan: Mount, root_fd: int, cgroup: Cgroup, *, own: bool) -> None:
+    """The container's own cgroups: one mount on version 2, a directory of mounts on version 1.
+
+    Without a namespace of its `own`, version 1 would show the host's groups: the container's are
+    bound there instead, as runc does.
+    """
     if not cgroup.mount_names():
         attach(plan._replace(source="cgroup", fstype="cgroup2", data=""), root_fd)
         return
     tmpfs = Mount("tmpfs", plan.target, "tmpfs", plan.flags & ~MS_RDONLY, "mode=755")
     attach(tmpfs, root_fd)
     for name, options in cgroup.mount_names():
-        attach(Mount("cgroup", f"{plan.target}/{name}", "cgroup", plan.flags, options), root_fd)
+        target = f"{plan.target}/{name}"
+        if own:
+            attach(Mount("cgroup", target, "cgroup", plan.flags, options), root_fd)
+        else:
+            directory = cgroup.paths[options.partition(",")[0]]
+            attach_bind(Mount(directory, target, "", plan.flags | MS_BIND), root_fd)
         for alias in options.split(",") if "," in options else ():
             link_controller(root_fd, plan.target, alias, name)
     if plan.flags & MS_RDONLY:

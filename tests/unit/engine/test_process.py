@@ -154,13 +154,14 @@ class TestSecurityOptions:
     @pytest.mark.parametrize(
         ("refused", "complaint"),
         [
-            ("warp=1", "unknown security option"),
-            ("", "unknown security option"),
-            ("SECCOMP=unconfined", "unknown security option"),
+            ("warp=1", "invalid --security-opt 2"),
+            ("", "invalid --security-opt 2"),
+            ("SECCOMP=unconfined", "invalid --security-opt 2"),
             ("apparmor=docker-default", "AppArmor"),
             ("label=type:x", "SELinux"),
             ("systempaths=x", "systempaths"),
-            ("no-new-privileges=maybe", "no-new-privileges"),
+            ("no-new-privileges=maybe", "no-new-privileges=maybe"),
+            ("writable-cgroups=maybe", "writable-cgroups=maybe"),
             ("seccomp=/etc/passwd", "no JSON"),
             ("seccomp=", "no JSON"),
             ("seccomp={", "no JSON"),

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 import golden
-from cuddy.engine import create, default_profile, spec
+from cuddy.engine import create, default_profile, devices, spec
 from cuddy.engine.home import Home
 from cuddy.engine.options import ContainerOptions
 from cuddy.engine.users import Identity
@@ -24,7 +24,10 @@ from cuddy.runtime import bundle, rootfs
 ID = "0123456789abcdef"  # short, for results that are read by people
 SHARED = Home("/var/lib/cuddy", "/run/cuddy")
 CASES = sorted(path.parent.name for path in (golden.GOLDEN / "spec").glob("*/input.json"))
-HOST = {"kernel": [6, 1], "machine": "x86_64", "capabilities": [], "devices": [], "cpus": 2}
+HOST = {
+    "kernel": [6, 1], "machine": "x86_64", "capabilities": [], "devices": [], "cpus": 2,
+    "blockDevices": {}, "namespaces": {},
+}  # fmt: skip
 IDENTITY = {"uid": 0, "gid": 0, "groups": [], "home": "/root"}
 
 
@@ -41,8 +44,10 @@ def build(given: dict[str, Any]) -> Any:
         tuple(host["kernel"]),
         host["machine"],
         frozenset(host["capabilities"] or capabilities.NAMES),
-        tuple(host["devices"]),
+        spec.Granted(tuple(host["devices"]), devices.rules(record["HostConfig"])),
+        host["blockDevices"],
         host["cpus"],
+        host["namespaces"],
     )
     identity = IDENTITY | given.get("identity", {})
     who = Identity(**identity | {"groups": tuple(identity["groups"])})

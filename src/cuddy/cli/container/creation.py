@@ -10,9 +10,9 @@ import os
 import sys
 
 from cuddy import files
-from cuddy.cli import proxies, settings, values
+from cuddy.cli import boundary, proxies, settings, values
 from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
-from cuddy.engine import create, restart_policy, rm
+from cuddy.engine import create, devices, limits, restart_policy, rm
 from cuddy.engine.options import ContainerOptions
 from cuddy.errors import InvalidArgument, NoSuchImage, UsageError
 from cuddy.undo import Undo
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
     from cuddy.engine.home import Home
     from cuddy.engine.mount_grammar import MountSpec
+
+WINDOWS_ONLY = ("cpu_count", "cpu_percent", "io_maxbandwidth", "io_maxiops")
 
 
 def _list_of(parse: Callable[[str], str], name: str = "list") -> Kind:
@@ -40,16 +42,58 @@ def _mount(word: str) -> MountSpec:
     return mount_flag.mount(word)
 
 
+def _list_for_engine(parse: Callable[[str], object]) -> Kind:
+    """A list of words that the engine will parse; what it refuses is a wrong flag already here."""
+
+    def read(word: str) -> str:
+        try:
+            parse(word)
+        except InvalidArgument as error:
+            raise ValueError(error.message) from None
+        return word
+
+    return _list_of(read)
+
+
+UINT16 = Kind("uint16", values.uint16)
 FLAGS = (
     Flag("add-host", "", _list_of(values.extra_host), "Add a custom host-to-IP mapping (host:ip)",
          into="add_hosts"),
+    Flag("annotation", "", _list_of(values.annotation, "map"),
+         "Add an annotation to the container (passed through to the OCI runtime)",
+         into="annotations"),
     Flag("attach", "a", _list_of(values.stream), "Attach to STDIN, STDOUT or STDERR"),
+    Flag("blkio-weight", "", UINT16,
+         "Block IO (relative weight), between 10 and 1000, or 0 to disable (default 0)"),
+    Flag("blkio-weight-device", "", _list_for_engine(limits.weight_device),
+         "Block IO weight (relative device weight)"),
     Flag("cap-add", "", LIST, "Add Linux capabilities"),
     Flag("cap-drop", "", LIST, "Drop Linux capabilities"),
+    Flag("cgroup-parent", "", STRING, "Optional parent cgroup for the container"),
+    Flag("cgroupns", "", STRING, "Cgroup namespace to use (host|private)", into="cgroupns_mode"),
     Flag("cidfile", "", STRING, "Write the container ID to the file"),
+    Flag("cpu-count", "", INT, "CPU count (Windows only)", hidden=True),
+    Flag("cpu-percent", "", INT, "CPU percent (Windows only)", hidden=True),
+    Flag("cpu-period", "", INT, "Limit CPU CFS (Completely Fair Scheduler) period"),
+    Flag("cpu-quota", "", INT, "Limit CPU CFS (Completely Fair Scheduler) quota"),
+    Flag("cpu-rt-period", "", INT, "Limit CPU real-time period in microseconds"),
+    Flag("cpu-rt-runtime", "", INT, "Limit CPU real-time runtime in microseconds"),
     Flag("cpu-shares", "c", INT, "CPU shares (relative weight)"),
     Flag("cpus", "", Kind("decimal", values.nano_cpus), "Number of CPUs", into="nano_cpus"),
     Flag("cpuset-cpus", "", STRING, "CPUs in which to allow execution (0-3, 0,1)"),
+    Flag("cpuset-mems", "", STRING, "MEMs in which to allow execution (0-3, 0,1)"),
+    Flag("device", "", LIST, "Add a host device to the container", into="devices"),
+    Flag("device-cgroup-rule", "", _list_for_engine(devices.check_rule),
+         "Add a rule to the cgroup allowed devices list", into="device_cgroup_rules"),
+    Flag("device-read-bps", "", _list_of(values.bytes_per_second),
+         "Limit read rate (bytes per second) from a device"),
+    Flag("device-read-iops", "", _list_for_engine(limits.throttle),
+         "Limit read rate (IO per second) from a device"),
+    Flag("device-write-bps", "", _list_of(values.bytes_per_second),
+         "Limit write rate (bytes per second) to a device"),
+    Flag("device-write-iops", "", _list_for_engine(limits.throttle),
+         "Limit write rate (IO per second) to a device"),
+    Flag("disable-content-trust", "", BOOL, "Skip image verification", True),
     Flag("dns", "", _list_of(values.address), "Set custom DNS servers"),
     Flag("dns-option", "", LIST, "Set DNS options", into="dns_options", aliases=("dns-opt",)),
     Flag("dns-search", "", _list_of(values.domain), "Set custom DNS search domains"),
@@ -58,13 +102,21 @@ FLAGS = (
     Flag("env", "e", settings.VARIABLES, "Set environment variables"),
     Flag("env-file", "", LIST, "Read in a file of environment variables"),
     Flag("expose", "", LIST, "Expose a port or a range of ports"),
+    Flag("group-add", "", LIST, "Add additional groups to join"),
     Flag("help", "", BOOL, "Print usage"),
     Flag("hostname", "h", STRING, "Container host name"),
     Flag("init", "", BOOL,
          "Run an init inside the container that forwards signals and reaps processes"),
     Flag("interactive", "i", BOOL, "Keep STDIN open even if not attached"),
+    Flag("io-maxbandwidth", "", BYTES,
+         "Maximum IO bandwidth limit for the system drive (Windows only)", hidden=True),
+    Flag("io-maxiops", "", INT,
+         "Maximum IOps limit for the system drive (Windows only)", hidden=True),
     Flag("ip", "", _checked(values.address), "IPv4 address (e.g., 172.30.100.104)"),
     Flag("ip6", "", _checked(values.address), "IPv6 address (e.g., 2001:db8::33)"),
+    Flag("ipc", "", STRING, "IPC mode to use", into="ipc_mode"),
+    Flag("isolation", "", STRING, "Container isolation technology"),
+    Flag("kernel-memory", "", BYTES, "Kernel memory limit", hidden=True),
     Flag("label", "l", _list_of(values.label), "Set meta data on a container", into="labels"),
     Flag("label-file", "", LIST, "Read in a line delimited file of labels"),
     Flag("link", "", LIST, "Add link to another container", into="links"),
@@ -74,15 +126,19 @@ FLAGS = (
     Flag("log-opt", "", LIST, "Log driver options", into="log_opts"),
     Flag("mac-address", "", STRING, "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
     Flag("memory", "m", BYTES, "Memory limit"),
+    Flag("memory-reservation", "", BYTES, "Memory soft limit"),
     Flag("memory-swap", "", Kind("bytes", values.size_or_unlimited),
          "Swap limit equal to memory plus swap: '-1' to enable unlimited swap"),
     Flag("mount", "", Kind("mount", _mount, (), many=True),
          "Attach a filesystem mount to the container", into="mounts"),
+    Flag("memory-swappiness", "", INT, "Tune container memory swappiness (0 to 100)", -1),
     Flag("name", "", STRING, "Assign a name to the container"),
     Flag("network", "", Kind("network", str, ""), "Connect a container to a network",
          aliases=("net",)),
     Flag("network-alias", "", LIST, "Add network-scoped alias for the container",
          into="network_aliases", aliases=("net-alias",)),
+    Flag("oom-kill-disable", "", BOOL, "Disable OOM Killer"),
+    Flag("oom-score-adj", "", INT, "Tune host's OOM preferences (-1000 to 1000)"),
     Flag("pid", "", STRING, "PID namespace to use", into="pid_mode"),
     Flag("pids-limit", "", INT, "Tune container pids limit (set -1 for unlimited)"),
     Flag("platform", "", STRING, "Set platform if server is multi-platform capable"),
@@ -96,15 +152,21 @@ FLAGS = (
     Flag("restart", "", STRING, "Restart policy to apply when a container exits", "no"),
     Flag("rm", "", BOOL, "Automatically remove the container and its associated anonymous volumes "
          "when it exits", into="auto_remove"),
+    Flag("runtime", "", STRING, "Runtime to use for this container"),
     Flag("security-opt", "", LIST, "Security Options"),
     Flag("shm-size", "", BYTES, "Size of /dev/shm"),
     Flag("stop-signal", "", STRING, "Signal to stop the container"),
     Flag("stop-timeout", "", INT, "Timeout (in seconds) to stop a container",
          into="stop_timeout_s"),
+    Flag("storage-opt", "", LIST, "Storage driver options for the container"),
+    Flag("sysctl", "", Kind("map", values.sysctl, (), many=True), "Sysctl options", into="sysctls"),
     Flag("tmpfs", "", LIST, "Mount a tmpfs directory"),
     Flag("tty", "t", BOOL, "Allocate a pseudo-TTY"),
     Flag("ulimit", "", _list_of(values.ulimit, "ulimit"), "Ulimit options", into="ulimits"),
+    Flag("use-api-socket", "", BOOL, "Bind mount Docker API socket and required auth"),
     Flag("user", "u", STRING, "Username or UID (format: <name|uid>[:<group|gid>])"),
+    Flag("userns", "", STRING, "User namespace to use", into="userns_mode"),
+    Flag("uts", "", STRING, "UTS namespace to use", into="uts_mode"),
     Flag("volume", "v", LIST, "Bind mount a volume", into="volumes"),
     Flag("volume-driver", "", STRING, "Optional volume driver for the container"),
     Flag("volumes-from", "", LIST, "Mount volumes from the specified container(s)"),
@@ -131,6 +193,15 @@ def check(args: Args) -> None:
     """What the flags say agrees with itself. Raises UsageError."""
     if args.auto_remove and restart_policy.parse(args.restart)["Name"] != restart_policy.NO:
         raise UsageError("conflicting options: cannot specify both --restart and --rm")
+    for name in WINDOWS_ONLY:
+        if name in args.given:
+            flag = name.replace("_", "-")
+            raise UsageError(
+                f'"--{flag}" is only supported on a Docker daemon running on windows,'
+                " but this is linux"
+            )
+    if args.use_api_socket:
+        raise UsageError("--use-api-socket: there is no API socket", hint="cuddy has no daemon")
     if "network" in args.given and not args.network:
         raise UsageError("no name set for network", hint="use bridge, host or none")
 
@@ -177,7 +248,7 @@ def make(home: Home, options: ContainerOptions, args: Args, container_id: str) -
 def _make(home: Home, options: ContainerOptions, container_id: str, *, quiet: bool) -> None:
     """Create the container from an image that is here, or else from its registry's."""
     try:
-        create.create(home, options, container_id=container_id)
+        create.create(home, options, container_id=container_id, warn=_warn)
         return
     except NoSuchImage:
         if options.pull == "never":
@@ -187,7 +258,13 @@ def _make(home: Home, options: ContainerOptions, container_id: str, *, quiet: bo
 
     settings = registries.settings(os.environ)
     with progress.Display(sys.stderr, quiet=quiet) as show:
-        create.create(home, options, settings=settings, progress=show, container_id=container_id)
+        create.create(
+            home, options, settings=settings, progress=show, container_id=container_id, warn=_warn
+        )
+
+
+def _warn(text: str) -> None:
+    boundary.warn([text])
 
 
 def discard(home: Home, container_id: str) -> None:

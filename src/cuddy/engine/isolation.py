@@ -1,0 +1,110 @@
+"""What keeps a container apart, as HostConfig has it: capabilities, security options, devices,
+kernel settings, annotations. The namespaces it shares are in `sharing.py`.
+"""
+
+from __future__ import annotations
+
+from cuddy.engine import defaults, devices, process
+from cuddy.engine.host_config import RUNTIME
+from cuddy.errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from cuddy.engine.options import ContainerOptions
+
+IPC_SYSCTLS = frozenset(
+    f"kernel.{name}"
+    for name in (
+        "msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced",
+    )
+)  # fmt: skip
+NO_QUOTA = "--storage-opt is supported only for overlay over xfs with 'pquota' mount option"
+
+
+def check(options: ContainerOptions) -> None:
+    """Refuse what makes no sense or is not to be had. Raises InvalidArgument."""
+    if options.isolation.lower() not in ("", "default"):
+        message = f"Invalid isolation: \"{options.isolation}\" - linux only supports 'default'"
+        raise InvalidArgument(message)
+    if options.runtime not in ("", RUNTIME):
+        hint = f"'{RUNTIME}' is the only one so far; others come later"
+        raise InvalidArgument(f"unknown or invalid runtime name: {options.runtime}", hint=hint)
+    process.security(options.security_opt)
+    process.capability_set(options.cap_add, options.cap_drop, privileged=options.privileged)
+    for text in options.sysctls:
+        check_sysctl(text, options)
+    for group in options.group_add:
+        if not group or any(c in group for c in ":,\n\0"):
+            raise InvalidArgument(f"invalid group {group!r}", hint="NAME or GID")
+
+
+def check_sysctl(text: str, options: ContainerOptions) -> None:
+    """A kernel setting must belong to a namespace of the container's own: sysctl(8) NAME=VALUE."""
+    name, equals, value = text.partition("=")
+    is_network, is_ipc = name.startswith("net."), name in IPC_SYSCTLS
+    if not equals or not (is_network or is_ipc or name.startswith("fs.mqueue.")):
+        raise InvalidArgument(
+            f"sysctl '{text}' is not allowed", hint="NAME=VALUE of what a container has for itself"
+        )
+    if any(c in text for c in "\n\0") or "/" in name or ".." in name:
+        raise InvalidArgument(f"invalid sysctl {text!r}")
+    if is_network and options.network == "host":
+        raise InvalidArgument(f'sysctl "{name}" not allowed in host network namespace')
+    if not is_network and options.ipc_mode == "host":
+        raise InvalidArgument(f'sysctl "{name}" is not allowed in the hosts ipc namespace')
+
+
+def host_config(options: ContainerOptions) -> dict[str, Any]:
+    """Its part of HostConfig. Raises InvalidArgument."""
+    return {
+        "Annotations": pairs(options.annotations, "annotation"),
+        "CapAdd": process.normal(options.cap_add, "CapAdd"),
+        "CapDrop": process.normal(options.cap_drop, "CapDrop"),
+        "DeviceCgroupRules": [devices.check_rule(text) for text in options.device_cgroup_rules],
+        "Devices": [devices.parse_device(text) for text in options.devices],
+        "GroupAdd": list(options.group_add),
+        "Isolation": options.isolation,
+        "Privileged": options.privileged,
+        "ReadonlyRootfs": options.read_only,
+        "Runtime": options.runtime or RUNTIME,
+        "SecurityOpt": security_options(options),
+        "Sysctls": pairs(options.sysctls, "sysctl"),
+        **hidden_paths(options),
+    }
+
+
+def pairs(texts: Iterable[str], what: str) -> dict[str, str]:
+    """KEY=VALUE of each. Raises InvalidArgument."""
+    found = {}
+    for text in texts:
+        key, equals, value = text.partition("=")
+        if not key or not equals or "\0" in text:
+            raise InvalidArgument(f"invalid {what} {text!r}", hint="KEY=VALUE")
+        found[key] = value
+    return found
+
+
+def hidden_paths(options: ContainerOptions) -> dict[str, list[str] | None]:
+    """What of /proc and /sys is masked or frozen."""
+    if options.privileged:
+        return {"MaskedPaths": None, "ReadonlyPaths": None}
+    if "systempaths" in process.security(options.security_opt):
+        return {"MaskedPaths": [], "ReadonlyPaths": []}
+    return {
+        "MaskedPaths": list(defaults.MASKED_PATHS),
+        "ReadonlyPaths": list(defaults.READONLY_PATHS),
+    }
+
+
+def security_options(options: ContainerOptions) -> list[str]:
+    """The options as docker records them: systempaths has become paths, labels make no sense for
+    who sees the host's processes.
+    """
+    found = [text for text in options.security_opt if text[:12] != "systempaths="]
+    unlabelled = options.privileged or "host" in (options.pid_mode, options.ipc_mode)
+    if unlabelled and not any(text.startswith(("label=", "label:")) for text in found):
+        found.append("label=disable")
+    return found

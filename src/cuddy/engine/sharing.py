@@ -1,0 +1,141 @@
+"""Namespaces that a container shares: with the host, or with another container.
+
+    --network container:X   --pid container:X|host   --ipc container:X|host|none   --uts host
+
+The record names the other container by its whole id. What happens when the container starts is in
+`peers.py`.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from cuddy.engine.container import Container
+    from cuddy.engine.options import ContainerOptions
+
+PREFIX = "container:"
+JOINED = "joined"
+"""The file in a run directory that says: somebody else is in this container's network."""
+NETWORK_FILES = {
+    "ResolvConfPath": "resolv.conf",
+    "HostnamePath": "hostname",
+    "HostsPath": "hosts",
+}
+MEMORY = "shm"
+"""Where in the bundle another container's /dev/shm is mounted: see `peers.share_memory`."""
+IPC_MODES = ("", "none", "host", "private", "shareable")
+FIELDS = {"network": "NetworkMode", "pid": "PidMode", "ipc": "IpcMode"}
+"""Kinds of namespaces that can be another container's, and where HostConfig says so."""
+
+
+def peer_of(mode: str) -> str:
+    """Whose namespace a mode means: X of container:X; "" for other modes."""
+    return mode.removeprefix(PREFIX) if mode.startswith(PREFIX) else ""
+
+
+def check(options: ContainerOptions) -> None:
+    """The modes make sense alone and together. Raises InvalidArgument, in Docker's words."""
+    if options.pid_mode not in ("", "host", "private") and not peer_of(options.pid_mode):
+        raise InvalidArgument("--pid: invalid PID mode", hint="host or container:NAME")
+    if options.ipc_mode not in IPC_MODES and not peer_of(options.ipc_mode):
+        hint = "none, private, shareable, host or container:NAME"
+        raise InvalidArgument(f"invalid IPC mode: {options.ipc_mode}", hint=hint)
+    if options.uts_mode not in ("", "host"):
+        raise InvalidArgument("--uts: invalid UTS mode", hint="leave it out, or 'host'")
+    if options.userns_mode not in ("", "host"):
+        hint = "user namespaces are not there yet: leave it out, or 'host'"
+        raise InvalidArgument("--userns: invalid USER mode", hint=hint)
+    if options.cgroupns_mode not in ("", "host", "private"):
+        raise InvalidArgument("--cgroupns: invalid CGROUP mode", hint="host or private")
+    if options.network == PREFIX:
+        message = "Invalid network mode: invalid container format container:<name|id>"
+        raise InvalidArgument(message)
+    check_conflicts(options)
+
+
+def check_conflicts(options: ContainerOptions) -> None:
+    """What a container does not have of its own cannot be set for it. Raises InvalidArgument."""
+    if options.uts_mode == "host":
+        for name in ("hostname", "domainname"):
+            if getattr(options, name):
+                raise InvalidArgument(f"conflicting options: {name} and the UTS mode")
+    if not peer_of(options.network):
+        return
+    for given, what in (
+        (options.hostname, "hostname and the network mode"),
+        (options.dns, "dns and the network mode"),
+        (options.add_hosts, "custom host-to-IP mapping and the network mode"),
+        (options.mac_address, "mac-address and the network mode"),
+        (
+            options.publish or options.publish_all,
+            "port publishing and the container type network mode",
+        ),
+        (options.expose, "port exposing and the container type network mode"),
+    ):
+        if given:
+            raise InvalidArgument(
+                f"conflicting options: {what}", hint="they are those of the other container"
+            )
+
+
+def named(options: ContainerOptions) -> dict[str, str]:
+    """By kind of namespace, the containers that are to be shared with, as the user named them."""
+    modes = {"network": options.network, "pid": options.pid_mode, "ipc": options.ipc_mode}
+    return {kind: peer_of(mode) for kind, mode in modes.items() if peer_of(mode)}
+
+
+def host_config(options: ContainerOptions, others: Mapping[str, Container]) -> dict[str, Any]:
+    """The modes as HostConfig has them. `others`: the containers `named`. InvalidArgument."""
+    if "ipc" in others:
+        refuse_private_ipc(others["ipc"])
+    return {
+        "NetworkMode": options.network,
+        "PidMode": options.pid_mode.removeprefix("private"),
+        "IpcMode": options.ipc_mode or "private",
+        "UTSMode": options.uts_mode,
+        "UsernsMode": options.userns_mode,
+        "CgroupnsMode": options.cgroupns_mode or "private",
+        **{FIELDS[kind]: PREFIX + other["Id"] for kind, other in others.items()},
+    }
+
+
+def refuse_private_ipc(record: Container) -> None:
+    """Whether others may share a container's memory is its own choice. Raises InvalidArgument."""
+    if record["HostConfig"]["IpcMode"] in ("private", "none"):
+        raise InvalidArgument(
+            f"container {record['Id']}: non-shareable IPC"
+            " (hint: use IpcMode:shareable for the donor container)"
+        )
+
+
+def with_names(
+    options: ContainerOptions, others: Mapping[str, Container], container_id: str
+) -> ContainerOptions:
+    """The options with the host name and domain name that the container will have."""
+    if "network" in others:
+        config = others["network"]["Config"]
+        return options._replace(hostname=config["Hostname"], domainname=config["Domainname"])
+    if options.hostname:
+        return options
+    shared = "host" in (options.network, options.uts_mode)
+    return options._replace(hostname=os.uname().nodename if shared else container_id[:12])
+
+
+def files_about_network(where: str, others: Mapping[str, Container]) -> dict[str, str]:
+    """Where resolv.conf, hostname and hosts are: with whoever has the network, else in `where`."""
+    if "network" in others:
+        return {name: others["network"][name] for name in NETWORK_FILES}  # type: ignore[literal-required]
+    return {name: f"{where}/{file}" for name, file in NETWORK_FILES.items()}
+
+
+def peers_of(record: Container) -> dict[str, str]:
+    """By kind of namespace, the ids of the containers that it shares with."""
+    modes = {kind: peer_of(record["HostConfig"][field]) for kind, field in FIELDS.items()}
+    return {kind: other for kind, other in modes.items() if other}
