@@ -14,6 +14,7 @@ escape              what may reach a terminal
 document            JSON as inspect prints it
 inspection          what inspect prints
 sizes               bytes as people read them
+pruning             what all prunes ask
 table               tables in Docker's layout, --format of commands that list
 ports               the PORTS column
 configuration       Docker's config.json

@@ -38,6 +38,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "logs": "container.logs",
         "ls": "container.ps",
         "list": "container.ps",
+        "prune": "container.prune",
         "ps": "container.ps",
         "port": "container.port",
         "rm": "container.rm",
@@ -72,6 +73,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "df": "system.df",
         "events": "system.events",
         "info": "system.info",
+        "prune": "system.prune",
     },
 }
 GROUP_SUMMARIES = {

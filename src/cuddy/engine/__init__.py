@@ -101,6 +101,8 @@ save             and put them in one
 import_          make one of a tar
 rmi              remove them
 prune            remove those that nothing uses
+prune_filters    --filter of all prunes
+prune_containers  remove containers that do not run
 df               what everything takes on disk
 check            is everything what it says it is, and making it so
 info             everything known of the engine

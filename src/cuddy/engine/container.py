@@ -67,6 +67,7 @@ class Container(TypedDict, total=False):
     Mounts: list[MountPoint]
     NetworkSettings: dict[str, Any]
     ChainIds: list[str]  # ours: the layers, lowest first, so that starting needs no image
+    Creator: str  # ours: who made it, as `files.name_temporary` names a process
 
 
 class Status(TypedDict, total=False):

@@ -333,7 +333,8 @@ def write(home: Home, record: Container, name: str) -> None:
 
     A kill in between leaves a name that leads nowhere, which the next claim of it replaces.
     """
-    aside = f"{home.tmp_dir}/{record['Id']}.{files.name_temporary()}"
+    record["Creator"] = files.name_temporary()
+    aside = f"{home.tmp_dir}/{record['Id']}.{record['Creator']}"
     try:
         with Undo() as undo:
             undo.add(files.remove_tree, aside)

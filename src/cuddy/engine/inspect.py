@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from cuddy.engine.home import Home
 
-HIDDEN = ("ChainIds",)
+HIDDEN = ("ChainIds", "Creator")
 FIELDS: dict[str, Any] = {
     "Id": "", "Created": "", "Path": "", "Args": [], "State": {}, "Image": "",
     "ResolvConfPath": "", "HostnamePath": "", "HostsPath": "", "LogPath": "", "Name": "",

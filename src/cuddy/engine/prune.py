@@ -9,7 +9,7 @@ from __future__ import annotations
 import time
 
 from cuddy import files
-from cuddy.engine import events, in_use, rmi
+from cuddy.engine import events, in_use, prune_filters, rmi
 from cuddy.errors import InvalidArgument
 from cuddy.image import blobs, garbage, store
 from cuddy.image import rmi as image_rmi
@@ -23,18 +23,15 @@ if TYPE_CHECKING:
     from cuddy.image.rmi import Records
     from cuddy.image.store import Image
 
-FILTERS = ("dangling", "label", "label!", "until")
 _TRUE = ("1", "t", "true")
 _FALSE = ("0", "f", "false")
 
 
 class Filters(NamedTuple):
-    """Which images may go. `until_ns`: only those made before this moment."""
+    """Which images may go."""
 
     unused: bool = False  # those with a name as well
-    labels: tuple[str, ...] = ()
-    not_labels: tuple[str, ...] = ()
-    until_ns: int | None = None
+    which: prune_filters.Filters = prune_filters.Filters()
 
 
 class Pruned(NamedTuple):
@@ -50,21 +47,13 @@ def parse_filters(pairs: list[tuple[str, str]], until_ns: int | None, *, unused:
 
     Raises InvalidArgument.
     """
+    which = prune_filters.parse(pairs, until_ns, more=("dangling",))
     for name, value in pairs:
-        if name not in FILTERS:
-            raise InvalidArgument(
-                f"invalid filter '{name}'", hint="one of dangling, label, label!, until"
-            )
         if name == "dangling":
             if value.lower() not in _TRUE + _FALSE:
                 raise InvalidArgument(f"invalid filter 'dangling={value}'", hint="true or false")
             unused = value.lower() in _FALSE
-    return Filters(
-        unused,
-        tuple(value for name, value in pairs if name == "label"),
-        tuple(value for name, value in pairs if name == "label!"),
-        until_ns,
-    )
+    return Filters(unused, which)
 
 
 def prune_images(home: Home, filters: Filters) -> Pruned:
@@ -89,16 +78,7 @@ def _may_go(image: Image, filters: Filters) -> bool:
     labels = (image.config.get("config") or {}).get("Labels") or {}
     if image.names and not filters.unused:
         return False
-    if not all(_has(labels, each) for each in filters.labels):
-        return False
-    if any(_has(labels, each) for each in filters.not_labels):
-        return False
-    return filters.until_ns is None or _created_ns(image) < filters.until_ns
-
-
-def _has(labels: dict[str, str], wanted: str) -> bool:
-    key, equals, value = wanted.partition("=")
-    return key in labels and (not equals or labels[key] == value)
+    return filters.which.let_go(labels, _created_ns(image))
 
 
 def _created_ns(image: Image) -> int:

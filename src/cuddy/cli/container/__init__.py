@@ -16,6 +16,7 @@ port        the host's ports that lead to it
 kill        send a signal
 wait        until it has ended
 rm          remove
+prune       remove all that do not run
 diff        what it has changed of its image's files
 cp          files from it and into it
 export      the root file system as a tar

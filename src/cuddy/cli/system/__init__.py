@@ -2,6 +2,7 @@
 
 version  cuddy's and its parts' versions
 df       what everything takes on disk
+prune    remove everything that nothing uses
 events   what happens, as it happens
 check    is everything what it says it is
 info     what this machine offers

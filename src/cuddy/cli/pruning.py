@@ -1,0 +1,31 @@
+"""What all prunes ask: which, and whether the user is sure."""
+
+from __future__ import annotations
+
+import sys
+import time
+
+from cuddy.cli import moments, values
+from cuddy.errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+QUESTION = "Are you sure you want to continue? [y/N] "
+
+
+def filters(words: Sequence[str]) -> tuple[list[tuple[str, str]], int | None]:
+    """The filters that were written, and the moment that `until` means. Raises InvalidArgument."""
+    pairs = values.filters(words)
+    moments_ = [value for name, value in pairs if name == "until"]
+    if len(moments_) > 1:
+        raise InvalidArgument("more than one until filter specified")
+    return pairs, moments.moment(moments_[0], time.time_ns()) if moments_ else None
+
+
+def is_sure(warning: str) -> bool:
+    """Ask, as docker does: everything but a yes is a no."""
+    sys.stdout.write(f"{warning}\n{QUESTION}")
+    sys.stdout.flush()
+    return sys.stdin is not None and sys.stdin.readline().strip().lower() == "y"

@@ -1,0 +1,66 @@
+"""`cuddy system prune`: remove everything that nothing uses."""
+
+from __future__ import annotations
+
+from cuddy.cli import boundary, pruning
+from cuddy.cli.container.prune import show as show_containers
+from cuddy.cli.flags import BOOL, FILTER, Args, Command, Flag
+from cuddy.cli.image.prune import show as show_images
+from cuddy.cli.sizes import human_size
+from cuddy.engine import events, prune, prune_containers, prune_filters
+from cuddy.errors import WrongArguments
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cuddy.engine.home import Home
+
+
+def prune_(home: Home, args: Args) -> int:
+    pairs, until_ns = pruning.filters(args.filter)
+    if args.volumes and until_ns is not None:
+        raise WrongArguments('the "until" filter is not supported with "--volumes"')
+    filters = prune_filters.parse(pairs, until_ns)
+    if not args.force and not pruning.is_sure(warning(args, pairs)):
+        return 0
+    containers = prune_containers.prune_containers(home, filters)
+    show_containers(containers.ids)
+    events.emit_prune(home, "network", 0)
+    images = prune.prune_images(home, prune.Filters(args.all, filters))
+    show_images(images.records)
+    events.emit_prune(home, "builder", 0)
+    print(f"Total reclaimed space: {human_size(containers.freed_bytes + images.freed_bytes, 4)}")
+    if images.why_kept:
+        boundary.warn([f"what has no name was left alone: {images.why_kept}"])
+    return 0
+
+
+def warning(args: Args, pairs: Sequence[tuple[str, str]]) -> str:
+    """What will be removed, in docker's words. Pure."""
+    unused = "not used by at least one container"
+    doomed = ["all stopped containers", f"all networks {unused}"]
+    doomed += [f"all anonymous volumes {unused}"] if args.volumes else []
+    doomed += (
+        ["all images without at least one container associated to them", "all build cache"]
+        if args.all
+        else ["all dangling images", "unused build cache"]
+    )
+    lines = ["WARNING! This will remove:", *(f"  - {each}" for each in doomed), ""]
+    if pairs:
+        shown = sorted(f"{name}={value}" for name, value in pairs)
+        lines += ["  Items to be pruned will be filtered with:", *(f"  - {f}" for f in shown), ""]
+    return "\n".join(lines)
+
+
+COMMAND = Command(
+    summary="Remove unused data",
+    flags=(
+        Flag("all", "a", BOOL, "Remove all unused images not just dangling ones"),
+        Flag("filter", "", FILTER, 'Provide filter values (e.g. "label=<key>=<value>")'),
+        Flag("force", "f", BOOL, "Do not prompt for confirmation"),
+        Flag("volumes", "", BOOL, "Prune anonymous volumes"),
+    ),
+    most=0,
+    action=prune_,
+)
