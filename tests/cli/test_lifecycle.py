@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import subprocess
 import time
 
 import pytest
 
-from console import Cuddy, is_alive, wait_until
+from console import ENGINE, Cuddy, is_alive, wait_until
 
 DEAF = "trap '' TERM; echo ready; while :; do sleep 0.05; done"
 POLITE = "trap 'echo bye; exit 3' TERM; echo ready; while :; do sleep 0.05; done"
@@ -130,3 +131,23 @@ def test_a_container_that_ends_is_exited_with_its_times(cuddy: Cuddy) -> None:
     assert state["Pid"] == 0
     assert state["StartedAt"] < state["FinishedAt"]
     assert state["OOMKilled"] is False
+
+
+@pytest.mark.skipif(ENGINE != "cuddy", reason="it is about our files")
+def test_what_cannot_be_removed_is_dead_until_it_can(cuddy: Cuddy) -> None:
+    container_id = cuddy.ok("create", "--name", "stuck", "alpine")
+    place = cuddy.root / "containers" / container_id / "upper/held"
+    place.mkdir(parents=True)
+    subprocess.run(["mount", "-t", "tmpfs", "none", place], check=True)
+    try:
+        result = cuddy("rm", "stuck")
+        assert result.code == 1
+        assert "cannot remove container" in result.complaint
+        assert cuddy.ok("ps", "-a", "--format", "{{.Names}} {{.Status}}") == "stuck Dead"
+        assert cuddy.field("stuck", "{{.State.Status}} {{.State.Dead}}") == "dead true"
+        assert "marked for removal and cannot be started" in cuddy("start", "stuck").complaint
+        assert cuddy("rm", "-f", "stuck").code == 1
+    finally:
+        subprocess.run(["umount", place], check=True)
+    assert cuddy.ok("rm", "stuck") == "stuck"
+    assert cuddy.ok("ps", "-aq") == ""

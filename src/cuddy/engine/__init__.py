@@ -70,11 +70,15 @@ exec_keeper      its parent, which stays when the command has gone
 execs            those that run, by their files
 stop             end a container politely
 kill             send it a signal
+restart          end it and start it
+boot             which come back when the machine has started
+halt             all end because the machine goes down
 pause            it does not move
 unpause          it does again
 wait             until it ends
 top              its processes
 stats            what it uses, in plain numbers
+rename           give it another name
 rm               remove it
 export           its root as an archive
 inside           its files as its own programs see them

@@ -7,7 +7,7 @@ import os
 
 from cuddy import files
 from cuddy.engine import containers, events, frames
-from cuddy.errors import NotRunning
+from cuddy.errors import Conflict, NotRunning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -132,10 +132,14 @@ def wishes(*, stdin: bool, stdout: bool, stderr: bool) -> int:
 def attach(
     home: Home, container_id: str, *, stdin: bool = False, stdout: bool = True, stderr: bool = True
 ) -> Attachment:
-    """Connect to a running container. Raises NotRunning."""
+    """Connect to a running container. Raises NotRunning; Conflict if it is paused or restarting."""
     record = containers.find(home, container_id)
     if not record["State"]["Running"]:
         raise NotRunning(container_id)
+    if record["State"]["Paused"]:
+        raise Conflict("cannot attach to a paused container, unpause it first")
+    if record["State"]["Restarting"]:
+        raise Conflict("cannot attach to a restarting container, wait until it is running")
     tty = record["Config"]["Tty"]
     attachment = connect(home, record["Id"], tty=tty, note=_noting(home, record))
     events.emit_container(home, "attach", record)

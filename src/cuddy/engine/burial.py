@@ -122,7 +122,7 @@ def give_up(home: Home, container_id: str, error: CuddyError | None = None) -> i
     def change(status: Status) -> None:
         if error and not status.get("StopAskedBy"):
             status["State"]["Error"] = error.message
-        status["State"] |= container.ended("exited") | {"FinishedAt": files.now()}
+        status["State"] |= container.ended("exited")
 
     status = container.change_status(home, container_id, change, durable=True)
     return status["State"]["ExitCode"]

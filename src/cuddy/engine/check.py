@@ -183,6 +183,7 @@ def _names(home: Home, repairing: bool) -> Iterator[Finding]:
             continue
         record = files.read_json(f"{home.container_dir(container_id)}/container.json")
         name = record["Name"].removeprefix("/")
+        yield from _second_names(home, owners, container_id, name, repairing)
         if owners.get(name) != container_id and container_id not in owners.values():
             what = f"container {container_id[:12]}"
             if name in owners or "/" in name or not name:
@@ -192,6 +193,22 @@ def _names(home: Home, repairing: bool) -> Iterator[Finding]:
             yield Finding(what, f"its name {name} does not lead to it", "make it lead there")
             if repairing:
                 os.symlink(container_id, f"{home.names_dir}/{name}")
+
+
+def _second_names(
+    home: Home, owners: dict[str, str], container_id: str, name: str, repairing: bool
+) -> Iterator[Finding]:
+    """Names that lead to a container which is called otherwise: a `rename` was killed."""
+    if owners.get(name) != container_id:
+        return  # it is known by this one only
+    for other in [each for each, owner in owners.items() if owner == container_id]:
+        if other != name:
+            yield Finding(
+                f"name {ascii(other)[1:-1]}", f"its container is called {name}", "free it",
+                is_broken=False,
+            )  # fmt: skip
+            if repairing:
+                os.unlink(f"{home.names_dir}/{other}")
 
 
 def _networks(home: Home, repairing: bool) -> Iterator[Finding]:

@@ -9,7 +9,7 @@ import os
 
 from cuddy import files
 from cuddy.engine import events, host_config
-from cuddy.errors import CorruptContent, NoSuchContainer
+from cuddy.errors import CorruptContent, NoSuchContainer, SystemFailure
 from cuddy.shapes import TypedDict
 
 TYPE_CHECKING = False
@@ -196,6 +196,9 @@ def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
     """Take a container that does not run out of sight in one rename, then remove its files.
 
     `volumes`: its anonymous volumes go too, unless other containers use them.
+
+    Raises SystemFailure if a file cannot be removed: what is left is a dead container, to be
+    removed again.
     """
     where = home.container_dir(container_id)
     aside = f"{home.tmp_dir}/{container_id}.{files.name_temporary()}"
@@ -209,15 +212,42 @@ def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
             return
         for name in names_of(home, record):
             unlink_name(home, name, container_id)
+    try:
+        for name in set(files.list_directory(aside)) - {"container.json", "status.json"}:
+            files.remove_tree(f"{aside}/{name}")
+        files.remove_tree(aside)
+    except OSError as error:
+        put_back(home, container_id, aside, record, error)
+        raise SystemFailure.from_os(
+            f"cannot remove container {container_id[:12]}", error,
+            hint=f"it is dead: mend that, then 'cuddy rm {container_id[:12]}' removes the rest",
+        ) from error  # fmt: skip
     if record:
         events.emit_container(home, "destroy", record)
     else:
         events.emit(home, "container", "destroy", container_id)
-    files.remove_tree(aside)
     if mounted:
         from cuddy.engine import volume_use
 
         volume_use.leave(home, container_id, mounted)
+
+
+def put_back(
+    home: Home, container_id: str, aside: str, record: Container | None, error: OSError
+) -> None:
+    """What is left of a container that could not be removed altogether is seen again, as dead."""
+    path = f"{aside}/status.json"
+    status: Status = files.read_json(path) if os.path.exists(path) else {}
+    state = status.setdefault("State", initial_state())
+    state |= ended("dead") | {"Dead": True, "Error": f"cannot be removed: {error}"}
+    files.write_json(path, status, durable=False)
+    with files.Lock(home.lock_path):
+        os.rename(aside, home.container_dir(container_id))
+        if record:
+            try:
+                os.symlink(container_id, f"{home.names_dir}{record['Name']}")
+            except FileExistsError:
+                pass  # somebody else has it by now; this one has its id
 
 
 def volumes_of(home: Home, container_id: str, record: Container | None, *, kept: bool) -> list[str]:

@@ -370,8 +370,10 @@ def claim_name(home: Home, container_id: str, wanted: str) -> str:
             os.symlink(container_id, link)
             return name
         except FileExistsError:
-            if wanted:
+            if wanted and os.readlink(link) != container_id:
                 raise NameTaken(name, os.readlink(link)) from None
+            if wanted:
+                return name  # it has been ours since a `rename` that was killed
     raise SystemFailure("no free random name was found", hint="choose one with --name")
 
 

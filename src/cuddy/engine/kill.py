@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cuddy.engine import container, containers, events, signals, unpause, wait
-from cuddy.errors import Conflict, NoSuchContainer, NotRunning
+from cuddy.errors import Conflict, NoSuchContainer, NotRunning, SystemFailure
 from cuddy.runtime import kill as runtime_kill
 
 TYPE_CHECKING = False
@@ -34,10 +34,24 @@ def kill(home: Home, name: str, *, signal: int = SIGKILL) -> None:
         if not is_last and not container.read(home, record["Id"])["State"]["Restarting"]:
             raise
         if is_last:  # it has just died, or waits to be restarted: it is enough to knock
-            wait.until_end(home, record["Id"], END_TIMEOUT_S)
+            await_end(home, record)
         return
     if signal == SIGKILL:
-        wait.until_end(home, record["Id"], END_TIMEOUT_S)
+        await_end(home, record)
+
+
+def await_end(home: Home, record: Container) -> None:
+    """Wait until a container has ended that cannot but end. Raises SystemFailure if it does not."""
+    try:
+        if containers.read(home, record["Id"])["State"]["Running"]:
+            wait.until_end(home, record["Id"], END_TIMEOUT_S)
+        now = containers.read(home, record["Id"])["State"]
+    except NoSuchContainer:
+        return
+    if now["Running"] and now["StartedAt"] == record["State"]["StartedAt"]:
+        name = container.display_name(record)
+        hint = "a process in it may be stuck in the kernel"
+        raise SystemFailure(f"tried to kill container {name}, but it did not end", hint=hint)
 
 
 def is_final(record: Container, signal: int) -> bool:

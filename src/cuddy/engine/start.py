@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from cuddy.engine import attach, container, containers, events
 from cuddy.engine.nursery import Nursery, Order
+from cuddy.errors import Conflict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.attach import Attachment
+    from cuddy.engine.container import Container
     from cuddy.engine.home import Home
 
 
@@ -57,8 +59,19 @@ def launch(home: Home, nursery: Nursery | None, order: Order, attached: int = -1
     nursery = nursery or Nursery()
     try:
         with container.lock(home, order.container_id):
-            if containers.read(home, order.container_id, locked=True)["State"]["Running"]:
+            if is_there(containers.read(home, order.container_id, locked=True)):
                 return []
             return nursery.give(home, order, attached)
     finally:
         nursery.close()
+
+
+def is_there(record: Container) -> bool:
+    """Whether a container needs no start: it runs, or will soon. Raises Conflict."""
+    state = record["State"]
+    if state["Paused"]:
+        raise Conflict("cannot start a paused container, try unpause instead")
+    if state["Dead"]:
+        hint = f"'cuddy rm {container.display_name(record)}' removes the rest of it"
+        raise Conflict("container is marked for removal and cannot be started", hint=hint)
+    return state["Running"]

@@ -39,8 +39,8 @@ def stop(
         unpause.release(home, record)
         wait.until_end(home, record["Id"], None if timeout_s < 0 else timeout_s)
         kill.send(home, record, kill.SIGKILL)
-        wait.until_end(home, record["Id"], kill.END_TIMEOUT_S)
+        kill.await_end(home, record)
     except NotRunning:
         # It has ended, or waits to be restarted: it is enough to knock.
-        wait.until_end(home, record["Id"], kill.END_TIMEOUT_S)
+        kill.await_end(home, record)
     events.emit_container(home, "stop", record)

@@ -14,7 +14,11 @@ logs        what was written so far
 stop        ask to end, then force
 port        the host's ports that lead to it
 kill        send a signal
+restart     stop and start
+pause       hold it where it is
+unpause     let it go on
 wait        until it has ended
+rename      give another name
 rm          remove
 prune       remove all that do not run
 diff        what it has changed of its image's files

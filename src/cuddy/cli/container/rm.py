@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cuddy.cli import boundary
 from cuddy.cli.flags import BOOL, Args, Command, Flag
-from cuddy.engine import rm
-from cuddy.errors import NoSuchContainer
+from cuddy.engine import containers, rm
+from cuddy.errors import Conflict, NoSuchContainer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 def rm_(home: Home, args: Args) -> int:
     def remove(name: str) -> None:
+        if args.link:
+            containers.find(home, name)
+            raise Conflict("cannot remove the default link name of the container")
         try:
             rm.rm(home, name, force=args.force, volumes=args.volumes)
         except NoSuchContainer as error:
@@ -24,7 +27,7 @@ def rm_(home: Home, args: Args) -> int:
         else:
             print(name, flush=True)
 
-    if args.force and len(args.names) > 1:
+    if args.force and not args.link and len(args.names) > 1:
         rm.end_all(home, args.names)
     return boundary.each(args.names, remove)
 
@@ -34,6 +37,7 @@ COMMAND = Command(
     arguments="CONTAINER [CONTAINER...]",
     flags=(
         Flag("force", "f", BOOL, "Force the removal of a running container (uses SIGKILL)"),
+        Flag("link", "l", BOOL, "Remove the specified link"),
         Flag("volumes", "v", BOOL, "Remove anonymous volumes associated with the container"),
     ),
     least=1,
