@@ -248,15 +248,15 @@ def _owner(name: str) -> tuple[int, int]:
 def sweep_temporary(directory: str) -> None:
     """Remove what dead processes left in a directory of temporary names.
 
-    A child that outlives its owner by moments may still add to it: the rest is for the next sweep.
+    The rest is for the next sweep: of a child that outlives its owner by moments and still adds to
+    it, and what cannot be removed (an immutable file, a mount) must not keep anybody from working.
     """
     for name in list_directory(directory):
         if is_abandoned(name):
             try:
                 remove_tree(os.path.join(directory, name))
-            except OSError as error:
-                if error.errno != errno.ENOTEMPTY:
-                    raise
+            except OSError:
+                pass
 
 
 def list_directory(path: str) -> list[str]:

@@ -34,28 +34,37 @@ _HINTS = {
 }
 
 
-def attempt(act: Callable[[], int | None], *, least: int = 0) -> int:
+def attempt(act: Callable[[], int | None], *, least: int = 0, about: str = "") -> int:
     """Do it; the exit status it returns, or after an error one that is not below `least`.
 
-    KeyboardInterrupt and BrokenPipeError pass: they end the whole command.
+    `about`: what it is done to, named before a message that does not name it. KeyboardInterrupt and
+    BrokenPipeError pass: they end the whole command.
     """
     try:
         return act() or 0
     except CuddyError as error:
         code = error.exit_code if isinstance(error, UsageError) else max(error.exit_code, least)
-        return complain(str(error), code)
+        return complain(_naming(about, str(error)), code)
     except BrokenPipeError:
         raise
     except Exception as error:
         if os.environ.get("CUDDY_DEBUG") == "1":
             sys.excepthook(type(error), error, error.__traceback__)
         is_system = isinstance(error, OSError) and error.errno
-        return complain(explain_os(error) if is_system else explain_bug(error), max(1, least))
+        text = explain_os(error) if is_system else explain_bug(error)
+        return complain(_naming(about, text), max(1, least))
+
+
+def _naming(about: str, message: str) -> str:
+    return message if about in message else f"{about}: {message}"
 
 
 def each(names: Sequence[str], act: Callable[[str], None]) -> int:
     """Do it for every name; the status is 1 if any failed."""
-    codes = [attempt(lambda name=name: act(name)) for name in names]  # type: ignore[misc]
+    codes = [
+        attempt(lambda name=name: act(name), about=name if len(names) > 1 else "")  # type: ignore[misc]
+        for name in names
+    ]
     return int(any(codes))
 
 
@@ -93,7 +102,7 @@ def _fork(name: str, act: Callable[[str], None]) -> int:
         return pid
     code = INTERRUPTED
     try:
-        code = attempt(lambda: act(name))
+        code = attempt(lambda: act(name), about=name)
     finally:
         os._exit(code)
 

@@ -5,6 +5,8 @@ df       what everything takes on disk
 prune    remove everything that nothing uses
 events   what happens, as it happens
 check    is everything what it says it is
+boot     start what should run after the machine has started
+halt     stop all because it goes down
 info     what this machine offers
 login    credentials for a registry
 logout   no more
