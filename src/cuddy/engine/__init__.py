@@ -48,6 +48,8 @@ nursery          where monitors come from
 start            record -> running container
 monitor          the process that owns a running container
 birth            from its record to a running program
+diagnosis        why a program could not be executed
+program_facts    what is there of it in the container
 watch            the same process while the container lives, and when it lives again
 burial           the same at its end
 restart_policy   whether there is another life, and when

@@ -10,7 +10,7 @@ import os
 
 from cuddy import files
 from cuddy.engine import connection, container, events, frames, rootfs, sharing, spec, users
-from cuddy.errors import Conflict
+from cuddy.errors import CommandNotExecutable, CommandNotFound, Conflict
 from cuddy.runtime import bundle, create, start
 
 TYPE_CHECKING = False
@@ -64,6 +64,19 @@ class Delivery:
         connected = connection.connect(self.home, self.record, birth.pid)
         undo.add(self.disconnect, connected)
         connection.write_files(self.record, connected, linked)
+        try:
+            self.run(birth, connected)
+        except (CommandNotFound, CommandNotExecutable) as error:
+            # Imported here: hardly ever needed.
+            from cuddy.engine import program_facts
+
+            raise program_facts.explain(error, birth.pid, config["process"]) from None
+        events.emit_container(self.home, "start", self.record)
+        self.pidfd, self.warnings = birth.pidfd, birth.warnings
+        self.holders = list(connected.holders)
+
+    def run(self, birth: Birth, connected: connection.Connection) -> None:
+        """Wait until init stands ready, write the start down, and let the program begin."""
         create.finish(birth)
         self.confirm_peers()
         if birth.terminal_fd >= 0:
@@ -71,9 +84,6 @@ class Delivery:
         self.record_start(birth, connected)
         start.start(self.home.run_root, self.id)
         create.await_program(birth)
-        events.emit_container(self.home, "start", self.record)
-        self.pidfd, self.warnings = birth.pidfd, birth.warnings
-        self.holders = list(connected.holders)
 
     def read_links(self) -> tuple[list[tuple[str, str]], list[str]]:
         """What --link tells: lines of /etc/hosts, and variables. Raises Conflict."""
