@@ -75,6 +75,7 @@ kill             send it a signal
 restart          end it and start it
 boot             which come back when the machine has started
 halt             all end because the machine goes down
+update           other limits, another restart policy
 pause            it does not move
 unpause          it does again
 wait             until it ends
