@@ -9,7 +9,17 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import connection, container, events, frames, rootfs, sharing, spec, users
+from cuddy.engine import (
+    connection,
+    container,
+    events,
+    frames,
+    logwriter,
+    rootfs,
+    sharing,
+    spec,
+    users,
+)
 from cuddy.errors import CommandNotExecutable, CommandNotFound, Conflict
 from cuddy.runtime import bundle, create, start
 
@@ -17,6 +27,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container, Status
     from cuddy.engine.home import Home
+    from cuddy.engine.logwriter import LogWriter
     from cuddy.engine.peers import Peer
     from cuddy.runtime.create import Birth
     from cuddy.runtime.spec import ConsoleSize
@@ -37,12 +48,15 @@ class Delivery:
         self.stdin = -1
         self.outputs: list[list[int]] = []  # [descriptor, stream] of each
         self.holders: list[int] = []  # descriptors that keep published ports
+        self.log: LogWriter | None = None
         self.pidfd = -1
         self.warnings: list[str] = []
         self.peers: dict[str, Peer] = {}
 
     def give(self, undo: Undo) -> None:
         """From the record to a running program. What has been done goes on `undo`."""
+        self.log = logwriter.open_writer(self.record)
+        undo.add(self.log.close)
         connection.make_files(self.record)
         where = self.home.container_dir(self.id)
         mounted = rootfs.mount_root(self.home, self.record)
