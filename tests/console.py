@@ -130,6 +130,16 @@ class Cuddy:
     def remove_all(self) -> None:
         if ids := self.ok("ps", "-aq").split():
             self.ok("rm", "-f", "-v", *ids, timeout=120)
+        self.remove_volumes()
+
+    def remove_volumes(self) -> None:
+        """Remove what tests have put into volumes. Most have none: then nothing is run."""
+        shelf = self.root / "volumes"
+        is_empty = not shelf.is_dir() or not any(shelf.iterdir())
+        if not (ENGINE == "cuddy" and is_empty) and (
+            names := self.ok("volume", "ls", "-q").split()
+        ):
+            self.ok("volume", "rm", *names)
 
 
 class Terminal:

@@ -5,7 +5,7 @@
     cgroups      with "cuddy" in their path, in every hierarchy
     links        of the session's own network namespace
     rules        nftables' tables and rules of the same
-    files        in the run root and in tmp/, containers/ and names/ of the session's Home
+    files        in the run root and in tmp/, containers/, names/ and volumes/ of the session's Home
     descriptors  of the test process itself
 
 The kernel takes some things down after the call that asked for it has returned, and a container's
@@ -164,7 +164,7 @@ def cgroup_mounts() -> list[str]:
 
 def files(root: Path, run_root: Path) -> Iterator[str]:
     """Names in a Home that come and go with containers."""
-    for parent in (root / "tmp", root / "containers", root / "names"):
+    for parent in (root / "tmp", root / "containers", root / "names", root / "volumes"):
         with contextlib.suppress(FileNotFoundError):
             yield from (f"{parent}/{name}" for name in os.listdir(parent))
     for directory, _, names in os.walk(run_root):

@@ -52,7 +52,6 @@ GROUPS: dict[str, dict[str, str]] = {
         "stop": "container.stop",
         "top": "container.top",
         "unpause": "container.unpause",
-        "update": "container.update",
         "wait": "container.wait",
     },
     "image": {
@@ -82,11 +81,21 @@ GROUPS: dict[str, dict[str, str]] = {
         "info": "system.info",
         "prune": "system.prune",
     },
+    "volume": {
+        "create": "volume.create",
+        "inspect": "volume.inspect",
+        "ls": "volume.ls",
+        "list": "volume.ls",
+        "prune": "volume.prune",
+        "rm": "volume.rm",
+        "remove": "volume.rm",
+    },
 }
 GROUP_SUMMARIES = {
     "container": "Manage containers",
     "image": "Manage images",
     "system": "Manage cuddy",
+    "volume": "Manage volumes",
 }
 VERBS: dict[str, str] = {
     "run": "container.run",
@@ -127,7 +136,6 @@ VERBS: dict[str, str] = {
     "tags": "image.tags",
     "top": "container.top",
     "unpause": "container.unpause",
-    "update": "container.update",
     "wait": "container.wait",
 }
 STARTING = ("container.run",)

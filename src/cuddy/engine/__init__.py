@@ -48,8 +48,6 @@ nursery          where monitors come from
 start            record -> running container
 monitor          the process that owns a running container
 birth            from its record to a running program
-diagnosis        why a program could not be executed
-program_facts    what is there of it in the container
 watch            the same process while the container lives, and when it lives again
 burial           the same at its end
 restart_policy   whether there is another life, and when
@@ -75,7 +73,6 @@ kill             send it a signal
 restart          end it and start it
 boot             which come back when the machine has started
 halt             all end because the machine goes down
-update           other limits, another restart policy
 pause            it does not move
 unpause          it does again
 wait             until it ends
@@ -107,10 +104,13 @@ load             take them out of an archive
 save             and put them in one
 import_          make one of a tar
 rmi              remove them
+volume_filters   --filter of volume ls
+prune_volumes    remove volumes that no container uses
 prune            remove those that nothing uses
 prune_filters    --filter of all prunes
 prune_containers  remove containers that do not run
 df               what everything takes on disk
+check_volumes    are volumes what containers expect
 check            is everything what it says it is, and making it so
 info             everything known of the engine
 """

@@ -11,7 +11,16 @@ import os
 import stat
 
 from cuddy import files
-from cuddy.engine import connection, container, containers, in_use, liveness, remains
+from cuddy.engine import (
+    check_volumes,
+    connection,
+    container,
+    containers,
+    in_use,
+    liveness,
+    remains,
+    volume_use,
+)
 from cuddy.errors import Conflict, CorruptContent, NoSuchContainer, SystemFailure
 from cuddy.image import check as image_check
 from cuddy.image import garbage, host, index, snapshots, store
@@ -83,7 +92,8 @@ def _examine(home: Home, removal: Removal | None) -> list[Finding]:
     }  # fmt: skip
     repairing = removal is not None
     for step in (_containers(home, lacking, repairing), _names(home, repairing),
-                 _networks(home, repairing), _root(home, repairing)):  # fmt: skip
+                 _networks(home, repairing), check_volumes.examine(home, repairing=repairing),
+                 _root(home, repairing)):  # fmt: skip
         findings += step
     return findings
 
@@ -110,6 +120,7 @@ def _containers(home: Home, lacking: set[str], repairing: bool) -> Iterator[Find
             continue
         if repairing:
             remains.clear(home, container_id)
+            volume_use.keep(home, volume_use.used_by(home, container_id))
             move_to_lost(home.root, where)
 
 

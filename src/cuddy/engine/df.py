@@ -4,16 +4,17 @@ Everything below the root counts once, by its allocated blocks:
 
     Images          blobs as they travel, layers unpacked from them, half downloads
     Containers      their directories: what they wrote, their logs and records
-    Local Volumes   nothing yet
+    Local Volumes   what is in them, with their records
     Build Cache     nothing yet
     Other           the rest: directories, index.json, networks, locks, what comes and goes in tmp/
 
-Of images what `image prune -a` would free is reclaimable, of containers those that do not run.
+Of images what `image prune -a` would free is reclaimable, of containers those that do not run, of
+volumes those that no container mounts.
 """
 
 from __future__ import annotations
 
-from cuddy.engine import containers, in_use
+from cuddy.engine import containers, in_use, volumes
 from cuddy.image import blobs, garbage, index, snapshots, store
 from cuddy.shapes import NamedTuple
 from cuddy.usage import Meter
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
     from cuddy.engine.in_use import InUse
+    from cuddy.engine.volumes import Volume
     from cuddy.image.garbage import Content
     from cuddy.image.storage import Storage
     from cuddy.image.store import Image
@@ -44,6 +46,14 @@ class ContainerSpace(NamedTuple):
     size_bytes: int
 
 
+class VolumeSpace(NamedTuple):
+    """One volume's directory. `links`: the containers that mount it."""
+
+    volume: Volume
+    size_bytes: int
+    links: int
+
+
 class Row(NamedTuple):
     """One kind of thing, all of it together."""
 
@@ -60,6 +70,7 @@ class Space(NamedTuple):
     rows: tuple[Row, ...]
     images: list[ImageSpace]
     containers: list[ContainerSpace]
+    volumes: list[VolumeSpace]
     nameless_bytes: int
 
     @property
@@ -78,16 +89,25 @@ def df(home: Home) -> Space:
         ContainerSpace(each, meter.tree(home.container_dir(each["Id"])))
         for each in containers.list_containers(home, all=True)
     ]
+    shelf = [
+        VolumeSpace(
+            each,
+            meter.tree(volumes.path(home, each["Name"])),
+            len(volumes.users(home, each["Name"])),
+        )
+        for each in volumes.list_volumes(home)
+    ]
     counted = [*stock.paths, *(home.container_dir(each.container["Id"]) for each in found)]
+    counted += [volumes.path(home, each.volume["Name"]) for each in shelf]
     rows = (
         _row_of_images(stock, images, kept),
         _row_of_containers(found),
-        Row("Local Volumes", 0, 0, 0, 0),
+        _row_of_volumes(shelf),
         Row("Build Cache", 0, 0, 0, 0),
         Row("Other", 0, 0, meter.tree(home.root, without=counted), 0),
     )
     shares = [stock.share(image, len(kept.users(image.id))) for image in images]
-    return Space(rows, shares, found, stock.whole - stock.of(stock.named))
+    return Space(rows, shares, found, shelf, stock.whole - stock.of(stock.named))
 
 
 def _row_of_images(stock: _Stock, images: list[Image], kept: InUse) -> Row:
@@ -102,6 +122,12 @@ def _row_of_containers(found: list[ContainerSpace]) -> Row:
     running = [each for each in found if each.container["State"]["Running"]]
     whole, active = (sum(each.size_bytes for each in some) for some in (found, running))
     return Row("Containers", len(found), len(running), whole, whole - active)
+
+
+def _row_of_volumes(found: list[VolumeSpace]) -> Row:
+    used = [each for each in found if each.links]
+    whole, active = (sum(each.size_bytes for each in some) for some in (found, used))
+    return Row("Local Volumes", len(found), len(used), whole, whole - active)
 
 
 class _Stock:

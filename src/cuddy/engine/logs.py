@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
         def whole(self, data: bytes, /) -> int: ...
         def decode(self, block: bytes, /) -> Iterator[LogEntry | None]: ...
-        def tail(self, fd: int, count: int, is_last: bool, /) -> tuple[int, int]: ...
+        def tail(self, fd: int, count: int, /) -> tuple[int, int]: ...
 
     class Reading(Protocol):
         """Entries, oldest first, and how much of the log could not be read."""
@@ -112,15 +112,12 @@ class FileReading:
                         yield from self.drain(link)
                     if link and (newer := self.open_newer(link)):
                         yield from self.drain(link)  # what came before it was put aside
-                        yield from self.end_file()
+                        self.end_file()
                         link.close()
                         link = newer
                     elif goes_on:
                         waiting.wait()
                     else:
-                        damaged = self.damaged
-                        yield from self.end_file()
-                        self.damaged = damaged  # what is being written has no end yet
                         return
             finally:
                 if link:
@@ -134,26 +131,16 @@ class FileReading:
         if link and self.wishes.tail is None:
             link.close()
             return logchain.open_oldest(self.path)
-        if link and self.wishes.tail is not None:
-            return self.rewind(link, self.wishes.tail)
-        return link
-
-    def rewind(self, link: Link, count: int) -> Link:
-        """The file in which the last `count` lines begin, at their beginning."""
-        if count <= 0:
-            os.lseek(link.fd, 0, os.SEEK_END)
-            return link
-        is_last = True
-        while True:
-            offset, count = self.format.tail(link.fd, count, is_last)
-            # A file that begins with what is wanted may begin in the middle of a line.
-            older = logchain.open_older(self.path, link) if offset == 0 else None
+        missing = self.wishes.tail
+        while link and missing is not None:
+            offset, missing = self.format.tail(link.fd, missing)
+            older = logchain.open_older(self.path, link) if missing else None
             if not older:
                 os.lseek(link.fd, offset, os.SEEK_SET)
-                return link
-            is_last = is_last and os.fstat(link.fd).st_size == 0
+                break
             link.close()
             link = older
+        return link
 
     def drain(self, link: Link) -> Iterator[LogEntry]:
         """What is new in a file."""
@@ -161,17 +148,13 @@ class FileReading:
             data = self._rest + chunk
             end = self.format.whole(data)
             self._rest = data[end:]
-            yield from self.decode(data[:end])
+            for entry in self.format.decode(data[:end]):
+                if entry:
+                    yield entry
+                else:
+                    self.damaged += 1
             if len(self._rest) > MAX_RECORD_BYTES:
-                yield from self.end_file()
-
-    def decode(self, block: bytes) -> Iterator[LogEntry]:
-        """The entries in whole records; what is none is counted."""
-        for entry in self.format.decode(block):
-            if entry:
-                yield entry
-            else:
-                self.damaged += 1
+                self.end_file()
 
     def room(self, link: Link) -> int:
         """How much to read of a file; not beyond where the log ended when we began."""
@@ -184,7 +167,7 @@ class FileReading:
         """The file after this one, if it is to be read."""
         return None if link.inode == self._last[0] else logchain.open_newer(self.path, link)
 
-    def end_file(self) -> Iterator[LogEntry]:
-        """What began and has no end is nothing; there may be something good behind it."""
-        rest, self._rest = self._rest, b""
-        yield from self.decode(rest)
+    def end_file(self) -> None:
+        """What began and has no end is nothing."""
+        self.damaged += bool(self._rest)
+        self._rest = b""

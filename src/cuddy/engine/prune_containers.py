@@ -72,7 +72,7 @@ def remove(home: Home, container_id: str, filters: Filters) -> bool:
             record = containers.read(home, container_id, locked=True)
             if not may_go(record, filters, time.time_ns()):
                 return False
-            container.discard(home, container_id)
+            container.discard(home, container_id, volumes=False)
             return True
     except (NoSuchContainer, CorruptContent):
         return False  # somebody else was faster; what cannot be read is for `rm --force`

@@ -61,8 +61,7 @@ class Staging:
                 self._take_peer(point, source, had_life=had_life)
             elif not had_life:
                 check_propagation(point)
-        if had_life:
-            take_down(self.room)
+        take_down(self.home, self.record)
         return self
 
     def _take_peer(self, point: MountPoint, source: str, *, had_life: bool) -> None:
@@ -182,14 +181,18 @@ def leave(home: Home, record: Container, *, again: bool = False) -> None:
         if point["Type"] == "volume":
             attributes = {"container": record["Id"], "driver": volumes.DRIVER}
             events.emit(home, "volume", "unmount", point["Name"], attributes)
-    if not again and is_room(room(home, record)):
-        take_down(room(home, record))
+    if not again:
+        take_down(home, record)
 
 
-def take_down(where: str) -> None:
-    """Unmount a room. What the container mounted for the host to see stays there."""
-    mount.set_propagation(where, mount.MS_PRIVATE | mount.MS_REC)
-    mount.umount(where, mount.MNT_DETACH)
+def take_down(home: Home, record: Container) -> None:
+    """Unmount what was staged, if anything was. What the container mounted for the host to see
+    stays there.
+    """
+    where = room(home, record)
+    if is_room(where):
+        mount.set_propagation(where, mount.MS_PRIVATE | mount.MS_REC)
+        mount.umount(where, mount.MNT_DETACH)
 
 
 def is_room(where: str) -> bool:

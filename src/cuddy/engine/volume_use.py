@@ -48,8 +48,7 @@ class Claim:
                 hold = Hold(self.home, name, None if name in self.borrowed else wish)
                 hold.__enter__()
                 self._held.append(hold)
-                path = f"{volumes.path(self.home, name)}/users/{self.container_id}"
-                os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+                note(self.home, name, self.container_id)
         except BaseException as error:
             self.__exit__(type(error))
             raise
@@ -60,6 +59,12 @@ class Claim:
             hold.__exit__()
         if kind is not None:
             leave(self.home, self.container_id, [hold.name for hold in self._held])
+
+
+def note(home: Home, name: str, container_id: str) -> None:
+    """Put a container among the users of a volume, whose lock the caller has."""
+    path = f"{volumes.path(home, name)}/users/{container_id}"
+    os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def names_of(record: object) -> list[str]:

@@ -230,6 +230,13 @@ def read(home: Home, name: str) -> Volume:
     return volume
 
 
+def inspect(home: Home, name: str) -> Volume:
+    """A volume as docker inspect shows it. Raises NoSuchVolume, CorruptContent."""
+    found = read(home, name)
+    found.pop("Transient", None)
+    return found
+
+
 def is_name(name: str) -> bool:
     """Whether a text could be a volume's name."""
     try:

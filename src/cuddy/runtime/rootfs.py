@@ -44,6 +44,8 @@ RECURSIVE_ATTRIBUTES = {
     "rnodev": mount.MOUNT_ATTR_NODEV,
     "rnoexec": mount.MOUNT_ATTR_NOEXEC,
 }
+MAX_LINKS = 40
+"""The kernel's own limit on symbolic links in a path (path_resolution(7))."""
 ROOT_PROPAGATION = {"": mount.PROPAGATION["rslave"]} | mount.PROPAGATION
 
 
@@ -248,19 +250,26 @@ def make_parents(root_fd: int, target: str) -> None:
         make_leaf(root_fd, parent, directory=True)
 
 
-def make_leaf(root_fd: int, target: str, *, directory: bool) -> None:
+def make_leaf(root_fd: int, target: str, *, directory: bool, links: int = MAX_LINKS) -> None:
     """Make one missing directory, or one empty file.
 
-    A file may be the end of a dangling link of the image's (/etc/resolv.conf often is): it is made
-    where the link leads, inside the root. A directory is not.
+    Either may be the end of a dangling link of the image's (/etc/resolv.conf often is): it is made
+    where the link leads, inside the root. `links`: how many more to follow.
     """
     if not directory:
         flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
         os.close(resolve.open_in_root(root_fd, target, flags, mode=0o644))
         return
-    parent = os.path.dirname(target)
+    parent, name = os.path.split(target)
     parent_fd = resolve.open_in_root(root_fd, parent, os.O_PATH | os.O_DIRECTORY)
     try:
-        os.mkdir(os.path.basename(target), 0o755, dir_fd=parent_fd)
+        os.mkdir(name, 0o755, dir_fd=parent_fd)
+        return
+    except FileExistsError:
+        if not links or target in KERNEL_DIRECTORIES:
+            raise
+        end = os.path.join(parent, os.readlink(name, dir_fd=parent_fd))
     finally:
         os.close(parent_fd)
+    make_parents(root_fd, end)
+    make_leaf(root_fd, end, directory=True, links=links - 1)

@@ -9,6 +9,7 @@ from cuddy.cli import inspection, table
 from cuddy.cli.container import ps
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.cli.sizes import human_size
+from cuddy.cli.volume import ls
 from cuddy.engine import df, status
 from cuddy.image import reference
 
@@ -87,10 +88,14 @@ def _details(found: Space, form: str) -> str:
         ps.describe(each.container, now_ns, full=not is_table) | {"Size": _human(each.size_bytes)}
         for each in found.containers
     ]
+    volume_rows = [
+        ls.row(each.volume) | {"Links": str(each.links), "Size": _human(each.size_bytes)}
+        for each in found.volumes
+    ]
     if not is_table:
-        for row in container_rows:
+        for row in (*container_rows, *volume_rows):
             del row["Label"]
-        document = {"Images": image_rows, "Containers": container_rows, "Volumes": [],
+        document = {"Images": image_rows, "Containers": container_rows, "Volumes": volume_rows,
                     "BuildCache": []}  # fmt: skip
         return inspection.render_one(document, form)
     rest = next(row for row in found.rows if row.kind == "Other")
@@ -101,7 +106,7 @@ def _details(found: Space, form: str) -> str:
         "Containers space usage:\n",
         table.render(CONTAINERS, container_rows, form=""),
         "Local Volumes space usage:\n",
-        table.render(VOLUMES, [], form=""),
+        table.render(VOLUMES, volume_rows, form=""),
         "Build cache usage: 0B\n",
         table.render(BUILD_CACHE, [], form=""),
         f"Other files: {_human(rest.size_bytes)}\n",

@@ -1,4 +1,4 @@
-"""`cuddy inspect`: a container, an image or a network, whichever has the name."""
+"""`cuddy inspect`: a container, an image, a network or a volume, whichever has the name."""
 
 from __future__ import annotations
 
@@ -61,7 +61,12 @@ def finders_of(home: Home, *, with_size: bool) -> dict[str, Find]:
     def container(name: str) -> Any:
         return inspect.inspect_container(home, name, size=with_size)
 
-    return {"container": container, "image": image, "network": network}
+    def volume(name: str) -> Any:
+        from cuddy.engine import volumes
+
+        return volumes.inspect(home, name)
+
+    return {"container": container, "image": image, "network": network, "volume": volume}
 
 
 COMMAND = Command(

@@ -7,7 +7,8 @@ from cuddy.cli.container.prune import show as show_containers
 from cuddy.cli.flags import BOOL, FILTER, Args, Command, Flag
 from cuddy.cli.image.prune import show as show_images
 from cuddy.cli.sizes import human_size
-from cuddy.engine import events, prune, prune_containers, prune_filters
+from cuddy.cli.volume.prune import show as show_volumes
+from cuddy.engine import events, prune, prune_containers, prune_filters, prune_volumes
 from cuddy.errors import WrongArguments
 
 TYPE_CHECKING = False
@@ -27,10 +28,15 @@ def prune_(home: Home, args: Args) -> int:
     containers = prune_containers.prune_containers(home, filters)
     show_containers(containers.ids)
     events.emit_prune(home, "network", 0)
+    freed = containers.freed_bytes
+    if args.volumes:
+        volumes = prune_volumes.prune_volumes(home, filters)
+        show_volumes(volumes.names)
+        freed += volumes.freed_bytes
     images = prune.prune_images(home, prune.Filters(args.all, filters))
     show_images(images.records)
     events.emit_prune(home, "builder", 0)
-    print(f"Total reclaimed space: {human_size(containers.freed_bytes + images.freed_bytes, 4)}")
+    print(f"Total reclaimed space: {human_size(freed + images.freed_bytes, 4)}")
     if images.why_kept:
         boundary.warn([f"what has no name was left alone: {images.why_kept}"])
     return 0

@@ -1,0 +1,8 @@
+"""Commands about volumes, one verb a file.
+
+create   make one
+ls       list
+inspect  everything that is known
+rm       remove
+prune    remove those that no container uses
+"""
