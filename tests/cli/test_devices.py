@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -78,6 +80,51 @@ def test_a_rule_alone_allows_a_node_of_the_containers_own(cuddy: Cuddy) -> None:
     cuddy.ok("run", "--rm", *words, "mknod /x c 1 11 && exec 3</x")
 
 
+class TestVendorsDevices:
+    @pytest.fixture
+    def vendor(self, node: Path) -> Iterator[str]:
+        """A device that a vendor has named, in a specification; its name."""
+        edits = {
+            "env": ["VENDOR=yes"],
+            "deviceNodes": [{"path": "/dev/mine", "hostPath": str(node)}],
+            "mounts": [{"hostPath": str(node.parent), "containerPath": "/opt/vendor"}],
+        }
+        device = {"name": "one", "containerEdits": edits}
+        name = f"cuddy-tests.io/d{os.getpid()}"
+        directory = Path("/run/cdi")
+        was_there = directory.exists()
+        directory.mkdir(exist_ok=True)
+        path = directory / f"cuddy-tests-{os.getpid()}.json"
+        path.write_text(json.dumps({"cdiVersion": "0.6.0", "kind": name, "devices": [device]}))
+        yield f"{name}=one"
+        path.unlink()
+        if not was_there:
+            directory.rmdir()
+
+    def test_it_brings_what_it_needs(self, cuddy: Cuddy, vendor: str) -> None:
+        words = ["--cap-add", "SYSLOG", "--device", vendor, "--name", "one", "alpine", "sh", "-c"]
+        assert cuddy.ok(
+            "run", *words, "exec 3</dev/mine; ls /opt/vendor; echo $VENDOR"
+        ).split() == [
+            "log",
+            "yes",
+        ]
+        request = {"Driver": "cdi", "Count": 0, "DeviceIDs": [vendor], "Capabilities": None}
+        found = cuddy.inspect("one")["HostConfig"]
+        assert found["DeviceRequests"] == [request | {"Options": None}]
+        assert found["Devices"] == []
+
+    def test_one_that_nobody_knows_is_an_error(self, cuddy: Cuddy) -> None:
+        result = cuddy("run", "--rm", "--device", "nobody.io/x=1", "alpine", "true")
+        assert result.code == 125
+        assert "unresolvable CDI devices nobody.io/x=1" in result.complaint
+
+    def test_gpus_that_nobody_knows_are_an_error(self, cuddy: Cuddy) -> None:
+        result = cuddy("run", "--rm", "--gpus", "driver=nobody,count=all", "alpine", "true")
+        assert result.code == 125
+        assert 'could not select device driver "nobody"' in result.complaint
+
+
 class TestPrivileged:
     def test_it_has_the_hosts_devices_and_may_write_settings(self, cuddy: Cuddy) -> None:
         script = "exec 3</dev/kmsg; mkdir /sys/fs/cgroup/*/inner >/dev/null 2>&1; echo 1 >/dev/null"
@@ -147,6 +194,7 @@ def test_a_working_directory_that_is_a_file_is_an_error(cuddy: Cuddy) -> None:
         (["--io-maxiops", "1"], '"--io-maxiops" is only supported'),
         (["--isolation", "hyperv"], "linux only supports 'default'"),
         (["--use-api-socket"], "there is no API socket"),
+        (["--storage-opt", "size=1g"], "--storage-opt is supported only for overlay over xfs with"),
         (["--runtime", "runsc"], "unknown or invalid runtime name: runsc"),
     ],
 )

@@ -32,6 +32,8 @@ resources        the same as linux.resources
 support          what of it this kernel can do
 isolation        what keeps it apart: capabilities, settings, security options
 devices          --device and its kin
+gpus             --gpus
+cdi              devices that vendors have named, and what they need
 sharing          namespaces of the host or another container that it has
 peers            those other containers: they must run
 rootfs           the monitor's private view of the root

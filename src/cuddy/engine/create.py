@@ -19,7 +19,6 @@ from cuddy.engine import (
     restart_policy,
     sharing,
     signals,
-    support,
     users,
 )
 from cuddy.engine.home import Home
@@ -137,9 +136,20 @@ def make(
     return record
 
 
+def support_matters(config: dict[str, Any]) -> bool:
+    """Whether a container asks for something that kernels may not have."""
+    return any(config[field] != host_config.DEFAULTS[field] for field in limits.LIMITED)
+
+
 def unsupported(options: ContainerOptions, record: Container) -> list[str]:
     """Take out of a record what this kernel cannot do; returns Docker's warnings."""
-    warnings = support.discard(record["HostConfig"])
+    config = record["HostConfig"]
+    if not options.kernel_memory and not support_matters(config):
+        return []
+    # Imported here: it looks at control groups, which a plain container's command does not.
+    from cuddy.engine import support
+
+    warnings = support.discard(config)
     return [support.NO_KERNEL_MEMORY, *warnings] if options.kernel_memory else warnings
 
 

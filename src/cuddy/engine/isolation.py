@@ -32,6 +32,7 @@ def check(options: ContainerOptions) -> None:
     if options.runtime not in ("", RUNTIME):
         hint = f"'{RUNTIME}' is the only one so far; others come later"
         raise InvalidArgument(f"unknown or invalid runtime name: {options.runtime}", hint=hint)
+    storage_options(options)
     process.security(options.security_opt)
     process.capability_set(options.cap_add, options.cap_drop, privileged=options.privileged)
     for text in options.sysctls:
@@ -64,7 +65,7 @@ def host_config(options: ContainerOptions) -> dict[str, Any]:
         "CapAdd": process.normal(options.cap_add, "CapAdd"),
         "CapDrop": process.normal(options.cap_drop, "CapDrop"),
         "DeviceCgroupRules": [devices.check_rule(text) for text in options.device_cgroup_rules],
-        "Devices": [devices.parse_device(text) for text in options.devices],
+        **requested_devices(options),
         "GroupAdd": list(options.group_add),
         "Isolation": options.isolation,
         "Privileged": options.privileged,
@@ -74,6 +75,35 @@ def host_config(options: ContainerOptions) -> dict[str, Any]:
         "Sysctls": pairs(options.sysctls, "sysctl"),
         **hidden_paths(options),
     }
+
+
+def requested_devices(options: ContainerOptions) -> dict[str, list[dict[str, Any]]]:
+    """Devices by their paths; GPUs and those that have names of vendors are requests."""
+    if not options.devices and not options.gpus:
+        return {}
+    # Imported here: few containers have any.
+    from cuddy.engine import cdi, gpus
+
+    named = [text for text in options.devices if cdi.is_name(text)]
+    requests = [gpus.parse(text) for text in options.gpus]
+    if named:
+        requests.append({"Driver": "cdi", "Count": 0, "DeviceIDs": named, "Capabilities": None,
+                         "Options": None})  # fmt: skip
+    paths = [devices.parse_device(text) for text in options.devices if text not in named]
+    return {"Devices": paths, "DeviceRequests": requests}
+
+
+def storage_options(options: ContainerOptions) -> dict[str, str]:
+    """`--storage-opt`: docker's overlay driver has only the size. Raises InvalidArgument."""
+    for text in options.storage_opt:
+        key, equals, _ = text.partition("=")
+        if not equals:
+            raise InvalidArgument("invalid storage option", hint="KEY=VALUE")
+        if key.lower() != "size":
+            raise InvalidArgument(f"Unknown option {key}", hint="there is only 'size'")
+        hint = "a limit of the container's own files is not there yet; volumes can have one"
+        raise InvalidArgument(NO_QUOTA, hint=hint)
+    return {}
 
 
 def pairs(texts: Iterable[str], what: str) -> dict[str, str]:

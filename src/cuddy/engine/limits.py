@@ -49,6 +49,13 @@ THROTTLES = {
 }
 
 
+LIMITED = (
+    *NUMBERS, *THROTTLES, "BlkioWeightDevice", "CpusetCpus", "CpusetMems", "MemorySwappiness",
+    "OomKillDisable", "PidsLimit",
+)  # fmt: skip
+"""Fields of HostConfig that take something of the kernel's control groups."""
+
+
 def host_config(options: ContainerOptions) -> dict[str, Any]:
     """The limits as Docker's HostConfig has them. Raises InvalidArgument."""
     found: dict[str, Any] = {key: getattr(options, name) or 0 for key, name in NUMBERS.items()}

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from cuddy.engine.cdi import Edits
     from cuddy.engine.container import Container
     from cuddy.engine.users import Identity
     from cuddy.runtime.spec import (
@@ -51,6 +52,7 @@ class Host(NamedTuple):
     block_devices: Mapping[str, tuple[int, int]] = {}  # numbers of those that limits name
     cpus: int = 1
     namespaces: Mapping[str, str] = {}  # paths of those that are another container's
+    edits: Edits | None = None  # for devices that vendors have named
 
 
 def this_host(container: Container) -> Host:
@@ -68,7 +70,17 @@ def this_host(container: Container) -> Host:
         devices.gather(config),
         resources.numbers_of(config),
         os.cpu_count() or 1,
+        edits=find_edits(config["DeviceRequests"]),
     )
+
+
+def find_edits(requests: list[dict[str, Any]]) -> Edits | None:
+    """What the devices need that vendors have named. Raises InvalidArgument."""
+    if not requests:
+        return None
+    from cuddy.engine import cdi
+
+    return cdi.find(requests)
 
 
 def build_spec(
@@ -88,6 +100,10 @@ def build_spec(
         config["hostname"] = container["Config"]["Hostname"]
         if domainname := container["Config"]["Domainname"]:
             config["domainname"] = domainname
+    if host.edits:
+        from cuddy.engine import cdi
+
+        cdi.apply(config, host.edits)
     return config
 
 

@@ -84,7 +84,6 @@ DANGEROUS = (
     "OOM killer is disabled for the container, but no memory limit is set,"
     " this can result in the system running out of resources."
 )
-LIMITS = ("NanoCpus", *(field for need in NEEDS for field in need.fields))
 
 
 def discard(config: dict[str, Any]) -> list[str]:
@@ -92,7 +91,7 @@ def discard(config: dict[str, Any]) -> list[str]:
 
     Looks at nothing if nothing is limited. Raises NotPermitted, InvalidArgument.
     """
-    if all(config[field] == DEFAULTS[field] for field in LIMITS):
+    if all(config[field] == DEFAULTS[field] for field in limits.LIMITED):
         return []
     hierarchies = cgroup.find()
     warnings = []

@@ -12,7 +12,7 @@ import sys
 from cuddy import files
 from cuddy.cli import boundary, proxies, settings, values
 from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
-from cuddy.engine import create, devices, limits, restart_policy, rm
+from cuddy.engine import create, devices, gpus, limits, restart_policy, rm
 from cuddy.engine.options import ContainerOptions
 from cuddy.errors import InvalidArgument, NoSuchImage, UsageError
 from cuddy.undo import Undo
@@ -42,7 +42,7 @@ def _mount(word: str) -> MountSpec:
     return mount_flag.mount(word)
 
 
-def _list_for_engine(parse: Callable[[str], object]) -> Kind:
+def _list_for_engine(parse: Callable[[str], object], name: str = "list") -> Kind:
     """A list of words that the engine will parse; what it refuses is a wrong flag already here."""
 
     def read(word: str) -> str:
@@ -52,7 +52,7 @@ def _list_for_engine(parse: Callable[[str], object]) -> Kind:
             raise ValueError(error.message) from None
         return word
 
-    return _list_of(read)
+    return _list_of(read, name)
 
 
 UINT16 = Kind("uint16", values.uint16)
@@ -102,6 +102,8 @@ FLAGS = (
     Flag("env", "e", settings.VARIABLES, "Set environment variables"),
     Flag("env-file", "", LIST, "Read in a file of environment variables"),
     Flag("expose", "", LIST, "Expose a port or a range of ports"),
+    Flag("gpus", "", _list_for_engine(gpus.parse, "gpu-request"),
+         "GPU devices to add to the container ('all' to pass all GPUs)"),
     Flag("group-add", "", LIST, "Add additional groups to join"),
     Flag("help", "", BOOL, "Print usage"),
     Flag("hostname", "h", STRING, "Container host name"),
