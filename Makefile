@@ -44,9 +44,11 @@ golden: $(VENV)/tests
 recordings: $(VENV)/tests
 	$(BIN)/python tests/record.py
 	$(BIN)/python tests/record_inspect.py
+	$(BIN)/python tests/record_flags.py
 
 docs: $(VENV)/tests
 	$(BIN)/python docs/commands/generate.py
+	$(BIN)/python docs/commands/compatibility.py
 
 bench: $(VENV)/tests
 	@$(BIN)/python -m bench --cuddy $(BIN)/cuddy $(ARGS)

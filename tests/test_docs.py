@@ -4,17 +4,19 @@ commands     every `cuddy ...` line in a code block parses; every command has it
 sources      every `file.py` and `file.py: function` exists
 links        every relative link leads somewhere
 make         every `make target` is in the Makefile
-options      compatibility.md has every flag of `docker run`, and says yes only to ours
+options      compatibility.md has every flag of docker's, and says yes only to ours
 """
 
 from __future__ import annotations
 
 import ast
+import importlib.util
 import re
 import shlex
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -137,6 +139,40 @@ def test_every_page_of_a_command_has_its_command() -> None:
     modules = {page_of(main.find_command(command.split())[0]) for command in COMMANDS}
     pages = {page.stem for page in (DOCS / "commands").glob("*.md")} - {"index", "README"}
     assert pages <= modules
+
+
+@pytest.fixture
+def compatibility() -> Any:
+    """The module that writes the page of that name."""
+    path = DOCS / "commands/compatibility.py"
+    spec = importlib.util.spec_from_file_location("compatibility", path)
+    assert spec
+    assert spec.loader
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_flag_of_docker_is_answered(compatibility: Any) -> None:
+    text = (DOCS / "compatibility.md").read_text()
+    assert text == compatibility.page(), "`make docs`?"
+    commands = compatibility.recorded()["commands"]
+    assert {name for name in commands if f"\n### {name}" not in text} == set()
+    answers = re.findall(r"^\| (.*?) \| (\w+) \| (.*) \|$", text, re.MULTILINE)
+    assert len(answers) > 300
+    for flag, answer, why in answers:
+        assert answer in ("yes", "differs", "no", "later")
+        assert bool(why) == (answer != "yes"), flag
+        assert answer != "no" or re.search("Swarm|Windows|plugins", why), flag
+
+
+def test_a_flag_of_docker_that_nobody_explains_is_noticed(compatibility: Any) -> None:
+    for added in ({"brew-coffee": ["", ""]}, {"signal": ["x", "string"]}, {"timeout": ["t", ""]}):
+        docker = {"names": ["container stop"], "flags": added, "hidden": []}
+        with pytest.raises(compatibility.Unexplained):
+            compatibility.section("container stop", docker)
+    with pytest.raises(compatibility.Unexplained):
+        compatibility.section("container brew", {"names": [], "flags": {}, "hidden": []})
 
 
 def test_the_overview_names_every_verb() -> None:

@@ -165,6 +165,21 @@ def test_one_that_is_removed_meanwhile_is_no_success(cuddy: Cuddy) -> None:
         assert b"removed meanwhile" in process.stderr.read()
 
 
+@pytest.mark.skipif(ENGINE != "cuddy", reason="docker makes no promise about such an archive")
+@pytest.mark.parametrize("verb", ["start", "rm"])
+def test_nobody_waits_for_the_export_of_one_that_has_ended(cuddy: Cuddy, verb: str) -> None:
+    cuddy.ok("run", "--name", "box", "--network", "none", "alpine", "sh", "-c",
+             "head -c 9000000 /dev/zero >/big")  # fmt: skip
+    with cuddy.start("export", "box") as process:
+        assert process.stdout and process.stderr
+        process.stdout.read(1024)
+        cuddy.ok(verb, "box", timeout=10)
+        process.stdout.read()
+        assert process.wait() == 1
+        happened = b"started" if verb == "start" else b"removed"
+        assert happened + b" meanwhile" in process.stderr.read()
+
+
 def test_docker_s_words_for_what_is_not_there(cuddy: Cuddy) -> None:
     result = cuddy("export", "nobody")
     assert (result.code, result.stdout) == (1, b"")

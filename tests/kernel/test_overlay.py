@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from child import in_child
-from cuddy.kernel import namespaces, overlay
+from cuddy.kernel import mount, namespaces, overlay
 
 
 def apart(work: Callable[[], object]) -> None:
@@ -119,5 +119,37 @@ def test_five_hundred_layers_can_be_stacked(tmp_path: Path, count: int) -> None:
         assert len(os.listdir(tmp_path / "target")) == count + 1
         assert os.getcwd() == where
         assert os.listdir("/proc/self/fd") == before
+
+    apart(work)
+
+
+def test_a_volatile_mount_leaves_a_mark_that_keeps_nobody_from_the_next_one(stack: Path) -> None:
+    lower = [f"{stack}/top", f"{stack}/bottom"]
+    plan = overlay.plan(lower, f"{stack}/upper", f"{stack}/work", f"{stack}/target")
+
+    def work() -> None:
+        overlay.perform(overlay.volatile(plan))
+        (stack / "target/new").write_text("kept")
+        mount.umount(f"{stack}/target")
+        assert (stack / "work/work/incompat/volatile").is_dir()
+        with pytest.raises(OSError):
+            mount.perform(plan)
+        for again in (overlay.volatile(plan), plan):
+            overlay.perform(again)
+            assert (stack / "target/new").read_text() == "kept"
+            mount.umount(f"{stack}/target")
+        assert not (stack / "work/work/incompat").exists()
+
+    apart(work)
+
+
+def test_where_nothing_can_be_volatile_the_mount_is_an_ordinary_one(stack: Path) -> None:
+    lower = [f"{stack}/top", f"{stack}/bottom"]
+    plan = overlay.plan(lower, f"{stack}/upper", f"{stack}/work", f"{stack}/target")
+
+    def work() -> None:
+        overlay.VOLATILE = ",no_such_option"  # what an old kernel takes it for
+        overlay.perform(overlay.volatile(plan))
+        assert (stack / "target/only").read_text() == "bottom"
 
     apart(work)

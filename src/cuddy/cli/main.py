@@ -52,6 +52,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "stop": "container.stop",
         "top": "container.top",
         "unpause": "container.unpause",
+        "update": "container.update",
         "wait": "container.wait",
     },
     "image": {
@@ -136,6 +137,7 @@ VERBS: dict[str, str] = {
     "tags": "image.tags",
     "top": "container.top",
     "unpause": "container.unpause",
+    "update": "container.update",
     "wait": "container.wait",
 }
 STARTING = ("container.run",)

@@ -50,6 +50,8 @@ nursery          where monitors come from
 start            record -> running container
 monitor          the process that owns a running container
 birth            from its record to a running program
+diagnosis        why a program could not be executed
+program_facts    what is there of it in the container
 watch            the same process while the container lives, and when it lives again
 burial           the same at its end
 restart_policy   whether there is another life, and when
@@ -75,6 +77,7 @@ kill             send it a signal
 restart          end it and start it
 boot             which come back when the machine has started
 halt             all end because the machine goes down
+update           other limits, another restart policy
 pause            it does not move
 unpause          it does again
 wait             until it ends

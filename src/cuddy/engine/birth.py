@@ -9,14 +9,25 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import connection, container, events, frames, rootfs, sharing, spec, users
-from cuddy.errors import Conflict
+from cuddy.engine import (
+    connection,
+    container,
+    events,
+    frames,
+    logwriter,
+    rootfs,
+    sharing,
+    spec,
+    users,
+)
+from cuddy.errors import CommandNotExecutable, CommandNotFound, Conflict
 from cuddy.runtime import bundle, create, start
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container, Status
     from cuddy.engine.home import Home
+    from cuddy.engine.logwriter import LogWriter
     from cuddy.engine.peers import Peer
     from cuddy.runtime.create import Birth
     from cuddy.runtime.spec import ConsoleSize
@@ -37,12 +48,15 @@ class Delivery:
         self.stdin = -1
         self.outputs: list[list[int]] = []  # [descriptor, stream] of each
         self.holders: list[int] = []  # descriptors that keep published ports
+        self.log: LogWriter | None = None
         self.pidfd = -1
         self.warnings: list[str] = []
         self.peers: dict[str, Peer] = {}
 
     def give(self, undo: Undo) -> None:
         """From the record to a running program. What has been done goes on `undo`."""
+        self.log = logwriter.open_writer(self.record)
+        undo.add(self.log.close)
         connection.make_files(self.record)
         where = self.home.container_dir(self.id)
         mounted = rootfs.mount_root(self.home, self.record)
@@ -64,6 +78,19 @@ class Delivery:
         connected = connection.connect(self.home, self.record, birth.pid)
         undo.add(self.disconnect, connected)
         connection.write_files(self.record, connected, linked)
+        try:
+            self.run(birth, connected)
+        except (CommandNotFound, CommandNotExecutable) as error:
+            # Imported here: hardly ever needed.
+            from cuddy.engine import program_facts
+
+            raise program_facts.explain(error, birth.pid, config["process"]) from None
+        events.emit_container(self.home, "start", self.record)
+        self.pidfd, self.warnings = birth.pidfd, birth.warnings
+        self.holders = list(connected.holders)
+
+    def run(self, birth: Birth, connected: connection.Connection) -> None:
+        """Wait until init stands ready, write the start down, and let the program begin."""
         create.finish(birth)
         self.confirm_peers()
         if birth.terminal_fd >= 0:
@@ -71,9 +98,6 @@ class Delivery:
         self.record_start(birth, connected)
         start.start(self.home.run_root, self.id)
         create.await_program(birth)
-        events.emit_container(self.home, "start", self.record)
-        self.pidfd, self.warnings = birth.pidfd, birth.warnings
-        self.holders = list(connected.holders)
 
     def read_links(self) -> tuple[list[tuple[str, str]], list[str]]:
         """What --link tells: lines of /etc/hosts, and variables. Raises Conflict."""

@@ -2,7 +2,8 @@
 
     upper ── changeset ──▶ pipe ──▶ addition        a worker reads, in a view of its own
 
-The container stands still meanwhile, unless the user does without.
+The container stands still meanwhile, unless the user does without. Nobody has to wait: who starts
+or removes it in between wins.
 """
 
 from __future__ import annotations
@@ -66,8 +67,9 @@ def commit(home: Home, name: str, options: Options) -> Image:
     wanted = assembly.check_name(options.name)
     container_id = containers.find_id(home, name)
     try:
-        with container.lock(home, container_id), store.lease(home.storage):
+        with container.lock(home, container_id):
             record = containers.read(home, container_id, locked=True)
+        with store.lease(home.storage):
             if record["Image"] == host.IMAGE.id:
                 hint = f"'cuddy export {name}' makes an archive of it"
                 raise InvalidArgument(f"a container of {host.NAME} cannot be committed", hint=hint)
@@ -87,7 +89,10 @@ def commit(home: Home, name: str, options: Options) -> Image:
             )
             note(home, record, options, made)
             return made
-    except OSError as error:
+    except (OSError, SystemFailure) as error:
+        export.check_presence(home, container_id)  # that would explain it
+        if isinstance(error, SystemFailure):
+            raise
         raise SystemFailure.from_os("cannot commit the container", error) from error
 
 
@@ -193,7 +198,7 @@ def add_layer(home: Home, record: Container, *, pause: bool) -> Added | None:
                 finally:
                     os.close(reader)
                 worker.finish()
-                export.check_presence(home, record["Id"])
+                export.check_unchanged(home, record)
                 if standstill:
                     standstill.end()
 

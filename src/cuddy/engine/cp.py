@@ -14,7 +14,7 @@ import os
 import stat
 
 from cuddy import files
-from cuddy.engine import container, containers, cp_paths, events, inside, users
+from cuddy.engine import container, containers, cp_paths, events, export, inside, users
 from cuddy.errors import InvalidArgument, NotFound, SystemFailure
 from cuddy.image import blobs, compression, gather, tar, tar_writer, workers
 from cuddy.image.deposit import Deposit, Ownership
@@ -130,7 +130,7 @@ def _copy(
                 lock.close()
             total = work(session, view.root_fd)
             if writable or not record["State"]["Running"]:
-                inside.check_unchanged(home, record)
+                export.check_unchanged(home, record)
         events.emit_container(home, action, record)
         send(total=total)
 

@@ -20,7 +20,14 @@ import time
 
 from cuddy import files
 from cuddy.engine import background, events, exec_process, execs
-from cuddy.errors import CuddyError, NotPermitted, NotRunning, SystemFailure
+from cuddy.errors import (
+    CommandNotExecutable,
+    CommandNotFound,
+    CuddyError,
+    NotPermitted,
+    NotRunning,
+    SystemFailure,
+)
 from cuddy.kernel import process, subgroup
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import exec as runtime_exec
@@ -119,6 +126,12 @@ class Keeper:
             for fd in set(task.stdio or ()):
                 os.close(fd)
             self.let_in(joined)
+        except (CommandNotFound, CommandNotExecutable) as error:
+            execs.clear(self.run_dir, self.container, self.id)
+            # Imported here: hardly ever needed.
+            from cuddy.engine import program_facts
+
+            raise program_facts.explain(error, document["pid"], entrant) from None
         except BaseException:
             execs.clear(self.run_dir, self.container, self.id)
             raise

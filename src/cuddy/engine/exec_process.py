@@ -53,7 +53,7 @@ def build_process(record: Container, own: Bundle, document: State, options: Exec
         "terminal": options.tty,
         "args": list(options.command),
         "cwd": options.workdir or record["Config"]["WorkingDir"] or "/",
-        "env": spec.with_home(environment(record, options), identity),
+        "env": spec.with_home(environment(record, own, options), identity),
         "user": {
             "uid": identity.uid,
             "gid": identity.gid,
@@ -64,10 +64,18 @@ def build_process(record: Container, own: Bundle, document: State, options: Exec
     return entrant
 
 
-def environment(record: Container, options: ExecOptions) -> list[str]:
-    """The container's variables and the user's over them; a terminal's type under both."""
-    ours = ["TERM=xterm"] if options.tty else []
-    return process.merge([*ours, *record["Config"]["Env"]], options.env)
+def environment(record: Container, own: Bundle, options: ExecOptions) -> list[str]:
+    """The container's variables, those of its links among them, and the user's over them; a
+    terminal's type under both. The home directory is another user's, if nobody named it.
+    """
+    named = record["Config"]["Env"]
+    started_with = [
+        entry
+        for entry in own.config["process"].get("env", [])
+        if entry in named or not entry.startswith("HOME=")
+    ]
+    terminal = ["TERM=xterm"] if options.tty else []
+    return process.merge([*terminal, *started_with], options.env)
 
 
 def identify(record: Container, document: State, options: ExecOptions) -> users.Identity:

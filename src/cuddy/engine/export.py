@@ -11,10 +11,11 @@ import os
 from cuddy import files
 from cuddy.engine import container, containers, events, rootfs
 from cuddy.errors import Conflict
-from cuddy.image import changeset, workers
+from cuddy.image import changeset, host, workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cuddy.engine.container import Container
     from cuddy.engine.home import Home
     from cuddy.image.workers import Send
 
@@ -34,15 +35,18 @@ def export(home: Home, name: str, fd: int) -> None:
 
 
 def _export(home: Home, container_id: str, fd: int) -> None:
-    """What the worker does. One that does not run is kept from starting meanwhile."""
+    """What the worker does. Nobody has to wait for it: who starts or removes the container wins."""
     with container.lock(home, container_id) as lock:
         record = containers.read(home, container_id, locked=True)
         root = rootfs.view_root(home, record)
-        if record["State"]["Running"]:
+        # What covers the host's secrets is made anew by the next start: that has to wait.
+        if record["State"]["Running"] or record["Image"] != host.IMAGE.id:
             lock.close()
         for chunk in changeset.archive(root):
             files.write_all(fd, chunk)
         check_presence(home, container_id)
+        if not record["State"]["Running"]:
+            check_unchanged(home, record)
     events.emit_container(home, "export", record)
 
 
@@ -53,3 +57,14 @@ def check_presence(home: Home, container_id: str) -> None:
     """
     if not os.path.isdir(home.container_dir(container_id)):
         raise Conflict(f"container {container_id[:12]} was removed meanwhile")
+
+
+def check_unchanged(home: Home, record: Container) -> None:
+    """Whether a container is there still and was not started since. Raises Conflict.
+
+    Its files may be of two moments otherwise.
+    """
+    check_presence(home, record["Id"])
+    now = containers.read(home, record["Id"])
+    if now["State"]["StartedAt"] != record["State"]["StartedAt"]:
+        raise Conflict(f"container {record['Id'][:12]} was started meanwhile", hint="try again")

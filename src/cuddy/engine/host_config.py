@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from typing import Any
 
 RUNTIME = "cuddy"
+UNSETTLED = "updating"
+"""The file in a run directory that says: not all limits may be in force (update.py)."""
 
 DEFAULTS: dict[str, Any] = {
     "Binds": [],

@@ -12,7 +12,7 @@ from __future__ import annotations
 import os
 import stat
 
-from cuddy.engine import containers, rootfs, spec, staging
+from cuddy.engine import rootfs, spec, staging
 from cuddy.errors import Conflict, NoSuchContainer, NotFound, SystemFailure
 from cuddy.image import host
 from cuddy.kernel import mount, namespaces, process, resolve
@@ -45,6 +45,9 @@ def open_view(home: Home, record: Container, *, writable: bool) -> View:
 
     Of a container that does not run the caller has the lock. Raises SystemFailure, Conflict.
     """
+    if record["State"]["Restarting"]:
+        hint = "wait until it runs, or stop it"
+        raise Conflict(f"container {record['Id'][:12]} is restarting", hint=hint)
     try:
         if record["State"]["Running"]:
             view = View(copy_mounts(home, record), False)
@@ -198,14 +201,3 @@ def _status(dir_fd: int, name: str) -> os.stat_result | None:
         return os.stat(name, dir_fd=dir_fd, follow_symlinks=False)
     except FileNotFoundError:
         return None
-
-
-def check_unchanged(home: Home, record: Container) -> None:
-    """Whether a container is still the same, not removed and not started since. Raises Conflict."""
-    short = record["Id"][:12]
-    try:
-        now = containers.read(home, record["Id"])
-    except NoSuchContainer:
-        raise Conflict(f"container {short} was removed meanwhile") from None
-    if now["State"]["StartedAt"] != record["State"]["StartedAt"]:
-        raise Conflict(f"container {short} was started meanwhile", hint="try again")

@@ -6,6 +6,8 @@ for what the record lacks. What we know beyond that follows at the end of its se
 
 from __future__ import annotations
 
+import os
+
 from cuddy.engine import containers, execs, host_config, mounts
 from cuddy.errors import CorruptContent, NoSuchImage
 from cuddy.image import host, snapshots, store
@@ -67,6 +69,10 @@ OF_A_LIFE = frozenset((
 def inspect_container(home: Home, name: str, *, size: bool = False) -> dict[str, Any]:
     """A container as `docker inspect` shows it; `size` adds what it has written."""
     record: dict[str, Any] = dict(containers.find(home, name))
+    if os.path.exists(f"{home.run_dir(record['Id'])}/{host_config.UNSETTLED}"):
+        from cuddy.engine import update
+
+        update.settle(home, record["Id"])
     record["ExecIDs"] = execs.running(home.run_dir(record["Id"])) or None
     sizes = measure(home, record) if size else {}
     return document(record, graph_driver(home, record), sizes)

@@ -86,10 +86,10 @@ def whole(data: bytes) -> int:
 
 
 def decode(block: bytes) -> Iterator[LogEntry | None]:
-    """The entries of complete lines; None for what is not one."""
+    """The entries in lines; None for what is not one."""
     start = 0
     while start < len(block):
-        end = block.find(b"\n", start) + 1
+        end = block.find(b"\n", start) + 1 or len(block)
         tail = block[block.rfind(b'","stream":"', start, end) : end]
         following = block.find(b"\n", end) + 1
         if following and block.startswith(tail, following - len(tail)):
@@ -99,7 +99,7 @@ def decode(block: bytes) -> Iterator[LogEntry | None]:
             else:
                 yield from map(parse, block[start:end].split(b"\n")[:-1])
         else:
-            yield parse(block[start : end - 1])
+            yield parse(block[start:end])
         start = end
 
 
@@ -150,26 +150,27 @@ def to_entry(value: dict[str, Any]) -> LogEntry:
     return LogEntry(stream, time, value["log"].encode("utf-8", "replace"), attributes)
 
 
-def tail(fd: int, count: int) -> tuple[int, int]:
-    """Where the last `count` lines begin, and how many of them are missing; read from the end."""
+def tail(fd: int, count: int, is_last: bool) -> tuple[int, int]:
+    """Where the last `count` lines begin, and how many of them are missing; read from the end.
+
+    A line that is not finished counts in the last file only: else it goes on in the next.
+    """
     position = size = os.fstat(fd).st_size
-    if count <= 0 or not size:
-        return size, max(count, 0)
-    missing, is_last = count, True
+    missing, has_end = count, False
     following = b""  # the beginning of what comes after the chunk: for a mark across the edge
     while position > 0:
         start = max(0, position - TAIL_CHUNK_BYTES)
         chunk = os.pread(fd, position - start, start) + following
         mark = len(chunk)
         while (mark := chunk.rfind(LINE_END, 0, mark + len(LINE_END) - 1)) >= 0:
-            if is_last and _next_line(fd, start + mark) < size:
-                missing -= 1  # what comes after the last line that is finished
-            is_last = False
+            if not has_end and is_last and _next_line(fd, start + mark) < size:
+                missing -= 1
+            has_end = True
             if missing == 0:
                 return _next_line(fd, start + mark), 0
             missing -= 1
         following, position = chunk[: len(LINE_END) - 1], start
-    return 0, missing - is_last  # if nothing ends a line, there is one that goes on
+    return 0, missing - (is_last and not has_end and size > 0)
 
 
 def _next_line(fd: int, position: int) -> int:

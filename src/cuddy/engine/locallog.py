@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 MAX_RECORD_BYTES = 1 << 20
 SOURCES = {1: b"\x0a\x06stdout", 2: b"\x0a\x06stderr"}
+START = b"\x0a\x06std"
 LENGTH_BYTES = 4
 
 
@@ -137,18 +138,23 @@ def whole(data: bytes) -> int:
     while len(data) - position >= 2 * LENGTH_BYTES:
         if is_record(data, position):
             position += record_size(data, position)
-        elif record_size(data, position) <= MAX_RECORD_BYTES and (
-            position + record_size(data, position) > len(data)
-        ):
+        elif may_become_record(data, position):
             break  # the rest is still to come
         else:
             position = next_record(data, position + 1)
     return position
 
 
+def may_become_record(data: bytes, position: int) -> bool:
+    """Whether a record may begin there of which the end is not read yet."""
+    size = record_size(data, position)
+    begins = data[position + LENGTH_BYTES : position + LENGTH_BYTES + len(START)]
+    return size <= MAX_RECORD_BYTES and position + size > len(data) and START.startswith(begins)
+
+
 def next_record(data: bytes, position: int) -> int:
     """Where the next record begins after something that is none; the end if there is none."""
-    while (found := data.find(b"\x0a\x06std", position + LENGTH_BYTES)) >= 0:
+    while (found := data.find(START, position + LENGTH_BYTES)) >= 0:
         if is_record(data, found - LENGTH_BYTES):
             return found - LENGTH_BYTES
         position = found
@@ -233,10 +239,13 @@ def read_varint(data: bytes, position: int) -> tuple[int, int]:
             raise ValueError("a number too long")
 
 
-def tail(fd: int, count: int) -> tuple[int, int]:
-    """Where the last `count` lines begin, and how many of them are missing; read from the end."""
+def tail(fd: int, count: int, is_last: bool) -> tuple[int, int]:
+    """Where the last `count` lines begin, and how many of them are missing; read from the end.
+
+    A line that is not finished counts in the last file only: else it goes on in the next.
+    """
     position = size = os.fstat(fd).st_size
-    missing = max(count, 0)
+    missing = count
     while position >= 2 * LENGTH_BYTES:
         length = int.from_bytes(os.pread(fd, LENGTH_BYTES, position - LENGTH_BYTES), "big")
         start = position - length - 2 * LENGTH_BYTES
@@ -244,7 +253,7 @@ def tail(fd: int, count: int) -> tuple[int, int]:
         if not is_record(record, 0) or len(record) != position - start:
             return 0, missing  # damaged: from the beginning, which finds the way
         entry = parse(record[LENGTH_BYTES:-LENGTH_BYTES])
-        if position == size or (entry and entry.data.endswith(b"\n")):
+        if (entry and entry.data.endswith(b"\n")) or (is_last and position == size):
             if not missing:
                 return position, 0
             missing -= 1

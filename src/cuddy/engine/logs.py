@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
         def whole(self, data: bytes, /) -> int: ...
         def decode(self, block: bytes, /) -> Iterator[LogEntry | None]: ...
-        def tail(self, fd: int, count: int, /) -> tuple[int, int]: ...
+        def tail(self, fd: int, count: int, is_last: bool, /) -> tuple[int, int]: ...
 
     class Reading(Protocol):
         """Entries, oldest first, and how much of the log could not be read."""
@@ -112,12 +112,15 @@ class FileReading:
                         yield from self.drain(link)
                     if link and (newer := self.open_newer(link)):
                         yield from self.drain(link)  # what came before it was put aside
-                        self.end_file()
+                        yield from self.end_file()
                         link.close()
                         link = newer
                     elif goes_on:
                         waiting.wait()
                     else:
+                        damaged = self.damaged
+                        yield from self.end_file()
+                        self.damaged = damaged  # what is being written has no end yet
                         return
             finally:
                 if link:
@@ -131,16 +134,26 @@ class FileReading:
         if link and self.wishes.tail is None:
             link.close()
             return logchain.open_oldest(self.path)
-        missing = self.wishes.tail
-        while link and missing is not None:
-            offset, missing = self.format.tail(link.fd, missing)
-            older = logchain.open_older(self.path, link) if missing else None
+        if link and self.wishes.tail is not None:
+            return self.rewind(link, self.wishes.tail)
+        return link
+
+    def rewind(self, link: Link, count: int) -> Link:
+        """The file in which the last `count` lines begin, at their beginning."""
+        if count <= 0:
+            os.lseek(link.fd, 0, os.SEEK_END)
+            return link
+        is_last = True
+        while True:
+            offset, count = self.format.tail(link.fd, count, is_last)
+            # A file that begins with what is wanted may begin in the middle of a line.
+            older = logchain.open_older(self.path, link) if offset == 0 else None
             if not older:
                 os.lseek(link.fd, offset, os.SEEK_SET)
-                break
+                return link
+            is_last = is_last and os.fstat(link.fd).st_size == 0
             link.close()
             link = older
-        return link
 
     def drain(self, link: Link) -> Iterator[LogEntry]:
         """What is new in a file."""
@@ -148,13 +161,17 @@ class FileReading:
             data = self._rest + chunk
             end = self.format.whole(data)
             self._rest = data[end:]
-            for entry in self.format.decode(data[:end]):
-                if entry:
-                    yield entry
-                else:
-                    self.damaged += 1
+            yield from self.decode(data[:end])
             if len(self._rest) > MAX_RECORD_BYTES:
-                self.end_file()
+                yield from self.end_file()
+
+    def decode(self, block: bytes) -> Iterator[LogEntry]:
+        """The entries in whole records; what is none is counted."""
+        for entry in self.format.decode(block):
+            if entry:
+                yield entry
+            else:
+                self.damaged += 1
 
     def room(self, link: Link) -> int:
         """How much to read of a file; not beyond where the log ended when we began."""
@@ -167,7 +184,7 @@ class FileReading:
         """The file after this one, if it is to be read."""
         return None if link.inode == self._last[0] else logchain.open_newer(self.path, link)
 
-    def end_file(self) -> None:
-        """What began and has no end is nothing."""
-        self.damaged += bool(self._rest)
-        self._rest = b""
+    def end_file(self) -> Iterator[LogEntry]:
+        """What began and has no end is nothing; there may be something good behind it."""
+        rest, self._rest = self._rest, b""
+        yield from self.decode(rest)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cuddy.engine.jsonlog import JsonLog
+from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -86,6 +87,16 @@ def open_writer(record: Container) -> LogWriter:
     from cuddy.engine import logdriver
 
     return LogWriter(logdriver.open_driver(record))
+
+
+def reopen_writer(record: Container) -> LogWriter:
+    """The same for a container that runs: it does so without a log rather than not at all."""
+    try:
+        return open_writer(record)
+    except (OSError, InvalidArgument):
+        from cuddy.engine import logdriver
+
+        return LogWriter(logdriver.Nothing())
 
 
 def has_long_line(data: bytes, end: int) -> bool:

@@ -102,7 +102,7 @@ def live(home: Home, order: Order, attached: int, channel: _socket.socket) -> No
     held = watch.Held(
         delivery.pidfd, listener.detach(), delivery.stdin, delivery.outputs, delivery.holders
     )
-    watch.watch(home, container_id, held, attached=attached, wants=order.wants)
+    watch.watch(home, container_id, held, attached=attached, wants=order.wants, log=delivery.log)
 
 
 def report(channel: _socket.socket, value: dict[str, object]) -> None:

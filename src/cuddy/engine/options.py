@@ -111,6 +111,26 @@ class ContainerOptions(NamedTuple):
     platform: str = ""
 
 
+class UpdateOptions(NamedTuple):
+    """Options of `update`, as those of `create`; None and "" leave things as they are."""
+
+    memory: int | None = None
+    memory_swap: int | None = None
+    memory_reservation: int | None = None
+    kernel_memory: int | None = None
+    nano_cpus: int | None = None
+    cpu_shares: int | None = None
+    cpu_period: int | None = None
+    cpu_quota: int | None = None
+    cpu_rt_period: int | None = None
+    cpu_rt_runtime: int | None = None
+    cpuset_cpus: str = ""
+    cpuset_mems: str = ""
+    blkio_weight: int | None = None
+    pids_limit: int | None = None  # -1: unlimited
+    restart: str = ""
+
+
 class ExecOptions(NamedTuple):
     """Options of `exec`."""
 

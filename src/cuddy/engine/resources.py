@@ -25,16 +25,19 @@ THROTTLES = {
 }
 
 
-def resources(config: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
+def resources(
+    config: Mapping[str, Any], numbers: Numbers, *, blocks: bool = True
+) -> dict[str, Any]:
     """Memory, CPU, processes and block I/O; what is not limited is not there.
 
-    `numbers`: major and minor number of each block device that the limits name.
+    `numbers`: major and minor number of each block device that the limits name; without `blocks`
+    those limits are left out.
     """
     found = {
         "memory": memory(config),
         "cpu": cpu(config),
         "pids": {"limit": config["PidsLimit"]} if config["PidsLimit"] else {},
-        "blockIO": block_io(config, numbers),
+        "blockIO": block_io(config, numbers) if blocks else weight(config),
     }
     return {section: values for section, values in found.items() if values}
 
@@ -75,9 +78,7 @@ def cpu(config: Mapping[str, Any]) -> dict[str, Any]:
 
 def block_io(config: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
     """linux.resources.blockIO."""
-    found: dict[str, Any] = {}
-    if config["BlkioWeight"]:
-        found["weight"] = config["BlkioWeight"]
+    found = weight(config)
     if weights := config["BlkioWeightDevice"]:
         found["weightDevice"] = [
             located(entry, numbers) | {"weight": entry["Weight"]} for entry in weights
@@ -86,6 +87,11 @@ def block_io(config: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:
         if entries := config[key]:
             found[name] = [located(entry, numbers) | {"rate": entry["Rate"]} for entry in entries]
     return found
+
+
+def weight(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of linux.resources.blockIO that is about no device."""
+    return {"weight": config["BlkioWeight"]} if config["BlkioWeight"] else {}
 
 
 def located(entry: Mapping[str, Any], numbers: Numbers) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import os
 from cuddy.engine import liveness, sharing
 from cuddy.errors import Conflict, SystemFailure
 from cuddy.image import host, snapshots
-from cuddy.kernel import mount, namespaces
+from cuddy.kernel import mount, namespaces, overlay
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -26,17 +26,21 @@ def mount_root(home: Home, record: Container) -> Container:
     prepared, and stands in the record that is returned. Raises CuddyError.
     """
     where = home.container_dir(record["Id"])
+    plans = plan_root(home, record)
+    if record["HostConfig"]["AutoRemove"]:
+        # To sync what goes with the container would wait for all that anybody writes to the disk.
+        plans = list(map(overlay.volatile, plans))
     with Undo() as undo:
         undo.add(mount.umount, f"{where}/rootfs", mount.MNT_DETACH)
         if not record.get("Mounts"):
-            enter(record, where, plan_root(home, record))
+            enter(record, where, plans)
             return record
         from cuddy.engine import staging
 
         undo.add(staging.take_down, home, record)
         try:
             with staging.Staging(home, record) as preparation:
-                enter(record, where, plan_root(home, record))
+                enter(record, where, plans)
                 mounted = preparation.stage()
         except OSError as error:
             raise SystemFailure.from_os("cannot prepare the container's mounts", error) from error
@@ -55,7 +59,7 @@ def enter(record: Container, where: str, plans: list[Mount]) -> None:
         if record["Image"] == host.IMAGE.id:
             host.make_masks(f"{where}/masks")
         for plan in plans:
-            mount.perform(plan)
+            (overlay if plan.fstype == "overlay" else mount).perform(plan)
     except OSError as error:
         raise SystemFailure.from_os("cannot mount the container's root", error) from error
 

@@ -25,6 +25,7 @@ from cuddy.undo import Undo
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container
+    from cuddy.engine.logwriter import LogWriter
 
 FIRST_IDLE_S = 4.0
 MAX_IDLE_S = 128.0
@@ -54,14 +55,16 @@ def watch(
     *,
     attached: int = -1,
     wants: int = 0,
+    log: LogWriter | None = None,
     idle_s: float | None = FIRST_IDLE_S,
 ) -> None:
     """Relay until the container has ended for good.
 
-    `attached`: descriptor of a client's socket that is there already, and what it `wants`.
+    `attached`: descriptor of a client's socket that is there already, and what it `wants`. `log`:
+    as the birth has opened it.
     """
     record = container.read(home, container_id)
-    streams, log = open_streams(record, held), logwriter.open_writer(record)
+    streams, log = open_streams(record, held), log or logwriter.reopen_writer(record)
     listener = _socket.socket(fileno=held.listener)
     relay = Relay(streams, log, listener, stdin_once=record["Config"]["StdinOnce"])
     if attached >= 0:
@@ -116,7 +119,8 @@ def deliver(home: Home, record: Container, relay: Relay, undo: Undo) -> Held:
     held = Held(
         delivery.pidfd, relay.listener.fileno(), delivery.stdin, delivery.outputs, delivery.holders
     )
-    relay.begin(open_streams(delivery.record, held), logwriter.open_writer(delivery.record))
+    assert delivery.log
+    relay.begin(open_streams(delivery.record, held), delivery.log)
     return held
 
 

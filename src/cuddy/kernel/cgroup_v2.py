@@ -56,6 +56,18 @@ def enable(directory: str, wanted: Iterable[str], needed: Iterable[str] = ()) ->
                 raise _cannot_enable(name, directory, error) from error
 
 
+def enable_above(target: str, directory: str, wanted: Iterable[str]) -> None:
+    """Give controllers to a group that is there already, from the mount of its hierarchy on down.
+
+    Raises SystemFailure, NotPermitted.
+    """
+    wanted = [name for name in wanted if name in controllers(target)]
+    above = target
+    for part in directory.removeprefix(f"{target}/").split("/"):
+        enable(above, wanted, wanted)
+        above = f"{above}/{part}"
+
+
 def _cannot_enable(name: str, directory: str, error: OSError) -> SystemFailure | NotPermitted:
     what = f"cannot enable the {name} controller below {directory}"
     if error.errno in INTERNAL_PROCESSES:

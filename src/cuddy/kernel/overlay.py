@@ -10,6 +10,7 @@ import errno
 import os
 import stat
 
+from cuddy import files
 from cuddy.kernel import mount
 from cuddy.kernel.mount import MS_RDONLY, Mount
 
@@ -18,6 +19,10 @@ OPAQUE_USER = "user.overlay.opaque"
 SELF_CONTAINED = "index=off,metacopy=off,redirect_dir=nofollow"
 """An upper directory holds whole files and directories whatever the module's defaults are: it can
 become a layer, and no mark in it leads to others."""
+VOLATILE = ",volatile"
+"""Nothing is synced, neither when a program asks for it nor at the end. In return the mount leaves
+a mark in its work directory, by which the kernel refuses the next one: the machine may have gone
+down in between, and files with it (overlayfs.rst, "Volatile mount"). From Linux 5.10 on."""
 PAGE_BYTES = 4096
 """mount(2) takes one page of options; longer stacks are named by descriptors."""
 
@@ -31,11 +36,30 @@ def plan(lower_dirs: list[str], upper_dir: str, work_dir: str, target: str) -> M
     return Mount("overlay", target, "overlay", MS_RDONLY, options)
 
 
+def volatile(plan: Mount) -> Mount:
+    """The same mount for files that nobody will need again."""
+    return plan._replace(data=plan.data + VOLATILE) if "workdir=" in plan.data else plan
+
+
 def perform(plan: Mount) -> None:
     """Make an overlay mount, however many layers it has (500 is the kernel's limit).
 
-    When the options outgrow the page that mount(2) takes, each lower directory is opened and named
-    by its descriptor, relative to /proc/self/fd.
+    One that the mark of a volatile mount stands in the way of is made all the same: the caller
+    knows that nobody has it mounted. One that cannot be volatile is not. Raises OSError.
+    """
+    try:
+        _perform(plan)
+    except OSError as error:
+        if error.errno != errno.EINVAL or ",workdir=" not in plan.data:
+            raise
+        work = plan.data.rpartition(",workdir=")[2].partition(f",{SELF_CONTAINED}")[0]
+        files.remove_tree(f"{split(work)[0]}/work/incompat")
+        _perform(plan._replace(data=plan.data.removesuffix(VOLATILE)))
+
+
+def _perform(plan: Mount) -> None:
+    """When the options outgrow the page that mount(2) takes, each lower directory is opened and
+    named by its descriptor, relative to /proc/self/fd.
     """
     if len(os.fsencode(plan.data)) < PAGE_BYTES:
         mount.perform(plan)

@@ -43,6 +43,8 @@ X86_64 = (
     "498b0424498b7c2408498d742410498d54c410b83b0000000f05"
     # write(status_fd, &error, 8)
     "50bf{fd}4889e6ba08000000b8010000000f05"
+    # read(status_fd, ..., 8): until the other end is closed
+    "bf{fd}4889e6ba0800000031c00f05"
     # exit_group(127)
     "bf7f000000b8e70000000f05"
 )  # fmt: skip
@@ -80,6 +82,8 @@ AARCH64 = (
     "f9400269 f9400660 91004261 8b090c22 d2801ba8 d4000001 "
     # write(status_fd, &error, 8)
     "f81f0fe0 {fd} 910003e1 d2800102 d2800808 d4000001 "
+    # read(status_fd, ..., 8): until the other end is closed
+    "{fd} 910003e1 d2800102 d28007e8 d4000001 "
     # exit_group(127)
     "d2800fe0 d2800bc8 d4000001 "
 )  # fmt: skip

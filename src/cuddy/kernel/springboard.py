@@ -6,8 +6,9 @@ execute the user's program itself: it executes these two hundred bytes, which ex
 image can reach that way is a sealed copy of nothing of value.
 
 The springboard marks the status descriptor close-on-exec, calls execve(argv[0], argv + 1, envp),
-and if that fails writes -errno as eight bytes to the status descriptor and exits with 127. Whoever
-reads the other end learns: end of file, the program runs; eight bytes, it does not.
+and if that fails writes -errno as eight bytes to the status descriptor, waits until the other end
+is closed, and exits with 127. Whoever reads that end learns: end of file, the program runs; eight
+bytes, it does not, and its root can be looked at to see why.
 """
 
 from __future__ import annotations
@@ -37,7 +38,9 @@ EM_AARCH64 = 183
 
 
 def code_x86_64(status_fd: int) -> bytes:
-    """fcntl(fd, F_SETFD, FD_CLOEXEC); execve(...); write(fd, &rax, 8); exit_group(127)."""
+    """fcntl(fd, F_SETFD, FD_CLOEXEC); execve(...); write(fd, &rax, 8); read(fd, ...);
+    exit_group(127).
+    """
     fd = struct.pack("<I", status_fd)
     return b"".join(
         (
@@ -52,6 +55,9 @@ def code_x86_64(status_fd: int) -> bytes:
             b"\x50", b"\xbf" + fd,                  # push   rax; mov edi, status_fd
             b"\x48\x89\xe6", b"\xba\x08\0\0\0",     # mov    rsi, rsp; mov edx, 8
             b"\xb8\x01\0\0\0", b"\x0f\x05",         # mov    eax, SYS_write; syscall
+            b"\xbf" + fd, b"\x48\x89\xe6",         # mov    edi, status_fd; mov rsi, rsp
+            b"\xba\x08\0\0\0",                     # mov    edx, 8
+            b"\x31\xc0", b"\x0f\x05",               # xor    eax, eax (SYS_read); syscall
             b"\xbf\x7f\0\0\0",                      # mov    edi, 127
             b"\xb8\xe7\0\0\0", b"\x0f\x05",         # mov    eax, SYS_exit_group; syscall
         )
@@ -74,6 +80,7 @@ def code_aarch64(status_fd: int) -> bytes:
         movz(8, 221), svc,                         # execve
         0xF81F0FE0,                                # str x0, [sp, #-16]!
         movz(0, status_fd), 0x910003E1, movz(2, 8), movz(8, 64), svc,  # write
+        movz(0, status_fd), 0x910003E1, movz(2, 8), movz(8, 63), svc,  # read
         movz(0, 127), movz(8, 94), svc,            # exit_group
     )  # fmt: skip
     return struct.pack(f"<{len(words)}I", *words)

@@ -251,14 +251,15 @@ def answer(birth: Birth, message: Message) -> None:
 
 
 def await_program(birth: Birth) -> None:
-    """After `start`: wait until the program runs. Raises CommandNotFound and its kin."""
-    try:
-        assert birth.channel
-        message = birth.channel.receive()
-        if message.kind != "end":
-            raise handshake.failure(message, birth.program)
-    finally:
-        birth.close()
+    """After `start`: wait until the program runs. If it raises, `abort` the birth.
+
+    Raises CommandNotFound and its kin; the process is still there then, for its root to be seen.
+    """
+    assert birth.channel
+    message = birth.channel.receive()
+    if message.kind != "end":
+        raise handshake.failure(message, birth.program)
+    birth.close()
 
 
 def kill_init(birth: Birth) -> None:

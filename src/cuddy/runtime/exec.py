@@ -90,6 +90,7 @@ def enter(
         entrant = Entrant(bundle, spec, theirs, init_fd, stdio)
         entrant.container_id = document["id"]
         entrant.filter = filters.find(bundle.config, state_root)
+        entrant.others_end = ours
         child = clone_into(init_fd, find_cgroup(document, own_group), entrant)
     except BaseException:
         ours.close()
@@ -122,6 +123,8 @@ def clone_into(init_fd: int, own_cgroup: Cgroup, entrant: Entrant) -> process.Ch
         namespaces.setns(init_fd, namespaces.CLONE_NEWPID)
         child = process.clone(0, cgroup_fd=cgroup_fd)
         if child.pid == 0:
+            if entrant.others_end:
+                entrant.others_end.close()  # or we should never hear that it is closed
             become(entrant)
         return child
     finally:
@@ -153,7 +156,8 @@ def finish(joined: Joined) -> None:
 
 
 def abandon(joined: Joined) -> None:
-    """Bury a process that never became its program: left alone, it ends by itself."""
+    """Bury a process that never became its program."""
+    process.pidfd_send_signal(joined.pidfd, 9)
     joined.close()
     os.waitpid(joined.pid, 0)
 
@@ -171,6 +175,7 @@ class Entrant:
         self.init_fd = init_fd
         self.stdio = stdio
         self.container_id = ""
+        self.others_end: Channel | None = None
         self.doors: list[int] = []
         self.springboard_fd = -1
         self.filter = filters.NO_FILTER

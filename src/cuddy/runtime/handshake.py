@@ -32,6 +32,16 @@ MAX_MESSAGE_BYTES = 16384
 MAX_TEXT = 1024  # characters; one outside the BMP takes twelve bytes of JSON
 
 
+EXEC_HINTS = {
+    errno.ENOENT: "the file, or the interpreter it names, does not exist in the image",
+    errno.ENOEXEC: "built for another architecture, or no '#!' line?",
+    errno.E2BIG: "arguments and environment are longer than the kernel takes: execve(2)",
+    errno.ELOOP: "the interpreters of scripts are scripts themselves, too many in a row",
+    errno.ETXTBSY: "somebody has the file open for writing",
+}
+"""For who cannot look into the container; the engine does."""
+
+
 class Message(NamedTuple):
     """One packet: its kind, its text, and the descriptor that came with it or -1."""
 
@@ -107,11 +117,7 @@ def failure(message: Message, program: str) -> CuddyError:
 
 def exec_failure(code: int, program: str) -> CuddyError:
     """Why execve(2) refused the program, with docker's exit codes 126 and 127."""
-    reason = os.strerror(code).lower()
-    text = f"exec {program}: {reason}"
+    text = f"exec {program}: {os.strerror(code).lower()}"
     if code in (errno.ENOENT, errno.ENOTDIR):
-        hint = "the file, or the interpreter it names, does not exist in the image"
-        return CommandNotFound(text, hint=hint)
-    if code == errno.ENOEXEC:
-        return CommandNotExecutable(text, hint="built for another architecture, or no '#!' line?")
-    return CommandNotExecutable(text)
+        return CommandNotFound(text, hint=EXEC_HINTS[errno.ENOENT])
+    return CommandNotExecutable(text, hint=EXEC_HINTS.get(code, ""))

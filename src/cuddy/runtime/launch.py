@@ -29,7 +29,10 @@ def enter_cwd(cwd: str, *, make: bool) -> None:
         if make:
             make_directory(cwd)
         elif not os.path.isdir(cwd):
-            raise CommandNotExecutable(f"there is no working directory {cwd}")
+            raise CommandNotExecutable(
+                f'chdir to cwd ("{cwd}") failed: no such directory',
+                hint="--workdir names one that is in the container",
+            )
         os.chdir(cwd)
         inside = os.getcwd().startswith("/")
     except OSError as error:
@@ -49,12 +52,13 @@ def make_directory(path: str) -> None:
 def look_up(spec: Process) -> str:
     """The path of the program to run. Raises CommandNotFound, CommandNotExecutable."""
     name = spec["args"][0]
+    looking = f"stat {name}: " if "/" in name else ""  # as Go's exec.LookPath has it
     try:
         return credentials.find_program(name, spec.get("env", []), spec["cwd"])
     except PermissionError:
         raise CommandNotExecutable(f'exec: "{name}": permission denied') from None
     except OSError as error:
-        raise CommandNotFound(f'exec: "{name}": {error.strerror}') from None
+        raise CommandNotFound(f'exec: "{name}": {looking}{error.strerror}') from None
 
 
 def run(spec: Process, channel: Channel, springboard_fd: int, filter: Filter) -> NoReturn:
@@ -99,6 +103,8 @@ def report(channel: Channel, step: str, error: BaseException) -> None:
         text = f"container init, step {step}: {type(error).__name__}: {error}"
     try:
         channel.send(kind, text)
+        if kind != "error":
+            channel.receive()  # until it has looked at our root, to see why
     except OSError as lost:
         if lost.errno not in (errno.EPIPE, errno.ECONNRESET, errno.ENOTCONN):
             raise

@@ -36,11 +36,22 @@ def plan(resources: Mapping[str, Any], hierarchies: Hierarchies) -> list[CgroupW
     writes: list[CgroupWrite] = []
     if resources.get("devices") or hierarchies.of("devices"):
         writes += device_rules.plan(resources.get("devices") or [], hierarchies)
+    return refuse_missing(writes, hierarchies) + plan_limits(resources, hierarchies)
+
+
+def plan_limits(resources: Mapping[str, Any], hierarchies: Hierarchies) -> list[CgroupWrite]:
+    """The same without the devices: what can be changed later."""
+    writes: list[CgroupWrite] = []
     for section, plans in PLANS.items():
         if wanted := resources.get(section):
             if not isinstance(wanted, list if section in LISTS else dict):
                 raise InvalidArgument(f"config.json: resources.{section} has the wrong type")
             writes += plans(wanted, hierarchies)
+    return refuse_missing(writes, hierarchies)
+
+
+def refuse_missing(writes: list[CgroupWrite], hierarchies: Hierarchies) -> list[CgroupWrite]:
+    """The writes, if the host has their controllers. Raises NotPermitted."""
     for write in writes:
         if hierarchies.of(write.controller) is None:
             raise NotPermitted(

@@ -170,7 +170,7 @@ class TestTail:
     texts = st.lists(st.sampled_from(["a\n", "b", '\\n","stream":"', "\n"]), max_size=12)
 
     @fixture_is_fine
-    @given(texts, st.integers(-1, 14), st.integers(1, 200))
+    @given(texts, st.integers(1, 14), st.integers(1, 200))
     def test_the_last_lines_begin_where_counting_says(
         self, path: Path, texts: list[str], count: int, chunk: int
     ) -> None:
@@ -178,14 +178,26 @@ class TestTail:
         before, jsonlog.TAIL_CHUNK_BYTES = jsonlog.TAIL_CHUNK_BYTES, chunk
         fd = os.open(path, os.O_RDONLY)
         try:
-            offset, missing = jsonlog.tail(fd, count)
+            offset, missing = jsonlog.tail(fd, count, True)
         finally:
             jsonlog.TAIL_CHUNK_BYTES = before
             os.close(fd)
         lines = "".join(texts).splitlines(keepends=True) if texts else []
-        wanted = lines[-count:] if count > 0 else []
+        wanted = lines[-count:]
         assert text_of(path.read_bytes()[offset:]).decode() == "".join(wanted)
-        assert missing == max(0, max(count, 0) - len(lines))
+        assert missing == max(0, count - len(lines))
+
+    def test_a_line_that_goes_on_in_the_next_file_belongs_to_what_that_shows(
+        self, path: Path
+    ) -> None:
+        whole, piece = entry_of("whole\n") + b"\n", entry_of("piece") + b"\n"
+        path.write_bytes(whole + piece + piece)
+        fd = os.open(path, os.O_RDONLY)
+        assert jsonlog.tail(fd, 0, False) == (len(whole), 0)
+        assert jsonlog.tail(fd, 1, False) == (0, 0)
+        path.write_bytes(piece)
+        assert jsonlog.tail(fd, 3, False) == (0, 3)
+        os.close(fd)
 
 
 class TestAttributes:

@@ -17,6 +17,7 @@ kill        send a signal
 restart     stop and start
 pause       hold it where it is
 unpause     let it go on
+update      other limits, another restart policy
 wait        until it has ended
 rename      give another name
 rm          remove

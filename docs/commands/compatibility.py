@@ -1,0 +1,241 @@
+"""Writes docs/compatibility.md: every command and flag of docker, and what cuddy makes of it.
+
+    python docs/commands/compatibility.py
+
+What docker has was asked of its client (tests/record_flags.py), what cuddy has stands in the tables
+of its commands. What both have is a yes; where that is not the whole truth, and why something is
+missing, is said here, once. A flag that docker has, cuddy has not, and nobody explains is an error:
+tests/test_docs.py.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, NamedTuple
+
+ROOT = Path(__file__).parent.parent.parent
+sys.path.insert(0, str(ROOT / "src"))
+
+from cuddy.cli import main  # noqa: E402 - found by the line above
+from cuddy.cli.flags import Command, Flag  # noqa: E402
+
+PAGE = ROOT / "docs/compatibility.md"
+RECORDED = ROOT / "tests/golden/docker/flags.json"
+
+WINDOWS, PLUGINS = "Windows only", "plugins"
+LATER = "later"
+NEW = ("container create", "container run")
+
+COMMANDS = {
+    "image build": (LATER, "images are built in a later release"),
+    "container update": (LATER, "not there yet"),
+}
+"""Docker's commands that cuddy has not, if it has not."""
+
+MISSING: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {
+    **{(NEW, flag): (LATER, "health checks are not there yet") for flag in (
+        "health-cmd", "health-interval", "health-retries", "health-start-interval",
+        "health-start-period", "health-timeout", "no-healthcheck",
+    )},
+    (NEW, "gpus"): ("no", f"{PLUGINS} of the makers of GPUs; `--device` gives a device"),
+    (("container start",), "checkpoint"): (LATER, "an experiment of docker's that needs CRIU"),
+    (("container start",), "checkpoint-dir"): (LATER, "an experiment of docker's that needs CRIU"),
+    (("image ls",), "tree"): (LATER, "an experiment of docker's containerd store; "
+                              "one platform of an image is kept here"),
+}  # fmt: skip
+"""Flags that cuddy has not, if it has not."""
+
+REFUSED: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {
+    **{(NEW, flag): ("no", f"{WINDOWS}; refused in docker's words") for flag in (
+        "cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops",
+    )},
+    (NEW, "isolation"): ("no", f"{WINDOWS}; `default` is taken, as by docker on Linux"),
+    (NEW, "volume-driver"): ("no", f"{PLUGINS}; `local` is taken"),
+    (NEW, "use-api-socket"): (LATER, "there is no API socket yet that could be lent"),
+    **{(NEW, flag): (LATER, "networks of one's own are not there yet") for flag in (
+        "ip", "ip6", "link-local-ip", "network-alias", "net-alias",
+    )},
+}  # fmt: skip
+"""Flags that are understood, and refused but for the value that says nothing."""
+
+DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
+    (NEW, "disable-content-trust"): "taken and ignored: Notary's signatures are not verified",
+    (NEW, "kernel-memory"): "taken and ignored with a warning, as by docker on kernels of today",
+    (NEW, "log-driver"): "`json-file`, `local`, `journald`, `none`; the others are plugins. Logs "
+                         "are rotated unless told otherwise: 10 MB, three files",
+    (NEW, "mount"): "`bind`, `volume`, `tmpfs`, `image`; no `npipe` (Windows) and no `cluster` "
+                    "(Swarm)",
+    (NEW, "network"): "`bridge`, `host`, `none`, `container:`; networks of one's own come later",
+    (NEW, "net"): "as `--network`",
+    (NEW, "runtime"): "`cuddy` only so far",
+    (NEW, "security-opt"): "no AppArmor profiles yet (`apparmor=unconfined` is taken)",
+    (NEW, "storage-opt"): "noted in the record and not enforced; docker refuses it on most file "
+                          "systems",
+    (NEW, "userns"): "`host` only so far",
+    (("container inspect",), "format"): "networks are known by name, not by an id",
+    (("inspect",), "format"): "networks are known by name, not by an id",
+    (("image pull",), "disable-content-trust"): "only `true`: Notary's signatures are not verified",
+    (("image push",), "disable-content-trust"): "only `true`: nothing is signed",
+    (("image rm",), "platform"): "removes the image if it is for that platform; "
+                                 "one platform of an image is kept",
+    (("image load",), "platform"): "one platform of an image is kept",
+    (("image save",), "platform"): "the platform that is kept, or an error",
+    (("system events",), "filter"): "an unknown filter is an error; docker ignores it",
+    (("inspect",), "type"): "`config`, `node`, `secret`, `service`, `task` and `plugin` find "
+                            "nothing",
+    (("system df",), "verbose"): "docker's tables, by the blocks that are allocated; they add up "
+                                 "to du(1)",
+}  # fmt: skip
+"""Flags that both have, and that do not do quite the same."""
+
+
+class Row(NamedTuple):
+    """A flag of docker's. `answer`: yes, differs, no or later."""
+
+    flag: str
+    answer: str
+    why: str
+
+
+class Unexplained(Exception):
+    """A flag or command of docker's that cuddy has not, and of which nobody says why."""
+
+
+def recorded() -> dict[str, Any]:
+    """What docker has."""
+    found: dict[str, Any] = json.loads(RECORDED.read_text())
+    return found
+
+
+def command_of(name: str) -> Command | None:
+    """Our command of a name such as `container run`; None if there is none."""
+    group, _, verb = name.rpartition(" ")
+    verbs = main.GROUPS.get(group, {}) if group else main.VERBS
+    return main.load(verbs[verb]) if verb in verbs else None
+
+
+def find_flag(command: Command, name: str) -> Flag | None:
+    """Our flag of a name, which may be an alias of it."""
+    return next((flag for flag in command.flags if name in (flag.name, *flag.aliases)), None)
+
+
+def told(table: dict[tuple[tuple[str, ...], str], Any], command: str, flag: str) -> Any:
+    """What a table says of a flag of a command."""
+    return next((v for (names, own), v in table.items() if own == flag and command in names), None)
+
+
+def rows(name: str, docker: dict[str, Any], command: Command) -> Iterator[Row]:
+    """The flags that docker has of a command. Raises Unexplained."""
+    hidden = {flag: ["", None] for flag in docker["hidden"]}
+    for flag, (short, value) in sorted((docker["flags"] | hidden).items()):
+        ours = find_flag(command, flag)
+        shown = f"`-{short}`, `--{flag}`" if short else f"`--{flag}`"
+        if flag in hidden:
+            shown += " (hidden)"
+        if ours is None:
+            reason = told(MISSING, name, flag)
+            if not reason:
+                raise Unexplained(f"cuddy {name} has no --{flag}, and nobody says why")
+            yield Row(shown, *reason)
+            continue
+        if (told(MISSING, name, flag) or [LATER])[0] != LATER:
+            raise Unexplained(f"cuddy {name} has --{flag}, which is said to be missing")
+        if refused := told(REFUSED, name, flag):
+            yield Row(shown, *refused)
+            continue
+        if short != ours.short and short:
+            raise Unexplained(f"cuddy {name} --{flag} has no short form -{short}")
+        if value is not None and bool(value) == bool(ours.kind.alone):
+            raise Unexplained(f"cuddy {name} --{flag} takes a value where docker's takes none")
+        differs = told(DIFFERS, name, flag)
+        yield Row(shown, "differs" if differs else "yes", differs or "")
+
+
+def own_flags(name: str, docker: dict[str, Any], command: Command) -> list[str]:
+    """The flags that only cuddy has."""
+    known = {*docker["flags"], *docker["hidden"], "help"}
+    own = [flag for flag in command.flags if not known & {flag.name, *flag.aliases}]
+    return [f"`--{flag.name}`" for flag in own if not flag.hidden]
+
+
+def section(name: str, docker: dict[str, Any]) -> str:
+    """One command. Raises Unexplained."""
+    command = command_of(name)
+    if command is None:
+        if name not in COMMANDS:
+            raise Unexplained(f"there is no cuddy {name}, and nobody says why")
+        answer, why = COMMANDS[name]
+        return f"### {name}: {answer}\n\n{why[0].upper()}{why[1:]}.\n"
+    lacking = [each for each in docker["names"] if command_of(each) is None]
+    lines = [f"### {name}", ""]
+    if others := [f"`{each}`" for each in docker["names"] if each not in (name, *lacking)]:
+        lines += [f"Also: {', '.join(others)}.", ""]
+    if lacking:
+        lines += [f"Not under the name {', '.join(f'`{each}`' for each in lacking)}.", ""]
+    found = list(rows(name, docker, command))
+    if found:
+        lines += ["| flag | | |", "|---|---|---|"]
+        lines += [f"| {row.flag} | {row.answer} | {row.why} |" for row in found]
+    else:
+        lines.append("No flags.")
+    if own := own_flags(name, docker, command):
+        lines += ["", f"Only cuddy has {', '.join(own)}."]
+    return "\n".join(lines) + "\n"
+
+
+def page() -> str:
+    """docs/compatibility.md. Raises Unexplained."""
+    docker = recorded()
+    commands = docker["commands"]
+    sections = {name: section(name, commands[name]) for name in commands}
+    parts = [HEADING.format(version=docker["docker"], counts=counts(commands))]
+    for title in ("container", "image", "system", ""):
+        parts.append(f"## {title.title() or 'Without a group'}\n")
+        parts += [text for name, text in sections.items() if name.rpartition(" ")[0] == title]
+    beyond = sorted(f"`{group} {verb}`" for group, verb in own_commands(commands))
+    parts.append(f"## Only cuddy has\n\n{', '.join(beyond)}.\n")
+    return "\n".join(parts)
+
+
+HEADING = """\
+# Compatibility
+
+What cuddy makes of every command and flag of docker {version} that is about containers, images
+and the engine itself: {counts}.
+
+- **yes**: the same name, short form and meaning.
+- **differs**: it is there and does not do quite the same.
+- **no**: it will not come, since it is about Swarm, Windows or plugins.
+- **later**: not there yet.
+
+Generated by `docs/commands/compatibility.py` from what docker's client says it has and from cuddy's
+own tables of flags; what is not the same, and why something is missing, is said there.
+"""
+
+
+def counts(commands: dict[str, Any]) -> str:
+    """How many flags have which answer."""
+    found: dict[str, int] = {}
+    for name, docker in commands.items():
+        if command := command_of(name):
+            for row in rows(name, docker, command):
+                found[row.answer] = found.get(row.answer, 0) + 1
+    return ", ".join(f"{found[each]} {each}" for each in ("yes", "differs", "no", LATER)
+                     if each in found)  # fmt: skip
+
+
+def own_commands(commands: dict[str, Any]) -> Iterator[tuple[str, str]]:
+    """Group and verb of the commands that docker has not, under no name."""
+    known = {name for docker in commands.values() for name in docker["names"]}
+    modules = {main.find_command(name.split())[0] for name in known if command_of(name)}
+    for group, verbs in main.GROUPS.items():
+        for verb, module in verbs.items():
+            if module not in modules:
+                yield group, verb
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page())

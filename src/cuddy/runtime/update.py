@@ -1,0 +1,93 @@
+"""Update: other limits for a container that runs; all, or none if the kernel refuses one."""
+
+from __future__ import annotations
+
+from cuddy import files
+from cuddy.kernel import cgroup, cgroup_v2, control_file
+from cuddy.kernel.cgroup import Cgroup, CgroupWrite
+from cuddy.kernel.cgroup_hierarchies import Hierarchies
+from cuddy.runtime import resources, state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+ROUNDS = 1000
+"""Of moving processes, for a container that makes new ones as fast as they are moved."""
+
+
+def update(state_root: str, container_id: str, wanted: Mapping[str, Any], path: str) -> list[str]:
+    """Set these resources (linux.resources without devices); returns warnings.
+
+    `path`: the container's cgroupsPath. Raises NoSuchContainer, NotPermitted, InvalidArgument.
+    """
+    document = state.read(state_root, container_id)
+    hierarchies = cgroup.find()
+    writes = resources.plan_limits(wanted, hierarchies)
+    known = Cgroup.from_paths(document["cgroupPaths"])
+    more = join_more(hierarchies, known, path, {write.controller for write in writes})
+    group = Cgroup(known.paths | more.paths)
+    try:
+        if more.paths:
+            # Written before a process is in it, so that it is never forgotten.
+            document["cgroupPaths"] = group.paths
+            state.write(state_root, document)
+        gather(group)
+        return set_all(group, writes)
+    finally:
+        if files.start_time(document["pid"]) != document["startTime"]:
+            more.remove()  # who buried the container may not have known of it
+
+
+def set_all(group: Cgroup, writes: list[CgroupWrite]) -> list[str]:
+    """Write the limits, or none of them: what stood there before comes back."""
+    before = [old for write in writes if (old := as_it_is(group, write))]
+    try:
+        return group.apply(writes)
+    except BaseException:
+        group.apply(before)
+        raise
+
+
+def as_it_is(group: Cgroup, write: CgroupWrite) -> CgroupWrite | None:
+    """What to write to have a limit as it is now; None if the kernel has no such file."""
+    directory = group.paths.get(write.controller, group.unified)
+    value = control_file.read(f"{directory}/{write.file}")
+    if value is None:
+        other = write.otherwise
+        return as_it_is(group, other) if isinstance(other, CgroupWrite) else None
+    return write._replace(value=value)
+
+
+def join_more(hierarchies: Hierarchies, group: Cgroup, path: str, controllers: set[str]) -> Cgroup:
+    """The container's group where it is not yet: it was made with the controllers it needed then.
+
+    Raises SystemFailure, NotPermitted.
+    """
+    if hierarchies.unified and group.unified:
+        cgroup_v2.enable_above(hierarchies.unified.target, group.unified, controllers)
+    missing = tuple(
+        hierarchy
+        for hierarchy in hierarchies.all
+        if hierarchy.version == 1
+        and controllers.intersection(hierarchy.controllers)
+        and not set(hierarchy.controllers) & set(group.paths)
+    )
+    needed = {name for each in missing for name in each.controllers} & controllers
+    return cgroup.create(Hierarchies(missing), path, needed) if missing else Cgroup({})
+
+
+def gather(group: Cgroup) -> None:
+    """Bring every process of the group into each of its directories; some may be born meanwhile."""
+    for directory in set(group.paths.values()) - {group.unified}:
+        for _ in range(ROUNDS):
+            here = set(Cgroup({"here": directory}).pids())
+            strays = [pid for pid in group.pids() if pid not in here]
+            for pid in strays:
+                try:
+                    control_file.write(f"{directory}/cgroup.procs", str(pid))
+                except ProcessLookupError:
+                    continue
+            if not strays:
+                break
