@@ -11,7 +11,7 @@ import os
 import select
 import stat
 
-from cuddy.cli import terminal
+from cuddy.cli import boundary, terminal
 from cuddy.cli.detach import DetachKeys
 from cuddy.errors import NoSuchContainer, NotRunning
 
@@ -44,6 +44,11 @@ _CHUNK = 1 << 16
 _ROOM = 4096  # what a pipe takes at once whenever poll(2) says it is writable: PIPE_BUF
 FORCED = 1
 KILLED = 128 + 9
+OUT_OF_MEMORY = (
+    "the kernel killed what ran in the container for want of memory; -m sets its limit, "
+    "and 'cuddy ps -a --report' tells what it had used"
+)
+"""Told to people at a terminal only: to a script docker says nothing either."""
 PATIENCE = 3  # so many SIGINT or SIGTERM, and the user wants out whatever the container does
 
 
@@ -62,7 +67,7 @@ def accompany(
     def forward(number: int) -> None:
         from cuddy.engine import kill
 
-        kill.kill(home, container_id, signal=number)
+        kill.kill(home, container_id, signal=number, by="the command in the foreground")
 
     try:
         forwarding = forward if proxy and not streams.tty else None
@@ -79,6 +84,8 @@ def accompany(
 def exit_code(home: Home, container_id: str, attachment: Attachment) -> int:
     """How a container ended whose output has ended."""
     if attachment.exit_code is not None:
+        if attachment.exit_code and attachment.out_of_memory and os.isatty(2):
+            boundary.warn([OUT_OF_MEMORY])
         return attachment.exit_code
     from cuddy.engine import wait
 

@@ -78,6 +78,8 @@ restart          end it and start it
 boot             which come back when the machine has started
 halt             all end because the machine goes down
 update           other limits, another restart policy
+sender           who sent which signal
+exit_report      who ended it, and what it had used
 pause            it does not move
 unpause          it does again
 wait             until it ends

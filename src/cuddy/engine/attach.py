@@ -35,6 +35,7 @@ class Attachment:
         self._note = note or (lambda action, attributes: None)
         self.tty = tty
         self.exit_code: int | None = None
+        self.out_of_memory = False
         self.warnings: list[str] = []
 
     def fileno(self) -> int:
@@ -57,7 +58,8 @@ class Attachment:
         found = []
         for frame in self._decoder.feed(data):
             if frame.kind == frames.EXIT:
-                self.exit_code = files.parse_json(frame.data)["ExitCode"]
+                end = files.parse_json(frame.data)
+                self.exit_code, self.out_of_memory = end["ExitCode"], end["OOMKilled"]
             else:
                 found.append((frame.kind, frame.data))
         return found

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     import _socket
 
     from cuddy.engine.container import Container, Status
+    from cuddy.engine.exit_report import ExitReport
     from cuddy.engine.home import Home
     from cuddy.engine.relay import Relay
     from cuddy.engine.restart_policy import End
@@ -41,10 +42,18 @@ def bury(home: Home, container_id: str, relay: Relay) -> float | None:
     ran_s = time.clock_gettime(time.CLOCK_BOOTTIME) - document["startTime"] / CLOCK_TICKS
     relay.end()
     cgroup = Cgroup.from_paths(document["cgroupPaths"])
-    end = restart_policy.End(process.exit_code(wait_status), cgroup.oom_kills() > 0, ran_s)
+    oom_kills = cgroup.oom_kills()
+    end = restart_policy.End(process.exit_code(wait_status), oom_kills > 0, ran_s)
     record = container.read(home, container_id)
     removed = is_to_go(home, record)
-    status: Status = {} if removed else record_end(home, record, end)
+    status: Status = {}
+    if not removed:
+        # Imported here: what is removed needs no report.
+        from cuddy.engine import exit_report
+
+        signal = os.WTERMSIG(wait_status) if os.WIFSIGNALED(wait_status) else 0
+        report = exit_report.of_life(home, record, cgroup, end, signal, oom_kills)
+        status = record_end(home, record, end, report)
     spent = Undo()
     if not removed and status["State"]["Restarting"]:
         spent.add(state.forget, home.run_root, container_id)
@@ -92,10 +101,11 @@ def leave(
     relay.drain()
 
 
-def record_end(home: Home, record: Container, end: End) -> Status:
+def record_end(home: Home, record: Container, end: End, report: ExitReport) -> Status:
     """Write down how it ended, and whether it is to come back."""
 
     def change(status: Status) -> None:
+        status["ExitReport"] = report
         note_end(status, record["HostConfig"]["RestartPolicy"], end, files.now())
 
     return container.change_status(home, record["Id"], change, durable=True)

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from cuddy.engine.exit_report import ExitReport
     from cuddy.engine.home import Home
     from cuddy.engine.mounts import MountPoint
 
@@ -66,6 +67,7 @@ class Container(TypedDict, total=False):
     Config: dict[str, Any]
     Mounts: list[MountPoint]
     NetworkSettings: dict[str, Any]
+    ExitReport: ExitReport  # ours, once a life has ended
     ChainIds: list[str]  # ours: the layers, lowest first, so that starting needs no image
     Creator: str  # ours: who made it, as `files.name_temporary` names a process
 
@@ -80,6 +82,7 @@ class Status(TypedDict, total=False):
     StopAskedBy: (
         str  # "user", "system" (it halts), "" nobody: who asked for it to stop, and stay so
     )
+    ExitReport: ExitReport  # how the last life ended
     IsBeingRestarted: bool  # by `restart`: its end does not remove it, whatever --rm says
 
 
@@ -121,6 +124,8 @@ def read(home: Home, container_id: str) -> Container:
     record["State"] = status.get("State") or initial_state()
     record["NetworkSettings"] = status.get("NetworkSettings", {})
     record["RestartCount"] = status.get("RestartCount", 0)
+    if "ExitReport" in status:
+        record["ExitReport"] = status["ExitReport"]
     return record
 
 

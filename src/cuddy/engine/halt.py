@@ -20,4 +20,4 @@ def find(home: Home) -> list[list[Container]]:
 
 def halt(home: Home, container_id: str) -> None:
     """Stop one container within its own stop timeout. Raises as `stop` does."""
-    stop.stop(home, container_id, who=kill.SYSTEM)
+    stop.stop(home, container_id, who=kill.SYSTEM, by="the halt of the system")

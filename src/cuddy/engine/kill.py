@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.engine import container, containers, events, signals, unpause, wait
+from cuddy.engine import container, containers, events, sender, signals, unpause, wait
 from cuddy.errors import Conflict, NoSuchContainer, NotRunning, SystemFailure
 from cuddy.runtime import kill as runtime_kill
 
@@ -16,7 +16,7 @@ END_TIMEOUT_S = 10
 USER, SYSTEM = "user", "system"
 
 
-def kill(home: Home, name: str, *, signal: int = SIGKILL) -> None:
+def kill(home: Home, name: str, *, signal: int = SIGKILL, by: str = "cuddy kill") -> None:
     """Send a signal; after SIGKILL, wait for the end. Raises NoSuchContainer, NotRunning.
 
     SIGKILL and the container's stop signal mean that it shall stay stopped, whatever its restart
@@ -29,7 +29,7 @@ def kill(home: Home, name: str, *, signal: int = SIGKILL) -> None:
     if is_last:
         ask_to_stop(home, record["Id"], USER)
     try:
-        send(home, record, signal)
+        send(home, record, signal, by=by)
     except NotRunning:
         if not is_last and not container.read(home, record["Id"])["State"]["Restarting"]:
             raise
@@ -72,16 +72,17 @@ def ask_to_stop(home: Home, container_id: str, who: str) -> None:
     container.change_status(home, container_id, change, durable=False)
 
 
-def send(home: Home, record: Container, signal: int) -> None:
+def send(home: Home, record: Container, signal: int, *, by: str, waited_s: float = 0) -> None:
     """Send a signal to init, and let what is paused move if that signal is to end it.
 
-    Raises NotRunning.
+    `by`, and how long it had waited first, is for the exit report. Raises NotRunning.
     """
     try:
         if container.read(home, record["Id"])["State"]["Pid"] == 0:
             raise NotRunning(record["Id"])
         # Noted first: what the signal brings about is noted by another process, and comes later.
         events.emit_container(home, "kill", record, {"signal": str(signal)})
+        sender.note(home, record["Id"], signal, by, waited_s=waited_s)
         runtime_kill.kill(home.run_root, record["Id"], signal)
     except (Conflict, NoSuchContainer):
         raise NotRunning(record["Id"]) from None

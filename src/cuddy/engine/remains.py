@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import connection, container, events, host_config, limits, liveness
+from cuddy.engine import connection, container, events, exit_report, host_config, limits, liveness
 from cuddy.errors import CorruptContent, NoSuchContainer
 from cuddy.kernel import cgroup
 from cuddy.undo import Undo
@@ -18,6 +18,7 @@ from cuddy.undo import Undo
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Status
+    from cuddy.engine.exit_report import ExitReport
     from cuddy.engine.home import Home
 
 KILLED = 137
@@ -45,8 +46,9 @@ def settle(home: Home, container_id: str) -> None:
     run_dir = home.run_dir(container_id)
     if not liveness.monitor_lives(run_dir):
         code, why = find_out(run_dir)
+        report = exit_report.of_remains(home, container_id, code, why)
         clear(home, container_id)
-        bury(home, container_id, code, why)
+        bury(home, container_id, code, why, report)
 
 
 def find_out(run_dir: str) -> tuple[int, str]:
@@ -61,13 +63,15 @@ def find_out(run_dir: str) -> tuple[int, str]:
         return KILLED, "the container's monitor was killed"
 
 
-def bury(home: Home, container_id: str, exit_code: int, why: str) -> None:
+def bury(home: Home, container_id: str, exit_code: int, why: str, report: ExitReport) -> None:
     """Write the end of a container nobody saw end; remove it if it was to be removed."""
     if not container.read_status(home, container_id).get("State", {}).get("Running"):
         return
 
     def change(status: Status) -> None:
         state = status["State"]
+        if not state.get("Restarting"):
+            status["ExitReport"] = report
         # One that was waiting to be restarted had ended before.
         code = state["ExitCode"] if state.get("Restarting") else exit_code
         state |= container.ended("exited") | {"ExitCode": code, "Error": why}

@@ -20,7 +20,7 @@ def restart(
         record = containers.find(home, name)
         if record["HostConfig"]["AutoRemove"]:
             container.change_status(home, record["Id"], keep, durable=False)
-        stop.stop(home, record["Id"], signal=signal, timeout_s=timeout_s)
+        stop.stop(home, record["Id"], signal=signal, timeout_s=timeout_s, by="cuddy restart")
         warnings = start.start(home, record["Id"], nursery=nursery)
     finally:
         nursery.close()

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
 
+BY = "cuddy rm -f"
 ATTEMPTS = 3
 """Of `rm --force`: somebody may start the container between its end and its removal."""
 
@@ -57,7 +58,7 @@ def end_all(home: Home, names: list[str]) -> None:
         try:
             record = containers.find(home, name)
             kill.ask_to_stop(home, record["Id"], kill.USER)
-            kill.send(home, record, kill.SIGKILL)
+            kill.send(home, record, kill.SIGKILL, by=BY)
         except (NoSuchContainer, NotRunning, CorruptContent, InvalidArgument):
             pass
 
@@ -65,7 +66,7 @@ def end_all(home: Home, names: list[str]) -> None:
 def end(home: Home, container_id: str) -> None:
     """Kill what runs, and what is only just being started or cleared away."""
     try:
-        kill.kill(home, container_id)
+        kill.kill(home, container_id, by=BY)
     except NotRunning:
         end_monitor(home, container_id)
     except CorruptContent:  # a record that cannot be read: what it runs is found by its id

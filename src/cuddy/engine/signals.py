@@ -34,3 +34,8 @@ def parse(text: str) -> int:
 def is_number(text: str) -> bool:
     """Whether a text is decimal digits only, and not absurdly many."""
     return text.isascii() and text.isdigit() and len(text) <= 20
+
+
+def name(number: int) -> str:
+    """SIGTERM for 15; of several names the one that comes first."""
+    return next((f"SIG{name}" for name, each in NUMBERS.items() if each == number), f"{number}")

@@ -19,11 +19,12 @@ def stop(
     signal: int | None = None,
     timeout_s: float | None = None,
     who: str = kill.USER,
+    by: str = "cuddy stop",
 ) -> None:
     """Send the stop signal, wait, then SIGKILL. A container that does not run is left alone.
 
     `timeout_s`: None as the container says, negative for ever. `who` asks: a user, or the system
-    that halts, after which a boot starts it again.
+    that halts, after which a boot starts it again; `by` which command, for the exit report.
     """
     record = containers.find(home, name)
     if not record["State"]["Running"]:
@@ -35,10 +36,10 @@ def stop(
     number = signals.parse(config["StopSignal"]) if signal is None else signal
     kill.ask_to_stop(home, record["Id"], who)
     try:
-        kill.send(home, record, number)
+        kill.send(home, record, number, by=by)
         unpause.release(home, record)
         wait.until_end(home, record["Id"], None if timeout_s < 0 else timeout_s)
-        kill.send(home, record, kill.SIGKILL)
+        kill.send(home, record, kill.SIGKILL, by=by, waited_s=timeout_s)
         kill.await_end(home, record)
     except NotRunning:
         # It has ended, or waits to be restarted: it is enough to knock.

@@ -260,6 +260,15 @@ class Cgroup:
         found.update(cgroup_v1.stats(self.paths))
         return found
 
+    def spent(self, *, throttling: bool = True) -> Stats:
+        """The little of it that is worth knowing of a group that has ended.
+
+        `throttling`: whether a limit of CPU time can have held it back.
+        """
+        found = cgroup_v2.spent(self.unified) if self.unified else Stats()
+        found.update(cgroup_v1.spent(self.paths, throttling=throttling))
+        return found
+
     def oom_kills(self) -> int:
         """How many processes the kernel has killed here for want of memory."""
         if "memory" in self.paths:

@@ -35,4 +35,5 @@ class Stats(TypedDict, total=False):
     memory_stat: dict[str, int]  # memory.stat as the kernel has it, of the whole subtree
     pids: int
     pids_limit: int | None
+    pids_peak: int
     io: list[DeviceIo]

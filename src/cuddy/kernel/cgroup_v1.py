@@ -56,16 +56,26 @@ def oom_kills(memory: str) -> int:
     return control_file.read_keyed(f"{memory}/memory.oom_control").get("oom_kill", 0)
 
 
+def spent(paths: Mapping[str, str], *, throttling: bool) -> Stats:
+    """What is worth knowing of a group that has ended, in as few files as can be."""
+    found = Stats()
+    if "cpuacct" in paths:
+        found["cpu_ns"] = control_file.read_number(f"{paths['cpuacct']}/cpuacct.usage") or 0
+    if "cpu" in paths and throttling:
+        found.update(_throttling(paths["cpu"]))
+    if "memory" in paths:
+        peak = control_file.read_number(f"{paths['memory']}/memory.max_usage_in_bytes")
+        found["memory_peak_bytes"] = peak or 0
+    return found
+
+
 def stats(paths: Mapping[str, str]) -> Stats:
     """What the group has used, as far as its controllers count it."""
     found = Stats()
     if "cpuacct" in paths:
         found.update(_processor_time(paths["cpuacct"]))
     if "cpu" in paths:
-        stat = control_file.read_keyed(f"{paths['cpu']}/cpu.stat")
-        found["periods"] = stat.get("nr_periods", 0)
-        found["throttled_periods"] = stat.get("nr_throttled", 0)
-        found["throttled_ns"] = stat.get("throttled_time", 0)
+        found.update(_throttling(paths["cpu"]))
     if "memory" in paths:
         found.update(_memory(paths["memory"]))
     if "pids" in paths:
@@ -74,6 +84,15 @@ def stats(paths: Mapping[str, str]) -> Stats:
     if "blkio" in paths:
         found["io"] = _io(paths["blkio"])
     return found
+
+
+def _throttling(cpu: str) -> Stats:
+    stat = control_file.read_keyed(f"{cpu}/cpu.stat")
+    return Stats(
+        periods=stat.get("nr_periods", 0),
+        throttled_periods=stat.get("nr_throttled", 0),
+        throttled_ns=stat.get("throttled_time", 0),
+    )
 
 
 def _processor_time(cpuacct: str) -> Stats:

@@ -114,8 +114,19 @@ def oom_kills(directory: str) -> int:
     return control_file.read_keyed(f"{directory}/memory.events").get("oom_kill", 0)
 
 
-def stats(directory: str) -> Stats:
-    """What the group has used, as far as its controllers count it."""
+def spent(directory: str) -> Stats:
+    """What is worth knowing of a group that has ended, in as few files as can be."""
+    found = _processor_time(directory)
+    peak = control_file.read_number(f"{directory}/memory.peak")  # since 5.19
+    if peak is not None:
+        found["memory_peak_bytes"] = peak
+    pids = control_file.read_number(f"{directory}/pids.peak")  # since 6.6
+    if pids is not None:
+        found["pids_peak"] = pids
+    return found
+
+
+def _processor_time(directory: str) -> Stats:
     found = Stats()
     cpu = control_file.read_keyed(f"{directory}/cpu.stat")
     if "usage_usec" in cpu:
@@ -126,6 +137,12 @@ def stats(directory: str) -> Stats:
         found["periods"] = cpu["nr_periods"]
         found["throttled_periods"] = cpu["nr_throttled"]
         found["throttled_ns"] = cpu["throttled_usec"] * 1000
+    return found
+
+
+def stats(directory: str) -> Stats:
+    """What the group has used, as far as its controllers count it."""
+    found = _processor_time(directory)
     if (usage := control_file.read_number(f"{directory}/memory.current")) is not None:
         found["memory_bytes"] = usage
         peak = control_file.read_number(f"{directory}/memory.peak")  # since 5.19

@@ -25,7 +25,8 @@ LISTING = table.Listing(
         "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "RunningFor": "CREATED",
         "Status": "STATUS", "Ports": "PORTS", "Names": "NAMES", "CreatedAt": "CREATED AT",
         "State": "STATE", "Size": "SIZE", "Labels": "LABELS", "Mounts": "MOUNTS",
-        "LocalVolumes": "LOCAL VOLUMES", "Networks": "NETWORKS", "Platform": "PLATFORM",
+        "ExitReport": "EXIT REPORT", "LocalVolumes": "LOCAL VOLUMES", "Networks": "NETWORKS",
+        "Platform": "PLATFORM",
         "Label": lambda name: name.rpartition(".")[2].replace("-", " ").replace("_", " "),
     },
     columns=("ID", "Image", "Command", "RunningFor", "Status", "Ports", "Names"),
@@ -62,6 +63,8 @@ def ps_(home: Home, args: Args) -> int:
     listing = LISTING._replace(elastic=None) if args.no_trunc else LISTING
     if args.size:
         listing = listing._replace(columns=(*listing.columns, "Size"))
+    if args.report:
+        listing = listing._replace(columns=("ID", "Names", "Status", "ExitReport"))
     rows = _rows(home, found.containers, args, form)
     quiet = args.quiet and form == ""
     sys.stdout.write(table.render(listing, rows, form=form, quiet=quiet))
@@ -88,6 +91,8 @@ def _rows(home: Home, chosen: list[Container], args: Args, form: str) -> list[di
         row = _row(container, now_ns, full=args.no_trunc, is_stale=is_stale)
         if form:
             row |= _further_fields(container, full=args.no_trunc)
+        if args.report or ".ExitReport" in form:
+            row["ExitReport"] = _report(container)
         if measure:
             row["Size"] = _size(home, container)
         rows.append(row)
@@ -161,6 +166,15 @@ def _ports(container: Container) -> str:
     return ports.ports_text(summarize(known))
 
 
+def _report(container: Container) -> str:
+    """How it ended; nothing while it runs."""
+    if container["State"]["Running"] or "ExitReport" not in container:
+        return ""
+    from cuddy.engine import exit_report
+
+    return exit_report.line(container["ExitReport"])
+
+
 def _size(home: Home, container: Container) -> str:
     from cuddy.cli.sizes import human_size
     from cuddy.engine import inspect
@@ -180,6 +194,7 @@ COMMAND = Command(
         Flag("latest", "l", BOOL, "Show the latest created container (includes all states)"),
         Flag("no-trunc", "", BOOL, "Don't truncate output"),
         Flag("quiet", "q", BOOL, "Only display container IDs"),
+        Flag("report", "", BOOL, "Show how containers ended and what they had used"),
         Flag("size", "s", BOOL, "Display total file sizes"),
     ),
     most=0,
