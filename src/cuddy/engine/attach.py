@@ -59,7 +59,7 @@ class Attachment:
         for frame in self._decoder.feed(data):
             if frame.kind == frames.EXIT:
                 end = files.parse_json(frame.data)
-                self.exit_code, self.out_of_memory = end["ExitCode"], end["OOMKilled"]
+                self.exit_code, self.out_of_memory = end["ExitCode"], end.get("OOMKilled", False)
             else:
                 found.append((frame.kind, frame.data))
         return found

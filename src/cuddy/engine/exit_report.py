@@ -177,6 +177,7 @@ def line(report: ExitReport) -> str:
 
 
 def mebibytes(size_bytes: int) -> str:
+    """Memory as the report tells it."""
     return f"{size_bytes / MIB:.1f}".removesuffix(".0") + " MiB"
 
 

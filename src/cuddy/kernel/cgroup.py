@@ -241,10 +241,7 @@ class Cgroup:
         """Whether its processes are kept from running, or about to be."""
         if self.unified:
             return control_file.read(f"{self.unified}/cgroup.freeze") == "1"
-        state = "freezer" in self.paths and control_file.read(
-            f"{self.paths['freezer']}/freezer.state"
-        )
-        return state in ("FREEZING", "FROZEN")
+        return "freezer" in self.paths and cgroup_v1.is_frozen(self.paths["freezer"])
 
     def _set_frozen(self, frozen: bool, timeout_s: float) -> None:
         if self.unified:
@@ -261,10 +258,7 @@ class Cgroup:
         return found
 
     def spent(self, *, throttling: bool = True) -> Stats:
-        """The little of it that is worth knowing of a group that has ended.
-
-        `throttling`: whether a limit of CPU time can have held it back.
-        """
+        """What is worth knowing of a group that has ended; `throttling`: if it had a CPU limit."""
         found = cgroup_v2.spent(self.unified) if self.unified else Stats()
         found.update(cgroup_v1.spent(self.paths, throttling=throttling))
         return found

@@ -51,6 +51,11 @@ def set_frozen(freezer: str, frozen: bool, timeout_s: float) -> None:
         pause_s = min(pause_s * 2, 0.05)
 
 
+def is_frozen(freezer: str) -> bool:
+    """Whether processes are kept from running, or about to be."""
+    return control_file.read(f"{freezer}/freezer.state") in ("FREEZING", "FROZEN")
+
+
 def oom_kills(memory: str) -> int:
     """How many processes of this one group the kernel has killed for want of memory."""
     return control_file.read_keyed(f"{memory}/memory.oom_control").get("oom_kill", 0)

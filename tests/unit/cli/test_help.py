@@ -70,6 +70,7 @@ def test_ps_breaks_its_lines_where_docker_does() -> None:
                         states)
       --no-trunc        Don't truncate output
   -q, --quiet           Only display container IDs
+      --report          Show how containers ended and what they had used
   -s, --size            Display total file sizes
 """
     )
