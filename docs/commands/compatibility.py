@@ -31,7 +31,6 @@ NEW = ("container create", "container run")
 
 COMMANDS = {
     "image build": (LATER, "images are built in a later release"),
-    "container update": (LATER, "not there yet"),
 }
 """Docker's commands that cuddy has not, if it has not."""
 
@@ -40,7 +39,6 @@ MISSING: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {
         "health-cmd", "health-interval", "health-retries", "health-start-interval",
         "health-start-period", "health-timeout", "no-healthcheck",
     )},
-    (NEW, "gpus"): ("no", f"{PLUGINS} of the makers of GPUs; `--device` gives a device"),
     (("container start",), "checkpoint"): (LATER, "an experiment of docker's that needs CRIU"),
     (("container start",), "checkpoint-dir"): (LATER, "an experiment of docker's that needs CRIU"),
     (("image ls",), "tree"): (LATER, "an experiment of docker's containerd store; "
@@ -53,6 +51,7 @@ REFUSED: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {
         "cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops",
     )},
     (NEW, "isolation"): ("no", f"{WINDOWS}; `default` is taken, as by docker on Linux"),
+    (NEW, "storage-opt"): (LATER, "refused in docker's words for file systems without quotas"),
     (NEW, "volume-driver"): ("no", f"{PLUGINS}; `local` is taken"),
     (NEW, "use-api-socket"): (LATER, "there is no API socket yet that could be lent"),
     **{(NEW, flag): (LATER, "networks of one's own are not there yet") for flag in (
@@ -62,6 +61,9 @@ REFUSED: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {
 """Flags that are understood, and refused but for the value that says nothing."""
 
 DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
+    (NEW, "cgroupns"): "`private` is the default on both versions of control groups",
+    (NEW, "device"): "names of vendors (CDI) are looked up in JSON files only, not in YAML",
+    (NEW, "gpus"): "by NVIDIA's CDI specification in JSON; there are no plugins",
     (NEW, "disable-content-trust"): "taken and ignored: Notary's signatures are not verified",
     (NEW, "kernel-memory"): "taken and ignored with a warning, as by docker on kernels of today",
     (NEW, "log-driver"): "`json-file`, `local`, `journald`, `none`; the others are plugins. Logs "
@@ -72,8 +74,6 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
     (NEW, "net"): "as `--network`",
     (NEW, "runtime"): "`cuddy` only so far",
     (NEW, "security-opt"): "no AppArmor profiles yet (`apparmor=unconfined` is taken)",
-    (NEW, "storage-opt"): "noted in the record and not enforced; docker refuses it on most file "
-                          "systems",
     (NEW, "userns"): "`host` only so far",
     (("container inspect",), "format"): "networks are known by name, not by an id",
     (("inspect",), "format"): "networks are known by name, not by an id",
