@@ -1,4 +1,4 @@
-"""What is measured of images, with its budget: DESIGN.md, "Budgets".
+"""What is measured of images and files, with its budget: DESIGN.md, "Budgets".
 
 Engines fetch from one registry, and each has a disk of its own. Scenarios with an empty store get a
 new one for every round, made outside of the measured time; the others share one that stays.
@@ -19,7 +19,17 @@ ARCHIVE, ROOTFS, TREE = "ARCHIVE", "ROOTFS", "TREE"
 BOX = "bench-box"
 """A container that has ended, and wrote a copy of TREE."""
 
+BLOB, FILES = "BLOB", "FILES"
+"""A file of 200 MB; a directory of 5,000 small files."""
+HOLDER = "bench-holder"
+"""A container that runs, for files to be copied into and out of."""
+NEW = "NEW"
+"""Part of a name that is another in every round."""
+
 _PULLED = ("pull", SMALL)
+_HELD = ("run", "-d", "--name", HOLDER, "--network", "none", SMALL, "sleep", "100000")
+_BLOB_IN = ("cp", BLOB, f"{HOLDER}:/blob")
+_FILES_IN = ("cp", f"{FILES}/.", f"{HOLDER}:/files")
 _COPIED = (
     "run",
     "--name",
@@ -54,6 +64,28 @@ WARM = (
         before=(_PULLED, _COPIED),
     ),
     Scenario("export", ("export", "-o", FILE, BOX), 0.7, share=0.34, before=(_PULLED, _COPIED)),
+    Scenario("cp in, 200 MB", _BLOB_IN, 0.7, share=0.34, before=(_PULLED, _HELD)),
+    Scenario(
+        "cp out, 200 MB",
+        ("cp", f"{HOLDER}:/blob", FILE),
+        0.7,
+        share=0.34,
+        before=(_PULLED, _HELD, _BLOB_IN),
+    ),
+    Scenario(
+        "cp in, 5,000 files",
+        ("cp", FILES, f"{HOLDER}:/{NEW}"),
+        0.7,
+        share=0.34,
+        before=(_PULLED, _HELD),
+    ),
+    Scenario(
+        "cp out, 5,000 files",
+        ("cp", f"{HOLDER}:/files", FILE),
+        0.7,
+        share=0.34,
+        before=(_PULLED, _HELD, _FILES_IN),
+    ),
     Scenario(
         "images, 200 of them", ("images",), 1.2, "docker", before=tuple(("pull", n) for n in MANY)
     ),

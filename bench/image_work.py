@@ -16,9 +16,12 @@ from bench.engines import Engine, Maker, makers
 from bench.image_scenarios import (
     ARCHIVE,
     BIG,
+    BLOB,
     COLD,
     FILE,
+    FILES,
     MANY,
+    NEW,
     ROOTFS,
     SMALL,
     TREE,
@@ -81,6 +84,8 @@ class _Names:
             return self._archive(self[BIG])
         if word in (ROOTFS, TREE):
             return self._layer(word)
+        if word in (BLOB, FILES):
+            return self._files(word)
         return word
 
     def _archive(self, image: str) -> str:
@@ -100,6 +105,17 @@ class _Names:
                 subprocess.run(["tar", "x", "-C", path], input=layer.read(), check=True)
         return str(path)
 
+    def _files(self, word: str) -> str:
+        path = self.directory / word.lower()
+        if word == BLOB:
+            path.write_bytes(os.urandom(1 << 20) * 200)
+            return str(path)
+        for number in range(5000):
+            place = path / f"{number // 100}"
+            place.mkdir(parents=True, exist_ok=True)
+            (place / f"{number}").write_bytes(os.urandom(number % 8192))
+        return str(path)
+
 
 class _Bench:
     """The engines and the images that they are measured with."""
@@ -111,6 +127,7 @@ class _Bench:
         self.makers = engines
         self.names = names
         self.rounds = rounds
+        self.round = 0
 
     @contextmanager
     def engine(self, name: str) -> Iterator[Engine]:
@@ -119,15 +136,23 @@ class _Bench:
         with disk.new(home), self.makers[name](home) as engine:
             engine.ask("images")
             yield engine
+            if ids := engine.ask("ps", "-q").split():
+                engine.ask("rm", "-f", *ids)
 
     def words(self, engine: Engine, words: tuple[str, ...]) -> list[str]:
         own = {FILE: f"{self.directory}/{engine.name}/file"}
+        self.round += 1
+        words = tuple(word.replace(NEW, f"new{self.round}") for word in words)
         found = [own.get(word) or self.names[word] for word in words]
-        return [word.replace(TREE, self.names[TREE]) if TREE in word else word for word in found]
+        for place in (TREE, FILES):
+            found = [
+                word.replace(place, self.names[place]) if place in word else word for word in found
+            ]
+        return found
 
     def once(self, engine: Engine, scenario: Scenario) -> float:
         """Seconds that it takes, once nothing of what was before it is still being written."""
-        (self.directory / engine.name / "file").unlink(missing_ok=True)
+        subprocess.run(["rm", "-rf", self.directory / engine.name / "file"], check=True)
         words = engine.words(*self.words(engine, scenario.words))
         os.sync()
         return timing.run(words)

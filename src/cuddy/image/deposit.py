@@ -109,12 +109,11 @@ class Deposit:
         parent, _, name = path.rpartition(b"/")
         for _ in range(ATTEMPTS):
             parent_fd = self.parent(parent)
-            self.make_room(parent_fd, name, path, member)
             try:
                 self.make(parent_fd, name, path, member, fill)
                 return
             except FileExistsError:
-                continue
+                self.make_room(parent_fd, name, path, member)
         raise Conflict(f"{self.shown(path)} is made again by somebody as often as it is replaced")
 
     def finish(self) -> None:
@@ -179,7 +178,7 @@ class Deposit:
         return resolve.open_beneath(self.directory_fd, path or b".", os.O_RDONLY | os.O_DIRECTORY)
 
     def make_room(self, parent_fd: int, name: bytes, path: bytes, member: Member) -> None:
-        """Remove what the entry replaces. Raises Conflict where Docker would not."""
+        """Remove what is in the entry's place. Raises Conflict where Docker would not."""
         try:
             mode = os.stat(name, dir_fd=parent_fd, follow_symlinks=False).st_mode
         except FileNotFoundError:

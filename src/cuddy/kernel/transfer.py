@@ -13,6 +13,8 @@ from cuddy import files
 
 AT_ONCE = 1 << 30
 READ_AT_ONCE = 1 << 20
+SMALL_BYTES = 1 << 17
+"""What is read and written faster than the kernel is asked to copy it."""
 BLOCK_BYTES = 512
 """The unit of st_blocks (stat(2))."""
 OTHER_WAY = (
@@ -28,7 +30,8 @@ def copy(source: int, target: int, size: int, *, offset: int = 0) -> int:
     Returns how many there were. Raises OSError.
     """
     done = 0
-    for move in (_by_reference, _in_kernel, _by_hand):
+    ways = (_by_reference, _in_kernel, _by_hand) if size > SMALL_BYTES else (_by_hand,)
+    for move in ways:
         try:
             while done < size:
                 moved = move(source, target, offset + done, min(size - done, AT_ONCE))
