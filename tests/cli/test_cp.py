@@ -379,6 +379,12 @@ class TestMounts:
         cuddy.ok("cp", here / "file", "box:/scratch/new")
         assert cuddy.ok("exec", "box", "cat", "/scratch/new") == "from the host"
 
+    def test_files_of_the_kernel_s_are_what_they_say(self, cuddy: Cuddy, here: Path) -> None:
+        cuddy.ok("run", "-d", "--name", "box", "--network", "none", "alpine", "sleep", "1000")
+        assert content(cuddy, "/proc/1/cmdline") == "sleep\0" + "1000\0"
+        cuddy.ok("cp", "box:/proc/1/cmdline", here / "new")
+        assert (here / "new").read_bytes() == b"sleep\0" + b"1000\0"
+
     def test_of_a_whole_root_the_kernel_s_files_are_left_out(
         self, cuddy: Cuddy, here: Path
     ) -> None:

@@ -286,19 +286,21 @@ class _Session:
     def put(self, found: Iterator[Found], deposit: Deposit) -> int:
         """Put entries of one tree into another; returns what they are as a tar."""
         with deposit:
-            for member, status, fd in found:
-                self.count(member)
-                deposit.add(member, lambda to: transfer.copy_file(fd, to, status))  # noqa: B023
+            for entry in found:
+                self.count(entry.member)
+                deposit.add(entry.member, lambda fd: _fill(fd, entry))  # noqa: B023
         return self.total
 
     def stream(self, found: Iterator[Found]) -> int:
         """Write entries to standard output as a tar."""
-        for member, _, fd in found:
+        for member, _, fd, content in found:
             if member.kind == tar.DIRECTORY:
                 member = member._replace(name=member.name + b"/")
             self.count(member)
             files.write_all(1, tar_writer.header(member))
-            if member.kind == tar.FILE:
+            if content is not None:
+                files.write_all(1, content + tar_writer.padding(len(content)))
+            elif member.kind == tar.FILE:
                 self.write_content(fd, member.size)
         files.write_all(1, tar_writer.END)
         return self.total
@@ -328,6 +330,14 @@ class _Session:
         if self._send and self.total - self._reported >= REPORT_EVERY_BYTES:
             self._reported = self.total
             self._send(done=self.total)
+
+
+def _fill(fd: int, entry: Found) -> None:
+    """A file's content out of another."""
+    if entry.content is None:
+        transfer.copy_file(entry.fd, fd, entry.status)
+    else:
+        files.write_all(fd, entry.content)
 
 
 def _write_member(stream: tar.Stream, member: Member, fd: int) -> None:

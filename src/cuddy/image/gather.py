@@ -23,22 +23,29 @@ from cuddy.image.changeset import (
 )
 from cuddy.image.tar import NO_XATTRS, Member
 from cuddy.image.tree import join
+from cuddy.kernel import mount
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+KERNEL_FILES = (mount.PROC_SUPER_MAGIC, mount.SYSFS_MAGIC)
+MAX_KERNEL_FILE_BYTES = 1 << 22
 ITSELF = b"."
 """The name of a directory in itself."""
 
 
 class Found(NamedTuple):
-    """An entry. `fd`: the open file or directory until the next one is asked for, else -1."""
+    """An entry. `fd`: the open file or directory until the next one is asked for, else -1.
+
+    `content`: what was in a file of the kernel's, which does not tell its size beforehand.
+    """
 
     member: Member
     status: os.stat_result
     fd: int = -1
+    content: bytes | None = None
 
 
 def gather(
@@ -123,7 +130,12 @@ class _Gathering:
                 yield Found(_member(as_name, tar.LINK, status, link=first), status)
                 return
             xattrs = read_attributes(fd, list_attributes(fd))
-            yield Found(_member(as_name, tar.FILE, status, xattrs), status, fd)
+            member = _member(as_name, tar.FILE, status, xattrs)
+            if status.st_blocks or mount.magic_of(fd) not in KERNEL_FILES:
+                yield Found(member, status, fd)
+                return
+            content = read_kernel_file(fd)
+            yield Found(member._replace(size=len(content)), status, fd, content)
         finally:
             os.close(fd)
 
@@ -149,6 +161,16 @@ class _Gathering:
             return b""
         first = self.links.setdefault((status.st_dev, status.st_ino), as_name)
         return b"" if first == as_name else first
+
+
+def read_kernel_file(fd: int) -> bytes:
+    """What the kernel has to say there, as far as one may want to hear it."""
+    pieces = []
+    left = MAX_KERNEL_FILE_BYTES
+    while left and (piece := os.read(fd, left)):
+        pieces.append(piece)
+        left -= len(piece)
+    return b"".join(pieces)
 
 
 def _member(

@@ -59,6 +59,7 @@ MOUNT_ATTR__ATIME = 0x70
 MOUNT_ATTR_IDMAP = 0x100000
 
 PROC_SUPER_MAGIC = 0x9FA0
+SYSFS_MAGIC = 0x62656572
 
 # option of mount(8) -> (flag, whether the option clears it)
 OPTIONS = {
