@@ -314,6 +314,7 @@ class TestArguments:
             result = cuddy("cp", *words)
             assert result.code == 1
             assert complaint in result.complaint
+        assert "requires 2 arguments" in cuddy("cp", "box:/x").complaint
 
     def test_what_was_done_is_said_when_asked_for_or_on_a_terminal(
         self, box: Cuddy, here: Path

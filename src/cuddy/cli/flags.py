@@ -237,7 +237,8 @@ def check_count(command: Command, args: Args) -> None:
         wants = f"requires at least {least} argument{'s' * (least != 1)}"
     else:
         wants = f"requires at most {most} argument{'s' * (most != 1)}"
-    raise WrongArguments(f"'{args.command}' {wants}", hint=f"usage: {usage(command, args.command)}")
+    shown = usage(command, args.command).replace("\n\t", " or ")
+    raise WrongArguments(f"'{args.command}' {wants}", hint=f"usage: {shown}")
 
 
 def usage(command: Command, name: str) -> str:
