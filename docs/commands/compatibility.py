@@ -75,6 +75,8 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
     (NEW, "runtime"): "`cuddy` only so far",
     (NEW, "security-opt"): "no AppArmor profiles yet (`apparmor=unconfined` is taken)",
     (NEW, "userns"): "`host` only so far",
+    (("container cp",), "archive"): "also keeps the owners of what is copied out, which docker "
+                                    "forgets",
     (("container inspect",), "format"): "networks are known by name, not by an id",
     (("inspect",), "format"): "networks are known by name, not by an id",
     (("image pull",), "disable-content-trust"): "only `true`: Notary's signatures are not verified",
