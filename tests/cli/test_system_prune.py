@@ -148,6 +148,26 @@ def test_system_prune_takes_containers_and_then_their_images(fresh: Cuddy) -> No
     assert fresh.ok("images", "-q") == ""
 
 
+def test_volumes_go_if_nobody_named_them_and_nobody_uses_them(fresh: Cuddy) -> None:
+    script = "head -c 5000 /dev/zero > /anon/x"
+    mounts = ("-v", "named:/named", "-v", "/anon")
+    fresh.ok("run", "--name", "old", *mounts, "alpine", "sh", "-c", script)
+    fresh.ok("rm", "old")
+    fresh.ok("run", "-d", "--name", "new", "-v", "/anon", "alpine", "sleep", "1000")
+    (used,) = [mount["Name"] for mount in fresh.inspect("new")["Mounts"]]
+    before = fresh.ok("system", "df", "--format", "{{.Type}} {{.TotalCount}} {{.Active}}")
+    assert "Local Volumes 3 1" in before.splitlines()
+    assert "Deleted Volumes:" not in fresh.ok("system", "prune", "-f")
+    lines = fresh.ok("system", "prune", "-f", "--volumes").splitlines()
+    assert lines[0] == "Deleted Volumes:"
+    assert lines[1] not in ("named", used)
+    assert lines[2] == ""
+    assert lines[3].startswith("Total reclaimed space: ")
+    assert len(lines) == 4
+    assert fresh.ok("inspect", "-f", "{{.Name}}", "named", used).split() == ["named", used]
+    assert fresh("inspect", "--type", "volume", lines[1]).code == 1
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -116,6 +116,7 @@ prune_volumes    remove volumes that no container uses
 prune            remove those that nothing uses
 prune_filters    --filter of all prunes
 prune_containers  remove containers that do not run
+prune_system     remove all of these
 df               what everything takes on disk
 check_volumes    are volumes what containers expect
 check            is everything what it says it is, and making it so

@@ -10,5 +10,5 @@ halt     stop all because it goes down
 info     what this machine offers
 login    credentials for a registry
 logout   no more
-inspect  a container or an image, whichever has the name
+inspect  a container, image, network or volume, whichever has the name
 """

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 
 from cuddy import __version__
-from cuddy.cli import inspection
+from cuddy.cli import boundary, inspection
+from cuddy.cli.escape import printable
 from cuddy.cli.flags import STRING, Args, Command, Flag
 from cuddy.cli.sizes import human_memory
 from cuddy.cli.table import JSON_FORMAT_HELP
@@ -13,60 +15,58 @@ from cuddy.engine import info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from cuddy.engine.home import Home
-
-# Title, and the field that has its value; those that begin with a blank belong to the one above.
-_LINES = (
-    ("Containers", "Containers"),
-    (" Running", "ContainersRunning"),
-    (" Paused", "ContainersPaused"),
-    (" Stopped", "ContainersStopped"),
-    ("Images", "Images"),
-    ("Server Version", "ServerVersion"),
-    ("Storage Driver", "Driver"),
-    ("Logging Driver", "LoggingDriver"),
-    ("Cgroup Driver", "CgroupDriver"),
-    ("Cgroup Version", "CgroupVersion"),
-    ("Default Runtime", "DefaultRuntime"),
-    ("Kernel Version", "KernelVersion"),
-    ("Operating System", "OperatingSystem"),
-    ("OSType", "OSType"),
-    ("Architecture", "Architecture"),
-    ("CPUs", "NCPU"),
-    ("Total Memory", "MemTotal"),
-    ("Name", "Name"),
-    ("Cuddy Root Dir", "CuddyRootDir"),
-    ("Cuddy Run Root", "CuddyRunRoot"),
-)
 
 
 def info_(home: Home, args: Args) -> int:
     found = info.info(home)
     if args.format:
-        found["ClientInfo"] = {"Version": __version__, "Context": "default", "Plugins": []}
-        sys.stdout.write(inspection.render_one(found, args.format))
-    else:
-        sys.stdout.write(_text(found))
+        client = {"Debug": False, "Version": __version__, "Context": "default", "Plugins": [],
+                  "Warnings": None}  # fmt: skip
+        sys.stdout.write(inspection.render_one(found | {"ClientInfo": client}, args.format))
+        return 0
+    text = "".join(f"{line}\n" for line in lines(found))
+    sys.stdout.write(printable(text, keep="\n") if os.isatty(1) else text)
+    sys.stdout.flush()
+    boundary.warn([each.removeprefix("WARNING: ") for each in found["Warnings"] or ()])
     return 0
 
 
-def _text(found: dict[str, Any]) -> str:
-    lines = ["Client:", f" Version:    {__version__}", " Context:    default", "", "Server:"]
-    for title, field in _LINES:
-        value = human_memory(found[field]) if field == "MemTotal" else found[field]
-        lines.append(f" {title}: {value}")
-    lines.append(" Security Options:")
+def lines(found: dict[str, Any]) -> Iterator[str]:
+    """What docker's client prints of it, in that order; two lines are ours."""
+    yield from ("Client:", f" Version:    {__version__}", " Context:    default", "", "Server:")
+    yield f" Containers: {found['Containers']}"
+    for name in ("Running", "Paused", "Stopped"):
+        yield f"  {name}: {found[f'Containers{name}']}"
+    yield f" Images: {found['Images']}"
+    yield f" Server Version: {found['ServerVersion']}"
+    yield f" Storage Driver: {found['Driver']}"
+    yield from (f"  {name}: {value}" for name, value in found["DriverStatus"])
+    for title in ("Logging Driver", "Cgroup Driver", "Cgroup Version"):
+        yield f" {title}: {found[title.replace(' ', '')]}"
+    yield " Plugins:"
+    for name in ("Volume", "Network", "Log"):
+        yield f"  {name}: {' '.join(found['Plugins'][name])}"
+    yield f" Swarm: {found['Swarm']['LocalNodeState']}"
+    yield f" Runtimes: {' '.join(found['Runtimes'])}"
+    yield f" Default Runtime: {found['DefaultRuntime']}"
+    yield " Security Options:"
     for option in found["SecurityOptions"]:
         name, *details = option.split(",")
-        lines.append(f"  {name.removeprefix('name=')}")
-        lines += [f"   {key.title()}: {value}" for key, _, value in _pairs(details)]
-    return "\n".join(lines) + "\n"
-
-
-def _pairs(details: list[str]) -> list[tuple[str, str, str]]:
-    return [detail.partition("=") for detail in details]
+        yield f"  {name.removeprefix('name=')}"
+        yield from (f"   Profile: {each[8:]}" for each in details if each.startswith("profile="))
+    for title in ("Kernel Version", "Operating System", "OSType", "Architecture"):
+        yield f" {title}: {found[title.replace(' ', '')]}"
+    yield f" CPUs: {found['NCPU']}"
+    yield f" Total Memory: {human_memory(found['MemTotal'])}"
+    for title in ("Name", "ID", "Cuddy Root Dir", "Cuddy Run Root"):
+        yield f" {title}: {found[title.replace(' ', '')]}"
+    yield " Experimental: false"
+    yield " Live Restore Enabled: true"
+    yield ""
 
 
 COMMAND = Command(

@@ -8,7 +8,7 @@ from cuddy.cli.flags import BOOL, FILTER, Args, Command, Flag
 from cuddy.cli.image.prune import show as show_images
 from cuddy.cli.sizes import human_size
 from cuddy.cli.volume.prune import show as show_volumes
-from cuddy.engine import events, prune, prune_containers, prune_filters, prune_volumes
+from cuddy.engine import prune_filters, prune_system
 from cuddy.errors import WrongArguments
 
 TYPE_CHECKING = False
@@ -25,20 +25,13 @@ def prune_(home: Home, args: Args) -> int:
     filters = prune_filters.parse(pairs, until_ns)
     if not args.force and not pruning.is_sure(warning(args, pairs)):
         return 0
-    containers = prune_containers.prune_containers(home, filters)
-    show_containers(containers.ids)
-    events.emit_prune(home, "network", 0)
-    freed = containers.freed_bytes
-    if args.volumes:
-        volumes = prune_volumes.prune_volumes(home, filters)
-        show_volumes(volumes.names)
-        freed += volumes.freed_bytes
-    images = prune.prune_images(home, prune.Filters(args.all, filters))
-    show_images(images.records)
-    events.emit_prune(home, "builder", 0)
-    print(f"Total reclaimed space: {human_size(freed + images.freed_bytes, 4)}")
-    if images.why_kept:
-        boundary.warn([f"what has no name was left alone: {images.why_kept}"])
+    pruned = prune_system.prune_system(home, filters, all=args.all, with_volumes=args.volumes)
+    show_containers(pruned.containers.ids)
+    show_volumes(pruned.volumes.names)
+    show_images(pruned.images.records)
+    print(f"Total reclaimed space: {human_size(pruned.freed_bytes, 4)}")
+    if pruned.images.why_kept:
+        boundary.warn([f"what has no name was left alone: {pruned.images.why_kept}"])
     return 0
 
 

@@ -29,6 +29,9 @@ def _client(engine: dict[str, Any]) -> dict[str, Any]:
         "Version": engine["Version"],
         "ApiVersion": engine["ApiVersion"],
         "DefaultAPIVersion": engine["ApiVersion"],
+        "GitCommit": engine["GitCommit"],
+        "GoVersion": engine["GoVersion"],
+        "BuildTime": engine["BuildTime"],
         "PythonVersion": engine["PythonVersion"],
         "Os": engine["Os"],
         "Arch": engine["Arch"],
@@ -38,18 +41,22 @@ def _client(engine: dict[str, Any]) -> dict[str, Any]:
 
 def _text(found: dict[str, Any]) -> str:
     client, engine = found["Client"], found["Server"]
-    rows = [
-        ("Version", client["Version"]),
-        ("API version", client["ApiVersion"]),
-        ("Python version", client["PythonVersion"]),
-        ("OS/Arch", f"{client['Os']}/{client['Arch']}"),
-    ]
-    kernel = [("Minimum API", engine["MinAPIVersion"]), ("Kernel version", engine["KernelVersion"])]
-    return "Client:\n" + _rows(rows, 1) + "\nServer:\n Engine:\n" + _rows([*rows, *kernel], 2)
+    rows = {
+        "Version": client["Version"],
+        "API version": client["ApiVersion"],
+        "Python version": client["PythonVersion"],
+        "OS/Arch": f"{client['Os']}/{client['Arch']}",
+    }
+    least = f"{engine['ApiVersion']} (minimum version {engine['MinAPIVersion']})"
+    more = {"Kernel version": engine["KernelVersion"], "Experimental": "false"}
+    server = _rows(rows | {"API version": least} | more, 2)
+    client_rows = _rows(rows | {"Context": client["Context"]}, 1)
+    return f"Client:\n{client_rows}\nServer:\n Engine:\n{server}"
 
 
-def _rows(rows: list[tuple[str, str]], indent: int) -> str:
-    return "".join(f"{' ' * indent}{f'{name}:':<{20 - indent}}{value}\n" for name, value in rows)
+def _rows(rows: dict[str, str], indent: int) -> str:
+    lines = (f"{f'{name}:':<{20 - indent}}{value}" for name, value in rows.items())
+    return "".join(f"{' ' * indent}{line}\n" for line in lines)
 
 
 COMMAND = Command(
