@@ -189,11 +189,14 @@ def display_name(container: Container) -> str:
     return container["Name"].removeprefix("/")
 
 
-def lock(home: Home, container_id: str) -> files.Lock:
-    """The lock under which a container is started and removed. Raises NoSuchContainer."""
+def lock(home: Home, container_id: str, name: str = "") -> files.Lock:
+    """The lock under which a container is started and removed. Raises NoSuchContainer.
+
+    `name`: what the user called it, for the error.
+    """
     where = home.container_dir(container_id)
     if not os.path.isdir(where):
-        raise NoSuchContainer(container_id)
+        raise NoSuchContainer(name or container_id)
     return files.Lock(f"{where}/lock")
 
 

@@ -80,7 +80,11 @@ def environment(record: Container, own: Bundle, options: ExecOptions) -> list[st
 
 def identify(record: Container, document: State, options: ExecOptions) -> users.Identity:
     """Numbers for the user's name, from the files the container has now."""
-    root_fd = os.open(f"/proc/{document['pid']}/root", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+    try:
+        root_fd = os.open(f"/proc/{document['pid']}/root", flags)
+    except (FileNotFoundError, ProcessLookupError):
+        raise NotRunning(record["Id"][:12]) from None
     try:
         # The link was followed by pid: what we opened is the container's only if it lives still.
         if files.start_time(document["pid"]) != document["startTime"]:

@@ -21,7 +21,7 @@ def pause(home: Home, name: str) -> None:
     Raises NoSuchContainer, NotRunning; Conflict when it is paused already or waits to be restarted.
     """
     container_id = containers.find_id(home, name)
-    with container.lock(home, container_id):
+    with container.lock(home, container_id, name):
         record = containers.read(home, container_id, locked=True)
         refuse(record, name)
         group = unpause.group_of(home, record)

@@ -22,7 +22,7 @@ def rename(home: Home, name: str, new_name: str) -> None:
         raise InvalidArgument("neither old nor new names may be empty")
     wanted = new_name.removeprefix("/")
     container_id = containers.find_id(home, name)
-    with container.lock(home, container_id):
+    with container.lock(home, container_id, name):
         record = containers.read(home, container_id, locked=True)
         old = record["Name"]
         if old == f"/{wanted}":

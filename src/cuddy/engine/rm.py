@@ -25,19 +25,21 @@ def rm(home: Home, name: str, *, force: bool = False, volumes: bool = False) -> 
     Raises NoSuchContainer; Conflict when it runs. `volumes`: its anonymous volumes too.
     """
     container_id = containers.find_id(home, name)
-    for _ in range(ATTEMPTS if force else 1):
+    for attempt in range(ATTEMPTS):
         try:
             if force:
                 end(home, container_id)
             with container.lock(home, container_id):
-                if not is_running(home, container_id, force=force):
+                record = read(home, container_id, force=force)
+                if not record or not record["State"]["Running"]:
                     container.discard(home, container_id, volumes=volumes)
                     return
+                if not force or attempt == ATTEMPTS - 1:
+                    raise refuse(record)
         except NoSuchContainer:
             if force:
                 return  # with --rm its monitor has removed it already
-            raise
-    raise refuse(container.read(home, container_id))
+            raise NoSuchContainer(name) from None
 
 
 def refuse(record: Container) -> Conflict:
@@ -96,11 +98,11 @@ def end_monitor(home: Home, container_id: str) -> None:
         os.close(pidfd)
 
 
-def is_running(home: Home, container_id: str, *, force: bool) -> bool:
-    """Whether it runs, asked under its lock. One that cannot be read was ended, or is an error."""
+def read(home: Home, container_id: str, *, force: bool) -> Container | None:
+    """The record, read under its lock. One that cannot be read was ended (None), or is an error."""
     try:
-        return containers.read(home, container_id, locked=True)["State"]["Running"]
+        return containers.read(home, container_id, locked=True)
     except CorruptContent:
         if not force:
             raise
-        return False
+        return None

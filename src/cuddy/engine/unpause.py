@@ -19,7 +19,7 @@ def unpause(home: Home, name: str) -> None:
     Raises NoSuchContainer, NotRunning; Conflict when it is not paused.
     """
     container_id = containers.find_id(home, name)
-    with container.lock(home, container_id):
+    with container.lock(home, container_id, name):
         record = containers.read(home, container_id, locked=True)
         if not record["State"]["Running"]:
             raise NotRunning(name)
