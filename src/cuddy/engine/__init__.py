@@ -53,6 +53,7 @@ birth            from its record to a running program
 diagnosis        why a program could not be executed
 program_facts    what is there of it in the container
 watch            the same process while the container lives, and when it lives again
+session          it is nobody's session any more
 burial           the same at its end
 restart_policy   whether there is another life, and when
 sleeper          the same process while nothing happens

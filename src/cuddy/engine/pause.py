@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from cuddy.engine import container, containers, events, unpause
 from cuddy.errors import Conflict, NotRunning, SystemFailure
+from cuddy.kernel import control_file
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,9 +28,9 @@ def pause(home: Home, name: str) -> None:
         group = unpause.group_of(home, record)
         try:
             group.freeze()
-        except FileNotFoundError:
-            raise NotRunning(name) from None
         except OSError as error:
+            if error.errno in control_file.ABSENT:
+                raise NotRunning(name) from None  # it has just ended
             raise SystemFailure.from_os(f"cannot pause container {name}", error) from error
         container.change_status(
             home, container_id, lambda status: note_pause(status, record, name), durable=False

@@ -95,6 +95,8 @@ class Relay:
         self.clients: list[Client] = []
         self.input = bytearray()  # waiting to be read by the container
         self.input_ends = False  # close stdin once `input` is written
+        self.chore: Callable[[], None] | None = None  # to be done once, not before it is due
+        self.chore_due = 0.0
 
     def add(self, socket: _socket.socket) -> Client:
         """Serve one more client."""
@@ -114,6 +116,7 @@ class Relay:
                 poll.register(pidfd, select.POLLIN)
             # After the end nobody inside can still write; what an outsider holds open is not ours.
             ready = dict(poll.poll(50 if ended else self.patience_ms(idle_s)))
+            self.see_to_chores()
             if not ready and not ended and not self.log.is_busy():
                 return False
             if not ended and ready.pop(pidfd, 0):
@@ -122,6 +125,12 @@ class Relay:
                 break
             self.serve(ready)
         return True
+
+    def see_to_chores(self) -> None:
+        """Do what can wait, if something has happened late enough for it."""
+        if self.chore and time.monotonic() > self.chore_due:
+            chore, self.chore = self.chore, None
+            chore()
 
     def patience_ms(self, idle_s: float | None) -> float | None:
         """How long to wait for something to happen; None, for ever, while somebody is served."""

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from cuddy.engine import attach, container, containers, events
+import os
+import time
+
+from cuddy.engine import attach, container, containers, events, wait
 from cuddy.engine.nursery import Nursery, Order
 from cuddy.errors import Conflict
 
@@ -11,6 +14,8 @@ if TYPE_CHECKING:
     from cuddy.engine.attach import Attachment
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+
+PATIENCE_S = 10
 
 
 def start(home: Home, container_id: str, *, nursery: Nursery | None = None) -> list[str]:
@@ -59,11 +64,28 @@ def launch(home: Home, nursery: Nursery | None, order: Order, attached: int = -1
     nursery = nursery or Nursery()
     try:
         with container.lock(home, order.container_id):
-            if is_there(containers.read(home, order.container_id, locked=True)):
+            if not is_free(home, order.container_id):
                 return []
             return nursery.give(home, order, attached)
     finally:
         nursery.close()
+
+
+def is_free(home: Home, container_id: str) -> bool:
+    """Whether a new monitor may come; False if the container runs. Under its lock.
+
+    The one of its last life may still be clearing up, or a first one at work whose command is gone.
+    Raises Conflict if that takes too long.
+    """
+    deadline = time.monotonic() + PATIENCE_S
+    while not is_there(containers.read(home, container_id, locked=True)):
+        if not os.path.exists(home.run_dir(container_id)):
+            return True
+        if time.monotonic() > deadline:
+            message = f"container {container_id[:12]} is still being started or cleared away"
+            raise Conflict(message, hint="try again")
+        wait.await_monitor(home, container_id, 0.02)
+    return False
 
 
 def is_there(record: Container) -> bool:

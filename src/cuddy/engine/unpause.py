@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cuddy.engine import container, containers, events
 from cuddy.errors import Conflict, NoSuchContainer, NotRunning, SystemFailure
+from cuddy.kernel import control_file
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import state as runtime_state
 
@@ -48,9 +49,11 @@ def thaw(home: Home, record: Container) -> None:
     """Let the processes go on, then write it down. Raises SystemFailure."""
     try:
         group_of(home, record).thaw()
-    except (FileNotFoundError, NotRunning):
+    except NotRunning:
         return  # it has ended, which its monitor writes down
     except OSError as error:
+        if error.errno in control_file.ABSENT:
+            return
         raise SystemFailure.from_os("cannot unpause the container", error) from error
 
     def change(status: Status) -> None:

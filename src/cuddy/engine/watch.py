@@ -12,6 +12,7 @@ from __future__ import annotations
 import _socket
 import os
 import sys
+import time
 
 from cuddy import files
 from cuddy.engine import burial, container, logwriter, rootfs
@@ -31,6 +32,9 @@ FIRST_IDLE_S = 4.0
 MAX_IDLE_S = 128.0
 """Idle time before going to sleep: each waking doubles it, so that a container that says something
 now and then is not taken up and put down all the time."""
+
+SETTLED_S = 3.0
+"""After which a container is taken for one that stays: less than it takes to fall asleep."""
 
 WAKE = (
     "import sys; sys.path.append(sys.argv[1]); "
@@ -57,11 +61,12 @@ def watch(
     wants: int = 0,
     log: LogWriter | None = None,
     idle_s: float | None = FIRST_IDLE_S,
+    is_new: bool = True,
 ) -> None:
     """Relay until the container has ended for good.
 
     `attached`: descriptor of a client's socket that is there already, and what it `wants`. `log`:
-    as the birth has opened it.
+    as the birth has opened it. `is_new`: the monitor is where its command started it.
     """
     record = container.read(home, container_id)
     streams, log = open_streams(record, held), log or logwriter.reopen_writer(record)
@@ -69,6 +74,8 @@ def watch(
     relay = Relay(streams, log, listener, stdin_once=record["Config"]["StdinOnce"])
     if attached >= 0:
         relay.add(_socket.socket(fileno=attached)).wants = wants
+    if is_new:
+        relay.chore, relay.chore_due = leave_session, time.monotonic() + SETTLED_S
     life: Held | None = held
     while life:
         while not relay.run(life.pidfd, idle_s=idle_s):
@@ -79,6 +86,13 @@ def watch(
         delay_s = burial.bury(home, container_id, relay)
         life = None if delay_s is None else live_again(home, record, relay, delay_s)
         idle_s = FIRST_IDLE_S
+
+
+def leave_session() -> None:
+    """Most containers are gone before: whoever stays does not depend on who started it."""
+    from cuddy.engine import session
+
+    session.leave()
 
 
 def open_streams(record: Container, held: Held) -> Streams:
@@ -168,7 +182,7 @@ def wake(order: str) -> None:
             os.set_inheritable(fd, False)
     home = Home(root, run_root)
     try:
-        watch(home, container_id, descriptors, idle_s=idle_s)
+        watch(home, container_id, descriptors, idle_s=idle_s, is_new=False)
     except BaseException as error:
         note_crash(home, container_id, error)
         raise
