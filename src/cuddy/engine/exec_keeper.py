@@ -44,6 +44,8 @@ if TYPE_CHECKING:
 PATIENCE_MS = 2000
 """How long the command hears, after the end, what others write that the process left: docker's."""
 TERMINAL_PATIENCE_MS = 100
+DYING_MS = 200
+"""How long a container that is being killed may take to be dead, once its processes are."""
 LAST_PATIENCE_S = 1
 """For what the process left behind and may be ending too, before its group is left to others."""
 CHUNK_BYTES = 1 << 16
@@ -163,9 +165,25 @@ class Keeper:
         """The program never ran: the reason goes to the command."""
         if isinstance(error, OSError):
             error = SystemFailure.from_os("cannot enter the container", error)
+        if isinstance(error, SystemFailure) and self.has_ended():
+            error = NotRunning(self.task.record["Id"][:12])
         message = error.message if isinstance(error, CuddyError) else str(error)
         hint = error.hint if isinstance(error, CuddyError) else ""
         say(self.channel, {"error": [type(error).__name__, message, hint]})
+
+    def has_ended(self) -> bool:
+        """Whether the life is over in which the program was to run: its first process is dead, or
+        dies just now, which is when the others in its namespace do.
+        """
+        try:
+            pidfd = process.pidfd_open(self.task.record["State"]["Pid"])
+        except OSError:
+            return True
+        poll = select.poll()
+        poll.register(pidfd, select.POLLIN)
+        ended = bool(poll.poll(DYING_MS))
+        os.close(pidfd)
+        return ended
 
     def emit(self, action: str, **attributes: str) -> None:
         """Note what happens, with the exec's id."""
