@@ -85,6 +85,9 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
                                  "one platform of an image is kept",
     (("image load",), "platform"): "one platform of an image is kept",
     (("image save",), "platform"): "the platform that is kept, or an error",
+    (("container rm",), "link"): "refused, in docker's words: a link lasts as long as its containers",
+    (("container kill",), "signal"): "a signal that is neither SIGKILL nor the stop signal leaves the "
+                                     "restart policy alone",
     (("system events",), "filter"): "an unknown filter is an error; docker ignores it",
     (("inspect",), "type"): "`config`, `node`, `secret`, `service`, `task` and `plugin` find "
                             "nothing",
