@@ -35,10 +35,6 @@ COMMANDS = {
 """Docker's commands that cuddy has not, if it has not."""
 
 MISSING: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {
-    **{(NEW, flag): (LATER, "health checks are not there yet") for flag in (
-        "health-cmd", "health-interval", "health-retries", "health-start-interval",
-        "health-start-period", "health-timeout", "no-healthcheck",
-    )},
     (("container start",), "checkpoint"): (LATER, "an experiment of docker's that needs CRIU"),
     (("container start",), "checkpoint-dir"): (LATER, "an experiment of docker's that needs CRIU"),
     (("image ls",), "tree"): (LATER, "an experiment of docker's containerd store; "

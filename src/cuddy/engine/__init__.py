@@ -52,6 +52,9 @@ monitor          the process that owns a running container
 birth            from its record to a running program
 diagnosis        why a program could not be executed
 program_facts    what is there of it in the container
+health           what probes make of a container
+health_waiter    the process that runs them, while it waits
+health_keeper    the same process at work
 watch            the same process while the container lives, and when it lives again
 session          it is nobody's session any more
 burial           the same at its end

@@ -88,6 +88,15 @@ class Delivery:
         events.emit_container(self.home, "start", self.record)
         self.pidfd, self.warnings = birth.pidfd, birth.warnings
         self.holders = list(connected.holders)
+        if self.record["Config"].get("Healthcheck"):
+            self.watch_health(birth.pid)
+
+    def watch_health(self, pid: int) -> None:
+        """Begin with the health checks, if there are any."""
+        from cuddy.engine import health, health_waiter
+
+        if health.command(self.record["Config"]):
+            health_waiter.begin(self.home, self.record, pid)
 
     def run(self, birth: Birth, connected: connection.Connection) -> None:
         """Wait until init stands ready, write the start down, and let the program begin."""
@@ -181,6 +190,10 @@ class Delivery:
                 "OOMKilled": False, "Dead": False, "Pid": birth.pid, "ExitCode": 0, "Error": "",
                 "StartedAt": files.now(),
             }  # fmt: skip
+            if self.record["Config"].get("Healthcheck"):
+                from cuddy.engine import health
+
+                health.begin(state, self.record["Config"])
             status["NetworkSettings"] = connection.settings(self.record, connected)
 
         container.change_status(self.home, self.id, change, durable=False)

@@ -122,6 +122,11 @@ def note_end(status: Status, policy: dict[str, object], end: End, now: str) -> N
         status["RestartDelay"] = delay_s
         status["RestartCount"] = status.get("RestartCount", 0) + 1
     state |= {"ExitCode": end.exit_code, "OOMKilled": end.out_of_memory, "FinishedAt": now}
+    if "Health" in state:
+        # Imported here, as not every container has one.
+        from cuddy.engine import health
+
+        health.end(state)
 
 
 def give_up(home: Home, container_id: str, error: CuddyError | None = None) -> int:

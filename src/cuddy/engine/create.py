@@ -9,6 +9,7 @@ from cuddy.engine import (
     containers,
     endpoint,
     events,
+    health,
     host_config,
     isolation,
     limits,
@@ -112,6 +113,7 @@ def check(options: ContainerOptions) -> None:
     log_config(options)
     limits.check(host_config.DEFAULTS | limits.host_config(options))
     isolation.check(options)
+    health.check(options)
     isolation.host_config(options)
     mounts.plan(Home(), options, ())
 
@@ -284,7 +286,7 @@ def build_config(
         "Labels": process.labels(image.get("Labels") or {}, options.labels),
         "StopSignal": options.stop_signal or stop_signal(image),
         "StopTimeout": options.stop_timeout_s,
-    }
+    } | health.settings(options, image)
 
 
 def config_volumes(

@@ -32,6 +32,14 @@ class ContainerOptions(NamedTuple):
     stop_signal: str = ""
     stop_timeout_s: int | None = None
     init: bool | None = None  # None: not said
+    # whether it is well; times in nanoseconds, 0: as the image says
+    health_cmd: str = ""
+    health_interval: int = 0
+    health_timeout: int = 0
+    health_start_period: int = 0
+    health_start_interval: int = 0
+    health_retries: int = 0
+    no_healthcheck: bool = False
     # how it is attached
     tty: bool = False
     interactive: bool = False  # keep stdin open

@@ -10,7 +10,16 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import connection, container, events, exit_report, host_config, limits, liveness
+from cuddy.engine import (
+    connection,
+    container,
+    events,
+    exit_report,
+    health,
+    host_config,
+    limits,
+    liveness,
+)
 from cuddy.errors import CorruptContent, NoSuchContainer
 from cuddy.kernel import cgroup
 from cuddy.undo import Undo
@@ -76,6 +85,7 @@ def bury(home: Home, container_id: str, exit_code: int, why: str, report: ExitRe
         code = state["ExitCode"] if state.get("Restarting") else exit_code
         state |= container.ended("exited") | {"ExitCode": code, "Error": why}
         state["FinishedAt"] = files.now()
+        health.end(state)
 
     status = container.change_status(home, container_id, change, durable=True)
     record = container.read(home, container_id)

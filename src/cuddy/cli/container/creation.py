@@ -11,6 +11,7 @@ import sys
 
 from cuddy import files
 from cuddy.cli import boundary, proxies, settings, values
+from cuddy.cli.escape import quote
 from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
 from cuddy.engine import create, devices, gpus, limits, restart_policy, rm
 from cuddy.engine.options import ContainerOptions
@@ -55,6 +56,18 @@ def _list_for_engine(parse: Callable[[str], object], name: str = "list") -> Kind
     return _list_of(read, name)
 
 
+def _duration(word: str) -> int:
+    # Imported here: few containers name one.
+    from cuddy.cli import moments
+
+    try:
+        return moments.duration(word)
+    except ValueError:
+        reason = "missing unit in" if word.isdigit() else "invalid"
+        raise ValueError(f"time: {reason} duration {quote(word)}") from None
+
+
+_DURATION = Kind("duration", _duration, 0)
 UINT16 = Kind("uint16", values.uint16)
 FLAGS = (
     Flag("add-host", "", _list_of(values.extra_host), "Add a custom host-to-IP mapping (host:ip)",
@@ -105,6 +118,17 @@ FLAGS = (
     Flag("gpus", "", _list_for_engine(gpus.parse, "gpu-request"),
          "GPU devices to add to the container ('all' to pass all GPUs)"),
     Flag("group-add", "", LIST, "Add additional groups to join"),
+    Flag("health-cmd", "", STRING, "Command to run to check health"),
+    Flag("health-interval", "", _DURATION,
+         "Time between running the check (ms|s|m|h) (default 0s)"),
+    Flag("health-retries", "", INT, "Consecutive failures needed to report unhealthy"),
+    Flag("health-start-interval", "", _DURATION,
+         "Time between running the check during the start period (ms|s|m|h) (default 0s)"),
+    Flag("health-start-period", "", _DURATION,
+         "Start period for the container to initialize before starting health-retries countdown "
+         "(ms|s|m|h) (default 0s)"),
+    Flag("health-timeout", "", _DURATION,
+         "Maximum time to allow one check to run (ms|s|m|h) (default 0s)"),
     Flag("help", "", BOOL, "Print usage"),
     Flag("hostname", "h", STRING, "Container host name"),
     Flag("init", "", BOOL,
@@ -139,6 +163,7 @@ FLAGS = (
          aliases=("net",)),
     Flag("network-alias", "", LIST, "Add network-scoped alias for the container",
          into="network_aliases", aliases=("net-alias",)),
+    Flag("no-healthcheck", "", BOOL, "Disable any container-specified HEALTHCHECK"),
     Flag("oom-kill-disable", "", BOOL, "Disable OOM Killer"),
     Flag("oom-score-adj", "", INT, "Tune host's OOM preferences (-1000 to 1000)"),
     Flag("pid", "", STRING, "PID namespace to use", into="pid_mode"),
