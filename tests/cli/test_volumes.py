@@ -319,6 +319,14 @@ class TestOptions:
         assert out == "host"
         assert os.listdir(cuddy.root / "volumes/there/_data") == []
 
+    @ours
+    def test_a_bind_gets_what_the_image_has_there_too(self, cuddy: Cuddy, tmp_path: Path) -> None:
+        words = ["-o", "type=none", "-o", f"device={tmp_path}", "-o", "o=bind"]
+        cuddy.ok("volume", "create", *words, "there")
+        cuddy.ok("create", "-v", "there:/etc/apk", "alpine")
+        assert "world" in os.listdir(tmp_path)
+        assert not [name for name in os.listdir(tmp_path) if name.startswith(".")]
+
     def test_one_that_cannot_be_mounted_says_why(self, cuddy: Cuddy) -> None:
         words = ["-o", "type=none", "-o", "device=/nothing", "-o", "o=bind,password=secret"]
         cuddy.ok("volume", "create", *words, "there")

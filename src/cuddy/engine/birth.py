@@ -20,7 +20,7 @@ from cuddy.engine import (
     spec,
     users,
 )
-from cuddy.errors import CommandNotExecutable, CommandNotFound, Conflict
+from cuddy.errors import CommandNotExecutable, CommandNotFound, Conflict, SystemFailure
 from cuddy.runtime import bundle, create, start
 
 TYPE_CHECKING = False
@@ -75,7 +75,7 @@ class Delivery:
         for fd in set(stdio or ()):
             os.close(fd)
         undo.add(create.abort, birth)
-        connected = connection.connect(self.home, self.record, birth.pid)
+        connected = self.connect(birth)
         undo.add(self.disconnect, connected)
         connection.write_files(self.record, connected, linked)
         try:
@@ -116,6 +116,15 @@ class Delivery:
 
         found = links.resolve(self.home, self.record)
         return links.hosts(found), links.variables(self.record["Name"], found)
+
+    def connect(self, birth: Birth) -> connection.Connection:
+        """Its endpoint on the network, made while it mounts."""
+        try:
+            return connection.connect(self.home, self.record, birth.pid)
+        except (OSError, SystemFailure):
+            # One whose mounts failed has no network any more: then what it says is the reason.
+            create.finish(birth)
+            raise
 
     def disconnect(self, connected: connection.Connection) -> None:
         """Take its network from a container that did not come to be."""

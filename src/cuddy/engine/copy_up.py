@@ -1,14 +1,18 @@
 """The volumes of a new container get what the image has at their places, if they are empty.
 
-A worker looks at the image in a view of his own and copies; `volume_copy.py` is how.
+A worker looks at the image in a view of his own and copies; `volume_copy.py` is how. There he also
+mounts the volumes that are mounts. A tmpfs would be gone with him, so it gets nothing.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 
-from cuddy.engine import rootfs, volume_copy
+from cuddy import files
+from cuddy.engine import rootfs, staging, volume_copy, volumes
 from cuddy.image import workers
+from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,30 +20,64 @@ if TYPE_CHECKING:
     from cuddy.engine.home import Home
     from cuddy.image.workers import Send
 
+IN_MEMORY = ("tmpfs", "ramfs")
+
+
+class Errand(NamedTuple):
+    """One volume to fill. `options`: how it has to be mounted, if it has to."""
+
+    name: str
+    place: str
+    options: dict[str, str]
+
 
 def fill(home: Home, record: Container, where: str) -> None:
     """Fill the volumes of a new container that are empty; their locks are held by the caller.
 
     `where`: the container's directory, which nobody sees yet. Raises SystemFailure.
     """
-    wanted: dict[str, str] = {}
-    for point in record["Mounts"]:
-        options = (point.get("Spec") or {}).get("VolumeOptions") or {}
-        if point["Type"] != "volume" or options.get("NoCopy") or options.get("Subpath"):
-            continue
-        if volume_copy.is_fillable(home, point["Name"]):
-            wanted.setdefault(point["Name"], point["Destination"])
-    if not wanted:
+    errands = find_errands(home, record)
+    if not errands:
         return
 
     def work(send: Send) -> None:
         root = rootfs.view_image(home, record, where)
         root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        for name, place in wanted.items():
-            if volume_copy.copy(home, name, place, root_fd):
-                send(**{name: True})
+        for errand in errands:
+            run(home, errand, where, root_fd)
 
     with workers.Crew() as crew:
-        done = crew.start("copying into volumes", work).finish()
-    for name in done:
-        volume_copy.finish(home, name)
+        crew.start("copying into volumes", work).finish()
+
+
+def find_errands(home: Home, record: Container) -> list[Errand]:
+    """The volumes that may get something: one place for each, the first."""
+    found: dict[str, Errand] = {}
+    for point in record["Mounts"]:
+        wanted = (point.get("Spec") or {}).get("VolumeOptions") or {}
+        if point["Type"] != "volume" or wanted.get("NoCopy") or wanted.get("Subpath"):
+            continue
+        name = point["Name"]
+        options = volumes.read(home, name).get("Options") or {}
+        is_mount = bool(options.get("type"))
+        if is_mount and options["type"] in IN_MEMORY:
+            continue
+        if is_mount or volume_copy.is_fillable(volume_copy.shelf_of(home, name)):
+            found.setdefault(name, Errand(name, point["Destination"], options))
+    return list(found.values())
+
+
+def run(home: Home, errand: Errand, where: str, root_fd: int) -> None:
+    """Fill one volume, in the worker's view."""
+    shelf = volume_copy.shelf_of(home, errand.name)
+    if errand.options.get("type"):
+        spot = f"{where}/mounts/{errand.name}"
+        files.make_directory(spot)
+        staging.mount_volume(errand.name, errand.options, spot)
+        shelf = volume_copy.shelf_in(spot)
+    try:
+        if volume_copy.is_fillable(shelf) and volume_copy.copy(shelf, errand.place, root_fd):
+            volume_copy.finish(shelf)
+    except OSError as error:
+        if error.errno != errno.EROFS:  # mounted read-only: it stays as it is
+            raise

@@ -41,8 +41,8 @@ class MountPoint(TypedDict, total=False):
     ChainIds: list[str]  # ours: its layers
 
 
-HIDDEN = ("Spec", "Image", "ChainIds")
-"""What inspect does not show."""
+SHOWN = ("Type", "Name", "Source", "Destination", "Driver", "Mode", "RW", "Propagation")
+"""What inspect shows, in Docker's order."""
 
 
 class Lender(TypedDict):
@@ -222,7 +222,8 @@ def root_propagation(points: Iterable[MountPoint]) -> str:
 
 def shown(points: Iterable[MountPoint]) -> list[dict[str, Any]]:
     """Mount points as `docker inspect` has them."""
-    return [{k: v for k, v in point.items() if k not in HIDDEN} for point in points]
+    found: list[dict[str, Any]] = [dict(point) for point in points]
+    return [{key: point[key] for key in SHOWN if key in point} for point in found]
 
 
 def find_lenders(home: Home, options: ContainerOptions) -> list[Lender]:

@@ -134,9 +134,9 @@ class Staging:
     def _volume(self, name: str) -> str:
         """Where what is in a volume is, mounted if it has to be. Raises NoSuchVolume."""
         volume = volumes.read(self.home, name)
-        volume_copy.finish(self.home, name)
         options = volume.get("Options") or {}
         if not options.get("type"):
+            volume_copy.finish(volume_copy.shelf_of(self.home, name))
             return volumes.data_path(self.home, name)
         spot = f"{self.room}/volumes/{name}"
         if os.path.isdir(spot) and is_mounted(spot):
@@ -150,6 +150,7 @@ class Staging:
                 os.close(tree_fd)
             else:
                 mount_volume(name, options, spot)
+                volume_copy.finish(volume_copy.shelf_in(spot))
         return spot
 
     def _borrow(self, name: str) -> int:

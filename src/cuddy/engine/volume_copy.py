@@ -7,7 +7,7 @@ the next one moves in:
     volumes/<name>/copying     not complete: removed by the next
     volumes/<name>/copied      complete: `finish` moves it into _data
 
-All of it under the volume's lock.
+A volume that is a mount has both within itself, under names of ours. All of it under its lock.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from cuddy.engine import volumes
 from cuddy.errors import SystemFailure
 from cuddy.image import walk
 from cuddy.kernel import resolve
+from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,20 +32,35 @@ if TYPE_CHECKING:
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
-def is_fillable(home: Home, name: str) -> bool:
-    """Whether a volume has a directory of its own and nothing in it."""
+class Shelf(NamedTuple):
+    """Where what is in a volume is, and where copies wait."""
+
+    data: str
+    copying: str
+    copied: str
+
+
+def shelf_of(home: Home, name: str) -> Shelf:
+    """That of a volume with a directory of its own."""
     where = volumes.path(home, name)
-    finish(home, name)
-    files.remove_tree(f"{where}/copying")
-    if (volumes.read(home, name).get("Options") or {}).get("type"):
-        return False
-    with os.scandir(f"{where}/_data") as entries:
+    return Shelf(f"{where}/_data", f"{where}/copying", f"{where}/copied")
+
+
+def shelf_in(mounted: str) -> Shelf:
+    """That of a volume which is mounted at a directory."""
+    return Shelf(mounted, f"{mounted}/.cuddy-copying", f"{mounted}/.cuddy-copied")
+
+
+def is_fillable(shelf: Shelf) -> bool:
+    """Whether there is nothing in a volume. What the killed have left is put in order first."""
+    finish(shelf)
+    files.remove_tree(shelf.copying)
+    with os.scandir(shelf.data) as entries:
         return next(entries, None) is None
 
 
-def copy(home: Home, name: str, place: str, root_fd: int) -> bool:
+def copy(shelf: Shelf, place: str, root_fd: int) -> bool:
     """Copy what the image has at a place; False if it has nothing there. Raises SystemFailure."""
-    where = volumes.path(home, name)
     try:
         source = resolve.open_in_root(root_fd, place, os.O_RDONLY | os.O_DIRECTORY)
     except OSError as error:
@@ -54,15 +70,15 @@ def copy(home: Home, name: str, place: str, root_fd: int) -> bool:
             message = f"cannot mount volume over existing file, file exists {place}"
             raise SystemFailure(message) from None
         raise
-    os.mkdir(f"{where}/copying", 0o700)
-    target = os.open(f"{where}/copying", OPEN_DIRECTORY)
+    os.mkdir(shelf.copying, 0o700)
+    target = os.open(shelf.copying, OPEN_DIRECTORY)
     try:
         copy_tree(source, target)
         os.fsync(target)
     finally:
         os.close(source)
         os.close(target)
-    os.rename(f"{where}/copying", f"{where}/copied")
+    os.rename(shelf.copying, shelf.copied)
     return True
 
 
@@ -75,14 +91,13 @@ def is_there(root_fd: int, place: str) -> bool:
     return True
 
 
-def finish(home: Home, name: str) -> None:
+def finish(shelf: Shelf) -> None:
     """Move a complete copy into its volume, if there is one; whoever was at it was killed."""
-    where = volumes.path(home, name)
     try:
-        source = os.open(f"{where}/copied", OPEN_DIRECTORY)
-    except FileNotFoundError:
-        return
-    target = os.open(f"{where}/_data", OPEN_DIRECTORY)
+        source = os.open(shelf.copied, OPEN_DIRECTORY)
+    except (FileNotFoundError, PermissionError):
+        return  # there is none; on a network's file system we may not even look
+    target = os.open(shelf.data, OPEN_DIRECTORY)
     times = os.fstat(source)
     try:
         present = set(os.listdir(target))
@@ -95,7 +110,7 @@ def finish(home: Home, name: str) -> None:
     finally:
         os.close(source)
         os.close(target)
-    files.remove_tree(f"{where}/copied")
+    files.remove_tree(shelf.copied)
 
 
 def copy_tree(source: int, target: int) -> None:
