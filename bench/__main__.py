@@ -20,7 +20,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
 from bench import big_image, image_work, many, report, timing  # noqa: E402
 from bench.engines import Engine, makers, running  # noqa: E402
-from bench.scenarios import IMAGE, LIFE, LINES, PRINT_LINES, SCENARIOS, C, Scenario  # noqa: E402
+from bench.scenarios import IMAGE, KEEP_LINES, LIFE, LINES, PRINT_LINES, SCENARIOS, C, Scenario  # noqa: E402
 
 import images  # noqa: E402
 import isolation  # noqa: E402
@@ -79,8 +79,8 @@ def prepare(engine: Engine, image: str) -> None:
     print(f"{shlex.join(engine.prefix[:1])}: {engine.version()}", file=sys.stderr)
     engine.ask("pull", image)
     engine.ask("run", "-d", "--name", C, image, "sleep", "100000")
-    words = ["run", "-d", "--name", LINES, "--network", "none", image, "sh", "-c", PRINT_LINES]
-    engine.ask(*words)
+    words = ["run", "-d", "--name", LINES, "--network", "none", *KEEP_LINES]
+    engine.ask(*words, image, "sh", "-c", PRINT_LINES)
     engine.ask("run", "-d", "--name", LIFE, image, "sleep", "100000")
     for _ in range(47):
         engine.ask("create", "--network", "none", image, "true")

@@ -11,6 +11,7 @@ IMAGE = "IMAGE"
 C = "bench-running"
 LINES = "bench-lines"
 LIFE = "bench-life"
+KEEP_LINES = ("--log-opt", "max-size=100m")  # cuddy would put some of them aside
 PRINT_LINES = "yes {} | head -n 200000".format("x" * 99)
 RUN = ("run", "-d", "--name", "bench-short", IMAGE, "sleep", "100000")
 START = ("start", LIFE)
@@ -54,4 +55,6 @@ SCENARIOS = (
         0.34,
     ),
     Scenario("200,000 log lines, logs", ("logs", LINES), 1.0, "podman", 0.34),
+    Scenario("200,000 log lines, logs -f", ("logs", "-f", LINES), 1.0, "podman", 0.34),
+    Scenario("200,000 log lines, logs -t", ("logs", "-t", LINES), 1.0, "podman", 0.34),
 )

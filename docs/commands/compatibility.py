@@ -64,6 +64,8 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
     (NEW, "kernel-memory"): "taken and ignored with a warning, as by docker on kernels of today",
     (NEW, "log-driver"): "`json-file`, `local`, `journald`, `none`; the others are plugins. Logs "
                          "are rotated unless told otherwise: 10 MB, three files",
+    (NEW, "log-opt"): "`tag` takes fields and no functions of Go's templates, patterns are Python's, "
+                      "`max-size` alone keeps three files, `-1` is without limit",
     (NEW, "mount"): "`bind`, `volume`, `tmpfs`, `image`; no `npipe` (Windows) and no `cluster` "
                     "(Swarm)",
     (NEW, "network"): "`bridge`, `host`, `none`, `container:`; networks of one's own come later",

@@ -74,9 +74,11 @@ class TestDockerAsJudge:
             assert cuddy("logs", "judged").stdout == shown
         finally:
             docker.ok("rm", "-f", "judged")
-        assert [e.data for e in locallog.decode(ours_before) if e] == [
-            e.data for e in locallog.decode(theirs_before) if e
-        ]
+        ours_read, theirs_read = map(list, map(locallog.decode, (ours_before, theirs_before)))
+        assert None not in ours_read and None not in theirs_read
+        assert b"".join(e.data for e in ours_read if e) == b"".join(
+            e.data for e in theirs_read if e
+        )
 
     @pytest.mark.parametrize(
         "words",

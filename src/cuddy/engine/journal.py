@@ -23,6 +23,7 @@ from cuddy.kernel.syscall import syscall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import subprocess
     from collections.abc import Iterator, Mapping
     from typing import Any
 
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
 SOCKET = "/run/systemd/journal/socket"
 PRIORITIES = {1: "6", 2: "3"}  # syslog(3): LOG_INFO, LOG_ERR
 CLOSING_MS = 5000
+CURSOR = b'"__CURSOR":"'
 CHUNK_BYTES = 1 << 16
 # linux/memfd.h, fcntl.h
 MFD_CLOEXEC, MFD_ALLOW_SEALING = 1, 2
@@ -241,20 +243,14 @@ class JournalReading:
         self.id = record["Id"]
         self.wishes = wishes
         self.damaged = 0
-
-    def command(self) -> list[str]:
-        """How to ask; `--all`: also what is large or no text."""
-        words = ["journalctl", "--output=json", "--all", "--no-pager", "--quiet"]
-        words.append("--no-tail" if self.wishes.tail is None else f"--lines={self.wishes.tail}")
-        if self.wishes.follow:
-            words.append("--follow")
-        return [*words, f"CONTAINER_ID_FULL={self.id}"]
+        self.cursor = ""  # the last entry that was read
 
     def __iter__(self) -> Iterator[LogEntry]:
         """Raises SystemFailure."""
         since, until = self.wishes.since, self.wishes.until
         for line in self.lines():
             entry = parse(line)
+            self.cursor = line.partition(CURSOR)[2].partition(b'"')[0].decode() or self.cursor
             if entry is None:
                 self.damaged += 1
             elif until and entry.time > until:
@@ -263,43 +259,60 @@ class JournalReading:
                 yield entry
 
     def lines(self) -> Iterator[bytes]:
-        """What journalctl prints, with `follow` until the container's end. Raises SystemFailure."""
-        import subprocess
+        """Entries as journalctl prints them. Raises SystemFailure."""
+        tail = self.wishes.tail
+        begin = "--no-tail" if tail is None else f"--lines={tail}"
+        if self.wishes.follow:
+            with logwait.Waiting(self.home, self.id, "", self.wishes) as waiting:
+                yield from self.ask("--follow", begin, waiting=waiting)
+            begin = f"--after-cursor={self.cursor}" if self.cursor else begin
+        # What came last may be under way still.
+        run_journalctl("--sync", quiet=True).wait()
+        yield from self.ask(begin)
 
-        try:
-            process = subprocess.Popen(
-                self.command(), stdin=subprocess.DEVNULL, stdout=subprocess.PIPE
-            )
-        except OSError as error:
-            raise SystemFailure.from_os("cannot run journalctl", error) from error
+    def ask(self, *words: str, waiting: logwait.Waiting | None = None) -> Iterator[bytes]:
+        """Lines of one journalctl, to its end or that of what `waiting` waits for."""
+        # --all: also what is large or no text
+        fixed = ("--output=json", "--all", "--no-pager", "--quiet")
+        process = run_journalctl(*fixed, *words, f"CONTAINER_ID_FULL={self.id}")
         assert process.stdout
         fd, rest = process.stdout.fileno(), b""
-        with process, logwait.Waiting(self.home, self.id, "", self.wishes) as waiting:
+        with process:
             try:
-                while self.has_more(fd, waiting):
-                    chunk = os.read(fd, CHUNK_BYTES)
-                    if not chunk:
-                        return
+                while (not waiting or has_more(fd, waiting)) and (
+                    chunk := os.read(fd, CHUNK_BYTES)
+                ):
                     *found, rest = (rest + chunk).split(b"\n")
                     yield from found
             finally:
                 process.kill()
 
-    def has_more(self, fd: int, waiting: logwait.Waiting) -> bool:
-        """Wait for output; False when the container has ended and nothing more comes."""
-        while self.wishes.follow:
-            goes_on = waiting.goes_on()
-            poll = select.poll()
-            poll.register(fd, select.POLLIN)
-            if goes_on:
-                poll.register(waiting.monitor_fd, select.POLLIN)
-            # The journal takes its time to pass on what came last.
-            ready = dict(poll.poll(None if goes_on else 300))
-            if fd in ready:
-                return True
-            if not goes_on:
-                return False
-        return True
+
+def run_journalctl(*words: str, quiet: bool = False) -> subprocess.Popen[bytes]:
+    """Start it. Raises SystemFailure."""
+    import subprocess
+
+    null = subprocess.DEVNULL
+    try:
+        return subprocess.Popen(
+            ["journalctl", *words],
+            stdin=null,
+            stdout=null if quiet else subprocess.PIPE,
+            stderr=null if quiet else None,
+        )
+    except OSError as error:
+        raise SystemFailure.from_os("cannot run journalctl", error) from error
+
+
+def has_more(fd: int, waiting: logwait.Waiting) -> bool:
+    """Wait for output; False when the container has ended."""
+    while waiting.goes_on():
+        poll = select.poll()
+        poll.register(fd, select.POLLIN)
+        poll.register(waiting.monitor_fd, select.POLLIN)
+        if fd in dict(poll.poll(waiting.left_ms())):
+            return True
+    return False
 
 
 def parse(line: bytes) -> LogEntry | None:

@@ -106,27 +106,28 @@ def decode(block: bytes) -> Iterator[LogEntry | None]:
 def _end_of_run(block: bytes, end: int, tail: bytes) -> int:
     """Where the lines stop that end with `tail`, as the one that ends at `end` does."""
     step = 1 << 10
-    while end < len(block):
-        further = block.find(b"\n", end + step - 1) + 1 or len(block)
-        if block.count(b"\n", end, further) == block.count(tail, end, further):
-            end, step = further, step * 2
-        elif step == 1:
-            break
-        else:
-            step = max(1, step // 4)
+    while (following := block.find(b"\n", end) + 1) and block.startswith(
+        tail, following - len(tail)
+    ):
+        # The last such line within a few; what is between is looked at when it is parsed.
+        last = block.rfind(tail, following, end + step)
+        end = last + len(tail) if last >= 0 else following
+        step *= 2
     return end
 
 
 def _parse_run(run: bytes, tail: bytes) -> LogEntry | None:
     """Entries that differ only in their texts, as one; None if something is odd about them."""
-    texts = run[len(HEAD) : -len(tail)].replace(tail + HEAD, b"")
-    if not run.startswith(HEAD) or b"\n" in texts:
+    if not run.startswith(HEAD):
         return None
-    plain = texts.replace(b"\\n", b"\n")
-    if b"\\" in plain or b'"' in plain:  # other escapes: that of a backslash leaves one here too
-        return parse(HEAD + texts + tail[:-1])
-    entry = parse(HEAD + tail[:-1])
-    return entry and entry._replace(data=plain)
+    text = run[len(HEAD) : -len(tail)]
+    plain = text.replace(b"\\n" + tail + HEAD, b"\n")
+    if plain.endswith(b"\\n") and b'"' not in plain and b"\\" not in plain[:-2]:
+        entry = parse(HEAD + tail[:-1])
+        return entry and entry._replace(data=plain[:-2] + b"\n")
+    # Other escapes, or pieces of lines.
+    text = text.replace(tail + HEAD, b"")
+    return None if b"\n" in text else parse(HEAD + text + tail[:-1])
 
 
 def parse(line: bytes) -> LogEntry | None:

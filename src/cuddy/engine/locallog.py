@@ -170,8 +170,36 @@ def decode(block: bytes) -> Iterator[LogEntry | None]:
             position = next_record(block, position + 1)
             continue
         end = position + record_size(block, position)
-        yield parse(block[position + LENGTH_BYTES : end - LENGTH_BYTES])
+        record = block[position + LENGTH_BYTES : end - LENGTH_BYTES]
+        entry = parse(record)
+        if entry and entry.data.endswith(b"\n"):
+            more, end = _read_run(block, end, record, entry.data[:-1])
+            entry = entry._replace(data=entry.data + more)
+        yield entry
         position = end
+
+
+def _read_run(block: bytes, position: int, record: bytes, line: bytes) -> tuple[bytes, int]:
+    """The lines of the records from `position` on that differ from this one in the line only, and
+    where they end. A busy container writes hundreds of them at once.
+    """
+    lines: list[bytes] = []
+    try:
+        _, stop = read_varint(record, len(SOURCES[1]) + 1)
+        head, tail = record[:stop] + b"\x1a", record[stop + len(field(3, line)) :]
+        if not record.startswith(field(3, line), stop):
+            return b"", position
+        while block.startswith(head, position + LENGTH_BYTES) and is_record(block, position):
+            end = position + record_size(block, position)
+            size, start = read_varint(block, position + LENGTH_BYTES + len(head))
+            stop = start + size
+            if stop + len(tail) + LENGTH_BYTES != end or not block.startswith(tail, stop):
+                break
+            lines.append(block[start:stop])
+            position = end
+    except (IndexError, ValueError):
+        pass  # it is no such record
+    return b"".join([line + b"\n" for line in lines]), position
 
 
 def parse(record: bytes) -> LogEntry | None:

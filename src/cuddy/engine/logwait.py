@@ -69,12 +69,17 @@ class Waiting:
         except (NoSuchContainer, OSError):
             return -1
 
+    def left_ms(self) -> float | None:
+        """Until the time that `--until` names; None if it does not."""
+        if not self.deadline_ns:
+            return None
+        return max(0, self.deadline_ns - time.time_ns()) / 1e6 + 1
+
     def wait(self) -> None:
         """Until the log has changed, the monitor has ended, or the time is over."""
-        timeout_ms: float | None = None if self.changes else POLL_INTERVAL_MS
-        if self.deadline_ns:
-            left_ms = max(0, self.deadline_ns - time.time_ns()) / 1e6 + 1
-            timeout_ms = min(timeout_ms or left_ms, left_ms)
+        timeout_ms = self.left_ms()
+        if not self.changes:
+            timeout_ms = min(timeout_ms or POLL_INTERVAL_MS, POLL_INTERVAL_MS)
         poll = select.poll()
         poll.register(self.monitor_fd, select.POLLIN)
         if self.changes:
