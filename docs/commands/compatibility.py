@@ -71,7 +71,8 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
     (NEW, "network"): "`bridge`, `host`, `none`, `container:`; networks of one's own come later",
     (NEW, "net"): "as `--network`",
     (NEW, "runtime"): "`cuddy` only so far",
-    (NEW, "security-opt"): "no AppArmor profiles yet (`apparmor=unconfined` is taken)",
+    (NEW, "security-opt"): "no AppArmor profile is the default; SELinux labels are refused "
+                            "but for `label=disable`",
     (NEW, "userns"): "`host` only so far",
     (("container cp",), "archive"): "also keeps the owners of what is copied out, which docker "
                                     "forgets",

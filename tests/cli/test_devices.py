@@ -171,6 +171,14 @@ class TestSettings:
         assert '"org.example":"1"' in config
 
 
+def test_an_apparmor_profile_needs_apparmor(cuddy: Cuddy) -> None:
+    result = cuddy("run", "--rm", "--security-opt", "apparmor=no-such-profile", "alpine", "true")
+    assert result.code == 125
+    assert "AppArmor" in result.complaint
+    cuddy.ok("run", "--name", "one", "--security-opt", "apparmor=unconfined", "alpine", "true")
+    assert cuddy.inspect("one")["AppArmorProfile"] == "unconfined"
+
+
 def test_groups_are_added_by_name_and_number(cuddy: Cuddy) -> None:
     words = ["--group-add", "audio", "--group-add", "4242", "alpine", "id", "-G"]
     found = cuddy.ok("run", "--rm", "-u", "1000:1000", *words).split()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from cuddy.engine import containers, execs, host_config, mounts
+from cuddy.engine import containers, execs, host_config, mounts, process
 from cuddy.errors import CorruptContent, NoSuchImage
 from cuddy.image import host, snapshots, store
 from cuddy.usage import Meter
@@ -87,6 +87,7 @@ def document(
         "Mounts": mounts.shown(record.get("Mounts") or ()),
         "HostConfig": host_config.shown(record["HostConfig"]),
         "GraphDriver": driver,
+        "AppArmorProfile": process.apparmor_profile(record["HostConfig"]),
         "Config": build_config(record["Config"]),
         "NetworkSettings": build_network_settings(record),
     }

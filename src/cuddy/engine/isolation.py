@@ -33,13 +33,24 @@ def check(options: ContainerOptions) -> None:
         hint = f"'{RUNTIME}' is the only one so far; others come later"
         raise InvalidArgument(f"unknown or invalid runtime name: {options.runtime}", hint=hint)
     storage_options(options)
-    process.security(options.security_opt)
+    check_apparmor(process.security(options.security_opt).get("apparmor", "unconfined"))
     process.capability_set(options.cap_add, options.cap_drop, privileged=options.privileged)
     for text in options.sysctls:
         check_sysctl(text, options)
     for group in options.group_add:
         if not group or any(c in group for c in ":,\n\0"):
             raise InvalidArgument(f"invalid group {group!r}", hint="NAME or GID")
+
+
+def check_apparmor(profile: str) -> None:
+    """A profile needs a kernel that knows profiles. Raises InvalidArgument."""
+    if profile == "unconfined":
+        return
+    from cuddy.kernel import lsm
+
+    if not lsm.has_apparmor():
+        hint = "leave the profile out, or apparmor=unconfined"
+        raise InvalidArgument("AppArmor is not enabled on this host", hint=hint)
 
 
 def check_sysctl(text: str, options: ContainerOptions) -> None:

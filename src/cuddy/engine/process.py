@@ -11,7 +11,7 @@ from cuddy.kernel import capabilities
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
     from cuddy.engine.options import ContainerOptions
@@ -128,6 +128,11 @@ def security(entries: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def apparmor_profile(host_config: Mapping[str, Any]) -> str:
+    """The AppArmor profile that was asked for; "" if nobody said."""
+    return security(host_config["SecurityOpt"]).get("apparmor", "")
+
+
 def check_security(found: dict[str, str]) -> None:
     """Refuse what this host or this version cannot give: a lock that does not close is none."""
     for name in ("no-new-privileges", "writable-cgroups"):
@@ -136,8 +141,8 @@ def check_security(found: dict[str, str]) -> None:
             raise InvalidArgument(message, hint="true or false")
     if found.get("systempaths", "unconfined") != "unconfined":
         raise InvalidArgument("--security-opt systempaths can only be 'unconfined'")
-    if found.get("apparmor", "unconfined") != "unconfined":
-        raise InvalidArgument("AppArmor profiles are not supported yet", hint="apparmor=unconfined")
+    if not found.get("apparmor", "unconfined").isprintable() or found.get("apparmor") == "":
+        raise InvalidArgument(f"invalid AppArmor profile {found['apparmor']!r}")
     if found.get("label", "disable") != "disable":
         raise InvalidArgument("SELinux labels are not supported yet", hint="label=disable")
     profile = found.get("seccomp", "unconfined")

@@ -136,6 +136,8 @@ def build_process(
         "rlimits": limits.rlimits(host_config),
         "noNewPrivileges": no_new_privileges(host_config),
     }
+    if (profile := process.apparmor_profile(host_config)) not in ("", "unconfined"):
+        result["apparmorProfile"] = profile
     if score := host_config["OomScoreAdj"]:
         result["oomScoreAdj"] = score
     if size and config["Tty"]:

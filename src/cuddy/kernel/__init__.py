@@ -20,6 +20,7 @@ cgroup_stats       what a group has used, in one shape
 control_file       one-line files of cgroupfs and procfs
 bpf                the device filter of cgroup version 2
 capabilities       root's power in pieces
+lsm                the profile of AppArmor that confines a program
 springboard        the last step before a container's program
 small_init         pid 1 of --init, in machine code
 pty                terminals

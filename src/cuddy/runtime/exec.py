@@ -178,6 +178,7 @@ class Entrant:
         self.others_end: Channel | None = None
         self.doors: list[int] = []
         self.springboard_fd = -1
+        self.attribute_fd = -1
         self.filter = filters.NO_FILTER
 
     def warn(self, text: str) -> None:
@@ -201,6 +202,7 @@ def prepare(entrant: Entrant) -> None:
     credentials.set_limits(entrant.spec.get("rlimits", []), entrant.warn)
     if "oomScoreAdj" in entrant.spec:
         credentials.set_oom_score(entrant.spec["oomScoreAdj"], entrant.warn)
+    entrant.attribute_fd = launch.open_attribute(entrant.spec)
     entrant.springboard_fd = springboard.prepare(entrant.channel.fileno())
 
 
@@ -228,7 +230,9 @@ def enter_cwd(entrant: Entrant) -> None:
 def become_program(entrant: Entrant) -> None:
     """Give up power and run."""
     entrant.channel.send("ready")
-    launch.run(entrant.spec, entrant.channel, entrant.springboard_fd, entrant.filter)
+    launch.run(
+        entrant.spec, entrant.channel, entrant.springboard_fd, entrant.filter, entrant.attribute_fd
+    )
 
 
 STEPS = (join_session, prepare, join_namespaces, open_terminal, enter_cwd, become_program)

@@ -65,6 +65,7 @@ class Newborn:
         self.die_with_parent = die_with_parent
         self.root_fd = -1
         self.springboard_fd = -1
+        self.attribute_fd = -1
 
     def close(self) -> None:
         """The creator's copy of what only the newborn needs."""
@@ -188,6 +189,7 @@ def set_limits(newborn: Newborn) -> None:
     if "oomScoreAdj" in newborn.spec:
         credentials.set_oom_score(newborn.spec["oomScoreAdj"], newborn.warn)
     as_init = newborn.config.get("annotations", {}).get(bundle.INIT_ANNOTATION) == "true"
+    newborn.attribute_fd = launch.open_attribute(newborn.spec)
     newborn.springboard_fd = springboard.prepare(newborn.channel.fileno(), as_init=as_init)
 
 
@@ -228,7 +230,9 @@ def become_program(newborn: Newborn) -> None:
     seen = as_seen_inside(newborn)
     seen["status"] = "created"
     hooks.run(newborn.config, "startContainer", seen, "/")
-    launch.run(newborn.spec, newborn.channel, newborn.springboard_fd, newborn.filter)
+    launch.run(
+        newborn.spec, newborn.channel, newborn.springboard_fd, newborn.filter, newborn.attribute_fd
+    )
 
 
 STEPS: tuple[Callable[[Newborn], None], ...] = (

@@ -8,7 +8,7 @@ import errno
 import os
 
 from cuddy.errors import CommandNotExecutable, CommandNotFound, CuddyError, SystemFailure
-from cuddy.kernel import process, seccomp, springboard
+from cuddy.kernel import lsm, process, seccomp, springboard
 from cuddy.runtime import credentials
 
 TYPE_CHECKING = False
@@ -61,8 +61,20 @@ def look_up(spec: Process) -> str:
         raise CommandNotFound(f'exec: "{name}": {looking}{error.strerror}') from None
 
 
-def run(spec: Process, channel: Channel, springboard_fd: int, filter: Filter) -> NoReturn:
+def open_attribute(spec: Process) -> int:
+    """While procfs is the host's: where `run` announces the AppArmor profile; -1 without one.
+
+    Raises SystemFailure where there is no AppArmor: a lock that does not close is none.
+    """
+    return lsm.open_attribute() if spec.get("apparmorProfile") else -1
+
+
+def run(
+    spec: Process, channel: Channel, springboard_fd: int, filter: Filter, attribute_fd: int
+) -> NoReturn:
     """Give up power and become the program. Raises if it cannot.
+
+    `attribute_fd`: from `open_attribute`.
 
     Without no_new_privs, loading a filter takes CAP_SYS_ADMIN, so it comes before the capabilities
     go; with it, the filter is the very last thing, and need not allow what setting up needs.
@@ -72,6 +84,8 @@ def run(spec: Process, channel: Channel, springboard_fd: int, filter: Filter) ->
         seccomp.load(filter.program, filter.flags)
     credentials.become_user(spec)
     path = look_up(spec)
+    if attribute_fd >= 0:
+        lsm.announce(attribute_fd, spec["apparmorProfile"])
     process.close_on_exec_from(3)
     os.set_inheritable(channel.fileno(), True)
     if filter.program and late:

@@ -61,6 +61,7 @@ class Process(TypedDict, total=False):
     rlimits: list[Rlimit]
     noNewPrivileges: bool
     oomScoreAdj: int
+    apparmorProfile: str
 
 
 class Namespace(TypedDict, total=False):

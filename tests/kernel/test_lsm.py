@@ -1,0 +1,45 @@
+"""AppArmor: what is said where there is none, and what is written where there is."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+
+from cuddy.errors import SystemFailure
+from cuddy.kernel import lsm
+
+here = pytest.mark.skipif(not lsm.has_apparmor(), reason="no AppArmor on this host")
+
+
+@pytest.mark.skipif(lsm.has_apparmor(), reason="AppArmor is here")
+def test_without_apparmor_no_profile_is_taken_for_one() -> None:
+    with pytest.raises(SystemFailure, match="AppArmor is not enabled on this host"):
+        lsm.open_attribute()
+
+
+def test_the_kernel_is_told_in_its_own_words() -> None:
+    reading, writing = os.pipe()
+    lsm.announce(writing, "my-profile")
+    assert os.read(reading, 100) == b"exec my-profile"
+    os.close(reading)
+    os.close(writing)
+
+
+def test_a_refusal_names_the_profile() -> None:
+    fd = os.open("/dev/full", os.O_WRONLY)
+    try:
+        with pytest.raises(SystemFailure, match="cannot use the AppArmor profile mine"):
+            lsm.announce(fd, "mine")
+    finally:
+        os.close(fd)
+
+
+@here
+def test_a_profile_that_is_not_loaded_is_an_error() -> None:
+    fd = lsm.open_attribute()
+    try:
+        with pytest.raises(SystemFailure, match="cannot use the AppArmor profile"):
+            lsm.announce(fd, "cuddy-tests-no-such-profile")
+    finally:
+        os.close(fd)
