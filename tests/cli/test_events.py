@@ -83,11 +83,17 @@ def test_what_is_done_to_a_running_container(cuddy: Cuddy, listener: Listener) -
     assert start["Action"] == "exec_start: sh -c exit 3"
     assert die["Actor"]["Attributes"]["exitCode"] == "3"
     assert len({event["Actor"]["Attributes"]["execID"] for event in (create, start, die)}) == 1
+    cuddy.ok("commit", "web", "web:1")
+    told = story([event for event in listener.hear("unpause") if event["Type"] == "container"])
+    assert told[0] == "container pause"
+    cuddy.ok("rmi", "web:1")
     cuddy.ok("stop", "-t", "0", "web")
     events = [event for event in listener.hear("stop") if event["Type"] == "container"]
-    assert story(events) == [f"container {word}" for word in ("kill", "kill", "die", "stop")]
-    assert [event["Actor"]["Attributes"].get("signal") for event in events[:2]] == ["15", "9"]
-    assert events[2]["Actor"]["Attributes"]["exitCode"] == "137"
+    assert story(events)[-4:] == [f"container {word}" for word in ("kill", "kill", "die", "stop")]
+    first, second, die, _ = events[-4:]
+    signals = [event["Actor"]["Attributes"]["signal"] for event in (first, second)]
+    assert signals == ["15", "9"]
+    assert die["Actor"]["Attributes"]["exitCode"] == "137"
 
 
 def test_a_command_that_cannot_be_started_is_not_said_to_have(

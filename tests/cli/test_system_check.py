@@ -87,6 +87,7 @@ def change_keeping_time(path: Path) -> None:
 
 
 def test_a_store_that_is_in_order_is_sound(fresh: Cuddy) -> None:
+    (fresh.root / "events.log.1").write_text("")
     assert fresh.ok("system", "check") == "sound"
     fresh.ok("run", "--rm", "--net", "none", "alpine", "true")
     fresh.ok("create", "--name", "kept", "--net", "none", "alpine", "echo", "hi")

@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
 ROOT_NAMES = frozenset(
     ("containers", "images", "layers", "lost", "names", "networks", "tmp", "volumes", "doomed.json",
-     "events.log")
+     "events.log", "events.log.1")
 )  # fmt: skip
 
 

@@ -180,6 +180,7 @@ def add_layer(home: Home, record: Container, *, pause: bool) -> Added | None:
     try:
         if standstill:
             standstill.__enter__()
+            events.emit_container(home, "pause", record)
         if not changeset.has_changes(f"{home.container_dir(record['Id'])}/upper"):
             return None
         with workers.Crew() as crew:
@@ -199,13 +200,18 @@ def add_layer(home: Home, record: Container, *, pause: bool) -> Added | None:
                     os.close(reader)
                 worker.finish()
                 export.check_unchanged(home, record)
-                if standstill:
-                    standstill.end()
+                go_on(home, record, standstill)
 
             return addition.add(home.storage, chunks(), record["ChainIds"])
     finally:
-        if standstill:
-            standstill.end()
+        go_on(home, record, standstill)
+
+
+def go_on(home: Home, record: Container, standstill: Standstill | None) -> None:
+    """Let the container move again, if it does not. For others it was paused, as docker's is."""
+    if standstill and standstill.holds:
+        standstill.end()
+        events.emit_container(home, "unpause", record)
 
 
 def freeze(home: Home, record: Container) -> Standstill:

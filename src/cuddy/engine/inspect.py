@@ -92,7 +92,8 @@ def document(
         "NetworkSettings": build_network_settings(record),
     }
     found = laid_out({key: record[key] for key in record if key not in HIDDEN} | sections, FIELDS)
-    last = {key: found.pop(key) for key in ("Mounts", "Config", "NetworkSettings")}
+    ours = [key for key in found if key not in FIELDS]
+    last = {key: found.pop(key) for key in ("Mounts", "Config", "NetworkSettings", *ours)}
     return {**found, **sizes, **last}
 
 

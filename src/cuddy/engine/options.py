@@ -44,6 +44,7 @@ class ContainerOptions(NamedTuple):
     tty: bool = False
     interactive: bool = False  # keep stdin open
     stdin_once: bool = False  # close stdin when its first client goes
+    outputs: tuple[str, ...] = ("stdout", "stderr")  # those that its first client wants: a note
     log_driver: str = ""  # "" json-file, with rotation
     log_opts: tuple[str, ...] = ()  # KEY=VALUE
     auto_remove: bool = False

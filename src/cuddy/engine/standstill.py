@@ -64,6 +64,11 @@ class Standstill:
             raise _refusal(heard)
         return self
 
+    @property
+    def holds(self) -> bool:
+        """Whether somebody still keeps the group from moving."""
+        return bool(self._guard)
+
     def end(self) -> None:
         """Let the container go on; once is enough."""
         if self._release >= 0:

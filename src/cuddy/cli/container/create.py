@@ -15,6 +15,8 @@ def create(home: Home, args: Args) -> int:
     options = creation.read_options(args)
     stdin_once = options.interactive and (not args.attach or "stdin" in args.attach)
     options = options._replace(stdin_once=stdin_once)
+    if args.attach:
+        options = options._replace(outputs=tuple(args.attach))
     container_id = names.generate_id()
     try:
         creation.make(home, options, args, container_id)

@@ -26,7 +26,9 @@ FLAGS = (
 def run(home: Home, args: Args) -> int:
     keys = detach.parse_keys(args.detach_keys)
     streams = _streams(args)
-    options = creation.read_options(args)._replace(stdin_once="stdin" in streams)
+    options = creation.read_options(args)._replace(
+        stdin_once="stdin" in streams, outputs=tuple(streams - {"stdin"})
+    )
     container_id = names.generate_id()
     try:
         creation.make(home, options, args, container_id)
