@@ -82,8 +82,8 @@ def hint(facts: Facts, *, format_error: bool = False) -> str:
 def missing_in_path(facts: Facts) -> str:
     """No directory of PATH has it."""
     if not facts.searched:
-        return f"PATH is not set in this container, so {facts.name} must be named by its path"
-    return f"none of the directories in PATH has it: {' '.join(facts.searched)}"
+        return f"PATH is empty in this container, so {shown(facts.name)} must be named by its path"
+    return f"none of the directories in PATH has it: {shown(' '.join(facts.searched))}"
 
 
 def fault_of_place(file: File, before: File | None, user: int) -> str:

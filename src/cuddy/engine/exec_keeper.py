@@ -48,6 +48,8 @@ DYING_MS = 200
 """How long a container that is being killed may take to be dead, once its processes are."""
 LAST_PATIENCE_S = 1
 """For what the process left behind and may be ending too, before its group is left to others."""
+MAX_WORDS = 4096
+"""Characters of a command that are told as an event: an image's health check may be megabytes."""
 CHUNK_BYTES = 1 << 16
 
 
@@ -113,7 +115,7 @@ class Keeper:
     def start(self) -> Joined:
         """From the record to a running program. What fails leaves nothing."""
         task = self.task
-        words = f"{task.options.command[0]} {' '.join(task.options.command[1:])}"
+        words = f"{task.options.command[0]} {' '.join(task.options.command[1:])}"[:MAX_WORDS]
         self.emit(f"exec_create: {words}")
         self.emit(f"exec_start: {words}")
         document, own, entrant = exec_process.prepare(

@@ -10,14 +10,12 @@ it, the mounts are in its private namespace, and the rest carries the container'
 
 from __future__ import annotations
 
-import _signal
 import _socket
 import os
 
 from cuddy import files
-from cuddy.engine import birth, burial, liveness, watch
+from cuddy.engine import background, birth, burial, liveness, watch
 from cuddy.errors import CuddyError
-from cuddy.kernel import process, syscall
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -27,14 +25,6 @@ if TYPE_CHECKING:
     from cuddy.engine.home import Home
     from cuddy.engine.nursery import Order
 
-IGNORED_SIGNALS = (
-    _signal.SIGHUP,
-    _signal.SIGINT,
-    _signal.SIGQUIT,
-    _signal.SIGTERM,
-    _signal.SIGPIPE,
-)
-
 
 def main(home: Home, order: Order, attached: int, channel: _socket.socket) -> NoReturn:
     """The monitor's whole life; never returns into the caller's code.
@@ -43,39 +33,14 @@ def main(home: Home, order: Order, attached: int, channel: _socket.socket) -> No
     """
     code = 1
     try:
-        trace_fd = syscall.tracer.fd if syscall.tracer else -1
-        become_monitor(order.container_id, {attached, channel.fileno(), trace_fd})
+        title = f"cuddy monitor {order.container_id[:12]}"
+        background.leave(title, {attached, channel.fileno()})
         live(home, order, attached, channel)
         code = 0
     except BaseException as error:
         watch.note_crash(home, order.container_id, error)
     finally:
         os._exit(code)
-
-
-def become_monitor(container_id: str, kept: set[int]) -> None:
-    """Leave the caller's session, terminal, directory and all but these descriptors behind."""
-    os.setsid()
-    os.chdir("/")
-    os.umask(0o022)
-    null = os.open("/dev/null", os.O_RDWR)
-    for number in (0, 1, 2):
-        os.dup2(null, number)
-    close_all_but(sorted(kept - {-1}))
-    for number in range(1, _signal.NSIG):
-        if number in IGNORED_SIGNALS:
-            _signal.signal(number, _signal.SIG_IGN)
-    process.set_title(f"cuddy monitor {container_id[:12]}")
-
-
-def close_all_but(kept: list[int]) -> None:
-    """Close every descriptor above the standard three except those (sorted)."""
-    first = 3
-    for fd in kept:
-        if first < fd:
-            os.closerange(first, fd)
-        first = fd + 1
-    process.close_from(first)
 
 
 def live(home: Home, order: Order, attached: int, channel: _socket.socket) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 MAX_CHAIN = 6  # the kernel gives up after five interpreters
 MAX_PATH_BYTES = 4096
+MAX_PLACES = 100  # of PATH: an image may list a million
 OVERRIDING = frozenset({"CAP_DAC_OVERRIDE", "CAP_DAC_READ_SEARCH"})
 
 Failure = CommandNotFound | CommandNotExecutable
@@ -48,7 +49,9 @@ def explain(error: Failure, pid: int, spec: Process) -> Failure:
 def gather(root_fd: int, spec: Process) -> Facts:
     """The chain from the program to its last interpreter. Raises OSError."""
     name, cwd = spec["args"][0], spec["cwd"]
-    searched = () if "/" in name else tuple(credentials.search_path(spec.get("env", [])))
+    searched = (
+        () if "/" in name else tuple(credentials.search_path(spec.get("env", []))[:MAX_PLACES])
+    )
     user = User(spec)
     program = find(root_fd, name, cwd, searched, user)
     chain: list[File] = []

@@ -20,7 +20,7 @@ def program(head: bytes, **more: object) -> File:
 class TestPlace:
     def test_path_without_it_is_shown(self) -> None:
         assert hint() == "none of the directories in PATH has it: /bin"
-        assert "PATH is not set" in diagnosis.hint(Facts("it", (), 0, ()))
+        assert "PATH is empty" in diagnosis.hint(Facts("it", (), 0, ()))
 
     def test_a_missing_file_and_a_dangling_link_are_told_apart(self) -> None:
         assert hint(File("/it", "missing")) == "there is no /it in the container"
@@ -127,4 +127,6 @@ class TestElf:
 
 
 def test_long_names_are_cut() -> None:
+    assert len(diagnosis.hint(Facts("x" * 5000, (), 0, ()))) < 300
+    assert len(diagnosis.hint(Facts("x", ("/bin",) * 5000, 0, ()))) < 300
     assert len(hint(File("/" + "x" * 5000, "missing"))) < 300
