@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
-from bench import big_image, image_work, many, report, timing  # noqa: E402
+from bench import big_image, crowd, image_work, many, report, timing  # noqa: E402
 from bench.engines import Engine, makers, running  # noqa: E402
 from bench.scenarios import IMAGE, KEEP_LINES, LIFE, LINES, PRINT_LINES, SCENARIOS, C, Scenario  # noqa: E402
 
@@ -63,7 +63,8 @@ def measure_containers(
 ) -> None:
     scenarios = [each for each in SCENARIOS if options.only in each.title]
     is_many = options.many and options.only in many.TITLE
-    if not (scenarios or is_many):
+    is_crowd = options.only in crowd.SCENARIO.title
+    if not (scenarios or is_many or is_crowd):
         return
     with running(directory, program) as engines:
         for engine in engines:
@@ -72,6 +73,9 @@ def measure_containers(
             report.print_scenario(scenario, measure(scenario, engines, image, options.rounds))
         if is_many:
             report.print_many([many.measure(engine, image, options.many) for engine in engines])
+        if is_crowd:
+            found = crowd.measure(engines, image, options.rounds)
+            report.print_scenario(crowd.SCENARIO, found)
 
 
 def prepare(engine: Engine, image: str) -> None:
