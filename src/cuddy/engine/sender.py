@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.home import Home
 
-MOST_BYTES = 1 << 16
-"""Who sends a thousand signals is not told of more: what matters is the last, or nothing."""
+MOST_BYTES = 1 << 14
+"""Of very many signals the first are forgotten: what matters is the last, or nothing."""
 
 
 class Sent(TypedDict, total=False):
@@ -36,6 +36,8 @@ def note(home: Home, container_id: str, signal: int, by: str, *, waited_s: float
         flags = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
         fd = os.open(_path(home, container_id), flags, 0o600)
         try:
+            if os.fstat(fd).st_size > MOST_BYTES:
+                os.ftruncate(fd, 0)
             os.write(fd, files.format_json(sent).encode() + b"\n")
         finally:
             os.close(fd)
@@ -47,11 +49,21 @@ def take(home: Home, container_id: str) -> list[Sent]:
     """The signals of this life, in their order; the next life begins with none."""
     path = _path(home, container_id)
     try:
-        lines = files.read_bytes(path, limit=MOST_BYTES).split(b"\n")
+        lines = files.read_bytes(path).split(b"\n")
         os.unlink(path)
-        return [files.parse_json(line) for line in lines if line]
+        found = [files.parse_json(line) for line in lines if line]
+        return [each for each in found if is_sent(each)]
     except (OSError, ValueError):
         return []
+
+
+def is_sent(value: object) -> bool:
+    """Whether a document is one that `note` wrote."""
+    return (
+        isinstance(value, dict)
+        and isinstance(value.get("By"), str)
+        and isinstance(value.get("Signal"), int)
+    )
 
 
 def _path(home: Home, container_id: str) -> str:

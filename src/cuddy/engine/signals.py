@@ -37,5 +37,7 @@ def is_number(text: str) -> bool:
 
 
 def name(number: int) -> str:
-    """SIGTERM for 15; of several names the one that comes first."""
+    """SIGTERM for 15, SIGRTMIN+2 for 36; of several names the one that comes first."""
+    if RTMIN < number < RTMAX:
+        return f"SIGRTMIN+{number - RTMIN}"
     return next((f"SIG{name}" for name, each in NUMBERS.items() if each == number), f"{number}")

@@ -102,8 +102,16 @@ def sample(home: Home, record: Container, host: Machine) -> Sample:
     if "io" not in usage:
         usage["io"] = io_of_processes(group.pids())
     is_own = record["HostConfig"]["NetworkMode"] != "host"
-    text = control_file.read(f"/proc/{pid}/net/dev") if is_own else ""
-    return Sample(at_ns, host, usage, parse_net_dev(text or ""))
+    networks = parse_net_dev(_of_process(pid, "net/dev")) if is_own else {}
+    return Sample(at_ns, host, usage, networks)
+
+
+def _of_process(pid: int, name: str) -> str:
+    """A file in /proc of a process; "" if it has just ended, or is not ours to look at."""
+    try:
+        return control_file.read(f"/proc/{pid}/{name}") or ""
+    except OSError:
+        return ""
 
 
 def parse_net_dev(text: str) -> dict[str, Interface]:
@@ -124,11 +132,8 @@ def io_of_processes(pids: list[int]) -> list[DeviceIo]:
     """
     read_bytes = written_bytes = 0
     for pid in pids:
-        try:
-            text = control_file.read(f"/proc/{pid}/io") or ""
-        except OSError:
-            continue  # it has just ended, or is not ours to look at
-        counts = dict(line.split(": ") for line in text.split("\n") if ": " in line)
+        lines = _of_process(pid, "io").split("\n")
+        counts = dict(line.split(": ") for line in lines if ": " in line)
         read_bytes += int(counts.get("read_bytes", 0))
         written_bytes += int(counts.get("write_bytes", 0))
     if not read_bytes and not written_bytes:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import errno
 
 from cuddy.engine import containers, events
-from cuddy.errors import Conflict, InvalidArgument, NotRunning, SystemFailure
+from cuddy.errors import Conflict, InvalidArgument, NoSuchContainer, NotRunning, SystemFailure
 from cuddy.kernel import program
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import state
@@ -47,10 +47,21 @@ def top(home: Home, name: str, options: Iterable[str] = ()) -> Processes:
         raise Conflict(f"container {name} is restarting, wait until it is running")
     if not record["State"]["Running"]:
         raise NotRunning(name)
-    pids = Cgroup.from_paths(state.read(home.run_root, record["Id"])["cgroupPaths"]).pids()
+    pids = pids_of(home, record["Id"])
+    if not pids:
+        raise NotRunning(name)  # it has just ended
     found = parse(ask(words, pids), set(pids))
     events.emit_container(home, "top", record)
     return found
+
+
+def pids_of(home: Home, container_id: str) -> list[int]:
+    """All processes of a container, in the groups of its execs as well; none if it has ended."""
+    try:
+        paths = state.read(home.run_root, container_id)["cgroupPaths"]
+    except NoSuchContainer:
+        return []
+    return Cgroup.from_paths(paths).pids()
 
 
 def check(words: list[str]) -> None:

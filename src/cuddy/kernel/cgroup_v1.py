@@ -71,6 +71,10 @@ def spent(paths: Mapping[str, str], *, throttling: bool) -> Stats:
     if "memory" in paths:
         peak = control_file.read_number(f"{paths['memory']}/memory.max_usage_in_bytes")
         found["memory_peak_bytes"] = peak or 0
+    if "pids" in paths:
+        pids = control_file.read_number(f"{paths['pids']}/pids.peak")  # since 6.6
+        if pids is not None:
+            found["pids_peak"] = pids
     return found
 
 

@@ -33,7 +33,7 @@ def facts(**changes: Any) -> Facts:
         ({"signal": 9}, "signal", "killed by SIGKILL from outside cuddy"),
         ({"signal": 9, "sent": STOP}, "signal", "killed by SIGKILL from outside cuddy"),
         ({"signal": 34}, "signal", "killed by SIGRTMIN from outside cuddy"),
-        ({"signal": 40}, "signal", "killed by 40 from outside cuddy"),
+        ({"signal": 40}, "signal", "killed by SIGRTMIN+6 from outside cuddy"),
         ({"signal": 11}, "fault", "crashed with SIGSEGV"),
         ({"signal": 11, "sent": [{"By": "cuddy kill", "Signal": 11}]}, "signal",
          "killed by SIGSEGV (cuddy kill)"),

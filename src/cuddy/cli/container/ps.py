@@ -167,8 +167,10 @@ def _ports(container: Container) -> str:
 
 
 def _report(container: Container) -> str:
-    """How it ended; nothing while it runs."""
-    if container["State"]["Running"] or "ExitReport" not in container:
+    """How it ended, or ended before it comes again; nothing while it runs."""
+    state = container["State"]
+    is_up = state["Running"] and not state.get("Restarting")
+    if is_up or "ExitReport" not in container:
         return ""
     from cuddy.engine import exit_report
 

@@ -10,6 +10,7 @@ from cuddy.cli import boundary, configuration, table
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.cli.sizes import human_memory, human_size
 from cuddy.cli.terminal import size
+from cuddy.cli.width import width
 from cuddy.engine import containers, ps, stats
 from cuddy.errors import CorruptContent, NoSuchContainer
 
@@ -78,10 +79,11 @@ def _stream(view: _View) -> None:
 def _frame(text: str, rows: int, columns: int) -> str:
     """A whole screen in one write: lines over those of before, so that nothing flickers."""
     lines = text.splitlines()
-    room = rows - 1  # the cursor's
-    if rows > 2 and len(lines) > room:
-        hidden = len(lines) - room + 1
-        lines = [*lines[: room - 1], f"... and {hidden} more"[: columns or None]]
+    room = rows - 2  # for the last line here, and the cursor
+    heights = [-(-width(line) // columns) if columns else 1 for line in lines]
+    if rows > 2 and sum(heights) > room + 1:
+        shown = sum(1 for end in range(len(lines)) if sum(heights[: end + 1]) <= room)
+        lines = [*lines[:shown], f"... and {len(lines) - shown} more"[:columns]]
     return HOME_CURSOR + "".join(f"{line}{CLEAR_LINE}\n" for line in lines) + CLEAR_BELOW
 
 
