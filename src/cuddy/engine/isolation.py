@@ -26,6 +26,8 @@ NO_QUOTA = "--storage-opt is supported only for overlay over xfs with 'pquota' m
 
 def check(options: ContainerOptions) -> None:
     """Refuse what makes no sense or is not to be had. Raises InvalidArgument."""
+    if options.shm_size < 0:
+        raise InvalidArgument("SHM size can not be less than 0")
     if options.isolation.lower() not in ("", "default"):
         message = f"Invalid isolation: \"{options.isolation}\" - linux only supports 'default'"
         raise InvalidArgument(message)
