@@ -281,10 +281,14 @@ class TestIn:
             info = tarfile.TarInfo("to-dir/through")
             info.size, info.uid, info.gid = 4, 5, 6
             archive.addfile(info, io.BytesIO(b"data"))
+            info = tarfile.TarInfo("to-dir/through-too")
+            info.type, info.mode = tarfile.DIRTYPE, 0o711
+            archive.addfile(info)
         box.ok("cp", "-", "box:/", input=buffer.getvalue())
         assert content(box, "/made/of/inner/x") == "x\n"
         info = listing(box, "/d/through")["through"]
         assert (info.uid, info.gid) == (5, 6)
+        assert listing(box, "/d/through-too")["through-too"].mode & 0o7777 == 0o711
 
     def test_a_damaged_tar_is_an_error(self, box: Cuddy) -> None:
         assert box("cp", "-", "box:/", input=b"garbage" * 100).code == 1

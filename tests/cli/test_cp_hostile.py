@@ -6,6 +6,7 @@ import ctypes
 import io
 import os
 import signal
+import sys
 import tarfile
 import time
 from collections.abc import Iterator
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import pytest
 
-from console import ENGINE, Cuddy
+from console import ENGINE, MAIN, Cuddy, wait_until
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="it is cuddy that makes this promise")
 
@@ -237,3 +238,29 @@ def test_killed_while_it_holds_a_container_that_has_ended(cuddy: Cuddy, tmp_path
             time.sleep(delay)
             process.kill()
     assert cuddy.ok("start", "-a", "box") == ""
+
+
+def test_one_that_is_being_copied_into_cannot_be_started_and_says_so(
+    cuddy: Cuddy, tmp_path: Path
+) -> None:
+    cuddy.ok("create", "--name", "box", "--network", "none", "alpine", "true")
+    patient = [sys.executable, "-c", IMPATIENT, str(MAIN.parent.parent)]
+    impatient = Cuddy(cuddy.root, cuddy.run_root, patient)
+    with cuddy.start("cp", "-", "box:/") as process:
+        assert process.stdin
+        process.stdin.write(archive(("x", tarfile.REGTYPE, "x"))[:600])
+        process.stdin.flush()
+        wait_until(lambda: "is in use by another command" in impatient("start", "box").err)
+        assert "is in use by another command" in impatient("rm", "-f", "box").complaint
+    assert cuddy.ok("start", "-a", "box") == ""
+
+
+IMPATIENT = """
+import sys
+sys.path.insert(0, sys.argv[1])
+from cuddy.cli import main
+from cuddy.engine import container
+container.PATIENCE_S = 0.2
+sys.exit(main.main(sys.argv[2:]))
+"""
+"""The program, with less patience than it has."""

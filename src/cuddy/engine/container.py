@@ -6,10 +6,11 @@ from __future__ import annotations
 
 import errno
 import os
+import time
 
 from cuddy import files
 from cuddy.engine import events, host_config
-from cuddy.errors import CorruptContent, NoSuchContainer, SystemFailure
+from cuddy.errors import Conflict, CorruptContent, NoSuchContainer, SystemFailure
 from cuddy.shapes import TypedDict
 
 TYPE_CHECKING = False
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from cuddy.engine.home import Home
     from cuddy.engine.mounts import MountPoint
 
+PATIENCE_S = 30
+MAX_PAUSE_S = 0.02
 NEVER = "0001-01-01T00:00:00Z"
 """How Docker writes a time that has not come."""
 
@@ -189,15 +192,43 @@ def display_name(container: Container) -> str:
     return container["Name"].removeprefix("/")
 
 
-def lock(home: Home, container_id: str, name: str = "") -> files.Lock:
-    """The lock under which a container is started and removed. Raises NoSuchContainer.
+class ContainerLock(files.Lock):
+    """One container's lock. Whoever has it may be at work for long: `cp` into one that has ended.
 
-    `name`: what the user called it, for the error.
+    `name`: what the user calls it. Raises NoSuchContainer, Conflict when patience ends.
     """
-    where = home.container_dir(container_id)
-    if not os.path.isdir(where):
-        raise NoSuchContainer(name or container_id)
-    return files.Lock(f"{where}/lock")
+
+    def __init__(self, home: Home, container_id: str, name: str) -> None:
+        super().__init__(f"{home.container_dir(container_id)}/lock")
+        self.name = name
+
+    def __enter__(self) -> ContainerLock:
+        deadline, pause_s = 0.0, 0.001
+        while not self.attempt():
+            deadline = deadline or time.monotonic() + PATIENCE_S
+            if time.monotonic() > deadline:
+                raise Conflict(
+                    f"container {self.name} is in use by another command",
+                    hint="let it end, such as a 'cuddy cp', and try again",
+                )
+            time.sleep(pause_s)
+            pause_s = min(pause_s * 2, MAX_PAUSE_S)
+        return self
+
+    def attempt(self) -> bool:
+        """Take the lock if nobody has it."""
+        try:
+            return super().attempt()
+        except (FileNotFoundError, NotADirectoryError):
+            raise NoSuchContainer(self.name) from None
+
+
+def lock(home: Home, container_id: str, name: str = "") -> ContainerLock:
+    """The lock under which a container is started and removed; it is taken by `with`.
+
+    `name`: what the user called it, for errors.
+    """
+    return ContainerLock(home, container_id, name or container_id[:12])
 
 
 def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:

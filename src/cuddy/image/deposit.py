@@ -120,7 +120,7 @@ class Deposit:
         """Give the directories their attributes: making files in them has changed their times."""
         for path, member in reversed(self._directories.items()):
             try:
-                fd = self.open_below(path)
+                fd = self.find(path)
             except OSError as error:
                 if error.errno in ABSENT:
                     continue
@@ -164,10 +164,19 @@ class Deposit:
         try:
             if near is not None and name:
                 return os.open(name, OPEN_DIRECTORY, dir_fd=near)
-            return self.open_below(path)
+        except OSError as error:
+            if error.errno not in ABSENT:
+                raise
+        try:
+            return self.find(path)
         except FileNotFoundError:
             os.mkdir(name, IMPLIED_MODE, dir_fd=self.parent(above))
             return os.open(name, OPEN_DIRECTORY, dir_fd=self.parent(above))
+
+    def find(self, path: bytes) -> int:
+        """A directory that is there, through links if these may be followed. Raises OSError."""
+        try:
+            return self.open_below(path)
         except OSError as error:
             if error.errno not in ABSENT or not self.find_directory:
                 raise
