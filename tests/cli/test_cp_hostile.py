@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import io
 import os
 import signal
@@ -250,9 +251,21 @@ def test_one_that_is_being_copied_into_cannot_be_started_and_says_so(
         assert process.stdin
         process.stdin.write(archive(("x", tarfile.REGTYPE, "x"))[:600])
         process.stdin.flush()
-        wait_until(lambda: "is in use by another command" in impatient("start", "box").err)
-        assert "is in use by another command" in impatient("rm", "-f", "box").complaint
+        [directory] = cuddy.root.glob("containers/*/")
+        wait_until(lambda: is_taken(directory / "lock"))
+        for words in (["start", "box"], ["rm", "-f", "box"]):
+            assert "is in use by another command" in impatient(*words).complaint
     assert cuddy.ok("start", "-a", "box") == ""
+
+
+def is_taken(path: Path) -> bool:
+    """Whether somebody has a lock."""
+    with open(path, "a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+    return False
 
 
 IMPATIENT = """
