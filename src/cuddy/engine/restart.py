@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.engine import container, containers, events, start, stop
+from cuddy.engine import container, containers, events, kill, start, stop
 from cuddy.engine.nursery import Nursery
 
 TYPE_CHECKING = False
