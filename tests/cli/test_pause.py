@@ -77,7 +77,8 @@ def test_what_ends_it_lets_it_go_first(cuddy: Cuddy, words: tuple[str, ...], cod
 
 def test_other_signals_wait_until_it_is_unpaused(cuddy: Cuddy) -> None:
     script = "trap 'exit 6' USR1; echo ready; while :; do sleep 0.05; done"
-    cuddy.ok("run", "-d", "--name", "still", "alpine", "sh", "-c", script)
+    words = ["--name", "still", "--stop-signal", "TERM", "alpine", "sh", "-c", script]
+    cuddy.ok("run", "-d", *words)
     wait_until(lambda: cuddy.ok("logs", "still"))
     cuddy.ok("pause", "still")
     cuddy.ok("kill", "-s", "USR1", "still")

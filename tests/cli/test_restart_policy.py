@@ -19,7 +19,8 @@ def count(cuddy: Cuddy, name: str) -> int:
 
 def make_waiting(cuddy: Cuddy, name: str, *words: object) -> None:
     """A container that has failed so often that it waits for seconds to be restarted."""
-    cuddy.ok("run", "-d", "--restart", "always", "--name", name, *words, "alpine", *FAILING)
+    options = ["--restart", "always", "--stop-signal", "TERM", "--name", name, *words]
+    cuddy.ok("run", "-d", *options, "alpine", *FAILING)
     wait_until(lambda: count(cuddy, name) >= 5 and cuddy.field(name, STATE) == WAITING, timeout=15)
 
 
@@ -86,9 +87,8 @@ class TestWaitingToBeRestarted:
 class TestWhoStopsIt:
     def test_a_signal_that_is_not_its_stop_signal_does_not_stop_it(self, cuddy: Cuddy) -> None:
         script = "trap 'exit 3' USR1; echo ready; while :; do sleep 0.05; done"
-        cuddy.ok(
-            "run", "-d", "--restart", "always", "--name", "again", "alpine", "sh", "-c", script
-        )
+        words = ["--restart", "always", "--stop-signal", "TERM", "--name", "again", "alpine"]
+        cuddy.ok("run", "-d", *words, "sh", "-c", script)
         wait_until(lambda: cuddy.ok("logs", "again"))
         cuddy.ok("kill", "-s", "USR1", "again")
         wait_until(lambda: count(cuddy, "again") == 1)

@@ -53,6 +53,21 @@ def test_after_the_power_was_lost_those_come_back_that_should(fresh: Cuddy) -> N
     assert fresh.ok("system", "boot") == ""  # once is enough
 
 
+def test_a_run_root_of_another_boot_is_worth_nothing(fresh: Cuddy) -> None:
+    """It should be gone after a reboot; where it is not, the boot it is of stands in it."""
+    start(fresh, "web", "unless-stopped")
+    monitor = monitor_of(fresh, "web")
+    kill(monitor)
+    wait_until(lambda: not is_alive(monitor))
+    (path,) = fresh.run_root.glob("*/monitor")
+    pid, began, _ = path.read_text().split()
+    path.write_text(f"{pid} {began} 00000000-0000-0000-0000-000000000000")
+    state = fresh.inspect("web")["State"]
+    assert (state["Status"], state["ExitCode"]) == ("exited", 255)
+    assert state["Error"] == "the machine went down"
+    assert fresh.ok("system", "boot") == "web"
+
+
 def test_halt_is_polite_and_nobody_s_last_word(fresh: Cuddy) -> None:
     start(fresh, "steady", "unless-stopped")
     start(fresh, "once", "no")
