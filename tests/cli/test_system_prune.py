@@ -11,6 +11,7 @@ import pytest
 
 from console import ENGINE, Cuddy
 from cuddy import files
+from cuddy.kernel import mount
 
 CONTAINERS = "WARNING! This will remove all stopped containers.\n"
 SURE = "Are you sure you want to continue? [y/N] "
@@ -152,9 +153,10 @@ def test_volumes_go_if_nobody_named_them_and_nobody_uses_them(fresh: Cuddy) -> N
     script = "head -c 5000 /dev/zero > /anon/x"
     mounts = ("-v", "named:/named", "-v", "/anon")
     fresh.ok("run", "--name", "old", *mounts, "alpine", "sh", "-c", script)
-    fresh.ok("rm", "old")
+    fresh.ok("container", "prune", "-f")
     fresh.ok("run", "-d", "--name", "new", "-v", "/anon", "alpine", "sleep", "1000")
     (used,) = [mount["Name"] for mount in fresh.inspect("new")["Mounts"]]
+    assert "Deleted" not in fresh.ok("container", "prune", "-f")
     before = fresh.ok("system", "df", "--format", "{{.Type}} {{.TotalCount}} {{.Active}}")
     assert "Local Volumes 3 1" in before.splitlines()
     assert "Deleted Volumes:" not in fresh.ok("system", "prune", "-f")
@@ -180,3 +182,19 @@ def test_what_system_prune_does_not_take(cuddy: Cuddy, words: list[str], message
     result = cuddy("system", "prune", "-f", *words)
     assert result.code == 1
     assert message in result.complaint
+
+
+def test_a_container_that_cannot_be_removed_does_not_keep_the_others(cuddy: Cuddy) -> None:
+    stuck, free = (cuddy.ok("create", "alpine", "true") for _ in range(2))
+    place = cuddy.root / f"containers/{stuck}/upper/busy"
+    place.mkdir()
+    mount.bind("/usr", str(place))
+    try:
+        result = cuddy("container", "prune", "-f")
+        assert result.code == 0
+        assert result.out.splitlines()[:2] == ["Deleted Containers:", free]
+        assert f"cannot remove container {stuck[:12]}" in result.complaint
+        assert cuddy.field(stuck, "{{.State.Status}}") == "dead"
+    finally:
+        mount.umount(str(place))
+    assert stuck in cuddy.ok("container", "prune", "-f")

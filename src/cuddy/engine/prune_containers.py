@@ -12,7 +12,7 @@ import time
 
 from cuddy import files
 from cuddy.engine import container, containers, events, inspect
-from cuddy.errors import CorruptContent, NoSuchContainer
+from cuddy.errors import CorruptContent, NoSuchContainer, SystemFailure
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -27,23 +27,27 @@ LIVING = ("running", "paused", "restarting", "removing")
 
 
 class Pruned(NamedTuple):
-    """The ids of those that went, and what they had written, in bytes."""
+    """The ids of those that went, what they had written, in bytes, and why others did not go."""
 
     ids: list[str]
     freed_bytes: int
+    warnings: list[str]
 
 
 def prune_containers(home: Home, filters: Filters) -> Pruned:
-    """Remove all that do not run and that the filters let go."""
-    gone, freed = [], 0
+    """Remove all that do not run and that the filters let go; their anonymous volumes stay."""
+    gone, freed, warnings = [], 0, []
     for record in containers.list_containers(home, all=True):
         if may_go(record, filters, time.time_ns()):
             written = inspect.written_bytes(f"{home.container_dir(record['Id'])}/upper")
-            if remove(home, record["Id"], filters):
-                gone.append(record["Id"])
-                freed += written
+            try:
+                if remove(home, record["Id"], filters):
+                    gone.append(record["Id"])
+                    freed += written
+            except SystemFailure as error:
+                warnings.append(str(error))
     events.emit_prune(home, "container", freed)
-    return Pruned(gone, freed)
+    return Pruned(gone, freed, warnings)
 
 
 def may_go(record: Container, filters: Filters, now_ns: int) -> bool:
@@ -66,7 +70,10 @@ def is_at_work(creator: str) -> bool:
 
 
 def remove(home: Home, container_id: str, filters: Filters) -> bool:
-    """Remove a container if it may go still, now that nobody can start it. Whether it went."""
+    """Remove a container if it may go still, now that nobody can start it. Whether it went.
+
+    Raises SystemFailure when a file of it cannot be removed.
+    """
     try:
         with container.lock(home, container_id):
             record = containers.read(home, container_id, locked=True)

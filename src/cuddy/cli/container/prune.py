@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.cli import pruning
+from cuddy.cli import boundary, pruning
 from cuddy.cli.flags import BOOL, FILTER, Args, Command, Flag
 from cuddy.cli.sizes import human_size
 from cuddy.engine import prune_containers, prune_filters
@@ -22,7 +22,8 @@ def prune_(home: Home, args: Args) -> int:
         return 0
     pruned = prune_containers.prune_containers(home, filters)
     show(pruned.ids)
-    print(f"Total reclaimed space: {human_size(pruned.freed_bytes, 4)}")
+    print(f"Total reclaimed space: {human_size(pruned.freed_bytes, 4)}", flush=True)
+    boundary.warn(pruned.warnings)
     return 0
 
 

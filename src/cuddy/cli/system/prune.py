@@ -29,7 +29,8 @@ def prune_(home: Home, args: Args) -> int:
     show_containers(pruned.containers.ids)
     show_volumes(pruned.volumes.names)
     show_images(pruned.images.records)
-    print(f"Total reclaimed space: {human_size(pruned.freed_bytes, 4)}")
+    print(f"Total reclaimed space: {human_size(pruned.freed_bytes, 4)}", flush=True)
+    boundary.warn(pruned.containers.warnings)
     if pruned.images.why_kept:
         boundary.warn([f"what has no name was left alone: {pruned.images.why_kept}"])
     return 0
