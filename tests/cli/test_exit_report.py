@@ -36,6 +36,9 @@ def test_ps_tells_it_on_a_line(cuddy: Cuddy) -> None:
     assert re.search(r"ran \d\.\d\d s$", one)
     shown = cuddy.ok("ps", "-a", "--filter", "name=one", "--format", "{{.ExitReport}}")
     assert one.endswith(shown)
+    with cuddy.terminal("ps", "-a", "--report", columns=60) as terminal:
+        assert terminal.ends() == 0
+        assert "cuddy stop after 1 s" in "".join(terminal.screen())
 
 
 def test_who_sent_the_signal(cuddy: Cuddy) -> None:

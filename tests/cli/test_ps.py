@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from console import Cuddy
+from console import Cuddy, wait_until
 
 
 @pytest.fixture
@@ -215,3 +215,19 @@ def test_sizes_are_known_without_the_image(cuddy: Cuddy) -> None:
     size = cuddy.ok("ps", "-a", "--format", "{{.Size}}")
     assert re.fullmatch(r"6B \(virtual [\d.]+MB\)", size)
     assert cuddy.ok("ps", "-as").splitlines()[1].endswith(size)
+
+
+def test_ports_and_health_are_shown_and_asked_for(cuddy: Cuddy) -> None:
+    words = ["--health-cmd", "true", "--health-interval", "100ms", "--expose", "443"]
+    cuddy.ok("run", "-d", "--name", "web", "-p", "18080:80", *words, "alpine", "sleep", "1000")
+    cuddy.ok("run", "-d", "--name", "other", "--network", "none", "alpine", "sleep", "1000")
+    wait_until(lambda: names(cuddy, "--filter", "health=healthy") == ["web"])
+    assert re.fullmatch(
+        r"443/tcp, 0\.0\.0\.0:18080->80/tcp(, \[::\]:18080->80/tcp)?\|Up .* \(healthy\)",
+        cuddy.ok("ps", "--filter", "publish=18080", "--format", "{{.Ports}}|{{.Status}}"),
+    )
+    assert names(cuddy, "--filter", "expose=440-450") == ["web"]
+    assert names(cuddy, "--filter", "health=none") == ["other"]
+    cuddy.ok("pause", "other")
+    assert names(cuddy, "--filter", "status=paused") == ["other"]
+    assert "(Paused)" in cuddy.ok("ps", "--filter", "name=other")

@@ -33,7 +33,7 @@ def fit(
         taken = sum(max(narrowest, each + gutter) for each in widths[:-1]) + widths[-1]
         surplus = taken - columns
         for each in elastic:
-            if surplus > 0:
+            if surplus > 0 and each.field in fields:
                 place = fields.index(each.field)
                 room = max(each.least, width(rows[0][place]), widths[place] - surplus)
                 surplus -= max(0, widths[place] - room)
