@@ -25,7 +25,7 @@ def start(home: Home, container_id: str, *, nursery: Nursery | None = None) -> l
 
     Raises NoSuchContainer, CommandNotFound, CommandNotExecutable, SystemFailure.
     """
-    return launch(home, nursery, Order(containers.find_id(home, container_id)))
+    return launch(home, nursery, Order(containers.find_id(home, container_id))) or []
 
 
 def start_attached(
@@ -50,22 +50,28 @@ def start_attached(
     wants = attach.wishes(stdin=stdin, stdout=stdout, stderr=stderr)
     order = Order(record["Id"], wants, *(size or ()))
     try:
-        attachment.warnings = launch(home, nursery, order, theirs.fileno())
+        warnings = launch(home, nursery, order, theirs.fileno())
     except BaseException:
         attachment.close()
         raise
     finally:
         theirs.close()
+    if warnings is None:  # somebody else has started it meanwhile
+        attachment.close()
+        return attach.attach(home, record["Id"], stdin=stdin, stdout=stdout, stderr=stderr)
+    attachment.warnings = warnings
     return attachment
 
 
-def launch(home: Home, nursery: Nursery | None, order: Order, attached: int = -1) -> list[str]:
-    """Give the order for a monitor, unless the container runs. Two starts at once make one."""
+def launch(
+    home: Home, nursery: Nursery | None, order: Order, attached: int = -1
+) -> list[str] | None:
+    """Give the order for a monitor; None if the container runs. Two starts at once make one."""
     nursery = nursery or Nursery()
     try:
         with container.lock(home, order.container_id):
             if not is_free(home, order.container_id):
-                return []
+                return None
             return nursery.give(home, order, attached)
     finally:
         nursery.close()
