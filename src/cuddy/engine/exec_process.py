@@ -7,8 +7,9 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import process, spec, users
+from cuddy.engine import process, users
 from cuddy.errors import CorruptContent, NoSuchContainer, NotRunning
+from cuddy.kernel import capabilities
 from cuddy.runtime import bundle, state
 
 TYPE_CHECKING = False
@@ -45,21 +46,21 @@ def build_process(record: Container, own: Bundle, document: State, options: Exec
     entrant: Process = dict(own.config["process"])  # type: ignore[assignment]
     entrant.pop("consoleSize", None)
     identity = identify(record, document, options)
-    host = spec.this_host(record)
     host_config = record["HostConfig"]
     if options.privileged:
         host_config = host_config | {"Privileged": True}
+    powers = process.granted(host_config, capabilities.own())
     entrant |= {
         "terminal": options.tty,
         "args": list(options.command),
         "cwd": options.workdir or record["Config"]["WorkingDir"] or "/",
-        "env": spec.with_home(environment(record, own, options), identity),
+        "env": process.with_home(environment(record, own, options), identity.home),
         "user": {
             "uid": identity.uid,
             "gid": identity.gid,
             "additionalGids": list(identity.groups),
         },
-        "capabilities": spec.capability_sets(spec.granted(host_config, host), identity.uid),
+        "capabilities": process.capability_sets(powers, identity.uid),
     }
     return entrant
 

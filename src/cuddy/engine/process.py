@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cuddy.engine.options import ContainerOptions
+    from cuddy.runtime.spec import Capabilities
 
 SECURITY_NAMES = (
     "no-new-privileges", "seccomp", "apparmor", "label", "systempaths", "writable-cgroups",
@@ -72,6 +73,13 @@ def merge(first: Sequence[str], second: Sequence[str]) -> list[str]:
     return [f"{name}={value}" for name, value in merged.items()]
 
 
+def with_home(environment: list[str], home: str) -> list[str]:
+    """HOME from the image's passwd file, unless somebody said otherwise."""
+    if any(entry.startswith("HOME=") for entry in environment):
+        return environment
+    return [*environment, f"HOME={home}"]
+
+
 def labels(image: dict[str, str], user: Iterable[str]) -> dict[str, str]:
     """The image's labels and the user's `KEY[=VALUE]` over them."""
     merged = dict(image)
@@ -100,6 +108,30 @@ def normal(names: Iterable[str], option: str) -> list[str]:
     """Capabilities as docker records them: sorted, once each, ALL alone. Raises InvalidArgument."""
     found = {capability(name, option) for name in names}
     return ["ALL"] if "ALL" in found else sorted(found)
+
+
+def granted(host_config: dict[str, Any], own: frozenset[str]) -> frozenset[str]:
+    """The capabilities asked for, as far as the engine has them itself."""
+    wanted = capability_set(
+        host_config["CapAdd"], host_config["CapDrop"], privileged=host_config["Privileged"]
+    )
+    return wanted & own
+
+
+def capability_sets(names: frozenset[str], uid: int) -> Capabilities:
+    """Root gets them now; another user only what a set-uid program may regain: the bounding set.
+
+    Inheritable and ambient are always empty (CVE-2022-24769).
+    """
+    bounding = sorted(names)
+    current = bounding if uid == 0 else []
+    return {
+        "bounding": bounding,
+        "permitted": current,
+        "effective": current,
+        "inheritable": [],
+        "ambient": [],
+    }
 
 
 def capability(name: str, option: str) -> str:

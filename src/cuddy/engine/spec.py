@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.users import Identity
     from cuddy.runtime.spec import (
-        Capabilities,
         Config,
         ConsoleSize,
         Linux,
@@ -130,9 +129,11 @@ def build_process(
             "additionalGids": list(identity.groups),
         },
         "args": words,
-        "env": with_home(config["Env"], identity),
+        "env": process.with_home(config["Env"], identity.home),
         "cwd": config["WorkingDir"] or "/",
-        "capabilities": capability_sets(granted(host_config, host), identity.uid),
+        "capabilities": process.capability_sets(
+            process.granted(host_config, host.capabilities), identity.uid
+        ),
         "rlimits": limits.rlimits(host_config),
         "noNewPrivileges": no_new_privileges(host_config),
     }
@@ -143,37 +144,6 @@ def build_process(
     if size and config["Tty"]:
         result["consoleSize"] = size
     return result
-
-
-def with_home(environment: list[str], identity: Identity) -> list[str]:
-    """HOME from the image's passwd file, unless somebody said otherwise."""
-    if any(entry.startswith("HOME=") for entry in environment):
-        return environment
-    return [*environment, f"HOME={identity.home}"]
-
-
-def granted(host_config: dict[str, Any], host: Host) -> frozenset[str]:
-    """The capabilities asked for, as far as the engine has them itself."""
-    wanted = process.capability_set(
-        host_config["CapAdd"], host_config["CapDrop"], privileged=host_config["Privileged"]
-    )
-    return wanted & host.capabilities
-
-
-def capability_sets(names: frozenset[str], uid: int) -> Capabilities:
-    """Root gets them now; another user only what a set-uid program may regain: the bounding set.
-
-    Inheritable and ambient are always empty (CVE-2022-24769).
-    """
-    bounding = sorted(names)
-    current = bounding if uid == 0 else []
-    return {
-        "bounding": bounding,
-        "permitted": current,
-        "effective": current,
-        "inheritable": [],
-        "ambient": [],
-    }
 
 
 def no_new_privileges(host_config: dict[str, Any]) -> bool:
@@ -281,7 +251,7 @@ def seccomp_profile(
     choice = options.get("seccomp", "unconfined" if host_config["Privileged"] else "builtin")
     if choice == "unconfined":
         return {}
-    names = granted(host_config, host)
+    names = process.granted(host_config, host.capabilities)
     if choice == "builtin":
         return default_profile.build(names, host.kernel, host.machine)
     return docker_profile.specialize(files.parse_json(choice), names, host.kernel, host.machine)
