@@ -417,6 +417,19 @@ class TestVerbs:
         assert complaint in result.complaint
 
     @ours
+    def test_one_that_cannot_be_removed_is_there_still(self, cuddy: Cuddy) -> None:
+        cuddy.ok("run", "--rm", "-v", "data:/in", "alpine", "mkdir", "/in/there")
+        place = cuddy.root / "volumes/data/_data/there"
+        subprocess.run(["mount", "-t", "tmpfs", "none", place], check=True)
+        result = cuddy("volume", "rm", "data")
+        found = names(cuddy)
+        subprocess.run(["umount", place], check=True)
+        assert result.code == 1
+        assert "cannot remove volume data" in result.complaint
+        assert found == ["data"]
+        cuddy.ok("volume", "rm", "data")
+
+    @ours
     def test_df_counts_them(self, cuddy: Cuddy) -> None:
         cuddy.ok("run", "--name", "one", "-v", "data:/in", *sh("head -c 300000 /dev/zero >/in/x"))
         cuddy.ok("volume", "create", "other")

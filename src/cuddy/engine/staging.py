@@ -136,8 +136,11 @@ class Staging:
         volume = volumes.read(self.home, name)
         options = volume.get("Options") or {}
         if not options.get("type"):
-            volume_copy.finish(volume_copy.shelf_of(self.home, name))
-            return volumes.data_path(self.home, name)
+            shelf = volume_copy.shelf_of(self.home, name)
+            if os.path.isdir(shelf.copied):
+                with volumes.Hold(self.home, name):
+                    volume_copy.finish(shelf)
+            return shelf.data
         spot = f"{self.room}/volumes/{name}"
         if os.path.isdir(spot) and is_mounted(spot):
             return spot  # at another place of this container

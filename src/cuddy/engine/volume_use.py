@@ -89,7 +89,7 @@ def leave(home: Home, container_id: str, names: Iterable[str]) -> None:
         except NoSuchVolume:
             continue
         if doomed:
-            volumes.delete(doomed)
+            volumes.delete(home, name, doomed)
 
 
 def is_rubbish(home: Home, name: str) -> bool:
@@ -145,4 +145,4 @@ def sweep(home: Home) -> None:
         except NoSuchVolume:
             continue
         if doomed:
-            volumes.delete(doomed)
+            volumes.delete(home, name, doomed)

@@ -289,20 +289,26 @@ def remove(home: Home, name: str, *, force: bool = False) -> None:
         if not force:
             raise
         return
-    delete(doomed)
+    delete(home, name, doomed)
 
 
 def take_away(home: Home, name: str) -> str:
-    """Out of sight in one rename, under its lock; where it is now."""
+    """Out of sight in one rename, under its lock; where it is now, for `delete`."""
     doomed = f"{home.tmp_dir}/volume.{files.name_temporary()}"
     os.rename(path(home, name), doomed)
-    events.emit(home, "volume", "destroy", name, {"driver": DRIVER})
     return doomed
 
 
-def delete(doomed: str) -> None:
-    """Remove what was taken away. Raises SystemFailure."""
+def delete(home: Home, name: str, doomed: str) -> None:
+    """Remove what was taken away. Raises SystemFailure; what is left is then seen again."""
     try:
+        files.remove_tree(f"{doomed}/_data")
         files.remove_tree(doomed)
     except OSError as error:
-        raise SystemFailure.from_os("cannot remove the volume's files", error) from error
+        try:
+            os.rename(doomed, path(home, name))
+        except OSError:
+            pass  # somebody made another one: this one stays aside
+        hint = "it is there still: mend that, then remove it again"
+        raise SystemFailure.from_os(f"cannot remove volume {name}", error, hint=hint) from error
+    events.emit(home, "volume", "destroy", name, {"driver": DRIVER})

@@ -76,7 +76,7 @@ class TestStore:
             doomed = volumes.take_away(home, "data")
         with second:
             assert os.path.isdir(f"{home.volumes_dir}/data/_data")
-        volumes.delete(doomed)
+        volumes.delete(home, "data", doomed)
 
     def test_one_in_use_is_not_removed(self, home: Home) -> None:
         volumes.create(home, {"name": "data"})
