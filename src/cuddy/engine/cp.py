@@ -10,6 +10,7 @@ from starting only while something is copied into it.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -18,7 +19,7 @@ from cuddy.engine import container, containers, cp_paths, events, export, inside
 from cuddy.errors import InvalidArgument, NotFound, SystemFailure
 from cuddy.image import blobs, compression, gather, tar, tar_writer, workers
 from cuddy.image.deposit import Deposit, Ownership
-from cuddy.image.tree import join
+from cuddy.image.tree import ABSENT, join
 from cuddy.kernel import resolve, transfer
 from cuddy.shapes import NamedTuple
 
@@ -39,6 +40,8 @@ if TYPE_CHECKING:
 KERNEL_DIRECTORIES = (b"dev", b"proc", b"sys")
 """Of a whole root they are left empty where they are the kernel's: Docker does not see them."""
 NOT_THERE = (FileNotFoundError, NotADirectoryError)
+CHANGED = ABSENT | {errno.EEXIST, errno.EISDIR, errno.ENOTEMPTY}
+"""What the kernel answers where something was a moment ago, or was not."""
 REPORT_EVERY_BYTES = 1 << 22
 
 
@@ -138,8 +141,13 @@ def _copy(
         with workers.Crew() as crew:
             worker = crew.start("copy", reach_in)
             told = worker.finish(progress and (lambda message: progress(message.get("done", 0))))
-    except NOT_THERE as error:
-        raise SystemFailure(f"something changed while it was copied: {error}") from None
+    except OSError as error:
+        if error.errno not in CHANGED:
+            raise
+        why = os.strerror(error.errno).lower()
+        raise SystemFailure(
+            f"something changed while it was copied: {why}", hint="try again"
+        ) from None
     total: int = told["total"]
     return total
 

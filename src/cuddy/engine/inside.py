@@ -9,6 +9,7 @@ the process that looks. Nothing takes effect by being looked at: no device can b
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -186,6 +187,10 @@ def follow(root_fd: int, found: Located) -> Located:
             return found
         try:
             target = os.readlink(os.fsdecode(found.name), dir_fd=found.parent_fd)
+        except OSError as error:
+            if error.errno != errno.EINVAL:
+                raise
+            target = os.path.basename(found.path)  # no link any more: look again
         finally:
             os.close(found.parent_fd)
         path = os.path.join(os.path.dirname(found.path), target)
