@@ -30,7 +30,7 @@ from cuddy.errors import (
     NoSuchNetwork,
     SystemFailure,
 )
-from cuddy.image import host, snapshots, store
+from cuddy.image import host, platform, snapshots, store
 from cuddy.network import resolv
 from cuddy.undo import Undo
 
@@ -92,8 +92,9 @@ def check(options: ContainerOptions) -> None:
     if options.network not in NETWORKS and not sharing.peer_of(options.network):
         raise NoSuchNetwork(options.network)
     if options.pull not in PULL_POLICIES:
-        hint = f"one of {', '.join(PULL_POLICIES)}"
-        raise InvalidArgument(f"invalid pull policy {options.pull!r}", hint=hint)
+        known = 'must be one of "always", "missing" or "never"'
+        raise InvalidArgument(f"invalid pull option: '{options.pull}': {known}")
+    platform.parse(options.platform)
     policy = restart_policy.parse(options.restart)
     restart_policy.check_removal(policy, auto_remove=options.auto_remove)
     check_hostname("hostname", options.hostname)
@@ -182,7 +183,7 @@ def check_user(user: str) -> None:
 def find_image(home: Home, options: ContainerOptions, wanted: str) -> Image | None:
     """The image of that name in the store; None if it has to be pulled. Raises NoSuchImage."""
     if wanted == host.NAME:
-        return host.IMAGE
+        return host.IMAGE if fits_platform(host.IMAGE, options.platform) else None
     try:
         image = store.resolve(home.storage, wanted)
     except NoSuchImage:
@@ -204,8 +205,10 @@ def pull_image(
     progress: Callable[[Progress], None] | None,
 ) -> str:
     """Bring the image from its registry; the id by which it can be found."""
-    if options.image == host.NAME:
+    if options.image == host.NAME and fits_platform(host.IMAGE, options.platform):
         return host.NAME
+    if options.image == host.NAME:
+        raise NoSuchImage(host.NAME, hint=f"it is this machine, {platform.host()}")
     if settings is None:
         raise NoSuchImage(options.image, hint=f"'cuddy pull {options.image}' fetches it")
     # Imported here: the registry client costs more than starting a container.
@@ -218,11 +221,8 @@ def pull_image(
 
 def fits_platform(image: Image, wanted: str) -> bool:
     """Whether an image that is here is of the platform asked for: os/architecture[/variant]."""
-    if not wanted:
-        return True
-    parts = wanted.split("/")
-    architecture = parts[1] if len(parts) > 1 else parts[0]
-    return image.config.get("architecture") == architecture
+    fitting = platform.preference(platform.parse(wanted)) if wanted else []
+    return not wanted or platform.of(image.config) in fitting
 
 
 def build_record(

@@ -17,6 +17,7 @@ from cuddy.errors import (
     InvalidArgument,
     NameTaken,
     NoSuchContainer,
+    NoSuchImage,
     NoSuchNetwork,
 )
 from cuddy.image import host
@@ -93,7 +94,12 @@ class TestRefused:
             ({"devices": (":/x",)}, InvalidArgument, "bad format for path"),
             ({"device_cgroup_rules": ("c 1:3",)}, InvalidArgument, "invalid device cgroup format"),
             ({"cap_add": ("FOO",)}, InvalidArgument, 'unknown capability: "CAP_FOO"'),
-            ({"pull": "sometimes"}, InvalidArgument, "pull policy"),
+            (
+                {"pull": "sometimes"},
+                InvalidArgument,
+                "invalid pull option: 'sometimes': must be one",
+            ),
+            ({"platform": "a/b/c/d"}, InvalidArgument, "invalid platform"),
             ({"restart": "sometimes"}, InvalidArgument, "unknown policy 'sometimes'"),
             ({"hostname": "-box"}, InvalidArgument, "hostname"),
             ({"hostname": "a b"}, InvalidArgument, "hostname"),
@@ -299,3 +305,34 @@ class TestHome:
         assert Home().bridge_link == "cuddy0"
         assert home.bridge_link != home._replace(root="/other").bridge_link
         assert len(home.bridge_link) <= 15
+
+
+class TestPlatforms:
+    @pytest.mark.parametrize(
+        ("wanted", "os_name", "architecture", "variant", "fits"),
+        [
+            ("", "linux", "riscv64", "", True),
+            ("linux/amd64", "linux", "amd64", "", True),
+            ("amd64", "linux", "amd64", "", True),
+            ("linux/amd64", "linux", "386", "", True),
+            ("linux/arm64", "linux", "amd64", "", False),
+            ("windows/amd64", "linux", "amd64", "", False),
+            ("linux/arm/v6", "linux", "arm", "v7", False),
+            ("linux/arm/v7", "linux", "arm", "v6", True),
+            ("linux/aarch64", "linux", "arm64", "v8", True),
+        ],
+    )
+    def test_an_image_that_is_here_fits_or_not(
+        self, wanted: str, os_name: str, architecture: str, variant: str, fits: bool
+    ) -> None:
+        config = {"os": os_name, "architecture": architecture, "variant": variant}
+        image = host.IMAGE._replace(config=config)
+        assert create.fits_platform(image, wanted) == fits
+
+    def test_the_host_is_no_other_machine(self, tmp_path: Path) -> None:
+        other = "linux/s390x"
+        options = ContainerOptions(host.NAME, command=("true",), platform=other)
+        home = Home(str(tmp_path / "root"), str(tmp_path / "run"))
+        with pytest.raises(NoSuchImage, match="host"):
+            create.pull_image(home, options, None, None)
+        assert create.find_image(home, options, host.NAME) is None
