@@ -184,6 +184,18 @@ class TestFollowing:
         )
         assert cuddy.ok("logs", "-f", "loop") == "again\nagain\nagain"
 
+    def test_it_goes_on_when_a_user_restarts_the_container(self, cuddy: Cuddy) -> None:
+        """docker's ends; who watches a log means the container, not one life of it."""
+        cuddy.ok("run", "-d", "--name", "talker", "alpine", "sh", "-c", "echo hi; exec sleep 100")
+        with cuddy.start("logs", "-f", "talker") as process:
+            assert process.stdout
+            for _ in range(3):
+                assert process.stdout.readline() == b"hi\n"
+                cuddy.ok("restart", "-t", "0", "talker")
+            assert process.stdout.readline() == b"hi\n"
+            cuddy.ok("kill", "talker")
+            assert process.stdout.read() == b""
+
     def test_it_ends_when_the_container_is_removed(self, cuddy: Cuddy) -> None:
         cuddy.ok("run", "-d", "--name", "talker", "alpine", "sh", "-c", "echo hi; sleep 100")
         with cuddy.start("logs", "-f", "talker") as process:

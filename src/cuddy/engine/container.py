@@ -231,6 +231,17 @@ def lock(home: Home, container_id: str, name: str = "") -> ContainerLock:
     return ContainerLock(home, container_id, name or container_id[:12])
 
 
+def restart_lock(home: Home, container_id: str) -> files.Lock:
+    """Held by `restart` between stop and start, so that followers of the log can wait for its end.
+
+    Raises NoSuchContainer.
+    """
+    where = home.container_dir(container_id)
+    if not os.path.isdir(where):
+        raise NoSuchContainer(container_id)
+    return files.Lock(f"{where}/restart.lock")
+
+
 def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
     """Take a container that does not run out of sight in one rename, then remove its files.
 

@@ -62,11 +62,11 @@ class Waiting:
         return self.monitor_fd >= 0
 
     def restarted(self) -> int:
-        """The next monitor, if there is one or just will be; -1 if the container has stopped."""
+        """The next monitor, if `restart` is at work; -1 if the container has stopped."""
         try:
-            with container.lock(self.home, self.id):
+            with container.restart_lock(self.home, self.id):
                 return self.open_monitor()
-        except (NoSuchContainer, OSError):
+        except (NoSuchContainer, FileNotFoundError):
             return -1
 
     def left_ms(self) -> float | None:

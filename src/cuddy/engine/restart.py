@@ -20,12 +20,13 @@ def restart(
         record = containers.find(home, name)
         if record["HostConfig"]["AutoRemove"]:
             container.change_status(home, record["Id"], keep, durable=False)
-        # Nobody wishes it to stay stopped: the system does it, as far as a boot is concerned.
-        stop.stop(
-            home, record["Id"], signal=signal, timeout_s=timeout_s, who=kill.SYSTEM,
-            by="cuddy restart",
-        )  # fmt: skip
-        warnings = start.start(home, record["Id"], nursery=nursery)
+        with container.restart_lock(home, record["Id"]):
+            # Nobody wishes it to stay stopped: the system does it, as far as a boot is concerned.
+            stop.stop(
+                home, record["Id"], signal=signal, timeout_s=timeout_s, who=kill.SYSTEM,
+                by="cuddy restart",
+            )  # fmt: skip
+            warnings = start.start(home, record["Id"], nursery=nursery)
     finally:
         nursery.close()
     events.emit_container(home, "restart", record)

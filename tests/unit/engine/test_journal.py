@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import _socket
+import fcntl
+import os
 import struct
 
 import pytest
@@ -90,6 +92,20 @@ def test_without_blocking_what_does_not_fit_is_dropped() -> None:
     assert not receiver.log.is_full()
     assert receiver.log._waiting_bytes <= 1000
     receiver.take_all()
+    receiver.close()
+
+
+def test_what_is_too_large_for_a_datagram_goes_as_a_sealed_file() -> None:
+    receiver = Receiver()
+    receiver.log._socket.setsockopt(_socket.SOL_SOCKET, _socket.SO_SNDBUF, 4096)
+    receiver.log.write_lines(1, b"y" * 15_000 + b"\n")
+    data, ancillary, *_ = receiver.socket.recvmsg(1, 100)
+    (fd,) = struct.unpack("i", ancillary[0][2][:4])
+    assert data == b""
+    sent = parse_datagram(os.pread(fd, 1 << 20, 0))
+    assert sent["MESSAGE"] == b"y" * 15_000 and sent["CONTAINER_NAME"] == b"web"
+    assert fcntl.fcntl(fd, fcntl.F_GET_SEALS) == 0xF
+    os.close(fd)
     receiver.close()
 
 

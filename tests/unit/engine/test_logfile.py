@@ -6,13 +6,16 @@ import gzip
 import os
 import resource
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from random import Random
 
 import pytest
 
 from console import wait_until
+from cuddy import files
 from cuddy.engine import jsonlog, logrotation
 from cuddy.engine.jsonlog import JsonLog
 from cuddy.engine.logfile import Limits
@@ -161,6 +164,35 @@ class TestKilled:
         log.rotate()
         log.close()
         assert names(path) == ["log.json", "log.json.1"]
+
+    @pytest.mark.parametrize("compress", [False, True])
+    def test_at_any_moment_no_line_is_lost_or_doubled(self, path: Path, compress: bool) -> None:
+        limits, random = Limits(3000, 9999, compress), Random(4)
+        for _ in range(12):
+            first = (numbers(path) or [-1])[-1] + 1
+            child = os.fork()
+            if not child:
+                try:
+                    log = JsonLog(str(path), limits)
+                    write(log, first, first + 100_000)
+                finally:
+                    os._exit(0)
+            time.sleep(random.uniform(0.005, 0.06))
+            os.kill(child, signal.SIGKILL)
+            os.waitpid(child, 0)
+            wait_until(lambda: not compressors(path))
+            found = numbers(path)
+            assert found == list(range(len(found)))
+        log = JsonLog(str(path), limits)
+        log.rotate()
+        log.close()
+        assert not [name for name in names(path) if name.endswith(".tmp")]
+        assert len(numbers(path)) > 100
+
+
+def compressors(path: Path) -> list[str]:
+    """Temporary files of a log whose makers live."""
+    return [n for n in names(path) if n.endswith(".tmp") and not files.is_abandoned(n)]
 
 
 class TestCompression:
