@@ -74,6 +74,7 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
     (NEW, "security-opt"): "no AppArmor profile is the default; SELinux labels are refused "
                             "but for `label=disable`",
     (NEW, "userns"): "`host` only so far",
+    (("container update",), "memory"): "also limits a container that had no limit, with as much swap",
     (("container cp",), "archive"): "also keeps the owners of what is copied out, which docker "
                                     "forgets",
     (("container inspect",), "format"): "networks are known by name, not by an id",

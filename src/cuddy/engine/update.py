@@ -108,15 +108,21 @@ def changes_of(options: UpdateOptions) -> dict[str, Any]:
 
 
 def merge(config: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """HostConfig after an update, by Docker's rules. Raises InvalidArgument."""
+    """HostConfig after an update, by Docker's rules. Raises InvalidArgument.
+
+    But for one: Docker takes no limit of swap for a small one, and so refuses to limit a container
+    that had no limit. Here it gets the two limits that `run --memory` would have given it.
+    """
     for one, other in EXCLUSIVE:
         if one in changes and config[other] > 0:
             raise InvalidArgument(
                 f"Conflicting options: {WORDS[one]} cannot be updated"
                 f" as {WORDS[other]} has already been set"
             )
-    more_than_swap = changes.get("Memory", -1) > config["MemorySwap"]
-    if more_than_swap and "MemorySwap" not in changes:
+    memory, swap = changes.get("Memory", 0), config["MemorySwap"]
+    if memory and not swap:
+        changes = {"MemorySwap": 2 * memory, **changes}
+    if 0 < swap < memory and "MemorySwap" not in changes:
         raise InvalidArgument(
             "Memory limit should be smaller than already set memoryswap limit,"
             " update the memoryswap at the same time",

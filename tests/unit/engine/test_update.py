@@ -35,6 +35,13 @@ class TestMerge:
         after = update.merge(config, changes(memory=50 * MB, memory_swap=-1))
         assert (after["Memory"], after["MemorySwap"]) == (50 * MB, -1)
 
+    def test_a_container_without_limits_can_be_limited(self) -> None:
+        after = update.merge(DEFAULTS, changes(memory=20 * MB))
+        assert (after["Memory"], after["MemorySwap"]) == (20 * MB, 40 * MB)
+        config = DEFAULTS | {"Memory": 20 * MB, "MemorySwap": -1}
+        after = update.merge(config, changes(memory=30 * MB))
+        assert (after["Memory"], after["MemorySwap"]) == (30 * MB, -1)
+
     def test_other_changes_do_not_stumble_over_unlimited_swap(self) -> None:
         config = DEFAULTS | {"Memory": 20 * MB, "MemorySwap": -1}
         assert update.merge(config, changes(cpu_shares=5))["CpuShares"] == 5
