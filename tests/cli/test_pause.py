@@ -120,6 +120,20 @@ def test_what_a_dead_commit_left_standing_is_let_go(cuddy: Cuddy, verb: str) -> 
     assert cuddy.field("stuck", "{{.State.Status}}") == expected
 
 
+@pytest.mark.skipif(ENGINE != "cuddy", reason="it is about our records")
+def test_a_check_finds_what_a_dead_commit_left_standing(cuddy: Cuddy) -> None:
+    start(cuddy, "stuck")
+    of_process(cuddy.pid("stuck")).freeze()
+    assert "stands still, and nobody has paused it" in cuddy("system", "check").out
+    cuddy("system", "check", "--repair")
+    assert "stands still" not in cuddy("system", "check").out
+    before = number(cuddy, "stuck")
+    wait_until(lambda: number(cuddy, "stuck") != before)
+    cuddy.ok("pause", "stuck")
+    assert "stands still" not in cuddy("system", "check").out
+    cuddy.ok("rm", "-f", "stuck")
+
+
 def test_a_commit_leaves_it_paused(cuddy: Cuddy) -> None:
     start(cuddy, "still")
     cuddy.ok("pause", "still")

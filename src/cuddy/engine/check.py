@@ -19,6 +19,7 @@ from cuddy.engine import (
     in_use,
     liveness,
     remains,
+    unpause,
     volume_use,
 )
 from cuddy.errors import Conflict, CorruptContent, NoSuchContainer, SystemFailure
@@ -273,11 +274,31 @@ def _remains(home: Home, repairing: bool) -> Iterator[Finding]:
         if len(container_id) != containers.ID_LENGTH:
             continue
         if liveness.monitor_lives(home.run_dir(container_id)):
+            yield from _standing(home, container_id, repairing)
             continue
         what = f"container {container_id[:12]}"
         yield Finding(what, "its monitor died without clearing up", "clear up", is_broken=False)
         if repairing:
             remains.reconcile(home, container_id)
+
+
+def _standing(home: Home, container_id: str, repairing: bool) -> Iterator[Finding]:
+    """A container that stands still though nobody has paused it: its commit was killed."""
+    try:
+        record = container.read(home, container_id)
+        lock = container.lock(home, container_id)
+    except (NoSuchContainer, CorruptContent):
+        return
+    is_paused = record["State"]["Paused"] or not record["State"]["Running"]
+    if is_paused or not unpause.is_frozen(home, record) or not lock.attempt():
+        return  # also one whose commit is at work, which has the lock
+    try:
+        what = f"container {container_id[:12]}"
+        yield Finding(what, "it stands still, and nobody has paused it", "let it go on")
+        if repairing:
+            unpause.thaw(home, record)
+    finally:
+        lock.close()
 
 
 def _leased(home: Home) -> Iterator[str]:
