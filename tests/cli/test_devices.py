@@ -88,6 +88,13 @@ class TestVendorsDevices:
             "env": ["VENDOR=yes"],
             "deviceNodes": [{"path": "/dev/mine", "hostPath": str(node)}],
             "mounts": [{"hostPath": str(node.parent), "containerPath": "/opt/vendor"}],
+            "hooks": [
+                {
+                    "hookName": "createRuntime",
+                    "path": "/bin/sh",
+                    "args": ["sh", "-c", f"cat > {node.parent}/state"],
+                }
+            ],
         }
         device = {"name": "one", "containerEdits": edits}
         name = f"cuddy-tests.io/d{os.getpid()}"
@@ -107,6 +114,7 @@ class TestVendorsDevices:
             "run", *words, "exec 3</dev/mine; ls /opt/vendor; echo $VENDOR"
         ).split() == [
             "log",
+            "state",
             "yes",
         ]
         request = {"Driver": "cdi", "Count": 0, "DeviceIDs": [vendor], "Capabilities": None}

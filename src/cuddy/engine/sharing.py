@@ -77,6 +77,11 @@ def check_conflicts(options: ContainerOptions) -> None:
             options.publish or options.publish_all,
             "port publishing and the container type network mode",
         ),
+        (
+            options.links,
+            "container type network can't be used with links."
+            " This would result in undefined behavior",
+        ),
         (options.expose, "port exposing and the container type network mode"),
     ):
         if given:
