@@ -77,6 +77,18 @@ def test_a_monitor_that_was_killed(cuddy: Cuddy) -> None:
     assert (found["Cause"], found["Summary"]) == ("monitor", "the container's monitor was killed")
 
 
+def test_a_machine_that_went_down(cuddy: Cuddy) -> None:
+    cuddy.ok("run", "-d", *QUIET, "--name", "one", "alpine", "sleep", "1000")
+    monitor = cuddy.run_root / cuddy.field("one", "{{.Id}}") / "monitor"
+    pid, began, _ = monitor.read_text().split()
+    kill(int(pid))
+    monitor.write_text(f"{pid} {began} of-another-boot")
+    found = report(cuddy, "one")
+    assert (found["Cause"], found["Summary"]) == ("machine", "the machine went down")
+    assert "CPUNs" not in found
+    assert "the machine went down" in cuddy.ok("ps", "-a", "--report")
+
+
 def test_time_held_back_by_a_limit(cuddy: Cuddy) -> None:
     script = "i=0; while [ $i -lt 60000 ]; do i=$((i+1)); done"
     cuddy.ok("run", *QUIET, "--name", "slow", "--cpus", "0.1", "alpine", "sh", "-c", script)

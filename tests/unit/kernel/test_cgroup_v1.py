@@ -64,6 +64,16 @@ def test_usage_is_read_in_the_units_of_stats(paths: dict[str, str]) -> None:
     assert stats["io"] == [DeviceIo("254:0", 4096, 8192, 1, 2)]
 
 
+def test_of_a_group_that_has_ended_little_is_read(paths: dict[str, str]) -> None:
+    spent = {"cpu_ns": 2_035_415_001, "memory_peak_bytes": 25829376}
+    throttled = {"periods": 21, "throttled_periods": 20, "throttled_ns": 1_034_000_000}
+    assert cgroup_v1.spent(paths, throttling=False) == spent
+    assert Cgroup(paths).spent(throttling=True) == spent | throttled
+    Path(paths["pids"], "pids.peak").write_text("7\n")
+    assert cgroup_v1.spent(paths, throttling=False)["pids_peak"] == 7
+    assert Cgroup({}).spent(throttling=True) == {}
+
+
 def test_controllers_that_were_not_joined_count_nothing(paths: dict[str, str]) -> None:
     assert cgroup_v1.stats({"pids": paths["pids"]}).keys() == {"pids", "pids_limit"}
 

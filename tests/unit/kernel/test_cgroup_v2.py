@@ -66,6 +66,18 @@ def test_usage_is_read_in_the_units_of_stats(group: Path) -> None:
     ]
 
 
+def test_of_a_group_that_has_ended_little_is_read(group: Path) -> None:
+    spent = Cgroup({"unified": str(group)}).spent(throttling=False)
+    assert spent["cpu_ns"] == 2_035_415_000
+    assert (spent["throttled_periods"], spent["throttled_ns"]) == (20, 1_034_000_000)
+    assert spent["memory_peak_bytes"] == 25829376
+    assert "memory_stat" not in spent
+    (group / "pids.peak").write_text("7\n")
+    (group / "memory.peak").unlink()
+    assert cgroup_v2.spent(str(group))["pids_peak"] == 7
+    assert "memory_peak_bytes" not in cgroup_v2.spent(str(group))
+
+
 def test_what_no_controller_counts_is_not_there(tmp_path: Path) -> None:
     assert cgroup_v2.stats(str(tmp_path)) == {}
 
