@@ -184,7 +184,14 @@ def test_a_record_that_cannot_be_read_hides_no_other(cuddy: Cuddy) -> None:
     assert (result.code, result.out) == (0, "whole")
     assert broken[:12] in result.complaint
     assert f"cuddy rm -f {broken[:12]}" in result.err
-    record.write_text(text)
+    state = '"State": {"Running": false, "StartedAt": "x", "FinishedAt": "y", "Status": "exited"}'
+    for damage in ("[]", '{"State": []}', f"{{{state}}}"):
+        record.write_text(text)
+        (record.parent / "status.json").write_text(damage)
+        result = cuddy("ps", "-a", "--format", "{{.Names}}")
+        assert (result.code, result.out) == (0, "whole"), damage
+        assert broken[:12] in result.complaint
+    (record.parent / "status.json").unlink()
 
 
 def test_an_image_that_lost_its_name_is_shown_by_its_id(cuddy: Cuddy) -> None:

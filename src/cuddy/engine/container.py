@@ -28,7 +28,10 @@ NEVER = "0001-01-01T00:00:00Z"
 """How Docker writes a time that has not come."""
 
 
-FIELDS = {"Name": str, "Created": str, "Config": dict, "HostConfig": dict}
+FIELDS = {
+    "Name": str, "Created": str, "Path": str, "Args": list, "Image": str, "Config": dict,
+    "HostConfig": dict,
+}  # fmt: skip
 """What every command looks at."""
 
 
@@ -124,7 +127,7 @@ def read(home: Home, container_id: str) -> Container:
         hint = f"'cuddy rm -f {container_id[:12]}' removes it"
         raise CorruptContent(f"container {container_id[:12]}: {error}", hint=hint) from None
     record["HostConfig"] = host_config.DEFAULTS | record["HostConfig"]  # of an earlier version
-    record["State"] = status.get("State") or initial_state()
+    record["State"] = initial_state() | (status.get("State") or {})
     record["NetworkSettings"] = status.get("NetworkSettings", {})
     record["RestartCount"] = status.get("RestartCount", 0)
     if "ExitReport" in status:
@@ -142,9 +145,11 @@ def check(record: object, container_id: str) -> None:
 
 
 def read_status(home: Home, container_id: str) -> Status:
-    """status.json, or nothing for a container that never ran."""
+    """status.json, or nothing for a container that never ran. Raises ValueError."""
     try:
         status: Status = files.read_json(f"{home.container_dir(container_id)}/status.json")
+        if not isinstance(status, dict) or not isinstance(status.get("State", {}), dict):
+            raise ValueError("status.json is no status")
         return status
     except FileNotFoundError:
         return {}

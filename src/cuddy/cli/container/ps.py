@@ -88,9 +88,13 @@ def _rows(home: Home, chosen: list[Container], args: Args, form: str) -> list[di
     rows = []
     for container in chosen:
         is_stale = (container["Config"].get("Image"), container["Image"]) in stale
-        row = _row(container, now_ns, full=args.no_trunc, is_stale=is_stale)
-        if form:
-            row |= _further_fields(container, full=args.no_trunc)
+        try:
+            row = _row(container, now_ns, full=args.no_trunc, is_stale=is_stale)
+            if form:
+                row |= _further_fields(container, full=args.no_trunc)
+        except (ValueError, IndexError) as error:  # a time that is none
+            boundary.warn([f"container {container['Id'][:_SHORT_ID]}: {error}"])
+            continue
         if args.report or ".ExitReport" in form:
             row["ExitReport"] = _report(container)
         if measure:
