@@ -121,8 +121,8 @@ class Keeper:
         document, own, entrant = exec_process.prepare(
             task.home, task.record, task.options, task.size
         )
-        self.make_group(document)
         try:
+            self.make_group(document)
             joined = runtime_exec.enter(
                 own, document, entrant, task.stdio, state_root=task.home.run_root,
                 own_group=self.group,
@@ -146,6 +146,8 @@ class Keeper:
         self.container = Cgroup.from_paths(document["cgroupPaths"])
         execs.sweep(self.run_dir, self.container)
         try:
+            # Until there is a process it is us, so that a group is found if we are killed.
+            execs.record(self.run_dir, self.id, os.getpid())
             self.group = subgroup.make(self.container, execs.group_name(self.id))
         except FileNotFoundError:
             raise NotRunning(self.task.record["Id"][:12]) from None

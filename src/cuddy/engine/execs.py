@@ -73,6 +73,7 @@ def clear(run_dir: str, container: Cgroup, exec_id: str, *, timeout_s: float = 0
 
 def sweep(run_dir: str, container: Cgroup) -> None:
     """Clear what ended execs left."""
+    files.sweep_temporary(f"{run_dir}/execs")
     for exec_id in recorded(run_dir):
         if not lives(run_dir, exec_id):
             clear(run_dir, container, exec_id)

@@ -43,5 +43,6 @@ def test_what_has_ended_is_swept_and_what_runs_is_not(tmp_path: Path) -> None:
     execs.record(str(tmp_path), TWO, os.getpid())
     child.kill()
     child.wait()
+    (tmp_path / "execs" / f"{ONE}.{child.pid}-1-abc.tmp").touch()
     execs.sweep(str(tmp_path), Cgroup({}))
     assert files.list_directory(str(tmp_path / "execs")) == [TWO]
