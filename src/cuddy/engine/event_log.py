@@ -79,10 +79,15 @@ class Reader:
         self._parts: list[_Part] = []  # what is open, the newest last
         try:
             self._watch = inotify.Watch()
+        except OSError as error:
+            hint = "sysctl fs.inotify.max_user_instances says how many may listen"
+            raise SystemFailure.from_os("cannot listen to events", error, hint=hint) from error
+        try:
             mask = inotify.IN_MODIFY | inotify.IN_CREATE | inotify.IN_MOVED_TO
             self._watch.add(home.root, mask)
             self._open_new()
         except OSError as error:
+            self.close()
             raise SystemFailure.from_os("cannot watch the log of events", error) from error
         if not from_start:
             for part in self._parts:
