@@ -190,6 +190,7 @@ def test_an_archive_cannot_leave_its_directory(box: Cuddy, secrets: Path) -> Non
         ([("l", link, "../../../etc")], 'invalid symlink "/data/links/l" -> "../../../etc"'),
         ([("h", hard, "../../etc/passwd")], "is outside of"),
         ([("h", hard, "no/such")], ""),
+        ([("f", file, "x"), ("f/g", file, "x")], '"/data/links/f" is not a directory'),
         ([("h", hard, ".")], "hard link to a directory"),
         ([("l", link, str(secrets)), ("l/f0", file, "x")], ""),
         ([("l", link, "/proc/1/root"), ("l/tmp/x", file, "x")], ""),

@@ -145,9 +145,8 @@ def _copy(
         if error.errno not in CHANGED:
             raise
         why = os.strerror(error.errno).lower()
-        raise SystemFailure(
-            f"something changed while it was copied: {why}", hint="try again"
-        ) from None
+        hint = "did something change meanwhile? then try again"
+        raise SystemFailure(f"cannot copy all of it: {why}", hint=hint) from None
     total: int = told["total"]
     return total
 

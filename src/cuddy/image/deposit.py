@@ -172,6 +172,8 @@ class Deposit:
         except FileNotFoundError:
             os.mkdir(name, IMPLIED_MODE, dir_fd=self.parent(above))
             return os.open(name, OPEN_DIRECTORY, dir_fd=self.parent(above))
+        except NotADirectoryError:
+            raise Conflict(f'"{self.shown(path)}" is not a directory') from None
 
     def find(self, path: bytes) -> int:
         """A directory that is there, through links if these may be followed. Raises OSError."""
