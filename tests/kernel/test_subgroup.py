@@ -13,10 +13,16 @@ from cuddy.kernel import cgroup, subgroup
 from cuddy.kernel.cgroup import Cgroup
 
 
-@pytest.fixture
-def parent() -> Iterator[Cgroup]:
-    made = cgroup.create(cgroup.find(), f"/{isolation.name()}/subgroup")
-    yield made
+@pytest.fixture(params=["all", "v1"])
+def parent(request: pytest.FixtureRequest) -> Iterator[Cgroup]:
+    """A group; `v1`: as on a host without version 2, where the freezer tracks."""
+    hierarchies = cgroup.find()
+    if request.param == "v1" and not (hierarchies.of("freezer") and hierarchies.of("pids")):
+        pytest.skip("no hierarchies of version 1")
+    wanted = ("freezer",) if request.param == "v1" else ()
+    made = cgroup.create(hierarchies, f"/{isolation.name()}/subgroup", wanted)
+    seen = {k: v for k, v in made.paths.items() if request.param == "all" or v != made.unified}
+    yield Cgroup(seen)
     made.kill()
     made.remove()
     for directory in made.paths.values():
