@@ -78,15 +78,16 @@ def open_newer(path: str, link: Link) -> Link | None:
 def _position(names: list[Name], link: Link) -> int:
     """Where in the list our file is now; -1 if it is gone. Raises FileNotFoundError while it is
     on the move."""
-    copy = -1
-    for position, name in enumerate(names):
+    # From the newest on: there we are most of the time, and of two compressed copies that tell of
+    # one inode the older is of a file that had it before ours.
+    for position, name in reversed(list(enumerate(names))):
         if os.lstat(name.path).st_ino == link.inode:
             return position
         if name.is_compressed and _origin(name.path) == link.inode:
-            copy = position  # the newest: older ones are of another file that had this inode
-    if copy < 0 and os.fstat(link.held_fd).st_nlink:
+            return position
+    if os.fstat(link.held_fd).st_nlink:
         raise FileNotFoundError
-    return copy
+    return -1
 
 
 def _origin(path: str) -> int:
@@ -129,18 +130,39 @@ def open_link(name: Name) -> Link:
     inode = os.fstat(fd).st_ino
     if not name.is_compressed:
         return Link(fd, fd, inode)
-    directory = os.path.dirname(name.path)
     try:
-        unpacked = os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600)
-        unpack(fd, unpacked)
+        return Link(open_unpacked(fd, os.path.dirname(name.path)), fd, inode)
     except BaseException:
         os.close(fd)
         raise
-    return Link(unpacked, fd, inode)
 
 
-def unpack(source: int, target: int) -> None:
-    """Decompress as far as the file is good. Raises OSError."""
+def open_unpacked(fd: int, directory: str) -> int:
+    """The content of a compressed file: beside it, or in memory where that cannot be, as on a full
+    disk. Raises OSError.
+    """
+    try:
+        return unpack(fd, os.open(directory, os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC, 0o600))
+    except OSError:
+        os.lseek(fd, 0, os.SEEK_SET)
+        return unpack(fd, os.memfd_create("log"))
+
+
+def unpack(source: int, target: int) -> int:
+    """Decompress as far as the file is good, into `target`, which is closed if that fails and else
+    returned at its beginning. Raises OSError.
+    """
+    try:
+        write_unpacked(source, target)
+        os.lseek(target, 0, os.SEEK_SET)
+        return target
+    except BaseException:
+        os.close(target)
+        raise
+
+
+def write_unpacked(source: int, target: int) -> None:
+    """The same, to where `target` stands. Raises OSError."""
     import zlib
 
     unpacker = zlib.decompressobj(31)
@@ -155,4 +177,3 @@ def unpack(source: int, target: int) -> None:
             files.write_all(target, plain)
             size += len(plain)
             chunk = unpacker.unconsumed_tail
-    os.lseek(target, 0, os.SEEK_SET)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 from pathlib import Path
 
@@ -114,6 +115,15 @@ def test_a_file_is_found_again_when_it_is_compressed_under_the_reader(path: Path
     log.write_lines(1, b"5\n")
     assert reader.finish() == [0, 1, 2, 3, 4, 5]
     log.close()
+
+
+def test_where_nothing_can_be_written_it_is_unpacked_in_memory(path: Path) -> None:
+    path.write_bytes(gzip.compress(b"x" * 100_000))
+    fd = os.open(path, os.O_RDONLY)
+    unpacked = logchain.open_unpacked(fd, "/proc")
+    assert os.read(unpacked, 1 << 20) == b"x" * 100_000
+    os.close(unpacked)
+    os.close(fd)
 
 
 def test_going_back_reaches_the_oldest(path: Path) -> None:
