@@ -13,7 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.cli.table import Elastic
 
-GUTTER = 3
+PASSES = ((3, 10, False), (2, 0, False), (2, 0, True), (1, 0, True))
+"""What is tried: blanks between columns, how narrow a column may be, whether cells are cut."""
 
 
 class Fitted(NamedTuple):
@@ -27,20 +28,24 @@ class Fitted(NamedTuple):
 def fit(
     rows: list[list[str]], fields: tuple[str, ...], elastic: tuple[Elastic, ...], columns: int
 ) -> Fitted:
-    """The rows, titles first, in so many columns: elastic ones give way in their order."""
-    for gutter, narrowest in ((GUTTER, GUTTER + 7), (1, 0)):
+    """The rows, titles first, in so many columns.
+
+    First blanks give way, then the elastic columns in their order, then the last blanks.
+    """
+    for gutter, narrowest, may_cut in PASSES:
+        fitted = rows
         widths = [max(map(width, column)) for column in zip(*rows)]
         taken = sum(max(narrowest, each + gutter) for each in widths[:-1]) + widths[-1]
         surplus = taken - columns
         for each in elastic:
-            if surplus > 0 and each.field in fields:
+            if surplus > 0 and may_cut and each.field in fields:
                 place = fields.index(each.field)
                 room = max(each.least, width(rows[0][place]), widths[place] - surplus)
                 surplus -= max(0, widths[place] - room)
-                rows = [_narrow(row, place, room, each.where) for row in rows]
+                fitted = [_narrow(row, place, room, each.where) for row in fitted]
         if surplus <= 0:
             break
-    return Fitted(rows, gutter, narrowest)
+    return Fitted(fitted, gutter, narrowest)
 
 
 def _narrow(row: list[str], place: int, room: int, where: str) -> list[str]:

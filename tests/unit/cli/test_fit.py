@@ -22,14 +22,18 @@ def test_what_fits_stays_as_it_is() -> None:
     assert "   ".join(ROW) in shown(100, ROW)
 
 
+def test_blanks_give_way_before_anything_is_cut() -> None:
+    assert "  ".join(ROW) in shown(80, ROW)
+
+
 def test_the_command_gives_way_first() -> None:
-    assert shown(75, ROW)[1] == (
-        '0123456789ab   registry.example.com/team/app:1   "sleep 100…"   a_long_name'
+    assert shown(72, ROW)[1] == (
+        '0123456789ab  registry.example.com/team/app:1  "sleep 100…"  a_long_name'
     )
 
 
 def test_an_image_keeps_its_end() -> None:
-    assert shown(60, ROW)[1] == '0123456789ab   …mple.com/team/app:1   "sleep…"   a_long_name'
+    assert shown(57, ROW)[1] == '0123456789ab  …mple.com/team/app:1  "sleep…"  a_long_name'
 
 
 def test_at_last_the_blanks_between_go_and_names_stay() -> None:
