@@ -47,10 +47,12 @@ REFUSED: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {
         "cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops",
     )},
     (NEW, "isolation"): ("no", f"{WINDOWS}; `default` is taken, as by docker on Linux"),
-    (NEW, "storage-opt"): (LATER, "refused in docker's words for file systems without quotas"),
+    (NEW, "storage-opt"): ("differs", "refused in docker's words for file systems without quotas, "
+                           "whatever the file system"),
     (NEW, "volume-driver"): ("no", f"{PLUGINS}; `local` is taken"),
     (NEW, "use-api-socket"): (LATER, "there is no API socket yet that could be lent"),
-    **{(NEW, flag): (LATER, "networks of one's own are not there yet") for flag in (
+    **{(NEW, flag): ("differs", "refused in docker's words for its default network; networks of "
+                     "one's own come later") for flag in (
         "ip", "ip6", "link-local-ip", "network-alias", "net-alias",
     )},
 }  # fmt: skip
