@@ -26,7 +26,7 @@ pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="the words are cuddy's
         (["run", "--memory", "alpine"], 125, "--memory"),
         (["run", "--memory", "much", "alpine"], 125, "much"),
         (["run", "--cpus", "-1", "alpine"], 125, "-1"),
-        (["run", "--memory", "1k", "alpine"], 125, "6 MB"),
+        (["run", "--memory", "1k", "alpine"], 125, "6MB"),
         (["run", "--pids-limit", "x", "alpine"], 125, "x"),
         (["run", "--stop-signal", "SIGNOPE", "alpine"], 125, "SIGNOPE"),
         (["run", "--restart", "sometimes", "alpine"], 125, "sometimes"),
