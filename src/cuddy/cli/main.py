@@ -140,8 +140,8 @@ VERBS: dict[str, str] = {
     "update": "container.update",
     "wait": "container.wait",
 }
-STARTING = ("container.run",)
-"""Commands that will need exactly one monitor."""
+STARTING = {"container.run": "monitor", "container.exec": "keeper"}
+"""Commands that will need exactly one process that stays, and its trade (engine/nursery.py)."""
 MOST_USED = ("run", "exec", "ps", "pull", "push", "images", "version", "info")
 
 GLOBAL_FLAGS = (
@@ -232,7 +232,7 @@ def _run(words: list[str]) -> int:
         module, name, rest = find_command(asked.names)
         if os.environ.get("CUDDY_TRACE") == "1":
             _trace()
-        nursery = _nursery() if module in STARTING else None
+        nursery = _nursery(STARTING[module]) if module in STARTING else None
         command = load(module)
         args = flags.parse_command(command, rest, name)
         args.nursery = nursery
@@ -279,13 +279,13 @@ def _trace() -> None:
     syscall.tracer = syscall.Trace(fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 100))
 
 
-def _nursery() -> Nursery | None:
-    """Begin with a monitor before the command is even read; only root can have one."""
+def _nursery(trade: str) -> Nursery | None:
+    """Begin with that process before the command is even read; only root can have one."""
     if os.geteuid():
         return None
     from cuddy.engine.nursery import Nursery
 
-    return Nursery()
+    return Nursery(trade)
 
 
 def find_command(words: list[str]) -> tuple[str, str, list[str]]:

@@ -46,7 +46,7 @@ connection       the endpoint on a network, and the files that tell of it
 spec             container record -> config.json
 create           options and image -> record
 background       how a process leaves the command that started it
-nursery          where monitors come from
+nursery          where monitors and keepers come from
 start            record -> running container
 monitor          the process that owns a running container
 birth            from its record to a running program

@@ -1,7 +1,7 @@
 """The keeper of an exec: parent of its process, apart from the command that asked for it.
 
-    command                              keeper
-    fork ─────────────────────────────▶  enters the container, runs the program
+    command                              keeper, reared in a nursery
+    order ────────────────────────────▶  enters the container, runs the program
          ◀──────── report [+ terminal]
     reads and writes the streams itself  waits for the process, and for the time to be up
     goes away, or is killed              reads the output in its place, into nothing
@@ -37,7 +37,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
-    from cuddy.engine.exec import Task
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+    from cuddy.engine.nursery import ExecOrder
+    from cuddy.engine.options import ExecOptions
     from cuddy.runtime.exec import Joined
     from cuddy.runtime.spec import State
 
@@ -53,12 +56,16 @@ MAX_WORDS = 4096
 CHUNK_BYTES = 1 << 16
 
 
-def main(task: Task, channel: _socket.socket) -> NoReturn:
-    """The keeper's whole life; never returns into the command's code."""
+def main(
+    home: Home, order: ExecOrder, options: ExecOptions, fds: list[int], channel: _socket.socket
+) -> NoReturn:
+    """The keeper's whole life; never returns into the command's code.
+
+    `fds`: the process's ends of its streams, then the command's ends of its output.
+    """
     try:
-        kept = {channel.fileno(), *(task.stdio or ()), *task.outputs}
-        background.leave(f"cuddy exec {task.record['Id'][:12]}", kept)
-        Keeper(task, channel).live()
+        background.leave(f"cuddy exec {order.container_id[:12]}", {channel.fileno(), *fds})
+        Keeper(home, order, options, fds, channel).live()
     except Exception as error:
         report_bug(channel, error)
     finally:
@@ -83,14 +90,25 @@ def say(channel: _socket.socket, message: dict[str, object], fd: int = -1) -> No
 class Keeper:
     """What a keeper holds while its process lives."""
 
-    def __init__(self, task: Task, channel: _socket.socket) -> None:
-        self.task = task
+    def __init__(
+        self,
+        home: Home,
+        order: ExecOrder,
+        options: ExecOptions,
+        fds: list[int],
+        channel: _socket.socket,
+    ) -> None:
+        self.home = home
+        self.order = order
+        self.options = options
+        self.stdio = None if options.tty else (fds[0], fds[1], fds[2])
         self.channel = channel
-        self.id = task.exec_id
-        self.run_dir = task.home.run_dir(task.record["Id"])
+        self.id = order.exec_id
+        self.record: Container = {}
+        self.run_dir = home.run_dir(order.container_id)
         self.container = Cgroup({})
         self.group = Cgroup({})
-        self.outputs = list(task.outputs)
+        self.outputs = fds[3:]
         self.timed_out = False
 
     def live(self) -> None:
@@ -114,20 +132,21 @@ class Keeper:
 
     def start(self) -> Joined:
         """From the record to a running program. What fails leaves nothing."""
-        task = self.task
-        words = f"{task.options.command[0]} {' '.join(task.options.command[1:])}"[:MAX_WORDS]
-        self.emit(f"exec_create: {words}")
-        self.emit(f"exec_start: {words}")
+        self.record = exec_process.find_running(self.home, self.order.container_id, self.order.name)
+        program, *arguments = self.options.command
+        words = f"{program} {' '.join(arguments)}"
+        self.emit(f"exec_create: {words[:MAX_WORDS]}")
+        self.emit(f"exec_start: {words[:MAX_WORDS]}")
         document, own, entrant = exec_process.prepare(
-            task.home, task.record, task.options, task.size
+            self.home, self.record, self.options, self.order.size
         )
         try:
             self.make_group(document)
             joined = runtime_exec.enter(
-                own, document, entrant, task.stdio, state_root=task.home.run_root,
+                own, document, entrant, self.stdio, state_root=self.home.run_root,
                 own_group=self.group,
             )  # fmt: skip
-            for fd in set(task.stdio or ()):
+            for fd in set(self.stdio or ()):
                 os.close(fd)
             self.let_in(joined)
         except (CommandNotFound, CommandNotExecutable) as error:
@@ -150,8 +169,8 @@ class Keeper:
             execs.record(self.run_dir, self.id, os.getpid())
             self.group = subgroup.make(self.container, execs.group_name(self.id))
         except FileNotFoundError:
-            raise NotRunning(self.task.record["Id"][:12]) from None
-        if self.task.options.timeout_s and not self.group.paths:
+            raise NotRunning(self.order.container_id[:12]) from None
+        if self.options.timeout_s and not self.group.paths:
             raise NotPermitted(
                 "--timeout needs a control group for the exec, and the container allows none"
             )
@@ -162,7 +181,7 @@ class Keeper:
             execs.record(self.run_dir, self.id, joined.pid)
         except FileNotFoundError:
             runtime_exec.abandon(joined)
-            raise NotRunning(self.task.record["Id"][:12]) from None
+            raise NotRunning(self.order.container_id[:12]) from None
         runtime_exec.finish(joined)
 
     def report_failure(self, error: CuddyError | OSError | ValueError) -> None:
@@ -170,7 +189,7 @@ class Keeper:
         if isinstance(error, OSError):
             error = SystemFailure.from_os("cannot enter the container", error)
         if isinstance(error, SystemFailure) and self.has_ended():
-            error = NotRunning(self.task.record["Id"][:12])
+            error = NotRunning(self.order.container_id[:12])
         message = error.message if isinstance(error, CuddyError) else str(error)
         hint = error.hint if isinstance(error, CuddyError) else ""
         say(self.channel, {"error": [type(error).__name__, message, hint]})
@@ -179,8 +198,10 @@ class Keeper:
         """Whether the life is over in which the program was to run: its first process is dead, or
         dies just now, which is when the others in its namespace do.
         """
+        if not self.record:
+            return False
         try:
-            pidfd = process.pidfd_open(self.task.record["State"]["Pid"])
+            pidfd = process.pidfd_open(self.record["State"]["Pid"])
         except OSError:
             return True
         poll = select.poll()
@@ -191,17 +212,17 @@ class Keeper:
 
     def emit(self, action: str, **attributes: str) -> None:
         """Note what happens, with the exec's id."""
-        task = self.task
-        events.emit_container(task.home, action, task.record, {"execID": self.id, **attributes})
+        own = {"execID": self.id, **attributes}
+        events.emit_container(self.home, action, self.record, own)
 
     def watch(self, joined: Joined) -> None:
         """Until the process has ended; from when the command is gone, read what it writes."""
         poll = select.poll()
         poll.register(joined.pidfd, select.POLLIN)
         poll.register(self.channel, 0)  # it only hangs up
-        if not self.task.attached:
+        if not self.order.attached:
             self.take_over(poll)
-        timeout_s = self.task.options.timeout_s
+        timeout_s = self.options.timeout_s
         deadline = time.monotonic() + timeout_s if timeout_s else None
         while True:
             ready = [fd for fd, _ in poll.poll(milliseconds_until(deadline))]
@@ -227,7 +248,7 @@ class Keeper:
         """As long as we are there the command waits for further output. It may go before."""
         poll = select.poll()
         poll.register(self.channel, 0)
-        poll.poll(TERMINAL_PATIENCE_MS if self.task.options.tty else PATIENCE_MS)
+        poll.poll(TERMINAL_PATIENCE_MS if self.options.tty else PATIENCE_MS)
 
 
 def milliseconds_until(deadline: float | None) -> float | None:

@@ -7,8 +7,8 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import process, users
-from cuddy.errors import CorruptContent, NoSuchContainer, NotRunning
+from cuddy.engine import containers, process, users
+from cuddy.errors import Conflict, CorruptContent, NoSuchContainer, NotRunning
 from cuddy.kernel import capabilities
 from cuddy.runtime import bundle, state
 
@@ -19,6 +19,25 @@ if TYPE_CHECKING:
     from cuddy.engine.options import ExecOptions
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.spec import Process, State
+
+
+def find_running(home: Home, container_id: str, name: str) -> Container:
+    """The container, if a command can be run in it. `name`: what the user calls it.
+
+    Raises NoSuchContainer, NotRunning, Conflict.
+    """
+    record = containers.read(home, container_id)
+    state = record["State"]
+    if state["Restarting"]:
+        raise Conflict(f"Container {name} is restarting, wait until the container is running")
+    if not state["Running"]:
+        raise NotRunning(name)
+    if state["Paused"]:
+        raise Conflict(
+            f"Container {name} is paused, unpause the container before exec",
+            hint=f"'cuddy unpause {name}' does",
+        )
+    return record
 
 
 def prepare(

@@ -13,7 +13,8 @@ from cuddy.kernel import pty
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuddy.engine.exec import Task
+    from cuddy.engine.home import Home
+    from cuddy.engine.nursery import ExecOrder
 
 MAX_MESSAGE_BYTES = 1 << 16
 
@@ -22,10 +23,16 @@ class ExecSession:
     """A process running in a container: its streams, and its end. The shape of an Attachment."""
 
     def __init__(
-        self, keeper: _socket.socket, streams: relay.Streams, task: Task, warnings: list[str]
+        self,
+        home: Home,
+        order: ExecOrder,
+        keeper: _socket.socket,
+        streams: relay.Streams,
+        warnings: list[str],
     ) -> None:
+        self._home = home
+        self._order = order
         self._keeper = keeper
-        self._task = task
         self._streams = streams
         self._input = bytearray()
         self._input_ends = False
@@ -129,10 +136,11 @@ class ExecSession:
 
     def detach(self) -> None:
         """Leave the process to itself, as the user asked."""
-        from cuddy.engine import events
+        from cuddy.engine import container, events
 
-        task = self._task
-        events.emit_container(task.home, "exec_detach", task.record, {"execID": task.exec_id})
+        record = container.read(self._home, self._order.container_id)
+        own = {"execID": self._order.exec_id}
+        events.emit_container(self._home, "exec_detach", record, own)
         self.close()
 
     def close(self) -> None:

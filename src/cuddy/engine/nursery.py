@@ -1,13 +1,13 @@
-"""Where monitors come from: a process forked before anybody knows for which container.
+"""Where monitors and keepers come from: a process forked before anybody knows for which container.
 
     command                                  nursery
-    fork ─────────────────────────────────▶  imports all that a monitor needs
+    fork ─────────────────────────────────▶  imports all that its trade needs
     reads flags, makes the container         waits
-    order [+ a client's socket] ──────────▶  becomes the monitor, gives birth
+    order [+ descriptors] ────────────────▶  becomes the monitor, or the keeper of an exec
            ◀───────────────────────────────  report: warnings, or the error
 
-The two halves of a start then run side by side on two processors, and the monitor's memory holds
-nothing of the command line. A command that ends without an order takes its nursery with it.
+The two halves of a start then run side by side on two processors, and the memory of what stays
+holds nothing of the command line. A command that ends without an order takes its nursery with it.
 """
 
 from __future__ import annotations
@@ -23,11 +23,17 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import NoReturn
+    from collections.abc import Callable, Sequence
+    from typing import Any, NoReturn
 
     from cuddy.engine.home import Home
 
+    Become = Callable[[list[Any], list[int], _socket.socket], NoReturn]
+
 MAX_MESSAGE_BYTES = 1 << 16
+MAX_DESCRIPTORS = 8
+INT = struct.calcsize("i")
+MONITOR, KEEPER = "monitor", "keeper"
 
 
 class Order(NamedTuple):
@@ -39,43 +45,84 @@ class Order(NamedTuple):
     columns: int = 0
 
 
-class Nursery:
-    """The command's end. `give` an order once, or `close`."""
+class ExecOrder(NamedTuple):
+    """What a keeper is started with, next to the options of its exec."""
 
-    def __init__(self) -> None:
+    container_id: str
+    name: str  # as the user typed it
+    exec_id: str
+    size: tuple[int, int] | None = None  # rows and columns of the command's window
+    attached: bool = True  # False: nobody reads the output
+
+
+class Nursery:
+    """The command's end, for one process of a trade: give it an order once, or `close`."""
+
+    def __init__(self, trade: str = MONITOR) -> None:
         kind = _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, kind)
         if os.fork() == 0:
             ours.close()
-            wait_for_order(theirs)
+            wait_for_order(theirs, trade)
         theirs.close()
         self._socket = ours
 
+    def order(self, document: list[Any], fds: Sequence[int] = ()) -> _socket.socket:
+        """Say what is wanted; returns the socket on which the process will report.
+
+        The order travels as a file: a packet is too short for a long command.
+        """
+        order_fd = os.memfd_create("cuddy-order")
+        try:
+            files.write_all(order_fd, files.format_json(document).encode())
+            packed = struct.pack(f"{1 + len(fds)}i", order_fd, *fds)
+            self._socket.sendmsg([b"!"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)])
+        except BrokenPipeError:
+            pass  # it was killed, which its silence will tell
+        finally:
+            os.close(order_fd)
+        return self._socket
+
     def give(self, home: Home, order: Order, attached: int = -1) -> list[str]:
-        """Have the container started; returns warnings when its program runs.
+        """Have a monitor start its container; returns warnings when its program runs.
 
         `attached`: descriptor of a client's socket. Raises what kept the program from running.
         """
-        packet = files.format_json([*home, *order]).encode()
-        rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", attached))]
+        channel = self.order([*home, *order], [attached] if attached >= 0 else [])
         try:
-            self._socket.sendmsg([packet], rights if attached >= 0 else [])
-            data = self._socket.recv(MAX_MESSAGE_BYTES)
-        except OSError:
-            data = b""
+            return hear_report(channel, "the container's monitor died while starting it")[0]
         finally:
-            self.close()
-        return read_report(data)
+            channel.close()
 
     def close(self) -> None:
         """Without an order the process ends."""
         self._socket.close()
 
 
-def read_report(data: bytes) -> list[str]:
-    """The monitor's word: warnings if all is well, else the error it met."""
+def hear_report(channel: _socket.socket, silence: str) -> tuple[list[str], int]:
+    """Wait until the program runs: warnings, and a descriptor that came with them or -1.
+
+    Raises what kept it from running; SystemFailure saying `silence` when nobody is there.
+    """
+    try:
+        data, fds = receive(channel)
+    except OSError:
+        data, fds = b"", []
     if not data:
-        raise SystemFailure("the container's monitor died while starting it")
+        raise SystemFailure(silence)
+    return read_report(data), fds[0] if fds else -1
+
+
+def receive(channel: _socket.socket) -> tuple[bytes, list[int]]:
+    """A packet, empty at the end, and its descriptors. Raises OSError."""
+    room = _socket.CMSG_SPACE(MAX_DESCRIPTORS * INT)
+    data, rights, _, _ = channel.recvmsg(MAX_MESSAGE_BYTES, room, _socket.MSG_CMSG_CLOEXEC)
+    fds = [fd for _, _, packed in rights for (fd,) in struct.iter_unpack("i", packed)]
+    return data, fds
+
+
+def read_report(data: bytes) -> list[str]:
+    """The word of a monitor or keeper: warnings if all is well, else the error it met."""
     report = files.parse_json(data)
     if "error" not in report:
         warnings: list[str] = report["warnings"]
@@ -86,19 +133,46 @@ def read_report(data: bytes) -> list[str]:
     raise error
 
 
-def wait_for_order(socket: _socket.socket) -> NoReturn:
+def wait_for_order(channel: _socket.socket, trade: str) -> NoReturn:
     """The other half: never returns into the command's code."""
     try:
         # Ctrl-C is for the command, whose end is ours.
         _signal.signal(_signal.SIGINT, _signal.SIG_IGN)
-        from cuddy.engine import monitor
-        from cuddy.engine.home import Home
-
-        room = _socket.CMSG_SPACE(struct.calcsize("i"))
-        packet, rights, _, _ = socket.recvmsg(MAX_MESSAGE_BYTES, room, _socket.MSG_CMSG_CLOEXEC)
+        become = TRADES[trade]()
+        packet, fds = receive(channel)
         if packet:
-            root, run_root, *order = files.parse_json(packet)
-            attached = struct.unpack("i", rights[0][2])[0] if rights else -1
-            monitor.main(Home(root, run_root), Order(*order), attached, socket)
+            order_fd, *others = fds
+            document = files.parse_json(os.pread(order_fd, os.fstat(order_fd).st_size, 0))
+            os.close(order_fd)
+            become(document, others, channel)
     finally:
         os._exit(1)
+
+
+def rear_monitor() -> Become:
+    """Import what a monitor needs."""
+    from cuddy.engine import monitor
+    from cuddy.engine.home import Home
+
+    def become(document: list[Any], fds: list[int], channel: _socket.socket) -> NoReturn:
+        root, run_root, *order = document
+        monitor.main(Home(root, run_root), Order(*order), fds[0] if fds else -1, channel)
+
+    return become
+
+
+def rear_keeper() -> Become:
+    """Import what the keeper of an exec needs."""
+    from cuddy.engine import exec_keeper
+    from cuddy.engine.home import Home
+    from cuddy.engine.options import ExecOptions
+
+    def become(document: list[Any], fds: list[int], channel: _socket.socket) -> NoReturn:
+        root, run_root, order, options = document
+        home = Home(root, run_root)
+        exec_keeper.main(home, ExecOrder(*order), ExecOptions(*options), fds, channel)
+
+    return become
+
+
+TRADES = {MONITOR: rear_monitor, KEEPER: rear_keeper}

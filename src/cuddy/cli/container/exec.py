@@ -37,9 +37,10 @@ def exec_(home: Home, args: Args) -> int:
         timeout_s=args.timeout or 0,
     )
     if args.detach:
-        boundary.warn(exec.exec_detached(home, name, options))
+        boundary.warn(exec.exec_detached(home, name, options, nursery=args.nursery))
         return 0
-    session = exec.exec_attached(home, name, options, size=terminal.size() if args.tty else None)
+    size = terminal.size() if args.tty else None
+    session = exec.exec_attached(home, name, options, size=size, nursery=args.nursery)
     boundary.warn(session.warnings)
     ended = foreground.accompany(
         home, name, session, stdin=options.interactive, keys=keys, proxy=False
