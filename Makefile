@@ -40,11 +40,12 @@ check: $(VENV)/tests
 golden: $(VENV)/tests
 	CUDDY_UPDATE_GOLDEN=1 $(PYTEST) -q tests/unit
 
-# Asks the real docker again what it prints; see tests/record.py.
+# Asks the real docker again what it prints; see tests/record.py and its neighbours.
 recordings: $(VENV)/tests
 	$(BIN)/python tests/record.py
 	$(BIN)/python tests/record_inspect.py
 	$(BIN)/python tests/record_flags.py
+	$(BIN)/python tests/record_containers.py
 
 docs: $(VENV)/tests
 	$(BIN)/python docs/commands/generate.py
