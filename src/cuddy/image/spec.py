@@ -151,7 +151,30 @@ def parse_document(data: bytes, what: str) -> dict[str, Any]:
         raise CorruptContent(f"{what} is not JSON: {error}") from None
     if not isinstance(document, dict):
         raise CorruptContent(f"{what} is not a JSON object")
+    # Only an escape can say half a surrogate pair: what is UTF-8 is text.
+    if b"\\ud" in data.lower() and not is_text(document):
+        raise CorruptContent(f"{what} holds text that is not Unicode")
     return document
+
+
+def is_text(document: object) -> bool:
+    """Whether every string in a JSON value is one the kernel can be told.
+
+    Python's own escapes of single bytes are: a user's argument may not be UTF-8.
+    """
+    waiting: list[Any] = [document]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            waiting += (*value, *value.values())
+        elif isinstance(value, list):
+            waiting += value
+        elif isinstance(value, str):
+            try:
+                value.encode("utf-8", "surrogateescape")
+            except UnicodeEncodeError:
+                return False
+    return True
 
 
 def check_descriptor(value: object, what: str, limit: int = MAX_BLOB_BYTES) -> Descriptor:

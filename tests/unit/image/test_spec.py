@@ -33,6 +33,17 @@ class TestJson:
         with pytest.raises(CorruptContent, match="the thing"):
             spec.parse_document(data, "the thing")
 
+    @pytest.mark.parametrize(
+        "data", [rb'{"a":"\ud800"}', rb'{"\uDC00":1}', rb'{"a":[{"b":["\uD83d x"]}]}']
+    )
+    def test_half_a_surrogate_pair_is_no_text(self, data: bytes) -> None:
+        with pytest.raises(CorruptContent, match="the thing holds text that is not Unicode"):
+            spec.parse_document(data, "the thing")
+
+    def test_whole_pairs_and_bytes_of_a_users_arguments_are_text(self) -> None:
+        data = rb'{"a":"\ud83d\ude00","b":"\udcff"}'
+        assert spec.parse_document(data, "it") == {"a": "\U0001f600", "b": "\udcff"}
+
     def test_unknown_fields_stay(self) -> None:
         assert spec.parse_document(b'{"x":{"y":[1]}}', "it") == {"x": {"y": [1]}}
 
