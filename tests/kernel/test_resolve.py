@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import os
+import struct
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -142,6 +144,29 @@ def test_renames_meanwhile_never_lead_out(root: Path, root_fd: int, tmp_path: Pa
     assert seen <= {"harmless"}
 
 
+class Openings:
+    """Which entries of a directory are opened (inotify(7)); O_PATH only looks."""
+
+    IN_OPEN = 0x20
+
+    def __init__(self, directory: Path) -> None:
+        libc = ctypes.CDLL(None, use_errno=True)
+        self.fd = libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC)
+        assert libc.inotify_add_watch(self.fd, os.fsencode(directory), self.IN_OPEN) >= 0
+
+    def names(self) -> list[str]:
+        """What was opened since the last time, in a directory of short names."""
+        try:
+            data, found = os.read(self.fd, 4096), []
+        except BlockingIOError:
+            return []
+        while data:
+            size = struct.unpack_from("iIII", data)[3]
+            found.append(data[16 : 16 + size].rstrip(b"\0").decode())
+            data = data[16 + size :]
+        return found
+
+
 class TestReading:
     def test_a_regular_file_up_to_a_limit(self, root_fd: int) -> None:
         assert resolve.read_in_root(root_fd, "/etc/passwd") == b"inside"
@@ -165,3 +190,18 @@ class TestReading:
             listener.bind(str(root / "socket"))
             for name in ("fifo", "zero", "tty", "disk", "socket"):
                 assert resolve.read_in_root(root_fd, f"/{name}") == b"", name
+
+    def test_a_device_is_not_even_opened(self, root: Path, root_fd: int) -> None:
+        """To open a watchdog is to arm it; the image says which device it is."""
+        os.mknod(root / "zero", 0o20666, os.makedev(1, 5))
+        os.mkfifo(root / "fifo")
+        (root / "file").write_text("x")
+        openings = Openings(root)
+        try:
+            for name in ("zero", "fifo"):
+                assert resolve.open_file(root_fd, name) == -1
+            assert openings.names() == []
+            assert resolve.read_in_root(root_fd, "/file") == b"x"
+            assert openings.names() == ["file"]
+        finally:
+            os.close(openings.fd)

@@ -47,20 +47,33 @@ def open_beneath(dir_fd: int, path: str | bytes, flags: int, *, mode: int = 0) -
     return openat2(dir_fd, path, flags, resolve=RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS, mode=mode)
 
 
-def read_in_root(root_fd: int, path: str, *, limit: int = 1 << 20) -> bytes:
-    """A regular file of an image, at most `limit` bytes of it; b"" if there is none.
+def open_file(root_fd: int, path: str) -> int:
+    """A regular file of an image, open for reading; -1 if something else is there.
 
-    A fifo or device in its place does not block and is not read (CVE-2024-9676).
+    It is looked at before it is opened: to open a fifo may block (CVE-2024-9676), and to open a
+    device may do anything, a watchdog's starts the machine anew. Raises OSError if nothing is
+    there.
     """
+    looked = open_in_root(root_fd, path, os.O_PATH)
     try:
-        fd = open_in_root(root_fd, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        if not stat.S_ISREG(os.fstat(looked).st_mode):
+            return -1
+        return os.open(f"/proc/self/fd/{looked}", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(looked)
+
+
+def read_in_root(root_fd: int, path: str, *, limit: int = 1 << 20) -> bytes:
+    """A regular file of an image, at most `limit` bytes of it; b"" if there is none."""
+    try:
+        fd = open_file(root_fd, path)
     except OSError as error:
-        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO, errno.EXDEV):
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV):
             return b""
         raise
+    if fd < 0:
+        return b""
     try:
-        if not stat.S_ISREG(os.fstat(fd).st_mode):
-            return b""
         data = b""
         while len(data) < limit and (chunk := os.read(fd, limit - len(data))):
             data += chunk
