@@ -82,7 +82,9 @@ def probe(home: Home, record: Container) -> Result | None:
     except (
         CommandNotExecutable, CommandNotFound, InvalidArgument, NotPermitted, SystemFailure,
     ) as error:  # fmt: skip
-        return health.Result(start, files.now(), -1, str(error))
+        return health.Result(
+            start, files.now(), -1, health.output_text(str(error).encode("utf-8", "replace"))
+        )
     if session.timed_out:
         text = health.output_text(output, timed_out_ns=timeout_ns)
         return health.Result(start, files.now(), -1, text)

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
 WAIT = (
     "import posix, select, sys; open('/proc/self/comm', 'w').write('cuddy health'); "
-    "p = select.poll(); p.register(int(sys.argv[1]), 1); "
+    "fd = int(sys.argv[1]); posix.set_inheritable(fd, False); "
+    "p = select.poll(); p.register(fd, 1); "
     "p.poll(float(sys.argv[2])) or posix.execv(sys.argv[3], sys.argv[3:])"
 )
 WAKE = (
