@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import os
+import resource
 import select
 import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from console import Cuddy, wait_until
+from console import ENGINE, Cuddy, monitor_of, wait_until
+from cuddy.engine import attach
+from cuddy.engine.home import Home
 
 
 def test_output_and_errors_stay_apart(cuddy: Cuddy) -> None:
@@ -113,3 +117,22 @@ class TestAttach:
         result = cuddy("attach", "idle")
         assert result.code == 1
         assert "idle" in result.complaint or "stopped" in result.complaint
+
+
+@pytest.mark.skipif(ENGINE != "cuddy", reason="it is about our monitor")
+def test_more_clients_than_descriptors_are_no_disaster_for_the_container(cuddy: Cuddy) -> None:
+    """The monitor has the limits of the command that started it."""
+    few = (40, 40)
+    cuddy.ok(
+        "run", "-d", "--name", "box", "--network", "none", "alpine", "sleep", 1000,
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_NOFILE, few),
+    )  # fmt: skip
+    home = Home(str(cuddy.root), str(cuddy.run_root))
+    clients = [attach.connect(home, cuddy.inspect("box")["Id"]) for _ in range(few[1])]
+    monitor = Path(f"/proc/{monitor_of(cuddy, 'box')}/fd")
+    wait_until(lambda: len(list(monitor.iterdir())) >= few[1] - 1, what="too few clients")
+    assert cuddy.field("box", "{{.State.Running}}") == "true"
+    for client in clients:
+        client.close()
+    wait_until(lambda: len(list(monitor.iterdir())) < few[1] - 10, what="nobody was let go")
+    assert cuddy.ok("stop", "-t", 0, "box") == "box"

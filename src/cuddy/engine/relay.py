@@ -7,6 +7,7 @@ pipe would, once `MAX_QUEUE_BYTES` wait for it; a client that is gone holds nobo
 from __future__ import annotations
 
 import _socket
+import errno
 import os
 import select
 import time
@@ -93,6 +94,7 @@ class Relay:
         self.listener = listener
         self.stdin_once = stdin_once
         self.clients: list[Client] = []
+        self.accepts = True  # False: no descriptor is left for one more
         self.input = bytearray()  # waiting to be read by the container
         self.input_ends = False  # close stdin once `input` is written
         self.chore: Callable[[], None] | None = None  # to be done once, not before it is due
@@ -144,6 +146,7 @@ class Relay:
         for fd in list(self.streams.outputs):
             self.streams.close_output(fd)
         self.streams.close_stdin()
+        self.accepts = True
 
     def begin(self, streams: Streams, log: LogWriter) -> None:
         """It lives again."""
@@ -177,7 +180,8 @@ class Relay:
     def interests(self) -> select.poll:
         """What to wait for, by what there is to do."""
         poll = select.poll()
-        poll.register(self.listener, select.POLLIN)
+        if self.accepts:
+            poll.register(self.listener, select.POLLIN)
         if not self.is_held_back():
             for fd in self.streams.outputs:
                 poll.register(fd, select.POLLIN)
@@ -222,8 +226,15 @@ class Relay:
             self.accept()
 
     def accept(self) -> None:
-        """A new client; beyond `MAX_CLIENTS` it is turned away."""
-        fd, _ = self.listener._accept()  # type: ignore[attr-defined]
+        """A new client; beyond `MAX_CLIENTS` it is turned away.
+
+        Without a descriptor for it, it waits until something is closed.
+        """
+        try:
+            fd, _ = self.listener._accept()  # type: ignore[attr-defined]
+        except OSError as error:
+            self.accepts = error.errno not in (errno.EMFILE, errno.ENFILE)
+            return
         socket = _socket.socket(fileno=fd)
         if len(self.clients) < MAX_CLIENTS:
             self.add(socket)
@@ -334,5 +345,6 @@ class Relay:
         """A client is gone."""
         self.clients.remove(client)
         client.socket.close()
+        self.accepts = True
         if client.wants & frames.WANT_STDIN and not self.streams.tty:
             self.end_input()
