@@ -36,9 +36,11 @@ def events_(home: Home, args: Args) -> int:
         until_ns=moments.moment(args.until, now_ns) if args.until else None,
     )
     at_terminal = os.isatty(1)
+    # Of a line of ours no label may make two; in a template the user may want newlines.
+    kept = "\n\t" if args.format else ""
     for event in found:
         text = show(event)
-        sys.stdout.write((printable(text, keep="\n\t") if at_terminal else text) + "\n")
+        sys.stdout.write((printable(text, keep=kept) if at_terminal else text) + "\n")
         sys.stdout.flush()
     return 0
 
