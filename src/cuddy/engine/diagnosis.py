@@ -71,12 +71,18 @@ def hint(facts: Facts, *, format_error: bool = False) -> str:
     before: File | None = None
     for file in facts.chain:
         fault = fault_of_place(file, before, facts.user)
-        if not fault and format_error and file is facts.chain[-1]:
+        if not fault and format_error and (file is facts.chain[-1] or is_foreign(file, facts)):
             fault = fault_of_content(file, facts.machine)
         if fault:
             return fault
         before = file
     return ""
+
+
+def is_foreign(file: File, facts: Facts) -> bool:
+    """Whether it is built for another machine: the kernel looks at that before the loader."""
+    elf = parse_elf(file.head) if file.head.startswith(b"\x7fELF") else None
+    return elf is not None and elf.machine != OWN_MACHINE.get(facts.machine)
 
 
 def missing_in_path(facts: Facts) -> str:

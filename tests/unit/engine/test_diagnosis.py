@@ -99,6 +99,11 @@ class TestContent:
         chain = program(b"#!/x\n"), File("/x", head=elf.elf(elf.RISCV), size=64)
         assert "/x is built for riscv64" in hint(*chain, format_error=True)
 
+    def test_another_machine_comes_before_a_missing_loader(self) -> None:
+        foreign = elf.elf(elf.AARCH64, interpreter=elf.GLIBC)
+        chain = program(foreign), File(elf.GLIBC, "missing")
+        assert "built for arm64" in hint(*chain, format_error=True)
+
     def test_it_is_not_looked_at_when_the_kernel_complains_of_something_else(self) -> None:
         assert hint(program(elf.elf(elf.RISCV))) == ""
 
