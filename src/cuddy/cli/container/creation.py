@@ -280,6 +280,8 @@ def _make(home: Home, options: ContainerOptions, container_id: str, *, quiet: bo
     except NoSuchImage:
         if options.pull == "never":
             raise
+    if options.pull == "missing" and not quiet:
+        sys.stderr.write(f"Unable to find image '{options.image}' locally\n")
     # What fetching needs costs more to import than a container to start.
     from cuddy.cli import progress, registries
 
