@@ -71,13 +71,13 @@ class NotFound(CuddyError):
 
 class NoSuchContainer(NotFound):
     def __init__(self, name: str) -> None:
-        super().__init__(f"no such container: {name}", hint="'cuddy ps -a' lists them")
+        super().__init__(f"No such container: {name}", hint="'cuddy ps -a' lists them")
         self.name = name
 
 
 class NoSuchImage(NotFound):
     def __init__(self, name: str, *, hint: str = "'cuddy images' lists them") -> None:
-        super().__init__(f"no such image: {name}", hint=hint)
+        super().__init__(f"No such image: {name}", hint=hint)
         self.name = name
 
 

@@ -109,7 +109,7 @@ class TestSave:
         ("words", "said"),
         [
             (["host"], "cannot be saved"),
-            (["no-such-image"], "no such image"),
+            (["no-such-image"], "No such image"),
             (["-o", "/", "alpine"], "is a directory"),
             (["-o", "/dev/null", "alpine"], "is a device"),
             (["-o", "/no/such/file", "alpine"], "no directory"),

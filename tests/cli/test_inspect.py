@@ -96,12 +96,12 @@ def test_names_that_are_not_there_are_told_of_after_what_is(cuddy: Cuddy) -> Non
     cuddy.ok("create", "--name", "here", "alpine", "true")
     result = cuddy("inspect", "-f", "{{.Name}}", "nowhere", "here")
     assert (result.code, result.out) == (1, "/here")
-    assert "no such object: nowhere" in result.complaint
+    assert "No such object: nowhere" in result.complaint
     alone = cuddy("inspect", "nowhere")
     assert (alone.code, alone.out) == (1, "[]")
     container = cuddy("container", "inspect", "nowhere")
     assert (container.code, container.out) == (1, "[]")
-    assert "no such container: nowhere" in container.complaint
+    assert "No such container: nowhere" in container.complaint
 
 
 def test_a_type_narrows_where_is_looked(cuddy: Cuddy) -> None:

@@ -101,7 +101,7 @@ def test_what_does_not_run_cannot_be_paused_and_the_others_are(cuddy: Cuddy) -> 
     assert (result.code, result.out) == (1, "one")
     idle, missing = result.err.splitlines()
     assert "idle is not running" in idle
-    assert "no such container: missing" in missing
+    assert "No such container: missing" in missing
     result = cuddy("unpause", "idle", "one", "one")
     assert (result.code, result.out) == (1, "one")
     assert "one is not paused" in result.err

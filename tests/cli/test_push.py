@@ -112,7 +112,7 @@ class TestPush:
             (["-a", "127.0.0.1:1/x:1"], "tag can't be used with --all-tags/-a"),
             (["127.0.0.1:1/x@sha256:" + "0" * 64], "cannot push a digest reference"),
             (["--disable-content-trust=false", "127.0.0.1:1/x"], "content trust"),
-            (["127.0.0.1:1/x"], "no such image: 127.0.0.1:1/x"),
+            (["127.0.0.1:1/x"], "No such image: 127.0.0.1:1/x"),
             (["127.0.0.1:1/UPPER"], "lower case"),
         ],
     )
@@ -234,7 +234,7 @@ class TestTags:
     def test_of_what_is_not_there(self, fresh: Cuddy, registry: Registry) -> None:
         result = fresh("tags", f"{registry.host}/no/such")
         assert result.code == 1
-        assert f"no such image: {registry.host}/no/such (" in result.complaint
+        assert f"No such image: {registry.host}/no/such (" in result.complaint
 
     def test_of_one_image(self, fresh: Cuddy) -> None:
         assert "names one image" in fresh("tags", "alpine:3").complaint

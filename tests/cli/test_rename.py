@@ -33,7 +33,7 @@ def test_a_running_container_goes_on_under_its_new_name(cuddy: Cuddy) -> None:
         ("first", "bad name", "invalid container name"),
         ("first", "", "neither old nor new names may be empty"),
         ("first", "../../x", "invalid container name"),
-        ("missing", "new", "no such container: missing"),
+        ("missing", "new", "No such container: missing"),
     ],
 )
 def test_what_is_not_a_new_name_is_refused(cuddy: Cuddy, old: str, new: str, reason: str) -> None:

@@ -69,5 +69,5 @@ def test_each_that_fails_is_told_and_the_others_are_done(cuddy: Cuddy) -> None:
     result = cuddy("restart", "nowhere", "broken", "idle")
     assert (result.code, result.out) == (1, "idle")
     assert len(result.err.splitlines()) == 2
-    assert "no such container: nowhere" in result.err
+    assert "No such container: nowhere" in result.err
     assert "broken: " in result.err

@@ -74,7 +74,7 @@ class TestAnotherContainers:
     def test_one_that_is_not_there_is_an_error(self, cuddy: Cuddy, kind: str) -> None:
         result = cuddy("create", f"--{kind}", "container:nobody", "alpine", "true")
         assert result.code == 125
-        assert "no such container: nobody" in result.complaint
+        assert "No such container: nobody" in result.complaint
         assert cuddy.ok("ps", "-aq") == ""
 
     def test_memory_that_is_private_stays_so(self, cuddy: Cuddy) -> None:

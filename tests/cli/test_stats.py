@@ -63,8 +63,8 @@ def test_every_name_that_is_missing_is_named(cuddy: Cuddy) -> None:
     result = cuddy("stats", "--no-stream", "nobody", "noone")
     assert (result.code, result.out) == (1, "")
     assert [line.split("(")[0].strip() for line in result.err.splitlines()] == [
-        "cuddy: no such container: nobody",
-        "cuddy: no such container: noone",
+        "cuddy: No such container: nobody",
+        "cuddy: No such container: noone",
     ]
 
 

@@ -45,7 +45,7 @@ def test_options_are_those_of_ps(cuddy: Cuddy) -> None:
 
 def test_what_does_not_run_has_no_processes(cuddy: Cuddy) -> None:
     cuddy.ok("create", "--name", "idle", "alpine", "true")
-    for name, said in (("idle", "is not running"), ("nobody", "no such container: nobody")):
+    for name, said in (("idle", "is not running"), ("nobody", "No such container: nobody")):
         result = cuddy("top", name)
         assert result.code == 1
         assert said in result.complaint

@@ -69,7 +69,7 @@ class TestFinding:
     )
     def test_what_is_not_there(self, storage: Storage, name: str) -> None:
         images.install(storage, built("a"), "alpine:3")
-        with pytest.raises(NoSuchImage, match="no such image: "):
+        with pytest.raises(NoSuchImage, match="No such image: "):
             store.resolve(storage, name)
 
     def test_in_a_store_that_does_not_exist_yet(self, storage: Storage) -> None:

@@ -35,7 +35,7 @@ def test_the_table_at_the_top_tells_the_truth(error: type[errors.CuddyError]) ->
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (errors.NoSuchContainer("web"), "no such container: web ('cuddy ps -a' lists them)"),
+        (errors.NoSuchContainer("web"), "No such container: web ('cuddy ps -a' lists them)"),
         (errors.NotRunning("web"), "container web is not running ('cuddy start web' starts it)"),
         (
             errors.NameTaken("web", "f" * 64),

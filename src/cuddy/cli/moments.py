@@ -10,7 +10,7 @@ from __future__ import annotations
 import time
 
 from cuddy import files
-from cuddy.errors import UsageError
+from cuddy.errors import InvalidArgument
 
 _UNITS_NS = {
     "ns": 1, "us": 10**3, "µs": 10**3, "μs": 10**3, "ms": 10**6,
@@ -48,14 +48,14 @@ def _leading(text: str, allowed: str) -> str:
 
 
 def moment(word: str, now_ns: int) -> int:
-    """Nanoseconds since the epoch of what the user wrote. Raises UsageError."""
+    """Nanoseconds since the epoch of what the user wrote. Raises InvalidArgument."""
     for read in (duration, _unix, _calendar):
         try:
             stamp = read(word)
         except (ValueError, OverflowError, IndexError):
             continue
         return now_ns - stamp if read is duration else stamp
-    raise UsageError(
+    raise InvalidArgument(
         f"invalid time {word!r}", hint="a date, a time, Unix seconds, or how long ago: 42m"
     )
 

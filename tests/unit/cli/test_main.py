@@ -135,8 +135,8 @@ def fails(error: BaseException) -> Callable[[], NoReturn]:
 @pytest.mark.parametrize(
     ("error", "least", "code", "line"),
     [
-        (NoSuchContainer("x"), 1, 1, "cuddy: no such container: x ('cuddy ps -a' lists them)"),
-        (NoSuchContainer("x"), 125, 125, "cuddy: no such container: x ('cuddy ps -a' lists them)"),
+        (NoSuchContainer("x"), 1, 1, "cuddy: No such container: x ('cuddy ps -a' lists them)"),
+        (NoSuchContainer("x"), 125, 125, "cuddy: No such container: x ('cuddy ps -a' lists them)"),
         (CommandNotFound("x: not found"), 125, 127, "cuddy: x: not found"),
         (InvalidArgument("bad"), 1, 1, "cuddy: bad"),
         (WrongArguments("few"), 125, 1, "cuddy: few"),
@@ -175,7 +175,7 @@ def test_the_traceback_of_a_bug_is_shown_on_request(
 
 def test_an_error_cannot_speak_to_the_terminal(capfd: pytest.CaptureFixture[str]) -> None:
     boundary.attempt(fails(NoSuchContainer("\x1b[2J\nx")))
-    assert capfd.readouterr().err.startswith("cuddy: no such container: \\x1b[2J\\nx (")
+    assert capfd.readouterr().err.startswith("cuddy: No such container: \\x1b[2J\\nx (")
 
 
 def test_an_interrupt_is_130_without_a_word(
@@ -197,7 +197,7 @@ def test_one_failure_does_not_keep_the_others_from_their_turn(
         act(name)
         print(name)
 
-    told = ("a\nc\n", "cuddy: no such container: b ('cuddy ps -a' lists them)\n")
+    told = ("a\nc\n", "cuddy: No such container: b ('cuddy ps -a' lists them)\n")
     assert boundary.each(["a", "b", "c"], say) == 1
     assert capfd.readouterr() == told
     assert boundary.all_at_once(["a", "b", "c"], act) == 1

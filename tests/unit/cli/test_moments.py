@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuddy.cli import moments
-from cuddy.errors import UsageError
+from cuddy.errors import InvalidArgument
 
 NOW = 1_700_000_000 * 10**9
 
@@ -60,7 +60,7 @@ def test_fractions_are_kept_to_the_nanosecond() -> None:
     "word", ["", "foo", "2024-13-01", "12:00", "5x", "1.2.3", "2024-07-01T1Z2"]
 )
 def test_anything_else_is_refused(word: str) -> None:
-    with pytest.raises(UsageError):
+    with pytest.raises(InvalidArgument):
         moments.moment(word, NOW)
 
 
@@ -68,7 +68,7 @@ def test_anything_else_is_refused(word: str) -> None:
 def test_any_word_is_read_or_refused(word: str) -> None:
     try:
         moments.moment(word, NOW)
-    except UsageError:
+    except InvalidArgument:
         pass
 
 

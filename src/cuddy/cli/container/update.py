@@ -7,7 +7,7 @@ from cuddy.cli.container import creation
 from cuddy.cli.flags import Args, Command
 from cuddy.engine import update
 from cuddy.engine.options import UpdateOptions
-from cuddy.errors import UsageError
+from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ FLAGS = tuple(
 
 def update_(home: Home, args: Args) -> int:
     if not args.given:
-        raise UsageError("you must provide one or more flags when using this command")
+        raise InvalidArgument("you must provide one or more flags when using this command")
     given = {key: getattr(args, key) for key in UpdateOptions._fields if key in args.given}
     options = UpdateOptions(**given)
 

@@ -40,7 +40,7 @@ def inspect_(home: Home, args: Args) -> int:
                     if args.type:
                         raise
         what = args.type or "object"
-        raise NotFound(f"no such {what}: {name}", hint="'cuddy ps -a' and 'cuddy images' list them")
+        raise NotFound(f"No such {what}: {name}", hint="'cuddy ps -a' and 'cuddy images' list them")
 
     return inspection.show(args.names, find, args.format)
 
