@@ -18,6 +18,7 @@ import time
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from types import TracebackType
     from typing import Any
 
@@ -284,15 +285,24 @@ def remove_tree(path: str) -> None:
         os.close(parent)
 
 
-def remove_below(parent: int, name: str) -> None:
-    """`remove_tree` of a name in the directory that the descriptor `parent` is."""
-    lifted = [name]
-    mount = mount_of(parent)
+def clear_directory(path: str, *, but: Collection[str]) -> None:
+    """`remove_tree` of all that is in a directory, but for some names. Raises OSError."""
+    directory = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        while lifted:
+        remove_below(directory, *(name for name in os.listdir(directory) if name not in but))
+    finally:
+        os.close(directory)
+
+
+def remove_below(parent: int, *names: str) -> None:
+    """`remove_tree` of names in the directory that the descriptor `parent` is."""
+    lifted = list(names)
+    mount = mount_of(parent)
+    while lifted:
+        try:
             _remove(parent, lifted.pop(), mount, 0, parent, lifted)
-    except FileNotFoundError:
-        pass
+        except FileNotFoundError:
+            pass
 
 
 MAX_DEPTH = 64
@@ -316,6 +326,12 @@ def _remove(parent: int, name: str, mount: bytes, depth: int, top: int, lifted: 
         pass
     except PermissionError:
         # unlink(2) of a directory is EPERM on some file systems, and of an immutable file on all.
+        pass
+    try:
+        # Most directories are empty, such as overlayfs and we make them: looking inside costs more.
+        os.rmdir(name, dir_fd=parent)
+        return
+    except OSError:
         pass
     if depth > MAX_DEPTH:
         lifted.append(name_temporary())

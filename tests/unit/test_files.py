@@ -241,6 +241,14 @@ class TestRemovingTrees:
         files.remove_tree(str(tmp_path / "missing/parent"))
         assert [path.name for path in tmp_path.iterdir()] == ["kept"]
 
+    def test_a_directory_is_emptied_but_for_some_names(self, tmp_path: Path) -> None:
+        for name in ("kept", "file", "other"):
+            (tmp_path / name).touch()
+        (tmp_path / "full/inner/empty").mkdir(parents=True)
+        (tmp_path / "full/inner/file").touch()
+        files.clear_directory(str(tmp_path), but=("kept", "missing"))
+        assert os.listdir(tmp_path) == ["kept"]
+
     def test_a_tree_five_thousand_deep(self, tmp_path: Path) -> None:
         """Deeper than Python recurses, than a path is long, than a process may open files."""
         fd = os.open(tmp_path, os.O_RDONLY)
