@@ -33,11 +33,15 @@ IMPORT = f"import sys; sys.path.insert(0, {str(SOURCE)!r}); import cuddy"
 
 def imported(*words: str) -> set[str]:
     """Top-level modules that a bare interpreter imports with these words on its command line."""
+    return {name.split(".")[0] for name in imports(*words)} - BARE
+
+
+def imports(*words: str) -> list[str]:
+    """Every import with these words on its command line; those of two processes are two."""
     command = [*LEAN, "-X", "importtime", *words]
     result = subprocess.run(command, capture_output=True, text=True, stdin=subprocess.DEVNULL)
     assert result.returncode == 0, result.stderr
-    lines = re.findall(r"^import time: +\d+ \| +\d+ \| *([\w.]+)$", result.stderr, re.MULTILINE)
-    return {name.split(".")[0] for name in lines} - BARE
+    return re.findall(r"^import time: +\d+ \| +\d+ \| *([\w.]+)$", result.stderr, re.MULTILINE)
 
 
 def bare() -> set[str]:
@@ -93,6 +97,57 @@ def test_a_command_of_the_hot_path_imports_nothing_costly(cuddy: Cuddy, words: l
         cuddy.ok("kill", "box")
     flags = ["--root", str(cuddy.root), "--runroot", str(cuddy.run_root)]
     assert imported(str(MAIN), *flags, *words) & COSTLY == set()
+
+
+BUDGETS = [
+    (["run", "--rm", "alpine", "true"], 150),
+    (["create", "alpine"], 60),
+    (["exec", "box", "true"], 80),
+    (["ps", "-a"], 38),
+    (["version"], 46),
+    (["logs", "box"], 33),
+    (["inspect", "box"], 46),
+    (["rm", "-f", "box"], 46),
+]
+"""How many modules of cuddy's own a command imports at most, all its processes together.
+
+Whoever adds one to them says why here, or imports it where it is needed.
+"""
+FEATURES = {
+    "cdi", "devices", "gpus", "health_keeper", "health_waiter", "links", "logdriver", "logoptions",
+    "mount_grammar", "mount_sources", "mounts", "peers", "program_facts", "publishing", "remains",
+    "resources", "restart_policy", "rm", "kill", "staging", "support", "volumes", "volume_use",
+    "exit_report",
+}  # fmt: skip
+"""Of the engine, what a container pays for only if it uses it."""
+
+
+@pytest.mark.root
+@pytest.mark.skipif(ENGINE != "cuddy", reason="other engines are not written in Python")
+@pytest.mark.parametrize(
+    ("words", "most"),
+    BUDGETS,
+    ids=lambda value: " ".join(value) if isinstance(value, list) else None,
+)
+def test_a_command_imports_no_more_of_cuddy_than_it_needs(
+    cuddy: Cuddy, words: list[str], most: int
+) -> None:
+    cuddy.ok("run", "-d", "--name", "box", "alpine", "sleep", "1000")
+    flags = ["--root", str(cuddy.root), "--runroot", str(cuddy.run_root)]
+    own = [name for name in imports(str(MAIN), *flags, *words) if name.startswith("cuddy")]
+    assert len(own) <= most, own
+
+
+@pytest.mark.root
+@pytest.mark.skipif(ENGINE != "cuddy", reason="other engines are not written in Python")
+def test_a_plain_container_pays_for_no_feature_that_it_does_not_use(cuddy: Cuddy) -> None:
+    flags = ["--root", str(cuddy.root), "--runroot", str(cuddy.run_root)]
+    names = {
+        name.split(".")[-1]
+        for name in imports(str(MAIN), *flags, "run", "--rm", "alpine", "true")
+        if name.startswith("cuddy.engine.")
+    }
+    assert names & FEATURES == set()
 
 
 @pytest.mark.root

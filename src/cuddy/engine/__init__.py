@@ -25,7 +25,8 @@ mount_grammar    -v, --tmpfs, --volumes-from, and mounts in Docker's JSON
 volumes          directories that outlive containers: the store
 volume_use       which containers use a volume, and what becomes of it without them
 volume_copy      filling one with a copy of a directory, once and wholly
-mounts           what a container mounts where -> entries of config.json
+mounts           what a container mounts where
+mount_entries    and how config.json has it
 mount_sources    what a new container mounts is there
 limits           what it may use: --memory and its kin, and what of it makes sense
 resources        the same as linux.resources

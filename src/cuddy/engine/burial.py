@@ -10,11 +10,12 @@ import os
 import time
 
 from cuddy import files
-from cuddy.engine import connection, container, events, restart_policy, rootfs
+from cuddy.engine import connection, container, events, rootfs
 from cuddy.errors import CuddyError, NoSuchContainer, SystemFailure
 from cuddy.kernel import process
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import state
+from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -25,11 +26,18 @@ if TYPE_CHECKING:
     from cuddy.engine.exit_report import ExitReport
     from cuddy.engine.home import Home
     from cuddy.engine.relay import Relay
-    from cuddy.engine.restart_policy import End
 
 LOST_CAUSE = 128
 """Docker's exit code of a container that could not be started, for no fault of its command."""
 CLOCK_TICKS = os.sysconf("SC_CLK_TCK")
+
+
+class End(NamedTuple):
+    """How a life ended."""
+
+    exit_code: int
+    out_of_memory: bool = False
+    ran_s: float = 0.0  # by a clock that nobody sets
 
 
 def bury(home: Home, container_id: str, relay: Relay) -> float | None:
@@ -43,7 +51,7 @@ def bury(home: Home, container_id: str, relay: Relay) -> float | None:
     relay.end()
     cgroup = Cgroup.from_paths(document["cgroupPaths"])
     oom_kills = cgroup.oom_kills()
-    end = restart_policy.End(process.exit_code(wait_status), oom_kills > 0, ran_s)
+    end = End(process.exit_code(wait_status), oom_kills > 0, ran_s)
     record = container.read(home, container_id)
     removed = is_to_go(home, record)
     status: Status = {}
@@ -113,6 +121,9 @@ def record_end(home: Home, record: Container, end: End, report: ExitReport) -> S
 
 def note_end(status: Status, policy: dict[str, object], end: End, now: str) -> None:
     """The status after an end, and what the policy makes of it. Pure."""
+    # Imported here: what is removed does not come back.
+    from cuddy.engine import restart_policy
+
     delay_s = restart_policy.delay(policy, end, status)
     state = status.setdefault("State", container.initial_state())
     if delay_s is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import events, publishing, sharing
+from cuddy.engine import events, sharing
 from cuddy.kernel import namespaces
 from cuddy.network import bridge, ipam, resolv
 from cuddy.network import network as networks
@@ -45,7 +45,7 @@ def connect(home: Home, record: Container, pid: int) -> Connection:
     network = bridge.ensure_default(
         home.networks_dir, networks_run_dir(home), home.bridge_link, avoid=servers
     )
-    published, holders = publishing.reserve(home, record)
+    published, holders = reserve_ports(home, record)
     with Undo() as undo:
         for fd in holders:
             undo.add(os.close, fd)
@@ -54,6 +54,16 @@ def connect(home: Home, record: Container, pid: int) -> Connection:
             publish_ports(home, record["Id"], network, endpoint, published)
     events.emit_network(home, "connect", network.name, network.driver, record["Id"])
     return Connection(network, endpoint, tuple(published), tuple(holders))
+
+
+def reserve_ports(home: Home, record: Container) -> tuple[list[Published], list[int]]:
+    """Take the host's ports that it publishes; the descriptors keep them. Raises Conflict."""
+    if not (record["HostConfig"]["PortBindings"] or record["HostConfig"]["PublishAllPorts"]):
+        return [], []
+    # Imported here: most containers publish nothing.
+    from cuddy.engine import publishing
+
+    return publishing.reserve(home, record)
 
 
 def join(home: Home, record: Container, network: Network, pid: int) -> Endpoint:
@@ -189,5 +199,17 @@ def settings(record: Container, connection: Connection) -> dict[str, Any]:
         "Gateway": endpoint.gateway,
         "MacAddress": endpoint.mac,
     }
-    shown = publishing.published_document(record, connection.published)
-    return {"Ports": shown, "Networks": {endpoint.network: facts}, **facts}
+    return {
+        "Ports": ports_document(record, connection),
+        "Networks": {endpoint.network: facts},
+        **facts,
+    }
+
+
+def ports_document(record: Container, connection: Connection) -> dict[str, Any]:
+    """NetworkSettings.Ports: the exposed ones, and where the published ones are."""
+    if not (record["Config"].get("ExposedPorts") or connection.published):
+        return {}
+    from cuddy.engine import publishing
+
+    return publishing.published_document(record, connection.published)

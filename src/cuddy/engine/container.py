@@ -9,7 +9,7 @@ import os
 import time
 
 from cuddy import files
-from cuddy.engine import events, host_config
+from cuddy.engine import host_config
 from cuddy.errors import Conflict, CorruptContent, NoSuchContainer, SystemFailure
 from cuddy.shapes import TypedDict
 
@@ -268,8 +268,7 @@ def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
         for name in names_of(home, record):
             unlink_name(home, name, container_id)
     try:
-        for name in set(files.list_directory(aside)) - {"container.json", "status.json"}:
-            files.remove_tree(f"{aside}/{name}")
+        files.clear_directory(aside, but=("container.json", "status.json"))
         files.remove_tree(aside)
     except OSError as error:
         put_back(home, container_id, aside, record, error)
@@ -277,6 +276,9 @@ def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
             f"cannot remove container {container_id[:12]}", error,
             hint=f"it is dead: mend that, then 'cuddy rm {container_id[:12]}' removes the rest",
         ) from error  # fmt: skip
+    # Imported here: most commands only read.
+    from cuddy.engine import events
+
     if record:
         events.emit_container(home, "destroy", record)
     else:

@@ -13,11 +13,8 @@ from cuddy.engine import (
     host_config,
     isolation,
     limits,
-    mount_grammar,
-    mounts,
     names,
     process,
-    restart_policy,
     sharing,
     signals,
     users,
@@ -25,7 +22,6 @@ from cuddy.engine import (
 from cuddy.engine.home import Home
 from cuddy.errors import (
     InvalidArgument,
-    NameTaken,
     NoSuchImage,
     NoSuchNetwork,
     SystemFailure,
@@ -36,11 +32,11 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from typing import Any
 
     from cuddy.engine.container import Container
-    from cuddy.engine.mounts import Lender
+    from cuddy.engine.mounts import Lender, MountPoint
     from cuddy.engine.options import ContainerOptions
     from cuddy.image.pull import Progress
     from cuddy.image.settings import Settings
@@ -95,8 +91,7 @@ def check(options: ContainerOptions) -> None:
         known = 'must be one of "always", "missing" or "never"'
         raise InvalidArgument(f"invalid pull option: '{options.pull}': {known}")
     platform.parse(options.platform)
-    policy = restart_policy.parse(options.restart)
-    restart_policy.check_removal(policy, auto_remove=options.auto_remove)
+    restart(options)
     check_hostname("hostname", options.hostname)
     check_hostname("domain name", options.domainname)
     if options.workdir and not options.workdir.startswith("/"):
@@ -106,7 +101,7 @@ def check(options: ContainerOptions) -> None:
     for text in (*options.command, *(options.entrypoint or ()), options.workdir):
         if "\0" in text:
             raise InvalidArgument(f"NUL character in {text!r}")
-    check_user(options.user)
+    users.check(options.user)
     if options.stop_signal:
         signals.parse(options.stop_signal)
     check_resolver(options)
@@ -116,7 +111,7 @@ def check(options: ContainerOptions) -> None:
     isolation.check(options)
     health.check(options)
     isolation.host_config(options)
-    mounts.plan(Home(), options, ())
+    plan_mounts(Home(), options)
 
 
 def make(
@@ -124,14 +119,18 @@ def make(
     warn: Callable[[str], object],
 ) -> Container:  # fmt: skip
     """The container's record and directory, and the volumes it mounts."""
-    lenders = mounts.find_lenders(home, options) if options.volumes_from else []
+    lenders: list[Lender] = []
+    if options.volumes_from:
+        # Imported here, as below: a plain container mounts nothing of its own.
+        from cuddy.engine import mounts
+
+        lenders = mounts.find_lenders(home, options)
     record = build_record(home, options, image, container_id, lenders)
     for text in unsupported(options, record):
         warn(text)
     if not record["Mounts"]:
         write(home, record, options.name)
         return record
-    # Imported here: a plain container has no volumes.
     from cuddy.engine import mount_sources
 
     with mount_sources.claim(home, record, lenders):
@@ -139,15 +138,10 @@ def make(
     return record
 
 
-def support_matters(config: dict[str, Any]) -> bool:
-    """Whether a container asks for something that kernels may not have."""
-    return any(config[field] != host_config.DEFAULTS[field] for field in limits.LIMITED)
-
-
 def unsupported(options: ContainerOptions, record: Container) -> list[str]:
     """Take out of a record what this kernel cannot do; returns Docker's warnings."""
     config = record["HostConfig"]
-    if not options.kernel_memory and not support_matters(config):
+    if not options.kernel_memory and not limits.are_set(config):
         return []
     # Imported here: it looks at control groups, which a plain container's command does not.
     from cuddy.engine import support
@@ -169,15 +163,6 @@ def check_hostname(what: str, name: str) -> None:
     allowed = names.LETTERS | {"-", "."}
     if name and (len(name) > 64 or not allowed.issuperset(name) or name[0] in "-."):
         raise InvalidArgument(f"invalid {what} {name!r}", hint="letters, digits, - and .")
-
-
-def check_user(user: str) -> None:
-    """The form of --user; whether the names exist is known when the image's files are there."""
-    if user.count(":") > 1 or any(c in user for c in "\n\0"):
-        raise InvalidArgument(f"invalid user {user!r}", hint="NAME|UID[:GROUP|GID]")
-    for part in user.split(":"):
-        if users.looks_numeric(part) and not users.is_id(part):
-            raise InvalidArgument(f"user or group number {part} is out of range")
 
 
 def find_image(home: Home, options: ContainerOptions, wanted: str) -> Image | None:
@@ -238,7 +223,7 @@ def build_record(
     where = home.container_dir(container_id)
     others = {k: containers.find(home, name) for k, name in sharing.named(options).items()}
     options = sharing.with_names(options, others, container_id)
-    points = mounts.plan(home, options, config.get("Volumes") or (), lenders)
+    points = plan_mounts(home, options, config.get("Volumes") or (), lenders)
     return {
         "Id": container_id,
         "Created": files.now(),
@@ -289,12 +274,36 @@ def build_config(
     } | health.settings(options, image)
 
 
+def plan_mounts(
+    home: Home, options: ContainerOptions, image_volumes: Iterable[str] = (),
+    lenders: Sequence[Lender] = (),
+) -> list[MountPoint]:  # fmt: skip
+    """The mount points of the container. Raises InvalidArgument."""
+    if not (options.volumes or options.mounts or options.tmpfs or image_volumes or lenders):
+        return []
+    from cuddy.engine import mounts
+
+    return mounts.plan(home, options, image_volumes, lenders)
+
+
+def tmpfs(options: ContainerOptions) -> dict[str, str]:
+    """HostConfig.Tmpfs. Raises InvalidArgument."""
+    if not options.tmpfs:
+        return {}
+    from cuddy.engine import mount_grammar
+
+    return dict(mount_grammar.parse_tmpfs(text) for text in options.tmpfs)
+
+
 def config_volumes(
     options: ContainerOptions, image: dict[str, Any] | None
 ) -> dict[str, Any] | None:
     """The places of anonymous volumes: the image's, and those that `-v` names."""
-    own: dict[str, Any] = {place: {} for place in mounts.anonymous_places(options)}
-    return {**(image or {}), **own} or None
+    if not options.volumes:
+        return image or None
+    from cuddy.engine import mounts
+
+    return {**(image or {}), **{place: {} for place in mounts.anonymous_places(options)}} or None
 
 
 def stop_signal(image: dict[str, Any]) -> str:
@@ -312,7 +321,7 @@ def build_host_config(options: ContainerOptions) -> dict[str, Any]:
     found: dict[str, Any] = {
         "Binds": [text for text in options.volumes if ":" in text],
         "ContainerIDFile": options.cidfile,
-        "RestartPolicy": restart_policy.parse(options.restart),
+        "RestartPolicy": restart(options),
         "AutoRemove": options.auto_remove,
         "Dns": list(options.dns),
         "DnsOptions": list(options.dns_options),
@@ -321,7 +330,7 @@ def build_host_config(options: ContainerOptions) -> dict[str, Any]:
         "Mounts": list(options.mounts),
         "VolumesFrom": list(options.volumes_from),
         "VolumeDriver": options.volume_driver,
-        "Tmpfs": dict(mount_grammar.parse_tmpfs(text) for text in options.tmpfs),
+        "Tmpfs": tmpfs(options),
         "ShmSize": options.shm_size or DEFAULT_SHM_SIZE,
         "Init": options.init,
         "LogConfig": log_config(options),
@@ -329,6 +338,19 @@ def build_host_config(options: ContainerOptions) -> dict[str, Any]:
     return (
         host_config.DEFAULTS | found | isolation.host_config(options) | limits.host_config(options)
     )
+
+
+def restart(options: ContainerOptions) -> dict[str, Any]:
+    """HostConfig.RestartPolicy. Raises InvalidArgument, Conflict."""
+    usual: dict[str, Any] = host_config.DEFAULTS["RestartPolicy"]
+    if options.restart == usual["Name"]:
+        return usual
+    # Imported here: few containers come back.
+    from cuddy.engine import restart_policy
+
+    policy = restart_policy.parse(options.restart)
+    restart_policy.check_removal(policy, auto_remove=options.auto_remove)
+    return policy
 
 
 def log_config(options: ContainerOptions) -> dict[str, Any]:
@@ -363,38 +385,10 @@ def write(home: Home, record: Container, name: str) -> None:
 
                 copy_up.fill(home, record, aside)
             with files.Lock(home.lock_path):
-                record["Name"] = f"/{claim_name(home, record['Id'], name.removeprefix('/'))}"
+                record["Name"] = f"/{names.claim(home, record['Id'], name.removeprefix('/'))}"
                 undo.add(os.unlink, f"{home.names_dir}{record['Name']}")
                 durable = not record["HostConfig"]["AutoRemove"]
                 files.write_json(f"{aside}/container.json", record, durable=durable)
                 os.rename(aside, home.container_dir(record["Id"]))
     except OSError as error:
         raise SystemFailure.from_os("cannot make the container", error) from error
-
-
-def claim_name(home: Home, container_id: str, wanted: str) -> str:
-    """Link a name to the container; a free random one if none is wanted. Raises NameTaken."""
-    sweep_names(home)
-    for attempt in range(100):
-        name = wanted or names.generate(attempt)
-        link = f"{home.names_dir}/{name}"
-        try:
-            os.symlink(container_id, link)
-            return name
-        except FileExistsError:
-            if wanted and os.readlink(link) != container_id:
-                raise NameTaken(name, os.readlink(link)) from None
-            if wanted:
-                return name  # it has been ours since a `rename` that was killed
-    raise SystemFailure("no free random name was found", hint="choose one with --name")
-
-
-def sweep_names(home: Home) -> None:
-    """Free the names that killed commands claimed for containers that never came to be."""
-    found = files.list_directory(home.names_dir)
-    if len(found) <= len(files.list_directory(home.containers_dir)):
-        return
-    for name in found:
-        link = f"{home.names_dir}/{name}"
-        if not os.path.isdir(home.container_dir(os.readlink(link))):
-            os.unlink(link)

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from cuddy.shapes import NamedTuple
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuddy.runtime.spec import MountEntry
+    from typing import Any
+
+    from cuddy.runtime.spec import Device, MountEntry
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -42,7 +46,7 @@ NETWORK_SYSCTLS = {
 NAMESPACES = ("mount", "uts", "ipc", "pid", "network", "cgroup")
 
 # Devices a container may use (cgroup rules; the first line denies everything).
-DEVICE_RULES: list[dict[str, object]] = [
+DEVICE_RULES: list[dict[str, Any]] = [
     {"allow": False, "access": "rwm"},
     # Making a node harms nobody: opening it is what the rules below decide.
     {"allow": True, "type": "c", "access": "m"},
@@ -53,7 +57,14 @@ DEVICE_RULES: list[dict[str, object]] = [
     ),
     {"allow": True, "type": "c", "major": 136, "access": "rwm"},
 ]
-ALL_DEVICES: list[dict[str, object]] = [{"allow": True, "access": "rwm"}]
+ALL_DEVICES: list[dict[str, Any]] = [{"allow": True, "access": "rwm"}]
+
+
+class Granted(NamedTuple):
+    """The devices a container gets: nodes, and the rules that let it use them."""
+
+    nodes: tuple[Device, ...] = ()
+    rules: tuple[dict[str, Any], ...] = tuple(DEVICE_RULES)
 
 
 def mounts(shm_size: int, *, writable: bool, writable_cgroups: bool = False) -> list[MountEntry]:

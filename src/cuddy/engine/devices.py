@@ -9,8 +9,8 @@ import os
 import stat
 
 from cuddy.engine import defaults
+from cuddy.engine.defaults import Granted
 from cuddy.errors import InvalidArgument
-from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,13 +23,6 @@ OWN_DEVICES = frozenset(
     f"/dev/{name}" for name in ("pts", "shm", "mqueue", "console", "ptmx", "fd", "hugepages")
 )
 MAX_DEVICES = 10_000
-
-
-class Granted(NamedTuple):
-    """What a container gets: nodes, and the rules that let it use them."""
-
-    nodes: tuple[Device, ...] = ()
-    rules: tuple[dict[str, Any], ...] = ()
 
 
 def parse_device(text: str) -> dict[str, str]:

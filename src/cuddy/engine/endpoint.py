@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from cuddy.engine import links, publishing
 from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
@@ -18,8 +17,15 @@ HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
 
 def check(options: ContainerOptions) -> None:
     """Refuse what makes no sense, in Docker's words. Raises InvalidArgument, Conflict."""
-    publishing.check(options)
-    links.check(options)
+    if options.publish or options.expose or options.publish_all:
+        # Imported here, as all below: most containers have neither ports nor links.
+        from cuddy.engine import publishing
+
+        publishing.check(options)
+    if options.links:
+        from cuddy.engine import links
+
+        links.check(options)
     if options.mac_address:
         check_mac(options.mac_address)
         if options.network != "bridge":
@@ -46,8 +52,11 @@ def check_mac(text: str) -> None:
 def config(options: ContainerOptions, image: Mapping[str, Any]) -> dict[str, Any]:
     """Fields of the section `Config`, only those that say something."""
     found: dict[str, Any] = {}
-    if exposed := publishing.exposed(options, image):
-        found["ExposedPorts"] = exposed
+    if options.publish or options.expose or image.get("ExposedPorts"):
+        from cuddy.engine import publishing
+
+        if exposed := publishing.exposed(options, image):
+            found["ExposedPorts"] = exposed
     if options.mac_address:
         found["MacAddress"] = options.mac_address.replace("-", ":").lower()
     return found
@@ -55,4 +64,13 @@ def config(options: ContainerOptions, image: Mapping[str, Any]) -> dict[str, Any
 
 def host_config(home: Home, options: ContainerOptions) -> dict[str, Any]:
     """Fields of the section `HostConfig`. Raises NoSuchContainer for a link that leads nowhere."""
-    return publishing.host_config(options) | {"Links": links.find(home, options)}
+    found: dict[str, Any] = {}
+    if options.publish or options.publish_all:
+        from cuddy.engine import publishing
+
+        found |= publishing.host_config(options)
+    if options.links:
+        from cuddy.engine import links
+
+        found["Links"] = links.find(home, options)
+    return found

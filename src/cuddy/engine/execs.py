@@ -10,7 +10,6 @@ import os
 
 from cuddy import files
 from cuddy.errors import InUse
-from cuddy.kernel import subgroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -64,6 +63,9 @@ def lives(run_dir: str, exec_id: str) -> bool:
 
 def clear(run_dir: str, container: Cgroup, exec_id: str, *, timeout_s: float = 0) -> None:
     """Remove an exec's group and file. Both stay while something it left still runs."""
+    # Imported here: `inspect` only wants to know which there are.
+    from cuddy.kernel import subgroup
+
     try:
         subgroup.find(container, group_name(exec_id)).remove(timeout_s)
         forget(run_dir, exec_id)

@@ -14,9 +14,9 @@ from cuddy.shapes import NamedTuple, TypedDict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cuddy.engine.burial import End
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
-    from cuddy.engine.restart_policy import End
     from cuddy.engine.sender import Sent
     from cuddy.kernel.cgroup_stats import Stats
 

@@ -6,7 +6,7 @@ import os
 import sys
 
 from cuddy import __version__, files
-from cuddy.engine import containers, host_config, logoptions, support
+from cuddy.engine import containers, host_config
 from cuddy.image import store
 from cuddy.kernel import cgroup, mount
 
@@ -135,7 +135,7 @@ def counts(home: Home) -> dict[str, int]:
 
 def engine_id(home: Home) -> str:
     """The same for a home on a machine for ever, and not for any other: machine-id(5)."""
-    import hashlib  # not for `version`, which is asked for often
+    import hashlib  # not for `version` either
 
     machine = read_text("/etc/machine-id").strip() or os.uname().nodename
     digest = hashlib.sha256(f"{machine}\0{home.root}".encode()).hexdigest()
@@ -158,6 +158,9 @@ def filesystem_of(path: str) -> str:
 
 def plugins() -> dict[str, Any]:
     """What docker has as plugins, and we as parts."""
+    # Imported here, as below: `version` is asked for often, and knows nothing of this.
+    from cuddy.engine import logoptions
+
     drivers = sorted(set(logoptions.DRIVERS) - {"none"})
     networks = ["bridge", "host", "null"]
     return {"Volume": ["local"], "Network": networks, "Authorization": None, "Log": drivers}
@@ -165,6 +168,8 @@ def plugins() -> dict[str, Any]:
 
 def limits_kept(hierarchies: Hierarchies) -> dict[str, bool]:
     """Which limits the kernel can keep."""
+    from cuddy.engine import support
+
     needs = {field: need for need in support.NEEDS for field in need.fields}
     names = {
         "MemoryLimit": "Memory",

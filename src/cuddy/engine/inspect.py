@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from cuddy.engine import containers, execs, host_config, mounts, process
+from cuddy.engine import containers, execs, host_config, process
 from cuddy.errors import CorruptContent, NoSuchImage
 from cuddy.image import host, snapshots, store
 from cuddy.usage import Meter
@@ -84,7 +84,7 @@ def document(
     """The record laid out. Pure."""
     sections = {
         "State": laid_out(record["State"], STATE),
-        "Mounts": mounts.shown(record.get("Mounts") or ()),
+        "Mounts": build_mounts(record),
         "HostConfig": host_config.shown(record["HostConfig"]),
         "GraphDriver": driver,
         "AppArmorProfile": process.apparmor_profile(record["HostConfig"]),
@@ -101,6 +101,16 @@ def laid_out(section: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str,
     """A section in the order of its fields, complete; then what it has beyond them."""
     found = {**fields, **section}
     return {key: value for key, value in found.items() if value is not None or key not in ABSENT}
+
+
+def build_mounts(record: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """`Mounts` as Docker has them."""
+    if not record.get("Mounts"):
+        return []
+    # Imported here: a plain container has none.
+    from cuddy.engine import mounts
+
+    return mounts.shown(record["Mounts"])
 
 
 def build_config(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ kernel settings, annotations. The namespaces it shares are in `sharing.py`.
 
 from __future__ import annotations
 
-from cuddy.engine import defaults, devices, process
+from cuddy.engine import defaults, process
 from cuddy.engine.host_config import RUNTIME
 from cuddy.errors import InvalidArgument
 
@@ -77,7 +77,6 @@ def host_config(options: ContainerOptions) -> dict[str, Any]:
         "Annotations": pairs(options.annotations, "annotation"),
         "CapAdd": process.normal(options.cap_add, "CapAdd"),
         "CapDrop": process.normal(options.cap_drop, "CapDrop"),
-        "DeviceCgroupRules": [devices.check_rule(text) for text in options.device_cgroup_rules],
         **requested_devices(options),
         "GroupAdd": list(options.group_add),
         "Isolation": options.isolation,
@@ -90,12 +89,12 @@ def host_config(options: ContainerOptions) -> dict[str, Any]:
     }
 
 
-def requested_devices(options: ContainerOptions) -> dict[str, list[dict[str, Any]]]:
+def requested_devices(options: ContainerOptions) -> dict[str, list[Any]]:
     """Devices by their paths; GPUs and those that have names of vendors are requests."""
-    if not options.devices and not options.gpus:
+    if not (options.devices or options.gpus or options.device_cgroup_rules):
         return {}
     # Imported here: few containers have any.
-    from cuddy.engine import cdi, gpus
+    from cuddy.engine import cdi, devices, gpus
 
     named = [text for text in options.devices if cdi.is_name(text)]
     requests = [gpus.parse(text) for text in options.gpus]
@@ -103,7 +102,11 @@ def requested_devices(options: ContainerOptions) -> dict[str, list[dict[str, Any
         requests.append({"Driver": "cdi", "Count": 0, "DeviceIDs": named, "Capabilities": None,
                          "Options": None})  # fmt: skip
     paths = [devices.parse_device(text) for text in options.devices if text not in named]
-    return {"Devices": paths, "DeviceRequests": requests}
+    return {
+        "Devices": paths,
+        "DeviceRequests": requests,
+        "DeviceCgroupRules": [devices.check_rule(text) for text in options.device_cgroup_rules],
+    }
 
 
 def storage_options(options: ContainerOptions) -> dict[str, str]:

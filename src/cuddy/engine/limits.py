@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import os
 
+from cuddy.engine.host_config import DEFAULTS
 from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
@@ -54,6 +55,11 @@ LIMITED = (
     "OomKillDisable", "PidsLimit",
 )  # fmt: skip
 """Fields of HostConfig that take something of the kernel's control groups."""
+
+
+def are_set(config: Mapping[str, Any]) -> bool:
+    """Whether a HostConfig has any limit: most have none."""
+    return any(config[field] != DEFAULTS[field] for field in LIMITED)
 
 
 def host_config(options: ContainerOptions) -> dict[str, Any]:

@@ -67,7 +67,10 @@ def live(home: Home, order: Order, attached: int, channel: _socket.socket) -> No
     held = watch.Held(
         delivery.pidfd, listener.detach(), delivery.stdin, delivery.outputs, delivery.holders
     )
-    watch.watch(home, container_id, held, attached=attached, wants=order.wants, log=delivery.log)
+    watch.watch(
+        home, container_id, held,
+        attached=attached, wants=order.wants, log=delivery.log, record=delivery.record,
+    )  # fmt: skip
 
 
 def report(channel: _socket.socket, value: dict[str, object]) -> None:

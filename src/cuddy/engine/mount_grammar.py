@@ -18,7 +18,6 @@ if TYPE_CHECKING:
     from typing import Any
 
 PROPAGATIONS = frozenset(("private", "rprivate", "slave", "rslave", "shared", "rshared"))
-DEFAULT_PROPAGATION = "rprivate"
 MODES = (
     frozenset(("ro", "rw")),
     frozenset(("z", "Z")),  # SELinux labels, where there is SELinux

@@ -1,28 +1,27 @@
 """What of the host, of volumes and of images a container sees, and where: its mount points.
 
-    options, image, other containers ── plan ──▶ `Mounts` of its record ── entries ──▶ config.json
+    options, image, other containers ── plan ──▶ `Mounts` of its record
 
-The record has what `docker inspect` shows of each, and as `Spec` what was asked for.
+The record has what `docker inspect` shows of each, and as `Spec` what was asked for;
+`mount_entries` makes config.json's of that.
 """
 
 from __future__ import annotations
 
 from cuddy.engine import mount_grammar, names, volumes
-from cuddy.engine.mount_grammar import DEFAULT_PROPAGATION
+from cuddy.engine.mount_entries import DEFAULT_PROPAGATION
 from cuddy.errors import InvalidArgument
 from cuddy.shapes import TypedDict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from typing import Any
 
-    from cuddy.engine.container import Container
     from cuddy.engine.home import Home
     from cuddy.engine.mount_grammar import MountSpec
     from cuddy.engine.options import ContainerOptions
     from cuddy.engine.volumes import Wish
-    from cuddy.runtime.spec import MountEntry
 
 
 class MountPoint(TypedDict, total=False):
@@ -163,61 +162,6 @@ def wishes(points: Iterable[MountPoint]) -> list[Wish]:
             "is_transient": is_anonymous,
         })  # fmt: skip
     return found
-
-
-def build_entries(container: Container) -> list[MountEntry]:
-    """The user's mounts as config.json has them, outermost first."""
-    found = [build_entry(point) for point in container.get("Mounts") or ()]
-    found += [tmpfs_entry(*item) for item in container["HostConfig"]["Tmpfs"].items()]
-    return sorted(found, key=lambda entry: entry["destination"].count("/"))
-
-
-def build_entry(point: MountPoint) -> MountEntry:
-    """One mount point as config.json has it: a bind, or a tmpfs."""
-    spec = point.get("Spec") or {}
-    if point["Type"] == "tmpfs":
-        return tmpfs_entry(point["Destination"], mount_grammar.tmpfs_options(spec))
-    options: Mapping[str, Any] = spec.get("BindOptions") or {}
-    # Recursive: what is mounted below the source would stay writable otherwise.
-    read_only = "ro" if options.get("ReadOnlyNonRecursive") else "rro"
-    return bind_entry(
-        point["Source"],
-        point["Destination"],
-        point.get("Propagation") or DEFAULT_PROPAGATION,
-        "rw" if point["RW"] else read_only,
-        bind="bind" if options.get("NonRecursive") else "rbind",
-    )
-
-
-def bind_entry(
-    source: str,
-    target: str,
-    propagation: str = DEFAULT_PROPAGATION,
-    mode: str = "rw",
-    *,
-    bind: str = "rbind",
-) -> MountEntry:
-    """A bind as config.json has it."""
-    return {
-        "destination": target,
-        "type": "bind",
-        "source": source,
-        "options": [bind, propagation, mode],
-    }
-
-
-def tmpfs_entry(target: str, options: str) -> MountEntry:
-    """A tmpfs as config.json has it: nosuid, nodev and noexec unless asked otherwise."""
-    chosen = ["nosuid", "nodev", "noexec", *(options.split(",") if options else ())]
-    return {"destination": target, "type": "tmpfs", "source": "tmpfs", "options": chosen}
-
-
-def root_propagation(points: Iterable[MountPoint]) -> str:
-    """What config.json's rootfsPropagation must be for these mounts to hear of others; "" usual."""
-    wanted = {point.get("Propagation", "") for point in points}
-    if wanted & {"shared", "rshared"}:
-        return "shared"
-    return "rslave" if wanted & {"slave", "rslave"} else ""
 
 
 def shown(points: Iterable[MountPoint]) -> list[dict[str, Any]]:

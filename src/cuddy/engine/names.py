@@ -1,10 +1,17 @@
-"""Names of containers: their grammar, and random ones for those that were given none."""
+"""Names of containers: their grammar, random ones for those that were given none, and whose
+they are.
+"""
 
 from __future__ import annotations
 
 import os
 
-from cuddy.errors import InvalidArgument
+from cuddy import files
+from cuddy.errors import InvalidArgument, NameTaken, SystemFailure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.home import Home
 
 LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
 CHARACTERS = LETTERS | frozenset("_.-")
@@ -58,3 +65,31 @@ def generate_id() -> str:
     while (container_id := os.urandom(32).hex())[:12].isdigit():
         pass
     return container_id
+
+
+def claim(home: Home, container_id: str, wanted: str) -> str:
+    """Link a name to the container; a free random one if none is wanted. Raises NameTaken."""
+    sweep(home)
+    for attempt in range(100):
+        name = wanted or generate(attempt)
+        link = f"{home.names_dir}/{name}"
+        try:
+            os.symlink(container_id, link)
+            return name
+        except FileExistsError:
+            if wanted and os.readlink(link) != container_id:
+                raise NameTaken(name, os.readlink(link)) from None
+            if wanted:
+                return name  # it has been ours since a `rename` that was killed
+    raise SystemFailure("no free random name was found", hint="choose one with --name")
+
+
+def sweep(home: Home) -> None:
+    """Free the names that killed commands claimed for containers that never came to be."""
+    found = files.list_directory(home.names_dir)
+    if len(found) <= len(files.list_directory(home.containers_dir)):
+        return
+    for name in found:
+        link = f"{home.names_dir}/{name}"
+        if not os.path.isdir(home.container_dir(os.readlink(link))):
+            os.unlink(link)

@@ -5,7 +5,7 @@ A record that cannot be read hides none of the others: it is told apart.
 
 from __future__ import annotations
 
-from cuddy.engine import containers, filters
+from cuddy.engine import containers
 from cuddy.errors import CorruptContent
 from cuddy.shapes import NamedTuple
 
@@ -34,7 +34,12 @@ def ps(
     """
     wanted = wanted or []
     unreadable: list[CuddyError] = []
-    every = all or limit > 0 or filters.asks_for_stopped(wanted)
+    every = all or limit > 0
+    if wanted:
+        # Imported here, as not every list is filtered.
+        from cuddy.engine import filters
+
+        every = every or filters.asks_for_stopped(wanted)
     found = containers.list_containers(home, all=every, unreadable=unreadable)
     if wanted:
         found = filters.select(home, found, wanted)

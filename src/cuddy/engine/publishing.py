@@ -28,8 +28,6 @@ Document = dict[str, "list[dict[str, str]] | None"]
 
 def check(options: ContainerOptions) -> None:
     """Refuse what makes no sense. Raises InvalidArgument, Conflict."""
-    if not (options.publish or options.expose or options.publish_all):
-        return
     if options.network.startswith("container:"):
         kind = "port exposing" if options.expose else "port publishing"
         raise Conflict(

@@ -7,7 +7,7 @@ killed in between leaves the container with two names, and the next `rename` goe
 from __future__ import annotations
 
 from cuddy import files
-from cuddy.engine import container, containers, create, events, names
+from cuddy.engine import container, containers, events, names
 from cuddy.errors import Conflict, InvalidArgument
 
 TYPE_CHECKING = False
@@ -29,7 +29,7 @@ def rename(home: Home, name: str, new_name: str) -> None:
             raise Conflict("renaming a container with the same name as its current name")
         names.check(wanted)
         with files.Lock(home.lock_path):
-            create.claim_name(home, container_id, wanted)
+            names.claim(home, container_id, wanted)
             try:
                 container.change_record(home, container_id, lambda own: set_name(own, wanted))
             except BaseException:

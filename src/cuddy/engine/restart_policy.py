@@ -12,12 +12,12 @@ wrote.
 from __future__ import annotations
 
 from cuddy.errors import Conflict, InvalidArgument
-from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from cuddy.engine.burial import End
     from cuddy.engine.container import Status
 
 NO, ALWAYS, ON_FAILURE, UNLESS_STOPPED = "no", "always", "on-failure", "unless-stopped"
@@ -25,14 +25,6 @@ FIRST_DELAY_S = 0.1
 MAX_DELAY_S = 60.0
 STEADY_S = 10.0
 """Who ran that long has got over what made it end: the next delay is the first again."""
-
-
-class End(NamedTuple):
-    """How a life ended."""
-
-    exit_code: int
-    out_of_memory: bool = False
-    ran_s: float = 0.0  # by a clock that nobody sets
 
 
 def parse(text: str) -> dict[str, Any]:

@@ -8,15 +8,13 @@ from cuddy import files
 from cuddy.engine import (
     default_profile,
     defaults,
-    devices,
     docker_profile,
     limits,
-    mounts,
+    mount_entries,
     process,
-    resources,
     sharing,
 )
-from cuddy.engine.devices import Granted
+from cuddy.engine.defaults import Granted
 from cuddy.kernel import capabilities
 from cuddy.runtime.bundle import INIT_ANNOTATION
 from cuddy.shapes import NamedTuple
@@ -66,11 +64,31 @@ def this_host(container: Container) -> Host:
         (int(release[0]), int(minor[0]) if minor else 0),
         os.uname().machine,
         capabilities.own(),
-        devices.gather(config),
-        resources.numbers_of(config),
+        find_devices(config),
+        number_devices(config),
         os.cpu_count() or 1,
         edits=find_edits(config["DeviceRequests"]),
     )
+
+
+def find_devices(config: dict[str, Any]) -> Granted:
+    """The devices that a container gets. Raises InvalidArgument."""
+    if not (config["Privileged"] or config["Devices"] or config["DeviceCgroupRules"]):
+        return Granted()
+    # Imported here: most containers have only the usual ones.
+    from cuddy.engine import devices
+
+    return devices.gather(config)
+
+
+def number_devices(config: dict[str, Any]) -> Mapping[str, tuple[int, int]]:
+    """The numbers of the block devices that limits name. Raises InvalidArgument."""
+    if not limits.are_set(config):
+        return {}
+    # Imported here, as below: most containers have no limits.
+    from cuddy.engine import resources
+
+    return resources.numbers_of(config)
 
 
 def find_edits(requests: list[dict[str, Any]]) -> Edits | None:
@@ -164,8 +182,8 @@ def build_mounts(container: Container) -> list[MountEntry]:
         ("/etc/hosts", container["HostsPath"]),
     ):
         if name not in targets:
-            found.append(mounts.bind_entry(path, name))
-    own = mounts.build_entries(container)
+            found.append(mount_entries.bind_entry(path, name))
+    own = mount_entries.build_entries(container)
     replaced = {entry["destination"] for entry in own}
     return [e for e in found if not is_replaced(e["destination"], replaced)] + own
 
@@ -205,13 +223,12 @@ def build_linux(container: Container, host: Host) -> Linux:
     options = process.security(host_config["SecurityOpt"])
     linux: Linux = {
         "namespaces": namespaces_of(host_config, host.namespaces),
-        "resources": resources.resources(host_config, host.block_devices)
-        | {"devices": list(host.devices.rules)},
+        "resources": build_resources(host_config, host),
         "cgroupsPath": f"{limits.cgroup_parent(host_config)}/{container['Id']}",
         "devices": list(host.devices.nodes),
     }
     own_network = host_config["NetworkMode"] != "host" and "network" not in host.namespaces
-    if propagation := mounts.root_propagation(container["Mounts"]):
+    if propagation := mount_entries.root_propagation(container["Mounts"]):
         linux["rootfsPropagation"] = propagation
     linux["sysctl"] = (defaults.NETWORK_SYSCTLS if own_network else {}) | host_config["Sysctls"]
     if masked := host_config["MaskedPaths"]:
@@ -220,6 +237,16 @@ def build_linux(container: Container, host: Host) -> Linux:
     if profile := seccomp_profile(options, host_config, host):
         linux["seccomp"] = profile
     return linux
+
+
+def build_resources(host_config: dict[str, Any], host: Host) -> dict[str, Any]:
+    """What the container may use, and which devices."""
+    found: dict[str, Any] = {"devices": list(host.devices.rules)}
+    if not limits.are_set(host_config):
+        return found
+    from cuddy.engine import resources
+
+    return resources.resources(host_config, host.block_devices) | found
 
 
 def namespaces_of(host_config: dict[str, Any], paths: Mapping[str, str]) -> list[Namespace]:

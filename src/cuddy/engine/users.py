@@ -113,6 +113,15 @@ def find_group(group: str, groups: list[Group]) -> int:
     )
 
 
+def check(user: str) -> None:
+    """The form of --user; whether the names exist is known when the image's files are there."""
+    if user.count(":") > 1 or any(c in user for c in "\n\0"):
+        raise InvalidArgument(f"invalid user {user!r}", hint="NAME|UID[:GROUP|GID]")
+    for part in user.split(":"):
+        if looks_numeric(part) and not is_id(part):
+            raise InvalidArgument(f"user or group number {part} is out of range")
+
+
 def looks_numeric(text: str) -> bool:
     """Whether somebody may have meant a number, if only one that is out of range."""
     return text.lstrip("+-").isdigit()

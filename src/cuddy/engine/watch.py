@@ -60,15 +60,17 @@ def watch(
     attached: int = -1,
     wants: int = 0,
     log: LogWriter | None = None,
+    record: Container | None = None,
     idle_s: float | None = FIRST_IDLE_S,
     is_new: bool = True,
 ) -> None:
     """Relay until the container has ended for good.
 
-    `attached`: descriptor of a client's socket that is there already, and what it `wants`. `log`:
-    as the birth has opened it. `is_new`: the monitor is where its command started it.
+    `attached`: descriptor of a client's socket that is there already, and what it `wants`. `log`
+    and `record`: as the birth has opened and read them. `is_new`: the monitor is where its command
+    started it.
     """
-    record = container.read(home, container_id)
+    record = record or container.read(home, container_id)
     streams, log = open_streams(record, held), log or logwriter.reopen_writer(record)
     listener = _socket.socket(fileno=held.listener)
     relay = Relay(streams, log, listener, stdin_once=record["Config"]["StdinOnce"])

@@ -8,7 +8,7 @@ import errno
 import os
 
 from cuddy.errors import CommandNotExecutable, CommandNotFound, CuddyError, SystemFailure
-from cuddy.kernel import lsm, process, seccomp, springboard
+from cuddy.kernel import process, seccomp, springboard
 from cuddy.runtime import credentials
 
 TYPE_CHECKING = False
@@ -66,7 +66,12 @@ def open_attribute(spec: Process) -> int:
 
     Raises SystemFailure where there is no AppArmor: a lock that does not close is none.
     """
-    return lsm.open_attribute() if spec.get("apparmorProfile") else -1
+    if not spec.get("apparmorProfile"):
+        return -1
+    # Imported here: few have one, and inside the container nothing can be imported.
+    from cuddy.kernel import lsm
+
+    return lsm.open_attribute()
 
 
 def run(
@@ -85,6 +90,8 @@ def run(
     credentials.become_user(spec)
     path = look_up(spec)
     if attribute_fd >= 0:
+        from cuddy.kernel import lsm  # which `open_attribute` has loaded
+
         lsm.announce(attribute_fd, spec["apparmorProfile"])
     process.close_on_exec_from(3)
     os.set_inheritable(channel.fileno(), True)

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from cuddy import files
-from cuddy.engine import container, containers, create, rm
+from cuddy.engine import container, containers, create, names, rm
 from cuddy.engine.home import Home, checksum
 from cuddy.engine.options import ContainerOptions
 from cuddy.errors import (
@@ -214,24 +214,24 @@ def write(home: Home, name: str = "", container_id: str = ID) -> None:
 class TestClaimingNames:
     def test_a_name_leads_to_its_container(self, home: Home) -> None:
         os.makedirs(home.container_dir(ID))
-        assert create.claim_name(home, ID, "box") == "box"
+        assert names.claim(home, ID, "box") == "box"
         assert containers.find_id(home, "box") == containers.find_id(home, "/box") == ID
 
     def test_a_name_in_use_says_who_has_it(self, home: Home) -> None:
         os.makedirs(home.container_dir(ID))
-        create.claim_name(home, ID, "box")
+        names.claim(home, ID, "box")
         with pytest.raises(NameTaken, match=ID[:12]) as caught:
-            create.claim_name(home, "f" * 64, "box")
+            names.claim(home, "f" * 64, "box")
         assert "cuddy rm box" in caught.value.hint
 
     def test_a_name_that_leads_nowhere_is_free(self, home: Home) -> None:
         """A `create` that was killed between name and directory leaves one."""
-        create.claim_name(home, "e" * 64, "box")
-        assert create.claim_name(home, ID, "box") == "box"
+        names.claim(home, "e" * 64, "box")
+        assert names.claim(home, ID, "box") == "box"
         assert os.readlink(f"{home.names_dir}/box") == ID
 
     def test_without_a_wish_a_free_random_one_is_found(self, home: Home) -> None:
-        taken = {create.claim_name(home, ID, "") for _ in range(50)}
+        taken = {names.claim(home, ID, "") for _ in range(50)}
         assert len(taken) == 50 or not os.path.isdir(home.container_dir(ID))
 
 
@@ -252,7 +252,7 @@ class TestFinding:
             containers.find_id(home, "0123")
 
     def test_a_name_is_before_a_beginning_of_an_id(self, home: Home) -> None:
-        create.claim_name(home, self.IDS[2], "0123456")
+        names.claim(home, self.IDS[2], "0123456")
         assert containers.find_id(home, "0123456") == self.IDS[2]
 
     @pytest.mark.parametrize(

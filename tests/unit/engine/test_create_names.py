@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cuddy.engine import create
+from cuddy.engine import names
 from cuddy.engine.home import Home
 from cuddy.errors import NameTaken
 
@@ -26,7 +26,7 @@ def home(tmp_path: Path) -> Home:
 def test_a_name_whose_container_never_came_to_be_is_free(home: Home) -> None:
     os.symlink("a" * 64, f"{home.names_dir}/web")
     os.symlink("b" * 64, f"{home.names_dir}/db")
-    assert create.claim_name(home, "c" * 64, "web") == "web"
+    assert names.claim(home, "c" * 64, "web") == "web"
     assert os.listdir(home.names_dir) == ["web"]
     assert os.readlink(f"{home.names_dir}/web") == "c" * 64
 
@@ -35,5 +35,5 @@ def test_a_name_in_use_is_taken(home: Home) -> None:
     os.mkdir(home.container_dir("a" * 64))
     os.symlink("a" * 64, f"{home.names_dir}/web")
     with pytest.raises(NameTaken):
-        create.claim_name(home, "c" * 64, "web")
+        names.claim(home, "c" * 64, "web")
     assert os.readlink(f"{home.names_dir}/web") == "a" * 64

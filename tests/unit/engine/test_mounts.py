@@ -1,4 +1,4 @@
-"""Which mount is where in the end, and how config.json has it."""
+"""Which mount is where in the end."""
 
 from __future__ import annotations
 
@@ -111,49 +111,6 @@ class TestPrecedence:
 
     def test_one_below_the_other_is_fine(self) -> None:
         assert len(plan(volumes=("/a:/x", "/b:/x/y", "/x/z"))) == 3
-
-
-class TestEntries:
-    @pytest.mark.parametrize(
-        ("spec", "options"),
-        [
-            ({}, ["rbind", "rprivate", "rw"]),
-            ({"ReadOnly": True}, ["rbind", "rprivate", "rro"]),
-            ({"BindOptions": {"NonRecursive": True}}, ["bind", "rprivate", "rw"]),
-            (
-                {"ReadOnly": True, "BindOptions": {"ReadOnlyNonRecursive": True}},
-                ["rbind", "rprivate", "ro"],
-            ),
-            (
-                {"ReadOnly": True,
-                 "BindOptions": {"ReadOnlyForceRecursive": True, "Propagation": "rslave"}},
-                ["rbind", "rslave", "rro"],
-            ),
-        ],
-    )  # fmt: skip
-    def test_binds(self, spec: dict[str, Any], options: list[str]) -> None:
-        whole = {"Type": "bind", "Source": "/a", "Target": "/b"} | spec
-        entry = mounts.build_entry(plan(mounts=(whole,))["/b"])
-        assert entry == {
-            "destination": "/b", "type": "bind", "source": "/a", "options": options,
-        }  # fmt: skip
-
-    def test_a_tmpfs_is_closed_unless_asked_otherwise(self) -> None:
-        entry = mounts.tmpfs_entry("/t", "exec,size=1m")
-        assert entry["options"] == ["nosuid", "nodev", "noexec", "exec", "size=1m"]
-
-    @pytest.mark.parametrize(
-        ("volumes", "propagation"),
-        [
-            (("/a:/b",), ""),
-            (("/a:/b:rslave",), "rslave"),
-            (("/a:/b:rslave", "/a:/c:shared"), "shared"),
-        ],
-    )
-    def test_the_root_hears_of_what_a_mount_is_to_hear(
-        self, volumes: tuple[str, ...], propagation: str
-    ) -> None:
-        assert mounts.root_propagation(plan(volumes=volumes).values()) == propagation  # type: ignore[arg-type]
 
 
 class TestWishes:

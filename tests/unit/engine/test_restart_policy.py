@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from cuddy.engine import burial, container, restart_policy
-from cuddy.engine.restart_policy import End
+from cuddy.engine.burial import End
 from cuddy.errors import InvalidArgument
 
 NOW = "2026-03-01T12:00:00Z"

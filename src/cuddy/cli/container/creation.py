@@ -13,7 +13,7 @@ from cuddy import files
 from cuddy.cli import boundary, proxies, settings, values
 from cuddy.cli.escape import quote
 from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
-from cuddy.engine import create, devices, gpus, limits, restart_policy, rm
+from cuddy.engine import create, limits
 from cuddy.engine.options import ContainerOptions
 from cuddy.errors import InvalidArgument, NoSuchImage, UsageError
 from cuddy.undo import Undo
@@ -56,6 +56,19 @@ def _list_for_engine(parse: Callable[[str], object], name: str = "list") -> Kind
     return _list_of(read, name)
 
 
+def _device_rule(word: str) -> str:
+    # Imported here, as below: few containers have any.
+    from cuddy.engine import devices
+
+    return devices.check_rule(word)
+
+
+def _gpu(word: str) -> object:
+    from cuddy.engine import gpus
+
+    return gpus.parse(word)
+
+
 def _duration(word: str) -> int:
     # Imported here: few containers name one.
     from cuddy.cli import moments
@@ -96,7 +109,7 @@ FLAGS = (
     Flag("cpuset-cpus", "", STRING, "CPUs in which to allow execution (0-3, 0,1)"),
     Flag("cpuset-mems", "", STRING, "MEMs in which to allow execution (0-3, 0,1)"),
     Flag("device", "", LIST, "Add a host device to the container", into="devices"),
-    Flag("device-cgroup-rule", "", _list_for_engine(devices.check_rule),
+    Flag("device-cgroup-rule", "", _list_for_engine(_device_rule),
          "Add a rule to the cgroup allowed devices list", into="device_cgroup_rules"),
     Flag("device-read-bps", "", _list_of(values.bytes_per_second),
          "Limit read rate (bytes per second) from a device"),
@@ -115,7 +128,7 @@ FLAGS = (
     Flag("env", "e", settings.VARIABLES, "Set environment variables"),
     Flag("env-file", "", LIST, "Read in a file of environment variables"),
     Flag("expose", "", LIST, "Expose a port or a range of ports"),
-    Flag("gpus", "", _list_for_engine(gpus.parse, "gpu-request"),
+    Flag("gpus", "", _list_for_engine(_gpu, "gpu-request"),
          "GPU devices to add to the container ('all' to pass all GPUs)"),
     Flag("group-add", "", LIST, "Add additional groups to join"),
     Flag("health-cmd", "", STRING, "Command to run to check health"),
@@ -218,8 +231,12 @@ def read_options(args: Args) -> ContainerOptions:
 
 def check(args: Args) -> None:
     """What the flags say agrees with itself. Raises UsageError."""
-    if args.auto_remove and restart_policy.parse(args.restart)["Name"] != restart_policy.NO:
-        raise UsageError("conflicting options: cannot specify both --restart and --rm")
+    if args.auto_remove and "restart" in args.given:
+        # Imported here: most containers do not come back.
+        from cuddy.engine import restart_policy
+
+        if restart_policy.parse(args.restart)["Name"] != restart_policy.NO:
+            raise UsageError("conflicting options: cannot specify both --restart and --rm")
     for name in WINDOWS_ONLY:
         if name in args.given:
             flag = name.replace("_", "-")
@@ -298,6 +315,9 @@ def _warn(text: str) -> None:
 
 def discard(home: Home, container_id: str) -> None:
     """Remove a container that came to nothing, as far as it is there."""
+    # Imported here: most come to something.
+    from cuddy.engine import rm
+
     undo = Undo()
     undo.add(rm.rm, home, container_id, force=True, volumes=True)
     undo.run()
