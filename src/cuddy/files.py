@@ -376,14 +376,14 @@ def _split_offset(clock: str) -> tuple[str, int]:
         return clock[:-1], 0
     hours, minutes = clock[-5:].split(":")
     seconds = (int(hours) * 60 + int(minutes)) * 60
-    if clock[-6] not in "+-":
+    if clock[-6:-5] not in ("+", "-"):
         raise ValueError(f"{clock}: no zone")
     return clock[:-6], -seconds if clock[-6] == "-" else seconds
 
 
 def days_from_epoch(year: int, month: int, day: int) -> int:
     """Days from 1970-01-01 to a date of the Gregorian calendar, whose years here begin in March."""
-    if not (1 <= month <= 12 and 1 <= day <= 31):
+    if not (0 <= year <= 9999 and 1 <= month <= 12 and 1 <= day <= 31):
         raise ValueError(f"{year}-{month}-{day} is not a date")
     years = year - (month < 3)
     in_year = (153 * ((month - 3) % 12) + 2) // 5 + day - 1

@@ -185,7 +185,10 @@ def test_a_record_that_cannot_be_read_hides_no_other(cuddy: Cuddy) -> None:
     assert broken[:12] in result.complaint
     assert f"cuddy rm -f {broken[:12]}" in result.err
     state = '"State": {"Running": false, "StartedAt": "x", "FinishedAt": "y", "Status": "exited"}'
-    for damage in ("[]", '{"State": []}', f"{{{state}}}"):
+    for damage in (
+        "[]", '{"State": []}', f"{{{state}}}", '{"State": {"Pid": "1"}}', '{"NetworkSettings": []}',
+        '{"State": {"Running": true, "Health": [1]}}', '{"State": {"FinishedAt": 5}}',
+    ):  # fmt: skip
         record.write_text(text)
         (record.parent / "status.json").write_text(damage)
         result = cuddy("ps", "-a", "--format", "{{.Names}}")

@@ -148,11 +148,28 @@ def read_status(home: Home, container_id: str) -> Status:
     """status.json, or nothing for a container that never ran. Raises ValueError."""
     try:
         status: Status = files.read_json(f"{home.container_dir(container_id)}/status.json")
-        if not isinstance(status, dict) or not isinstance(status.get("State", {}), dict):
-            raise ValueError("status.json is no status")
-        return status
     except FileNotFoundError:
         return {}
+    if not is_status(status):
+        raise ValueError("status.json is no status")
+    return status
+
+
+def is_status(status: object) -> bool:
+    """Whether all that others rely on has the type it should have."""
+    if not isinstance(status, dict):
+        return False
+    state, settings = status.get("State", {}), status.get("NetworkSettings", {})
+    if not isinstance(state, dict) or not isinstance(settings, dict):
+        return False
+    health, known = state.get("Health", {}), initial_state()
+    return (
+        type(status.get("RestartCount", 0)) is int
+        and all(type(state[field]) is type(known[field]) for field in known if field in state)  # type: ignore[literal-required]
+        and isinstance(health, dict)
+        and isinstance(health.get("Status", ""), str)
+        and isinstance(health.get("Log") or [], list)
+    )
 
 
 def write_status(home: Home, container_id: str, status: Status, *, durable: bool) -> None:

@@ -149,7 +149,9 @@ class TestDamage:
         [b"", b"{", b"[]", b"7", b"{}", b'{"log":1,"stream":"stdout","time":""}', b"\xff",
          b"\0" * 99,
          entry_of("torn\n")[:20], b"[" * 100_000, b'{"log":"x","stream":"stdout","time":"x"}',
-         b'{"log":"x","stream":"stdout","attrs":7,"time":"2026-01-02T03:04:05.000000006Z"}'],
+         b'{"log":"x","stream":"stdout","attrs":7,"time":"2026-01-02T03:04:05.000000006Z"}',
+         b'{"log":"x","stream":"stdout","time":"999999999-01-02T03:04:05Z"}',
+         b'{"log":"x","stream":"stdout","time":"2026-01-02T1:2"}'],
     )  # fmt: skip
     def test_what_is_no_entry_is_passed_over(self, line: bytes) -> None:
         found = read(self.GOOD + line + b"\n" + self.GOOD + self.GOOD)
