@@ -59,12 +59,11 @@ def open_journal(
         "IMAGE_NAME": record["Config"]["Image"],
         "SYSLOG_IDENTIFIER": tag,
     }
-    extra = {field_name(key): value for key, value in attributes.items() if field_name(key)}
     limit = 0
     if options.get("mode") == "non-blocking":
         text = options.get("max-buffer-size", "")
         limit = parse_size("max-buffer-size", text, 1024) if text else BUFFER_BYTES
-    return Journal(connect(), extra | own, limit)
+    return Journal(connect(), extra_fields(attributes) | own, limit)
 
 
 def connect() -> _socket.socket:
@@ -85,6 +84,14 @@ def field_name(key: str) -> str:
     letters = (c.upper() if "a" <= c <= "z" else c for c in key)
     allowed = "ABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
     return "".join(c if c in allowed else "_" for c in letters).lstrip("_")[:64]
+
+
+def extra_fields(attributes: Mapping[str, str]) -> dict[str, str]:
+    """Labels and variables as fields. None takes the place of ours: a hostile image's label that
+    is called PRIORITY would have the journal call out to everybody.
+    """
+    named = {field_name(key): value for key, value in attributes.items()}
+    return {name: value for name, value in named.items() if name and name not in OUR_FIELDS}
 
 
 def encode_field(name: str, value: bytes) -> bytes:

@@ -38,6 +38,8 @@ BUFFER_BYTES = 1_000_000
 LOCAL_LIMITS = Limits(20 << 20, 5, compress=True)
 UNLIMITED = "-1"
 UNITS = "kmgtp"
+MAX_SIZE_LENGTH = 20
+"""Characters of a size: 64 bits have no more digits."""
 TAG_FIELDS: dict[str, Callable[[Container], str]] = {
     "ID": lambda record: record["Id"][:12],
     "FullID": lambda record: record["Id"],
@@ -115,7 +117,7 @@ def parse_size(key: str, text: str, unit: int) -> int:
     suffix = text[len(number) :].lower()
     power = UNITS.find(suffix[:1]) + 1 if suffix else 0
     whole, _, fraction = number.rstrip(" ").partition(".")
-    good = (whole + fraction).isdecimal() and text.isascii()
+    good = (whole + fraction).isdecimal() and text.isascii() and len(text) <= MAX_SIZE_LENGTH
     if (
         not good
         or (suffix[:1] != "b" and not power and suffix)

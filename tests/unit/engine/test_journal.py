@@ -116,6 +116,17 @@ def test_names_are_made_what_the_journal_takes(key: str, name: str) -> None:
     assert journal.field_name(key) == name
 
 
+def test_no_label_passes_for_a_field_of_ours() -> None:
+    labels = {
+        "priority": "0",
+        "MESSAGE": "x",
+        "container.partial-message": "true",
+        "_": "",
+        "a": "b",
+    }
+    assert journal.extra_fields(labels) == {"A": "b"}
+
+
 def test_entries_are_read_from_what_journalctl_prints() -> None:
     line = (
         b'{"__REALTIME_TIMESTAMP":"1000001","MESSAGE":[255,10],"PRIORITY":"3","TAG":"x","_PID":"1"}'

@@ -49,6 +49,7 @@ def test_what_is_given_is_recorded_as_docker_records_it() -> None:
         ("", ["max-size=1x"], "invalid size: '1x'"),
         ("", ["max-size="], "invalid size: ''"),
         ("", ["max-size=1_0"], "invalid size: '1_0'"),
+        ("", [f"max-size={'9' * 400}"], "invalid size: '999"),
         ("", ["max-file=0"], "max-file cannot be less than 1"),
         ("", ["max-file=1.5"], "max-file cannot be less than 1"),
         ("", ["max-file=²"], "max-file cannot be less than 1"),
