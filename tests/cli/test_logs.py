@@ -42,6 +42,8 @@ def test_tail_takes_the_last_lines(cuddy: Cuddy) -> None:
     assert cuddy.ok("logs", "-n", "0", "five") == ""
     assert len(cuddy.ok("logs", "--tail", "all", "five").splitlines()) == 5
     assert len(cuddy.ok("logs", "--tail", "99", "five").splitlines()) == 5
+    for absurd in ("--5", "9" * 5000):
+        assert "invalid number of lines" in cuddy("logs", f"--tail={absurd}", "five").complaint
 
 
 def test_timestamps_are_docker_s(cuddy: Cuddy) -> None:

@@ -54,7 +54,8 @@ def moment(word: str, now_ns: int) -> int:
             stamp = read(word)
         except (ValueError, OverflowError, IndexError):
             continue
-        return now_ns - stamp if read is duration else stamp
+        stamp = now_ns - stamp if read is duration else stamp
+        return max(ZERO_S * 10**9, min(stamp, LATEST_S * 10**9))
     raise InvalidArgument(
         f"invalid time {word!r}", hint="a date, a time, Unix seconds, or how long ago: 42m"
     )

@@ -79,6 +79,8 @@ def size(word: str) -> int:
         if number.startswith("-"):
             raise ValueError(f"invalid size: '{word}'") from None
         raise ValueError(f"strconv.ParseFloat: parsing {quote(number)}: invalid syntax") from None
+    if amount > _MAX_INT:  # also infinity, which no int is
+        raise ValueError(f"size out of range: '{word}'")
     unit, rest = suffix[:1], suffix[1:]
     if suffix and (unit not in _UNITS or rest not in ("", "b", "ib") or (unit == "b" and rest)):
         raise ValueError(f"invalid suffix: '{suffix}'")

@@ -10,6 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cuddy import files
 from cuddy.cli import moments
 from cuddy.errors import InvalidArgument
 
@@ -49,6 +50,12 @@ def test_a_duration_is_so_long_ago(word: str, seconds: float) -> None:
 def test_a_time_without_a_zone_is_local(word: str, utc: str) -> None:
     wanted = datetime.fromisoformat(utc).replace(tzinfo=UTC).timestamp()
     assert moments.moment(word, NOW) == int(wanted) * 10**9
+
+
+@pytest.mark.parametrize("word", ["9" * 30, "9999-12-31T23:59:59Z"])
+def test_what_is_too_late_to_be_written_is_the_last_moment(word: str) -> None:
+    stamp = moments.moment(word, NOW)
+    assert files.format_time(stamp) == "9999-12-31T23:59:59.000000000Z"
 
 
 def test_fractions_are_kept_to_the_nanosecond() -> None:

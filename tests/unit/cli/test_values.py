@@ -34,6 +34,8 @@ def test_sizes(word: str, bytes_: int) -> None:
         ("1.2.3m", 'strconv.ParseFloat: parsing "1.2.3": invalid syntax'),
         ("1_0m", 'strconv.ParseFloat: parsing "1_0": invalid syntax'),
         ("9999999999p", "size out of range: '9999999999p'"),
+        ("9" * 400, f"size out of range: '{'9' * 400}'"),
+        ("9" * 400 + "m", f"size out of range: '{'9' * 400}m'"),
     ],
 )  # fmt: skip
 def test_what_is_no_size(word: str, message: str) -> None:

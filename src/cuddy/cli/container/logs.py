@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cuddy.engine.logfile import LogEntry
 
 _BATCH_BYTES = 1 << 16
+_MAX_DIGITS = 18
 _PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~")
 
 
@@ -54,7 +55,8 @@ def _count(text: str) -> int | None:
     """--tail: a number of lines, or all."""
     if text in ("", "all"):
         return None
-    if not text.lstrip("-").isdecimal():
+    digits = text.removeprefix("-")
+    if not digits.isdecimal() or len(digits) > _MAX_DIGITS:
         raise UsageError(f"invalid number of lines: {text!r}", hint="--tail takes a number or all")
     return int(text) if int(text) >= 0 else None
 
