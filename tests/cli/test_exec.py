@@ -68,6 +68,12 @@ def test_a_missing_directory_is_an_error(box: Cuddy) -> None:
     assert "/no/such" in result.err + result.out
 
 
+def test_a_missing_user_is_an_error(box: Cuddy) -> None:
+    result = box("exec", "-u", "nobody2", "box", "true")
+    assert result.code == 126
+    assert "unable to find user nobody2" in result.err + result.out
+
+
 def test_user_and_group_can_be_given(box: Cuddy) -> None:
     out = box.ok("exec", "-u", "guest:tty", "box", "sh", "-c", "id -u; id -g")
     assert out.split() == ["405", "5"]

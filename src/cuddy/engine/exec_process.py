@@ -8,7 +8,14 @@ import os
 
 from cuddy import files
 from cuddy.engine import containers, process, users
-from cuddy.errors import Conflict, CorruptContent, NoSuchContainer, NotRunning
+from cuddy.errors import (
+    CommandNotExecutable,
+    Conflict,
+    CorruptContent,
+    InvalidArgument,
+    NoSuchContainer,
+    NotRunning,
+)
 from cuddy.kernel import capabilities
 from cuddy.runtime import bundle, state
 
@@ -45,7 +52,8 @@ def prepare(
 ) -> tuple[State, Bundle, Process]:
     """The running container's state, what it was started with, and the process to run in it.
 
-    `size`: rows and columns of the user's window. Raises NotRunning, CorruptContent.
+    `size`: rows and columns of the user's window. Raises NotRunning, CorruptContent,
+    CommandNotExecutable.
     """
     try:
         document = state.read(home.run_root, record["Id"])
@@ -99,7 +107,10 @@ def environment(record: Container, own: Bundle, options: ExecOptions) -> list[st
 
 
 def identify(record: Container, document: State, options: ExecOptions) -> users.Identity:
-    """Numbers for the user's name, from the files the container has now."""
+    """Numbers for the user's name, from the files the container has now.
+
+    Raises NotRunning; CommandNotExecutable if there is no such user.
+    """
     flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
     try:
         root_fd = os.open(f"/proc/{document['pid']}/root", flags)
@@ -111,5 +122,7 @@ def identify(record: Container, document: State, options: ExecOptions) -> users.
             raise NotRunning(record["Id"][:12])
         user = options.user or record["Config"]["User"]
         return users.read_identity(root_fd, user, record["HostConfig"]["GroupAdd"])
+    except InvalidArgument as error:  # as nobody it cannot be executed: docker's exec exits so
+        raise CommandNotExecutable(error.message, hint=error.hint) from None
     finally:
         os.close(root_fd)
