@@ -200,8 +200,9 @@ class Runtime:
         """What a created container has written so far."""
         return (self.directory / f"{container_id}.out").read_text()
 
-    def wait_for_output(self, container_id: str = "box") -> str:
-        wait_until(lambda: self.output(container_id).endswith("\n"))
+    def wait_for_output(self, container_id: str = "box", *, lines: int = 1) -> str:
+        """The same, when it is that many whole lines."""
+        wait_until(lambda: self.output(container_id).count("\n") >= lines)
         return self.output(container_id)
 
     def state(self, container_id: str = "box") -> dict[str, Any]:

@@ -306,6 +306,8 @@ def remove_below(parent: int, *names: str) -> None:
 
 
 MAX_DEPTH = 64
+ATTEMPTS = 3
+"""At one directory, to which others may be adding."""
 
 
 def mount_of(fd: int) -> bytes:
@@ -341,11 +343,21 @@ def _remove(parent: int, name: str, mount: bytes, depth: int, top: int, lifted: 
     try:
         if mount_of(fd) != mount:
             raise OSError(errno.EXDEV, "a file system is mounted there", name)
-        for entry in os.listdir(fd):
-            _remove(fd, entry, mount, depth + 1, top, lifted)
+        for attempt in range(1, ATTEMPTS + 1):
+            for entry in os.listdir(fd):
+                try:
+                    _remove(fd, entry, mount, depth + 1, top, lifted)
+                except FileNotFoundError:
+                    pass  # somebody else removes it too
+            try:
+                os.rmdir(name, dir_fd=parent)
+                return
+            except OSError as error:
+                # Somebody has still put something in.
+                if error.errno != errno.ENOTEMPTY or attempt == ATTEMPTS:
+                    raise
     finally:
         os.close(fd)
-    os.rmdir(name, dir_fd=parent)
 
 
 def now() -> str:

@@ -246,7 +246,9 @@ class TestKilled:
     def test_a_guard_that_is_killed_is_stood_in_for(self, cuddy: Cuddy, new: str) -> None:
         pid = big(cuddy)
         with cuddy.start("commit", "box", new) as process:
-            wait_until(lambda: is_frozen(pid), what="it was not frozen")
+            # The second child reads: the guard has said that it is frozen.
+            wait_until(lambda: len(children(process.pid)) > 1, what="it was not frozen")
+            assert is_frozen(pid)
             for child in children(process.pid):
                 if os.getsid(child) == child:
                     os.kill(child, signal.SIGKILL)

@@ -7,10 +7,13 @@ import random
 import subprocess
 from collections import Counter
 from collections.abc import Sequence
+from pathlib import Path
 
 import pytest
 
-from console import ENGINE, Cuddy, Result, is_alive
+from console import ENGINE, Cuddy, Result, is_alive, kill, monitor_of, wait_until
+from cuddy import files
+from cuddy.engine.home import Home
 
 SEED = int(os.environ.get("CUDDY_TESTS_SEED", "0")) or random.randrange(1 << 32)
 ROUNDS = int(os.environ.get("CUDDY_TESTS_ROUNDS", "2"))
@@ -67,6 +70,25 @@ def test_many_starts_are_one(cuddy: Cuddy) -> None:
     results = together(cuddy, [["start", "once"]] * 8)
     assert {result.out for result in results} == {"once"}
     assert cuddy.ok("logs", "once") == "started"
+
+
+@pytest.mark.skipif(ENGINE != "cuddy", reason="other engines have other locks")
+def test_one_that_removes_itself_is_buried_by_nobody_else(cuddy: Cuddy) -> None:
+    container_id = cuddy.ok("run", "-d", "--rm", "--name", "brief", "alpine", "sleep", "1000")
+    monitor = str(monitor_of(cuddy, "brief"))
+
+    def stands_still() -> bool:
+        waiting = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+        return any("->" in words and monitor in words for words in waiting)
+
+    with files.Lock(Home(str(cuddy.root), str(cuddy.run_root)).lock_path):
+        kill(cuddy.pid("brief"))
+        wait_until(stands_still, what="its monitor does not come to remove it")
+        assert cuddy.ok("ps", "-aq", "--no-trunc", timeout=10) == container_id
+    wait_until(lambda: not is_alive(int(monitor)))
+    assert cuddy.ok("ps", "-aq") == ""
+    words = ["--filter", "event=die", "--filter", f"container={container_id}"]
+    assert len(cuddy.ok("events", "--since", "1", "--until", "0s", *words).splitlines()) == 1
 
 
 @pytest.mark.parametrize("policy", ["no", "always"])

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundles import OTHER, Bundle, Runtime, end
+from console import wait_until
 from cuddy.kernel import namespaces
 
 LINKS = {
@@ -68,15 +69,18 @@ class TestKinds:
         assert links_of(pid)[kind] == links_of(other)[kind]
 
     def test_a_pid_namespace_can_be_joined(self, runtime: Runtime, bundle: Bundle) -> None:
-        first = runtime.started(bundle.script("sleep 1000"), "first")
+        first = runtime.started(bundle.runs("sleep", "1000"), "first")
+        command = Path(f"/proc/{first}/cmdline")
+        wait_until(lambda: command.read_text() == "sleep\x001000\0")
         bundle.namespace("pid", f"/proc/{first}/ns/pid")
         second = runtime.started(
             bundle.script("echo $$; cat /proc/1/cmdline; echo; sleep 1000"), "second"
         )
         assert links_of(second)["pid"] == links_of(first)["pid"]
-        assert runtime.wait_for_output("second").split("\n")[1] == "sleep\x001000\0"
+        number, command_line, _ = runtime.wait_for_output("second", lines=2).split("\n")
+        assert command_line == "sleep\x001000\0"
         # The runtime itself has come back: its children are in the caller's namespace.
-        assert int(runtime.output("second").split("\n")[0]) > 1
+        assert int(number) > 1
 
     def test_a_path_to_another_kind_is_an_error_that_names_it(
         self, runtime: Runtime, bundle: Bundle, other: int
@@ -141,7 +145,7 @@ def mapped(bundle: Bundle) -> Bundle:
 
 class TestUsers:
     def test_root_inside_is_somebody_outside(self, runtime: Runtime, mapped: Bundle) -> None:
-        pid = runtime.started(mapped.script("id -u; touch /made; sleep 1000"))
+        pid = runtime.started(mapped.script("touch /made; id -u; sleep 1000"))
         assert runtime.wait_for_output() == "0\n"
         status = Path(f"/proc/{pid}/status").read_text()
         assert status.split("Uid:")[1].split()[:4] == ["200000"] * 4
@@ -150,7 +154,7 @@ class TestUsers:
     def test_another_user_inside_too(self, runtime: Runtime, mapped: Bundle) -> None:
         mapped.process["user"] = {"uid": 1000, "gid": 1000, "additionalGids": [7]}
         pid = runtime.started(mapped.script("id -u; id -G; sleep 1000"))
-        assert set(runtime.wait_for_output().split()) == {"1000", "7"}
+        assert set(runtime.wait_for_output(lines=2).split()) == {"1000", "7"}
         assert Path(f"/proc/{pid}/status").read_text().split("Uid:")[1].split()[0] == "201000"
 
     def test_the_devices_are_the_hosts_own(self, runtime: Runtime, mapped: Bundle) -> None:

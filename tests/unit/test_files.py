@@ -249,6 +249,31 @@ class TestRemovingTrees:
         files.clear_directory(str(tmp_path), but=("kept", "missing"))
         assert os.listdir(tmp_path) == ["kept"]
 
+    def test_what_others_put_in_and_take_out_meanwhile(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tree = tmp_path / "tree"
+        tree.mkdir()
+        for name in "abc":
+            (tree / name).touch()
+        listdir, rmdir, late = os.listdir, os.rmdir, ["late", "later"]
+
+        def list_too_early(fd: int) -> list[str]:
+            found = listdir(fd)
+            (tree / found[0]).unlink(missing_ok=True) if found else None
+            return found
+
+        def find_it_full(name: str, *, dir_fd: int) -> None:
+            if late:
+                (tree / late.pop()).touch()
+            rmdir(name, dir_fd=dir_fd)
+
+        monkeypatch.setattr(os, "listdir", list_too_early)
+        monkeypatch.setattr(os, "rmdir", find_it_full)
+        files.remove_tree(str(tree))
+        monkeypatch.undo()
+        assert list(tmp_path.iterdir()) == []
+
     def test_a_tree_five_thousand_deep(self, tmp_path: Path) -> None:
         """Deeper than Python recurses, than a path is long, than a process may open files."""
         fd = os.open(tmp_path, os.O_RDONLY)

@@ -100,9 +100,11 @@ def leave(
 ) -> None:  # fmt: skip
     """After the last life: clear everything, then tell everybody."""
     leaving = Undo()
+    # Last, as whoever finds a container without it takes us for dead and buries the container too.
+    leaving.add(files.remove_tree, home.run_dir(record["Id"]))
     if removed:
         leaving.add(container.discard, home, record["Id"])
-    leaving.add(clear, home, record["Id"], relay.listener)
+    leaving.add(give_back, home, record["Id"], relay.listener)
     leaving.add(rootfs.umount_root, home, record)
     leaving.run()
     relay.dismiss(outcome)
@@ -184,7 +186,12 @@ def clear(home: Home, container_id: str, listener: _socket.socket | None) -> Non
     """Give back what does not vanish with us: address, run directory."""
     leaving = Undo()
     leaving.add(files.remove_tree, home.run_dir(container_id))
-    leaving.add(connection.release, home, container_id)
-    if listener:
-        leaving.add(listener.close)
+    leaving.add(give_back, home, container_id, listener)
     leaving.run()
+
+
+def give_back(home: Home, container_id: str, listener: _socket.socket | None) -> None:
+    """The address, and the name under which we are asked. The run directory tells of both."""
+    if listener:
+        listener.close()
+    connection.release(home, container_id)
