@@ -67,7 +67,7 @@ class Cuddy:
         self.environment = {"PATH": os.environ["PATH"], "HOME": "/root", "TERM": "xterm"} | home
 
     def __call__(
-        self, *words: object, input: bytes | None = None, timeout: float = 30, **options: Any
+        self, *words: object, input: bytes | None = None, timeout: float = 60, **options: Any
     ) -> Result:
         """Run a command without a terminal."""
         stdin = {"stdin": subprocess.DEVNULL} if input is None else {"input": input}
@@ -106,7 +106,7 @@ class Cuddy:
             command[1:],
             env=self.environment,
             dimensions=(rows, columns),
-            timeout=10,
+            timeout=30,
             encoding="utf-8",
         )
         child.delaybeforesend = None
@@ -156,7 +156,7 @@ class Terminal:
     def line(self, text: str) -> None:
         self.child.send(f"{text}\r")
 
-    def expect(self, pattern: str, timeout: float = 10) -> re.Match[str]:
+    def expect(self, pattern: str, timeout: float = 30) -> re.Match[str]:
         """Wait for output that matches, and return the match."""
         self.child.expect(pattern, timeout=timeout)
         self._stream.feed(self.child.before + self.child.after)
@@ -176,7 +176,7 @@ class Terminal:
         """The lines on the screen so far, without blanks at their ends."""
         return [line.rstrip() for line in self._screen.display]
 
-    def ends(self, timeout: float = 10) -> int:
+    def ends(self, timeout: float = 30) -> int:
         """Wait for the command to end; its exit code."""
         self.child.expect(pexpect.EOF, timeout=timeout)
         self._stream.feed(self.child.before or "")
@@ -188,8 +188,11 @@ class Terminal:
         self.type("\x03")
 
 
-def wait_until(condition: Callable[[], Any], timeout: float = 5, what: str = "") -> Any:
-    """Poll until something is true; its value."""
+def wait_until(condition: Callable[[], Any], timeout: float = 20, what: str = "") -> Any:
+    """Poll until something is true; its value.
+
+    `timeout` is for a machine that is busy with other things: nobody waits for it when all is well.
+    """
     deadline = time.monotonic() + timeout
     while not (value := condition()):
         assert time.monotonic() < deadline, what or "it did not happen in time"

@@ -99,6 +99,6 @@ def test_a_stopped_container_keeps_the_reason(cuddy: Cuddy, programs: Path) -> N
 def test_a_fifo_or_device_in_the_programs_place_holds_nobody_up(box: Cuddy) -> None:
     box.ok("exec", "box", "sh", "-c", "mkfifo /fifo; printf '#!/fifo\\n' >/it; chmod +x /it /fifo")
     for program in ("/fifo", "/it"):
-        result = box("exec", "box", program, timeout=10)
+        result = box("exec", "box", program, timeout=30)
         assert result.code == 126
         assert "not a regular file" in result.complaint

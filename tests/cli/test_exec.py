@@ -169,7 +169,7 @@ def test_exec_dies_with_the_container(box: Cuddy) -> None:
     with box.start("exec", "box", "sleep", "1234") as process:
         wait_until(lambda: "sleep 1234" in box.ok("exec", "box", "ps", "-o", "args"))
         box.ok("kill", "box")
-        assert process.wait(timeout=10) == 137
+        assert process.wait(timeout=30) == 137
 
 
 def test_what_exec_leaves_running_is_the_containers_to_reap(box: Cuddy) -> None:
@@ -232,7 +232,7 @@ class TestTheCommandGoes:
             assert process.stdout
             process.stdout.readline()
             process.send_signal(number)
-            process.wait(timeout=10)
+            process.wait(timeout=30)
         self.goes_on(box)
 
     def test_detach_keys_leave_it_running_at_its_terminal(self, box: Cuddy) -> None:
@@ -261,7 +261,7 @@ class TestTheCommandGoes:
         with box.start("exec", "box", "sleep", "4321") as process:
             mine = wait_until(lambda: not gone("sleep 4321") and pid_of("sleep 4321"))
             kill(parent_of(mine))
-            assert process.wait(timeout=10) == 1
+            assert process.wait(timeout=30) == 1
             assert b"killed" in process.communicate()[1]
         kill(mine)
         wait_until(lambda: gone("sleep 4321"))
@@ -312,7 +312,7 @@ class TestDetached:
     def test_it_holds_no_pipe_of_the_caller(self, box: Cuddy) -> None:
         """Otherwise `cuddy exec -d ... | cat` would not end."""
         with box.start("exec", "-d", "box", "sleep", "4455") as process:
-            assert process.communicate(timeout=10) == (b"", b"")
+            assert process.communicate(timeout=30) == (b"", b"")
         (group,) = exec_groups(box)
         kill(pids_in(group)[0])
         wait_until(lambda: not exec_groups(box))
@@ -323,7 +323,7 @@ def test_the_running_execs_are_in_inspect(box: Cuddy) -> None:
     with box.start("exec", "-i", "box", "cat") as process:
         (found,) = wait_until(lambda: json.loads(box.field("box", "{{json .ExecIDs}}")))
         assert len(found) == 64
-        process.communicate(b"", timeout=10)
+        process.communicate(b"", timeout=30)
     assert box.field("box", "{{json .ExecIDs}}") == "null"
 
 

@@ -173,7 +173,7 @@ def test_nobody_waits_for_the_export_of_one_that_has_ended(cuddy: Cuddy, verb: s
     with cuddy.start("export", "box") as process:
         assert process.stdout and process.stderr
         process.stdout.read(1024)
-        cuddy.ok(verb, "box", timeout=10)
+        cuddy.ok(verb, "box", timeout=30)
         process.stdout.read()
         assert process.wait() == 1
         happened = b"started" if verb == "start" else b"removed"

@@ -30,7 +30,7 @@ def health(cuddy: Cuddy) -> Any:
 
 def becomes(cuddy: Cuddy, status: str) -> Any:
     """The health, once it is that."""
-    wait_until(lambda: health(cuddy)["Status"] == status, what=f"never {status}", timeout=10)
+    wait_until(lambda: health(cuddy)["Status"] == status, what=f"never {status}")
     return health(cuddy)
 
 
@@ -83,7 +83,7 @@ def test_before_the_first_probe_it_is_starting(cuddy: Cuddy, run: Callable[..., 
 def test_the_start_interval_counts_while_it_starts(cuddy: Cuddy, run: Callable[..., None]) -> None:
     times = ("--health-interval", "1h", "--health-start-period", "1h")
     run("--health-cmd", FLAG, *times, "--health-start-interval", "50ms")
-    found = wait_until(lambda: health(cuddy)["Log"] and health(cuddy), timeout=10)
+    found = wait_until(lambda: health(cuddy)["Log"] and health(cuddy))
     assert (found["Status"], found["FailingStreak"]) == ("starting", 0)
     cuddy.ok("exec", "box", "touch", "/well")
     becomes(cuddy, "healthy")
@@ -126,7 +126,7 @@ def test_paused_it_is_not_probed(cuddy: Cuddy, run: Callable[..., None]) -> None
     assert "(Paused)" in cuddy.ok("ps", "--format", "{{.Status}}")
     assert health(cuddy)["Log"] == log
     cuddy.ok("unpause", "box")
-    wait_until(lambda: health(cuddy)["Log"][-1] != log[-1], timeout=10)
+    wait_until(lambda: health(cuddy)["Log"][-1] != log[-1])
 
 
 def test_it_begins_anew_with_each_life(cuddy: Cuddy, run: Callable[..., None]) -> None:

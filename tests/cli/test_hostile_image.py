@@ -88,8 +88,8 @@ def test_a_working_directory_through_a_link_is_made_inside(install, cuddy, bait)
 def test_a_pipe_or_device_instead_of_the_user_table_does_not_block(install, cuddy, name) -> None:
     for kind in (tarfile.FIFOTYPE, tarfile.CHRTYPE):
         image = install(entry(name, type=kind, devmajor=5, devminor=0))
-        assert cuddy("run", "--rm", "-u", "7:7", image, "true", timeout=10).code == 0
-        assert cuddy("run", "--rm", "-u", "named", image, "true", timeout=10).code != 0
+        assert cuddy("run", "--rm", "-u", "7:7", image, "true", timeout=30).code == 0
+        assert cuddy("run", "--rm", "-u", "named", image, "true", timeout=30).code != 0
 
 
 def test_a_user_table_that_links_to_the_hosts_is_not_read(install, cuddy, tmp_path: Path) -> None:

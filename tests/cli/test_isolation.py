@@ -237,5 +237,5 @@ def test_the_interpreter_cannot_be_reached_from_inside(cuddy: Cuddy) -> None:
     with cuddy.start("exec", "box", "sh", "-c", watch) as watching:
         for _ in range(3):
             cuddy.ok("exec", "box", "true")
-        out, _ = watching.communicate(timeout=10)
+        out, _ = watching.communicate(timeout=30)
     assert b"python" not in out

@@ -121,7 +121,7 @@ class World:
             return not problem
 
         try:
-            wait_until(is_sound, timeout=8)
+            wait_until(is_sound)
         except AssertionError:
             pytest.fail(f"{self.when}: {problem}")
 

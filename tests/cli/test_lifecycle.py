@@ -120,7 +120,7 @@ class TestRemove:
         with cuddy.start("wait", "watched") as waiting:
             time.sleep(0.2)
             cuddy.ok("rm", "-f", "watched")
-            out, _ = waiting.communicate(timeout=10)
+            out, _ = waiting.communicate(timeout=30)
         assert out == b"137\n"
 
 

@@ -70,7 +70,7 @@ def test_a_running_container_costs_little_memory(cuddy: Cuddy) -> None:
     for name in names:
         cuddy.ok("run", "-d", "--name", name, "alpine", "sleep", "1000")
     monitors = [monitor_of(cuddy, name) for name in names]
-    wait_until(lambda: sum(map(memory_kb, monitors)) / len(monitors) < 3072, timeout=10)
+    wait_until(lambda: sum(map(memory_kb, monitors)) / len(monitors) < 3072)
 
 
 def memory_kb(pid: int) -> int:

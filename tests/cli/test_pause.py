@@ -115,7 +115,7 @@ def test_what_a_dead_commit_left_standing_is_let_go(cuddy: Cuddy, verb: str) -> 
     group = of_process(cuddy.pid("stuck"))
     group.freeze()
     assert cuddy.field("stuck", "{{.State.Status}}") == "running"
-    cuddy.ok(verb, "stuck", timeout=8)
+    cuddy.ok(verb, "stuck", timeout=30)
     expected = {"unpause": "running", "pause": "paused"}.get(verb, "exited")
     assert cuddy.field("stuck", "{{.State.Status}}") == expected
 

@@ -120,7 +120,7 @@ def test_ports_outlive_the_monitors_sleep(cuddy: Cuddy) -> None:
     monitor = monitor_of(cuddy, "server")
     command = Path(f"/proc/{monitor}/cmdline")
     before = command.read_bytes()
-    wait_until(lambda: command.read_bytes() != before, timeout=15)
+    wait_until(lambda: command.read_bytes() != before)
     with pytest.raises(OSError, match="in use"):
         socket.create_server(("", 8080))
     assert ask("127.0.0.1", 8080) == "served"

@@ -48,7 +48,7 @@ def test_a_container_with_rm_lives_on(cuddy: Cuddy) -> None:
         assert running.stdout
         assert running.stdout.readline() == b"ready\n"
         cuddy.ok("restart", "brief")
-        running.communicate(timeout=10)
+        running.communicate(timeout=30)
         assert running.returncode == 3
     assert cuddy.field("brief", "{{.State.Status}}") == "running"
     cuddy.ok("stop", "brief")

@@ -21,7 +21,7 @@ def make_waiting(cuddy: Cuddy, name: str, *words: object) -> None:
     """A container that has failed so often that it waits for seconds to be restarted."""
     options = ["--restart", "always", "--stop-signal", "TERM", "--name", name, *words]
     cuddy.ok("run", "-d", *options, "alpine", *FAILING)
-    wait_until(lambda: count(cuddy, name) >= 5 and cuddy.field(name, STATE) == WAITING, timeout=15)
+    wait_until(lambda: count(cuddy, name) >= 5 and cuddy.field(name, STATE) == WAITING)
 
 
 def test_a_container_comes_back_whenever_it_ends(cuddy: Cuddy) -> None:
@@ -62,9 +62,9 @@ class TestWaitingToBeRestarted:
     @pytest.mark.parametrize("words", [["stop"], ["kill", "-s", "TERM"]])
     def test_it_is_stopped_at_once(self, cuddy: Cuddy, words: list[str]) -> None:
         make_waiting(cuddy, "failing")
-        began = time.monotonic()
+        lives = count(cuddy, "failing")
         cuddy.ok(*words, "failing")
-        assert time.monotonic() - began < 1.5
+        assert count(cuddy, "failing") == lives
         assert cuddy.field("failing", STATE) == "exited false false 0"
         assert cuddy.field("failing", "{{.State.ExitCode}} {{.State.Error}}") == "7 "
 
@@ -80,7 +80,7 @@ class TestWaitingToBeRestarted:
         assert count(cuddy, "failing") >= 6
         began = time.monotonic()
         cuddy.ok("rm", "-f", "failing")
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 5
         assert cuddy.ok("ps", "-aq") == ""
 
 
@@ -118,7 +118,7 @@ class TestItsMonitor:
                 return file.read()
 
         assert awake.startswith("cuddy monitor")
-        wait_until(lambda: "sleeper" in command_line(), timeout=10)
+        wait_until(lambda: "sleeper" in command_line())
         for _ in range(2):
             pid = cuddy.pid("again")
             kill(pid)
@@ -139,9 +139,7 @@ class TestItsMonitor:
             (cuddy.run_root / cuddy.inspect("again")["Id"] / "monitor").read_text().splitlines()
         )
         monitor = int(line.split()[0])
-        wait_until(
-            lambda: count(cuddy, "again") >= 4 and cuddy.field("again", STATE) == WAITING, 15
-        )
+        wait_until(lambda: count(cuddy, "again") >= 5 and cuddy.field("again", STATE) == WAITING)
         kill(monitor)
         wait_until(lambda: not is_alive(monitor))
         wait_until(lambda: cuddy.field("again", STATE) == "exited false false 0")
@@ -161,7 +159,7 @@ def test_a_restart_that_fails_is_the_last(cuddy: Cuddy, tmp_path) -> None:
     )  # fmt: skip
     wait_until(lambda: count(cuddy, "again") >= 1)
     program.unlink()
-    wait_until(lambda: cuddy.field("again", STATE) == "exited false false 0", timeout=10)
+    wait_until(lambda: cuddy.field("again", STATE) == "exited false false 0")
     assert "/p/program" in cuddy.field("again", "{{.State.Error}}")
     assert cuddy.ok("ps", "--format", "{{.Names}}") == ""
     program.write_text("#!/bin/sh\nsleep 100\n")

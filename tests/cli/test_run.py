@@ -214,7 +214,7 @@ def test_init_reaps_zombies_and_passes_signals_on(cuddy: Cuddy) -> None:
     cuddy.ok("run", "-d", "--init", "--name", "reaped", "alpine", "sh", "-c", script)
     out = cuddy.ok("exec", "reaped", "sh", "-c", "sleep 0.4; cat /proc/[0-9]*/stat")
     assert " Z " not in out
-    cuddy.ok("stop", "-t", "20", "reaped", timeout=10)
+    cuddy.ok("stop", "-t", "60", "reaped", timeout=30)
     assert cuddy.field("reaped", "{{.State.ExitCode}}") == "143"
 
 

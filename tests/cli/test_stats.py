@@ -87,7 +87,7 @@ def test_live_elsewhere_there_is_nothing_but_text(cuddy: Cuddy) -> None:
         assert process.stdout
         assert process.stdout.readline() == b"gone 0.00% 1\n"
         cuddy.ok("kill", "gone")
-        assert process.wait(timeout=10) == 0  # nothing is left to be watched
+        assert process.wait(timeout=30) == 0  # nothing is left to be watched
         assert process.stdout.read().splitlines()[-1] == b"gone -- --"
 
 
@@ -95,4 +95,4 @@ def test_a_closed_pipe_ends_it(cuddy: Cuddy) -> None:
     with cuddy.start("stats") as process:
         assert process.stdout
         process.stdout.close()
-        assert process.wait(timeout=10) in (0, 128 + signal.SIGPIPE, 141)
+        assert process.wait(timeout=30) in (0, 128 + signal.SIGPIPE, 141)

@@ -61,7 +61,7 @@ def test_a_reader_that_goes_away_is_no_disaster(cuddy: Cuddy) -> None:
         time.sleep(0.1)
         cuddy.remove_all()
         assert b"Traceback" not in writer.stderr.read()
-        writer.wait(timeout=10)
+        writer.wait(timeout=30)
 
 
 def test_closed_standard_streams_are_no_disaster(cuddy: Cuddy) -> None:
@@ -85,7 +85,7 @@ class TestAttach:
         wait_until(lambda: cuddy.ok("logs", "talker") == "before")
         with cuddy.start("attach", "talker", stdin=subprocess.DEVNULL) as process:
             cuddy.ok("exec", "talker", "touch", "/go")
-            out, err = process.communicate(timeout=10)
+            out, err = process.communicate(timeout=30)
         assert (process.returncode, err) == (5, b"")
         assert out in (b"after\n", b"before\nafter\n")
 
@@ -110,7 +110,7 @@ class TestAttach:
             assert process.stdout.readline() == b"ready\n"
             process.terminate()
             assert process.stdout.readline() == b"got it\n"
-            assert process.wait(timeout=10) == 9
+            assert process.wait(timeout=30) == 9
 
     def test_attaching_to_what_is_not_running_is_an_error(self, cuddy: Cuddy) -> None:
         cuddy.ok("create", "--name", "idle", "alpine")
