@@ -33,7 +33,7 @@ pytest_plugins = ["hostile_registry", "peers", "registry"]
 
 TESTS = Path(__file__).parent
 NEED_ROOT = ("kernel", "runtime", "engine", "cli", "contract", "api")
-DEADLINE_S = 120
+DEADLINE_S = 240
 DETECTOR = pytest.StashKey[Detector]()
 
 

@@ -9,7 +9,7 @@
     descriptors  of the test process itself
 
 The kernel takes some things down after the call that asked for it has returned, and a container's
-monitor ends just after its container, so what is new gets seconds to go away, which only a leak takes.
+monitor ends just after its container, so what is new gets a while to go away.
 """
 
 from __future__ import annotations

@@ -54,7 +54,7 @@ class Victim:
         self.prepare = prepare
         self.chance = random.Random(SEED)
         self.done = 0
-        signal.alarm(60 + KILLS * 10)
+        signal.alarm(200 + KILLS * 10)
 
     def run(self) -> None:
         self.prepare()

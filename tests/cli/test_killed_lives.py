@@ -208,7 +208,7 @@ KINDS: dict[str, Callable[[], set[int]]] = {"monitor": monitors, "init": first_p
 def test_whatever_is_killed_the_next_command_finds_a_sound_world(
     fresh: Cuddy, tmp_path: Path
 ) -> None:
-    signal.alarm(60 + KILLS * 2)
+    signal.alarm(200 + KILLS * 2)
     (tmp_path / "tree").mkdir()
     for number in range(20):
         (tmp_path / "tree" / str(number)).write_bytes(b"x" * 50_000)
