@@ -306,8 +306,7 @@ def remove_below(parent: int, *names: str) -> None:
 
 
 MAX_DEPTH = 64
-ATTEMPTS = 3
-"""At one directory, to which others may be adding."""
+ATTEMPTS = 3  # at one directory, to which others may be adding
 
 
 def mount_of(fd: int) -> bytes:
@@ -353,9 +352,8 @@ def _remove(parent: int, name: str, mount: bytes, depth: int, top: int, lifted: 
                 os.rmdir(name, dir_fd=parent)
                 return
             except OSError as error:
-                # Somebody has still put something in.
                 if error.errno != errno.ENOTEMPTY or attempt == ATTEMPTS:
-                    raise
+                    raise  # else somebody has put something in
     finally:
         os.close(fd)
 
