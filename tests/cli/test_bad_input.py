@@ -110,6 +110,15 @@ def test_a_prefix_that_fits_several(cuddy: Cuddy) -> None:
     assert len(cuddy.ok("ps", "-aq").split()) == 17
 
 
+@pytest.mark.parametrize("verb", ["run", "create"])
+def test_a_cidfile_that_cannot_be_written_leaves_no_container(cuddy: Cuddy, verb: str) -> None:
+    result = cuddy(verb, "--cidfile", "/no/such/id", "alpine", "true")
+    assert result.code == 125
+    said = "failed to create the container ID file /no/such/id: no such file or directory"
+    assert said in result.complaint
+    assert cuddy.ok("ps", "-aq") == ""
+
+
 def test_a_cidfile_that_exists(cuddy: Cuddy, tmp_path: Path) -> None:
     (tmp_path / "id").touch()
     result = cuddy("run", "--cidfile", tmp_path / "id", "alpine", "true")

@@ -15,7 +15,7 @@ from cuddy.cli.escape import quote
 from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
 from cuddy.engine import create, limits
 from cuddy.engine.options import ContainerOptions
-from cuddy.errors import InvalidArgument, NoSuchImage, UsageError
+from cuddy.errors import InvalidArgument, NoSuchImage, SystemFailure, UsageError
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -285,8 +285,21 @@ def make(home: Home, options: ContainerOptions, args: Args, container_id: str) -
         )
     _make(home, options, container_id, quiet=args.quiet)
     if args.cidfile:
-        path = os.path.abspath(args.cidfile)
-        files.write(path, container_id.encode(), mode=0o644, durable=False)
+        try:
+            _write_id(args.cidfile, container_id)
+        except SystemFailure:  # docker opens the file first, and makes no container without it
+            discard(home, container_id)
+            raise
+
+
+def _write_id(path: str, container_id: str) -> None:
+    """--cidfile. Raises SystemFailure."""
+    try:
+        files.write(os.path.abspath(path), container_id.encode(), mode=0o644, durable=False)
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        message = f"failed to create the container ID file {path}: {reason}"
+        raise SystemFailure(message) from error
 
 
 def _make(home: Home, options: ContainerOptions, container_id: str, *, quiet: bool) -> None:
