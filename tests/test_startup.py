@@ -138,6 +138,11 @@ def test_a_command_imports_no_more_of_cuddy_than_it_needs(
     assert len(own) <= most, own
 
 
+def test_a_monitor_that_is_woken_imports_no_more_than_relaying_takes() -> None:
+    own = [name for name in imports("-c", f"{IMPORT}.engine.watch") if name.startswith("cuddy")]
+    assert len(own) <= 24, own
+
+
 @pytest.mark.root
 @pytest.mark.skipif(ENGINE != "cuddy", reason="other engines are not written in Python")
 def test_a_plain_container_pays_for_no_feature_that_it_does_not_use(cuddy: Cuddy) -> None:

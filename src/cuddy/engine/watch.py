@@ -15,7 +15,7 @@ import sys
 import time
 
 from cuddy import files
-from cuddy.engine import burial, container, logwriter, rootfs
+from cuddy.engine import container, logwriter
 from cuddy.engine.home import Home
 from cuddy.engine.relay import Relay, Streams
 from cuddy.errors import CuddyError
@@ -85,6 +85,9 @@ def watch(
             idle_s = None  # it cannot be done here: stay awake
         for fd in (life.pidfd, *life.holders):
             os.close(fd)
+        # Imported here, as below: one that was woken may only have something to relay.
+        from cuddy.engine import burial
+
         delay_s = burial.bury(home, container_id, relay)
         life = None if delay_s is None else live_again(home, record, relay, delay_s)
         idle_s = FIRST_IDLE_S
@@ -105,6 +108,8 @@ def open_streams(record: Container, held: Held) -> Streams:
 
 def live_again(home: Home, record: Container, relay: Relay, delay_s: float) -> Held | None:
     """Another life, after a while; None if it is not to be: then all is cleared."""
+    from cuddy.engine import burial
+
     container_id = record["Id"]
 
     def is_unwanted() -> bool:
@@ -126,8 +131,7 @@ def live_again(home: Home, record: Container, relay: Relay, delay_s: float) -> H
 
 def deliver(home: Home, record: Container, relay: Relay, undo: Undo) -> Held:
     """A birth like the first, with the clients that are there. Raises as it does."""
-    # Imported here: a monitor that only watches does without.
-    from cuddy.engine import birth
+    from cuddy.engine import birth, rootfs
 
     rootfs.umount_root(home, record, again=True)
     delivery = birth.Delivery(home, record["Id"], size=None, again=True)
