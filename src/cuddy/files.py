@@ -323,9 +323,7 @@ def _remove(parent: int, name: str, mount: bytes, depth: int, top: int, lifted: 
     try:
         os.unlink(name, dir_fd=parent)
         return
-    except IsADirectoryError:
-        pass
-    except PermissionError:
+    except (IsADirectoryError, PermissionError):
         # unlink(2) of a directory is EPERM on some file systems, and of an immutable file on all.
         pass
     try:
