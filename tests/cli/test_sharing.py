@@ -136,3 +136,15 @@ def test_memory_nobody_shares_may_be_left_out(cuddy: Cuddy) -> None:
     result = cuddy("run", "--rm", "--ipc", "none", "alpine", "ls", "-d", "/dev/shm")
     assert result.code != 0
     assert cuddy.ok("run", "--rm", "--ipc", "shareable", "alpine", "ls", "-d", "/dev/shm")
+
+
+def test_what_is_not_shared_memory_is_not_shared(cuddy: Cuddy) -> None:
+    """A container that may mount could have put anything there."""
+    script = "umount /dev/shm; mount --bind /etc /dev/shm; touch /there; exec sleep 1000"
+    words = ["--name", "target", "--privileged", "--ipc", "shareable", "--network", "none"]
+    cuddy.ok("run", "-d", *words, "alpine", "sh", "-c", script)
+    wait_until(lambda: cuddy("exec", "target", "test", "-e", "/there").code == 0)
+    result = cuddy("run", "--rm", "--ipc", "container:target", "alpine", "ls", "/dev/shm")
+    assert result.code == 125
+    assert "the other container's /dev/shm is not its shared memory" in result.complaint
+    assert cuddy.ok("ps", "-a", "--format", "{{.Names}}") == "target"

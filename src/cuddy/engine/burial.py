@@ -171,7 +171,7 @@ def record_failure(home: Home, record: Container, error: CuddyError) -> None:
             container.discard(home, record["Id"])
         else:
             container.change_status(home, record["Id"], change, durable=True)
-    except (OSError, NoSuchContainer):
+    except (OSError, NoSuchContainer, SystemFailure):
         pass  # a full disk: the command hears of the first error all the same
 
 

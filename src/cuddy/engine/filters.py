@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 STATUSES = ("created", "restarting", "running", "removing", "paused", "exited", "dead")
 HEALTHS = ("healthy", "none", "starting", "unhealthy")
+MAX_DIGITS = 18
+"""Of an exit code; Python reads no number of thousands of them."""
 NAMES = (
     "ancestor", "before", "exited", "expose", "health", "id", "is-task", "isolation", "label",
     "name", "network", "publish", "since", "status", "volume",
@@ -95,7 +97,7 @@ def _line(image_id: str, parents: dict[str, str]) -> Iterable[str]:
 
 def _exited(values: list[str]) -> Test:
     for value in values:
-        if not value.removeprefix("-").isdecimal():
+        if not value.removeprefix("-").isdecimal() or len(value) > MAX_DIGITS:
             raise WrongArguments(f"invalid filter 'exited={value}'", hint="a number: exited=137")
     codes = {int(value) for value in values}
 

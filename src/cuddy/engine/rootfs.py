@@ -6,6 +6,7 @@ files do so from views of their own, which end with their process.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from cuddy.engine import liveness, sharing
@@ -70,7 +71,11 @@ def umount_root(home: Home, record: Container, *, again: bool = False) -> None:
     `again`: another life follows, for whose mounts those of this one are still needed.
     """
     if sharing.peer_of(record["HostConfig"]["IpcMode"]):
-        mount.umount(f"{home.container_dir(record['Id'])}/{sharing.MEMORY}", mount.MNT_DETACH)
+        try:
+            mount.umount(f"{home.container_dir(record['Id'])}/{sharing.MEMORY}", mount.MNT_DETACH)
+        except OSError as error:
+            if error.errno not in (errno.EINVAL, errno.ENOENT):  # it never came to be mounted
+                raise
     mount.umount(f"{home.container_dir(record['Id'])}/rootfs", mount.MNT_DETACH)
     if record.get("Mounts"):
         from cuddy.engine import staging
