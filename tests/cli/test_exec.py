@@ -353,3 +353,18 @@ def test_the_containers_limit_of_processes_counts_its_execs(cuddy: Cuddy) -> Non
     script = "for i in 1 2 3 4 5 6 7 8 9 10; do sleep 5 & done; wait"
     result = cuddy("exec", "--timeout", "5", "few", "sh", "-c", script)
     assert "fork" in result.err
+
+
+@pytest.mark.skipif(ENGINE != "cuddy", reason="it looks for our directory")
+def test_who_may_trace_others_inside_sees_nothing_of_the_host(cuddy: Cuddy) -> None:
+    """A process on its way in had the host's root, and /proc shows what everybody's root is."""
+    script = (
+        "echo watching; while :; do for p in /proc/[0-9]*; do"
+        f" [ ! -e $p/root{cuddy.root} ] || echo seen; done; done"
+    )
+    words = ["--name", "spy", "--network", "none", "--cap-add", "SYS_PTRACE"]
+    cuddy.ok("run", "-d", *words, "alpine", "sh", "-c", script)
+    wait_until(lambda: cuddy.ok("logs", "spy"))
+    for _ in range(10):
+        cuddy.ok("exec", "spy", "true")
+    assert cuddy.ok("logs", "spy") == "watching"

@@ -15,7 +15,7 @@ here = pytest.mark.skipif(not lsm.has_apparmor(), reason="no AppArmor on this ho
 @pytest.mark.skipif(lsm.has_apparmor(), reason="AppArmor is here")
 def test_without_apparmor_no_profile_is_taken_for_one() -> None:
     with pytest.raises(SystemFailure, match="AppArmor is not enabled on this host"):
-        lsm.open_attribute()
+        lsm.open_proc()
 
 
 def test_the_kernel_is_told_in_its_own_words() -> None:
@@ -37,7 +37,9 @@ def test_a_refusal_names_the_profile() -> None:
 
 @here
 def test_a_profile_that_is_not_loaded_is_an_error() -> None:
-    fd = lsm.open_attribute()
+    proc_fd = lsm.open_proc()
+    fd = lsm.open_attribute(proc_fd)
+    os.close(proc_fd)
     try:
         with pytest.raises(SystemFailure, match="cannot use the AppArmor profile"):
             lsm.announce(fd, "cuddy-tests-no-such-profile")

@@ -12,7 +12,7 @@ from cuddy.errors import SystemFailure
 from cuddy.kernel import control_file
 
 ENABLED = "/sys/module/apparmor/parameters/enabled"
-ATTRIBUTES = ("/proc/self/attr/apparmor/exec", "/proc/self/attr/exec")
+ATTRIBUTES = ("self/attr/apparmor/exec", "self/attr/exec")
 """The second is shared by all security modules, and all that kernels before 5.8 have."""
 
 
@@ -21,13 +21,18 @@ def has_apparmor() -> bool:
     return (control_file.read(ENABLED) or "").startswith("Y")
 
 
-def open_attribute() -> int:
-    """A descriptor for `announce`. Raises SystemFailure where there is no AppArmor."""
+def open_proc() -> int:
+    """The host's procfs, for `open_attribute`. Raises SystemFailure where there is no AppArmor."""
     if not has_apparmor():
         raise SystemFailure("AppArmor is not enabled on this host")
+    return os.open("/proc", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
+def open_attribute(proc_fd: int) -> int:
+    """A descriptor for `announce`, of the calling process. Raises SystemFailure."""
     for path in ATTRIBUTES:
         try:
-            return os.open(path, os.O_WRONLY | os.O_CLOEXEC)
+            return os.open(path, os.O_WRONLY | os.O_CLOEXEC, dir_fd=proc_fd)
         except FileNotFoundError:
             continue
     raise SystemFailure("this kernel has no file to choose an AppArmor profile with")

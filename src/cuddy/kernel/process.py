@@ -44,14 +44,15 @@ class Child(NamedTuple):
 def clone(flags: int, *, cgroup_fd: int = -1) -> Child:
     """clone3(2) with a pidfd. Returns in both processes; in the child the pid is 0.
 
-    `flags`: CLONE_NEW* of namespaces(7). `cgroup_fd`: directory of a cgroup of version 2 to be
-    born in. Raises OSError.
+    `flags`: CLONE_NEW* of namespaces(7), CLONE_PARENT for a child of our parent's. `cgroup_fd`:
+    directory of a cgroup of version 2 to be born in. Raises OSError.
     """
     pidfd = bytearray(4)
     into = CLONE_INTO_CGROUP if cgroup_fd >= 0 else 0
+    end_signal = 0 if flags & CLONE_PARENT else _signal.SIGCHLD  # our own end's signal is used
     arguments = bytearray(
         struct.pack(
-            "=11Q", flags | CLONE_PIDFD | into, address_of(pidfd), 0, 0, _signal.SIGCHLD,
+            "=11Q", flags | CLONE_PIDFD | into, address_of(pidfd), 0, 0, end_signal,
             0, 0, 0, 0, 0, max(cgroup_fd, 0),
         )
     )  # fmt: skip

@@ -1,7 +1,14 @@
 """Exec: one more process inside a running container.
 
-The process is cloned as a child of ours, so that we can wait for it, but born in the container's
-pid namespace; it joins the other namespaces itself and takes the same last steps as init.
+    us                    guide                            the process
+    clone ─────────────▶  prepares, joins the namespaces
+                          clone ─────────────────────────▶ born in the container's pid namespace
+       ◀───────────────── "born" pid, and it ends
+    "go" ────────────────────────────────────────────────▶ the same last steps as init
+
+The process is our child (CLONE_PARENT), so that we can wait for it. Nobody in the container sees
+the guide, who still has the host's root and descriptors: whoever may trace others there
+(CAP_SYS_PTRACE) could reach the host through them.
 """
 
 from __future__ import annotations
@@ -76,9 +83,9 @@ def enter(
     state_root: str,
     own_group: Cgroup | None = None,
 ) -> Joined:
-    """Make the process that will run `spec`; it waits for `finish`. Raises SystemFailure.
+    """Make the process that will run `spec`; it waits for `finish`.
 
-    `own_group`: a subgroup of the container's control group to be born in.
+    `own_group`: a subgroup of the container's control group to be born in. Raises SystemFailure.
     """
     init_fd = process.open_exact(document["pid"], document["startTime"])
     if init_fd < 0:
@@ -91,14 +98,31 @@ def enter(
         entrant.container_id = document["id"]
         entrant.filter = filters.find(bundle.config, state_root)
         entrant.others_end = ours
-        child = clone_into(init_fd, find_cgroup(document, own_group), entrant)
+        guide = clone_guide(find_cgroup(document, own_group), entrant)
+        theirs.close()
+        return hear_birth(guide, ours, spec["args"][0])
     except BaseException:
         ours.close()
         raise
     finally:
         theirs.close()
         os.close(init_fd)
-    return Joined(child, ours, spec["args"][0])
+
+
+def hear_birth(guide: process.Child, channel: Channel, program: str) -> Joined:
+    """The guide's word of the process it has made. Raises what kept it from that."""
+    warnings = []
+    while (message := channel.receive()).kind == "warning":
+        warnings.append(message.text)
+    os.waitpid(guide.pid, 0)
+    os.close(guide.pidfd)
+    if message.kind != "born":
+        raise handshake.failure(message, program)
+    # It is our child: nobody else has its pid before we have waited for it.
+    pidfd = process.pidfd_open(message.number)
+    joined = Joined(process.Child(message.number, pidfd), channel, program)
+    joined.warnings += warnings
+    return joined
 
 
 def find_cgroup(document: State, own_group: Cgroup | None) -> Cgroup:
@@ -112,24 +136,21 @@ def find_cgroup(document: State, own_group: Cgroup | None) -> Cgroup:
     return cgroup.of_process(document["pid"]) if container.is_divided() else container
 
 
-def clone_into(init_fd: int, own_cgroup: Cgroup, entrant: Entrant) -> process.Child:
-    """Clone a child into the container's pid namespace and cgroup; ourselves we stay where we
-    are.
-    """
+def clone_guide(own_cgroup: Cgroup, entrant: Entrant) -> process.Child:
+    """Clone the guide, into the container's cgroup of version 2."""
     entrant.doors = own_cgroup.open_doors()
     cgroup_fd = own_cgroup.open_unified()
-    back = namespaces.open_namespace("self", "pid")
     try:
-        namespaces.setns(init_fd, namespaces.CLONE_NEWPID)
-        child = process.clone(0, cgroup_fd=cgroup_fd)
-        if child.pid == 0:
+        guide = process.clone(0, cgroup_fd=cgroup_fd)
+        if guide.pid == 0:
+            if cgroup_fd >= 0:
+                os.close(cgroup_fd)
             if entrant.others_end:
                 entrant.others_end.close()  # or we should never hear that it is closed
             become(entrant)
-        return child
+        return guide
     finally:
-        namespaces.setns(back, namespaces.CLONE_NEWPID)
-        for fd in (back, *entrant.doors, *([cgroup_fd] if cgroup_fd >= 0 else [])):
+        for fd in (*entrant.doors, *([cgroup_fd] if cgroup_fd >= 0 else [])):
             os.close(fd)
 
 
@@ -178,6 +199,7 @@ class Entrant:
         self.others_end: Channel | None = None
         self.doors: list[int] = []
         self.springboard_fd = -1
+        self.proc_fd = -1
         self.attribute_fd = -1
         self.filter = filters.NO_FILTER
 
@@ -186,23 +208,19 @@ class Entrant:
         self.channel.send("warning", text)
 
 
-def join_session(entrant: Entrant) -> None:
-    """The container's cgroup, a session of our own, and the streams we were given."""
-    cgroup.enter(entrant.doors)
+def take_streams(entrant: Entrant) -> None:
+    """The streams that we were given, and nothing of the caller's."""
     process.reset_signals()
-    os.setsid()
     process.join_session_keyring(f"_ses.{entrant.container_id}")
     for number, fd in enumerate(entrant.stdio or ()):
         os.dup2(fd, number)
 
 
 def prepare(entrant: Entrant) -> None:
-    """What needs the host's files, or power we are about to lose: limits, the springboard."""
-    launch.expect_go(entrant.channel)
-    credentials.set_limits(entrant.spec.get("rlimits", []), entrant.warn)
+    """What needs the host's files: the OOM score, the springboard."""
     if "oomScoreAdj" in entrant.spec:
         credentials.set_oom_score(entrant.spec["oomScoreAdj"], entrant.warn)
-    entrant.attribute_fd = launch.open_attribute(entrant.spec)
+    entrant.proc_fd = launch.open_proc(entrant.spec)
     entrant.springboard_fd = springboard.prepare(entrant.channel.fileno())
 
 
@@ -212,6 +230,27 @@ def join_namespaces(entrant: Entrant) -> None:
     if entrant.bundle.has_namespace("user"):
         flags |= namespaces.CLONE_NEWUSER
     namespaces.setns(entrant.init_fd, flags)
+
+
+def send_ahead(entrant: Entrant) -> None:
+    """The guide's last step: only its child returns, the process itself."""
+    namespaces.setns(entrant.init_fd, namespaces.CLONE_NEWPID)
+    os.close(entrant.init_fd)
+    child = process.clone(process.CLONE_PARENT)
+    if child.pid:
+        entrant.channel.send("born", number=child.pid)
+        os._exit(0)
+
+
+def arrive(entrant: Entrant) -> None:
+    """The container's cgroups of version 1, a session of our own, and limits."""
+    cgroup.enter(entrant.doors)
+    for door in entrant.doors:
+        os.close(door)
+    os.setsid()
+    entrant.attribute_fd = launch.open_attribute(entrant.proc_fd)
+    launch.expect_go(entrant.channel)
+    credentials.set_limits(entrant.spec.get("rlimits", []), entrant.warn)
 
 
 def open_terminal(entrant: Entrant) -> None:
@@ -235,7 +274,10 @@ def become_program(entrant: Entrant) -> None:
     )
 
 
-STEPS = (join_session, prepare, join_namespaces, open_terminal, enter_cwd, become_program)
+STEPS = (
+    take_streams, prepare, join_namespaces, send_ahead,
+    arrive, open_terminal, enter_cwd, become_program,
+)  # fmt: skip
 
 
 def become(entrant: Entrant) -> NoReturn:

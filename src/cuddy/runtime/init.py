@@ -189,7 +189,7 @@ def set_limits(newborn: Newborn) -> None:
     if "oomScoreAdj" in newborn.spec:
         credentials.set_oom_score(newborn.spec["oomScoreAdj"], newborn.warn)
     as_init = newborn.config.get("annotations", {}).get(bundle.INIT_ANNOTATION) == "true"
-    newborn.attribute_fd = launch.open_attribute(newborn.spec)
+    newborn.attribute_fd = launch.open_attribute(launch.open_proc(newborn.spec))
     newborn.springboard_fd = springboard.prepare(newborn.channel.fileno(), as_init=as_init)
 
 

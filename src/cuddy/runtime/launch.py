@@ -61,8 +61,8 @@ def look_up(spec: Process) -> str:
         raise CommandNotFound(f'exec: "{name}": {looking}{error.strerror}') from None
 
 
-def open_attribute(spec: Process) -> int:
-    """While procfs is the host's: where `run` announces the AppArmor profile; -1 without one.
+def open_proc(spec: Process) -> int:
+    """While procfs is the host's: it, for a process with an AppArmor profile; -1 without one.
 
     Raises SystemFailure where there is no AppArmor: a lock that does not close is none.
     """
@@ -71,7 +71,21 @@ def open_attribute(spec: Process) -> int:
     # Imported here: few have one, and inside the container nothing can be imported.
     from cuddy.kernel import lsm
 
-    return lsm.open_attribute()
+    return lsm.open_proc()
+
+
+def open_attribute(proc_fd: int) -> int:
+    """Where `run` announces the AppArmor profile, -1 without one. Takes over what `open_proc`
+    returned.
+    """
+    if proc_fd < 0:
+        return -1
+    from cuddy.kernel import lsm  # which `open_proc` has loaded
+
+    try:
+        return lsm.open_attribute(proc_fd)
+    finally:
+        os.close(proc_fd)
 
 
 def run(
@@ -90,7 +104,7 @@ def run(
     credentials.become_user(spec)
     path = look_up(spec)
     if attribute_fd >= 0:
-        from cuddy.kernel import lsm  # which `open_attribute` has loaded
+        from cuddy.kernel import lsm  # which `open_proc` has loaded
 
         lsm.announce(attribute_fd, spec["apparmorProfile"])
     process.close_on_exec_from(3)
