@@ -203,6 +203,7 @@ def busybox(label: str = "busybox") -> BuiltImage:
         entry("bin/busybox", BUSYBOX.resolve().read_bytes(), mode=0o755),
         entry("etc/passwd", PASSWD.encode()),
         entry("etc/group", GROUP.encode()),
+        entry("etc/apk/world", b"busybox\n"),
         entry("etc/motd", b"Welcome!\n"),
         entry("etc/shadow", b"root:*::0:::::\n", mode=0o640),
         entry("etc/os-release", f'NAME="Busybox"\nID=busybox\nPRETTY_NAME="{label}"\n'.encode()),
@@ -212,8 +213,8 @@ def busybox(label: str = "busybox") -> BuiltImage:
 
 
 DIRECTORIES = (
-    "bin", "dev", "etc", "home", "lib", "media", "mnt", "opt", "proc", "run", "sbin", "srv", "sys",
-    "usr", "usr/bin", "usr/local", "usr/sbin", "var",
+    "bin", "dev", "etc", "etc/apk", "home", "lib", "media", "mnt", "opt", "proc", "run", "sbin",
+    "srv", "sys", "usr", "usr/bin", "usr/local", "usr/sbin", "var",
 )  # fmt: skip
 PASSWD = """\
 root:x:0:0:root:/root:/bin/sh
@@ -225,6 +226,7 @@ GROUP = """\
 root:x:0:root
 daemon:x:2:root,daemon
 tty:x:5:
+audio:x:18:
 users:x:100:games
 nogroup:x:65534:
 """
