@@ -42,6 +42,13 @@ class Link(NamedTuple):
             os.close(self.held_fd)
 
 
+class Placed(NamedTuple):
+    """A file and the name that it has for the moment."""
+
+    name: Name
+    inode: int
+
+
 def open_oldest(path: str) -> Link | None:
     """The beginning of the log; None if there is none. Raises OSError."""
     return _retry(path, lambda names: names[0] if names else None)
@@ -55,7 +62,7 @@ def open_newest(path: str) -> Link | None:
 def open_older(path: str, link: Link) -> Link | None:
     """The file before this one; None at the beginning. Raises OSError."""
 
-    def choose(names: list[Name]) -> Name | None:
+    def choose(names: list[Placed]) -> Placed | None:
         position = _position(names, link)
         return names[position - 1] if position > 0 else None
 
@@ -68,20 +75,25 @@ def open_newer(path: str, link: Link) -> Link | None:
     Of one that is gone, put aside too often or cleared, the next is the oldest that is left.
     """
 
-    def choose(names: list[Name]) -> Name | None:
+    def choose(names: list[Placed]) -> Placed | None:
         position = _position(names, link)
         return names[position + 1] if position + 1 < len(names) else None
 
+    try:
+        if os.lstat(path).st_ino == link.inode:
+            return None
+    except FileNotFoundError:
+        pass
     return _retry(path, choose)
 
 
-def _position(names: list[Name], link: Link) -> int:
+def _position(names: list[Placed], link: Link) -> int:
     """Where in the list our file is now; -1 if it is gone. Raises FileNotFoundError while it is
     on the move."""
     # From the newest on: there we are most of the time, and of two compressed copies that tell of
     # one inode the older is of a file that had it before ours.
-    for position, name in reversed(list(enumerate(names))):
-        if os.lstat(name.path).st_ino == link.inode:
+    for position, (name, inode) in reversed(list(enumerate(names))):
+        if inode == link.inode:
             return position
         if name.is_compressed and _origin(name.path) == link.inode:
             return position
@@ -98,21 +110,29 @@ def _origin(path: str) -> int:
         os.close(fd)
 
 
-def _retry(path: str, choose: Callable[[list[Name]], Name | None]) -> Link | None:
-    """Open what is chosen among the files, as they are before and after."""
+def _retry(path: str, choose: Callable[[list[Placed]], Placed | None]) -> Link | None:
+    """Open what is chosen among the files, as they were at one moment.
+
+    What was read of them twice with the same result was so in between.
+    """
     for _ in range(ATTEMPTS):
-        link = None
         try:
-            name = choose(logrotation.names(path))
-            link = open_link(name) if name else None
-            again = choose(logrotation.names(path))
-            if (os.lstat(again.path).st_ino if again else 0) == (link.inode if link else 0):
-                return link
+            names = _place(path)
+            if names != _place(path):
+                continue
+            chosen = choose(names)
+            link = open_link(chosen.name) if chosen else None
         except FileNotFoundError:
-            pass
-        if link:
-            link.close()
+            continue
+        if not link or not chosen or link.inode == chosen.inode:
+            return link
+        link.close()
     return None
+
+
+def _place(path: str) -> list[Placed]:
+    """The files by name, the oldest first. Raises FileNotFoundError while names change."""
+    return [Placed(name, os.lstat(name.path).st_ino) for name in logrotation.names(path)]
 
 
 def _open(path: str) -> int:

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from console import wait_until
-from cuddy.engine import jsonlog, logchain
+from cuddy.engine import jsonlog, logchain, logrotation
 from cuddy.engine.jsonlog import JsonLog
 from cuddy.engine.logchain import Link
 from cuddy.engine.logfile import Limits
@@ -145,3 +145,52 @@ def test_going_back_reaches_the_oldest(path: Path) -> None:
 def test_a_log_that_is_not_there_has_no_files(path: Path) -> None:
     assert logchain.open_oldest(str(path)) is None
     assert logchain.open_newest(str(path)) is None
+
+
+class Rotating:
+    """A writer that rotates just before some of a reader's looks at the files."""
+
+    def __init__(self, path: Path, *moments: int) -> None:
+        self.path = path
+        self.moments = moments
+        self.looks = 0
+        self.lstat, self.open = os.lstat, logchain._open
+
+    def look(self, name: str) -> os.stat_result:
+        self.tick()
+        return self.lstat(name)
+
+    def open_(self, name: str) -> int:
+        self.tick()
+        return self.open(name)
+
+    def tick(self) -> None:
+        self.looks += 1
+        for _ in range(self.moments.count(self.looks)):
+            for name in logrotation.names(str(self.path)):
+                os.rename(name.path, f"{self.path}.{name.number + 1}")
+            self.path.touch()
+
+
+@pytest.mark.parametrize("first", range(1, 10))
+def test_rotations_at_any_two_moments_make_nobody_skip_a_file(
+    path: Path, monkeypatch: pytest.MonkeyPatch, first: int
+) -> None:
+    """A reader may be kept from the processor between any two of its looks at the names."""
+    for second in range(first, 16):
+        for each in path.parent.iterdir():
+            each.unlink()
+        for suffix in (".2", ".1", ""):
+            Path(f"{path}{suffix}").touch()
+        link = logchain.open_oldest(str(path))
+        assert link
+        wanted = Path(f"{path}.1").stat().st_ino
+        writer = Rotating(path, first, second)
+        monkeypatch.setattr(os, "lstat", writer.look)
+        monkeypatch.setattr(logchain, "_open", writer.open_)
+        found = logchain.open_newer(str(path), link)
+        monkeypatch.undo()
+        assert found
+        assert found.inode == wanted, f"after rotations at {first} and {second}"
+        found.close()
+        link.close()
