@@ -92,6 +92,16 @@ def test_a_tree_deeper_than_any_path_is_long_is_measured(cuddy: Cuddy) -> None:
     assert cuddy.ok("inspect", "-s", "-f", "{{.SizeRw}}", "deep") == "6"
 
 
+def test_lists_and_maps_without_a_value_are_empty_ones(cuddy: Cuddy) -> None:
+    cuddy.ok("create", "--name", "plain", "alpine", "true")
+    form = "{{.HostConfig.Binds}} {{len .HostConfig.CapAdd}} {{.HostConfig.Sysctls}} {{.ExecIDs}}"
+    assert cuddy.field("plain", form) == "[] 0 map[] []"
+    form = "{{range .HostConfig.Dns}}x{{end}}{{.Config.Entrypoint}} {{.HostConfig.Init}}"
+    assert cuddy.field("plain", form) == "[] <no value>"
+    form = '{{json .HostConfig.Binds}} {{json .HostConfig.Links}} {{join .HostConfig.Links ","}}|'
+    assert cuddy.field("plain", form) == "null null |"
+
+
 def test_names_that_are_not_there_are_told_of_after_what_is(cuddy: Cuddy) -> None:
     cuddy.ok("create", "--name", "here", "alpine", "true")
     result = cuddy("inspect", "-f", "{{.Name}}", "nowhere", "here")

@@ -35,10 +35,11 @@ def renderer(form: str) -> Callable[[list[Any]], str]:
         return lambda found: document.indented(found) + "\n"
     if form == "json":
         return lambda found: document.compact(found) + "\n"
+    from cuddy.cli import nil
     from cuddy.cli.template import Template
 
     template = Template(form)
-    return lambda found: "".join(template.render(item) + "\n" for item in found)
+    return lambda found: "".join(template.render(nil.shown(item)) + "\n" for item in found)
 
 
 def render_one(item: Any, form: str) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from cuddy.cli import document
 from cuddy.cli.escape import quote
+from cuddy.cli.nil import NilList, NilMap
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -92,6 +93,10 @@ def _index(value: Any, *keys: Any) -> Any:
         else:
             raise TypeError(f"can't index item of type {kind(value)}")
     return value
+
+
+def _json(value: Any) -> str:
+    return document.compact(None if isinstance(value, (NilList, NilMap)) else value)
 
 
 def _slice(value: Any, start: int = 0, end: int | None = None) -> Any:
@@ -255,7 +260,7 @@ FUNCTIONS: Functions = {
     "printf": (_printf, 1, MANY),
     "println": (_println, 0, MANY),
     # docker/cli templates
-    "json": (document.compact, 1, 1),
+    "json": (_json, 1, 1),
     "split": (_split, 2, 2),
     "join": (_join, 2, 2),
     "title": (_title, 1, 1),

@@ -1,0 +1,68 @@
+"""What templates see of lists and maps that are not there: empty ones, as in Go.
+
+In JSON they are null, or their field is left out. Docker's templates work on Go's own values, of
+which a list without a value has the length 0 and is shown as `[]`, a map as `map[]`. Documents stay
+as they are; only who asks for such a field by its name gets something empty.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+class NilList(list["Any"]):
+    """Empty; null in JSON."""
+
+
+class NilMap(dict[str, "Any"]):
+    """Empty; null in JSON."""
+
+
+LISTS = frozenset((
+    "Args", "Binds", "BlkioDeviceReadBps", "BlkioDeviceReadIOps", "BlkioDeviceWriteBps",
+    "BlkioDeviceWriteIOps", "BlkioWeightDevice", "CapAdd", "CapDrop", "Cmd", "DeviceCgroupRules",
+    "DeviceRequests", "Devices", "Dns", "DnsOptions", "DnsSearch", "Entrypoint", "Env", "ExecIDs",
+    "ExtraHosts", "GroupAdd", "Links", "MaskedPaths", "Mounts", "OnBuild", "ReadonlyPaths",
+    "RepoDigests", "RepoTags", "SecurityOpt", "Shell", "Ulimits", "VolumesFrom",
+))  # fmt: skip
+MAPS = frozenset((
+    "Annotations", "ExposedPorts", "Labels", "Options", "PortBindings", "Ports", "StorageOpt",
+    "Sysctls", "Tmpfs", "Volumes",
+))  # fmt: skip
+OMITTED = {
+    "HostConfig": frozenset(("Annotations", "Init", "Mounts", "StorageOpt", "Sysctls", "Tmpfs")),
+    "Config": frozenset(("ExposedPorts", "Shell", "Volumes")),
+}
+"""Fields that JSON leaves out when there is nothing in them, by the object they belong to."""
+
+
+class Fields(dict[str, "Any"]):
+    """A part of a document that gives something empty for a list or map that is not there."""
+
+    def __init__(self, part: dict[str, Any], omitted: frozenset[str] = frozenset()) -> None:
+        super().__init__(part)
+        self._omitted = omitted
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or name in self._omitted
+
+    def __getitem__(self, name: str) -> Any:
+        found = self.get(name)
+        if found is not None:
+            return found
+        return NilList() if name in LISTS else NilMap() if name in MAPS else None
+
+
+def shown(document: Any) -> Any:
+    """A document of `inspect`, for a template."""
+    if not isinstance(document, dict):
+        return document
+    parts = ("HostConfig", "Config", "NetworkSettings")
+    inner = {
+        name: Fields(document[name], OMITTED.get(name, frozenset()))
+        for name in parts
+        if isinstance(document.get(name), dict)
+    }
+    return Fields(document | inner)
