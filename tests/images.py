@@ -203,6 +203,7 @@ def busybox(label: str = "busybox") -> BuiltImage:
         entry("bin/busybox", BUSYBOX.resolve().read_bytes(), mode=0o755),
         entry("etc/passwd", PASSWD.encode()),
         entry("etc/group", GROUP.encode()),
+        entry("etc/apk/arch", b"x86_64\n"),
         entry("etc/apk/world", b"busybox\n"),
         entry("etc/motd", b"Welcome!\n"),
         entry("etc/shadow", b"root:*::0:::::\n", mode=0o640),

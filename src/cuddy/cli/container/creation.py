@@ -307,8 +307,8 @@ def _make(home: Home, options: ContainerOptions, container_id: str, *, quiet: bo
     try:
         create.create(home, options, container_id=container_id, warn=_warn)
         return
-    except NoSuchImage:
-        if options.pull == "never":
+    except NoSuchImage as error:
+        if options.pull == "never" or error.name != options.image:  # one that is to be mounted
             raise
     if options.pull == "missing" and not quiet:
         sys.stderr.write(f"Unable to find image '{options.image}' locally\n")
