@@ -186,6 +186,16 @@ class TestPull:
         assert fresh.ok("ps", "-aq") == ""
 
 
+def test_the_run_directory_of_a_container_that_is_gone_is_swept(fresh: Cuddy) -> None:
+    """A monitor was killed between the removal of its container and that of the directory."""
+    fresh.ok("ps")
+    left = fresh.run_root / ("5" * 64)
+    left.mkdir()
+    (left / "monitor").write_text("1 1 another-boot")
+    fresh.ok("ps")
+    assert not left.exists()
+
+
 def test_temporary_files_of_dead_processes_are_swept(fresh: Cuddy) -> None:
     for name in ("1-1-0123456789ab.tmp", "x.1-1-0123456789ab.tmp"):
         (fresh.root / "tmp" / name / "deep").mkdir(parents=True)

@@ -72,12 +72,13 @@ class World:
         self.when = ""
 
     def run(self) -> None:
-        for number in range(KILLS):
+        while self.victims.total() < KILLS:
             words = self.choose()
             with self.cuddy.start(
                 *words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL
             ) as process:
                 delay_s = self.chance.uniform(0, 0.07)
+                number = self.victims.total()
                 self.when = f"seed {SEED}, kill {number} after {delay_s:.3f} s of {words}"
                 try:
                     process.wait(delay_s)

@@ -78,7 +78,14 @@ def list_containers(
     One that cannot be read is left out, and what is wrong with it goes into `unreadable`.
     """
     found = []
-    for container_id in files.list_directory(home.containers_dir):
+    running = {name for name in files.list_directory(home.run_root) if len(name) == ID_LENGTH}
+    container_ids = ids(home)  # listed second, since containers are there before they run
+    if not running.issubset(container_ids):
+        # A monitor was killed while it removed its container, or just does so.
+        from cuddy.engine import remains
+
+        remains.sweep(home)
+    for container_id in container_ids:
         try:
             record = read(home, container_id)
         except NoSuchContainer:
