@@ -9,7 +9,9 @@ same time do not see each other. The outer process waits, and removes the sessio
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import glob
 import os
 import shutil
 import signal
@@ -50,9 +52,21 @@ def enter(command: list[str]) -> int:
     os.chmod(path, 0o711)
     # A process whose pid namespace has ended cannot fork any more, so a child of ours unshares.
     code = wait_for(fork(lambda: wait_for(fork(lambda: be_init(path, command), unshare=True))))
+    remove_cgroups(os.path.basename(path))
     # rm, not shutil: tests leave trees deeper than Python's recursion.
     subprocess.run(["rm", "-rf", "--one-file-system", path], check=False)
     return code
+
+
+def remove_cgroups(session: str) -> None:
+    """What tests that were cut off have left of the session's own, and the engine's group of all
+    containers where no other session has one in it.
+    """
+    for top in glob.glob("/sys/fs/cgroup/*/"):
+        own = [directory for directory, _, _ in os.walk(top + session, topdown=False)]
+        for directory in (*own, f"{top}cuddy"):
+            with contextlib.suppress(OSError):
+                os.rmdir(directory)
 
 
 def fork(work: Callable[[], int], *, unshare: bool = False) -> int:

@@ -155,6 +155,25 @@ def test_what_a_dead_container_left_is_replaced(
     assert again.stats()["pids_limit"] is None
 
 
+def test_the_empty_group_above_may_be_removed_meanwhile(
+    hierarchies: Hierarchies, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    mkdir, removed = os.mkdir, set()
+
+    def remove_above(directory: str, mode: int = 0o777) -> None:
+        above = os.path.dirname(directory)
+        if directory.endswith(path) and above not in removed:
+            removed.add(above)
+            os.rmdir(above)
+        mkdir(directory, mode)
+
+    monkeypatch.setattr(os, "mkdir", remove_above)
+    made = cgroup.create(hierarchies, path)
+    assert removed
+    assert all(map(os.path.isdir, made.paths.values()))
+    made.remove()
+
+
 def test_a_failed_create_leaves_nothing(hierarchies: Hierarchies, path: str, sleeper: int) -> None:
     last = hierarchies.joined(())[-1]
     blocked = Cgroup({"x": last.directory(path)})
@@ -380,7 +399,7 @@ def test_groups_are_found_again_below_their_parent(hierarchies: Hierarchies, pat
 
 
 def test_a_group_is_rebuilt_from_its_recorded_paths(group: Cgroup, sleeper: int) -> None:
-    again = Cgroup.from_paths(group.paths)
+    again = Cgroup(group.paths)
     again.attach(sleeper)
     assert group.pids() == [sleeper]
 

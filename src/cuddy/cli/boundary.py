@@ -61,10 +61,11 @@ def _naming(about: str, message: str) -> str:
 
 def each(names: Sequence[str], act: Callable[[str], None]) -> int:
     """Do it for every name; the status is 1 if any failed."""
-    codes = [
-        attempt(lambda name=name: act(name), about=name if len(names) > 1 else "")  # type: ignore[misc]
-        for name in names
-    ]
+
+    def attempt_one(name: str) -> int:
+        return attempt(lambda: act(name), about=name if len(names) > 1 else "")
+
+    codes = [attempt_one(name) for name in names]
     return int(any(codes))
 
 

@@ -131,8 +131,8 @@ class Delivery:
         for fd in connected.holders:
             os.close(fd)
         connection.release(self.home, self.id)
-        own = {"NetworkSettings": connection.settings(self.record, connected)}
-        connection.note_disconnection(self.home, self.record | own)  # type: ignore[arg-type]
+        settings = connection.settings(self.record, connected)
+        connection.note_disconnection(self.home, self.id, settings)
 
     def find_host(self) -> spec.Host:
         """This machine, with the namespaces of other containers that ours joins."""

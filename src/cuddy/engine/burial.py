@@ -49,7 +49,7 @@ def bury(home: Home, container_id: str, relay: Relay) -> float | None:
     _, wait_status = os.waitpid(document["pid"], 0)
     ran_s = time.clock_gettime(time.CLOCK_BOOTTIME) - document["startTime"] / CLOCK_TICKS
     relay.end()
-    cgroup = Cgroup.from_paths(document["cgroupPaths"])
+    cgroup = Cgroup(document["cgroupPaths"])
     oom_kills = cgroup.oom_kills()
     end = End(process.exit_code(wait_status), oom_kills > 0, ran_s)
     record = container.read(home, container_id)
@@ -82,7 +82,7 @@ def tell(home: Home, record: Container, end: End) -> None:
     """Note the end."""
     if end.out_of_memory:
         events.emit_container(home, "oom", record)
-    connection.note_disconnection(home, record)
+    connection.note_disconnection(home, record["Id"], record["NetworkSettings"])
     outcome = {"exitCode": str(end.exit_code), "execDuration": str(int(end.ran_s))}
     events.emit_container(home, "die", record, outcome)
 

@@ -220,4 +220,4 @@ def freeze(home: Home, record: Container) -> Standstill:
         document = state.read(home.run_root, record["Id"])
     except NoSuchContainer:
         raise Conflict(f"container {record['Id'][:12]} has just ended", hint="try again") from None
-    return Standstill(Cgroup.from_paths(document["cgroupPaths"]))
+    return Standstill(Cgroup(document["cgroupPaths"]))

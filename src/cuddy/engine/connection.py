@@ -106,10 +106,10 @@ def release(home: Home, container_id: str) -> None:
     bridge.release(run_dir, container_id)
 
 
-def note_disconnection(home: Home, container: Container) -> None:
-    """Note that a container has left the networks that its record names."""
-    for name in container["NetworkSettings"].get("Networks") or ():
-        events.emit_network(home, "disconnect", name, "bridge", container["Id"])
+def note_disconnection(home: Home, container_id: str, settings: dict[str, Any]) -> None:
+    """Note that a container has left the networks that its `NetworkSettings` name."""
+    for name in settings.get("Networks") or ():
+        events.emit_network(home, "disconnect", name, "bridge", container_id)
 
 
 def networks_run_dir(home: Home) -> str:

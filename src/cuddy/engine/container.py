@@ -162,10 +162,11 @@ def is_status(status: object) -> bool:
     state, settings = status.get("State", {}), status.get("NetworkSettings", {})
     if not isinstance(state, dict) or not isinstance(settings, dict):
         return False
-    health, known = state.get("Health", {}), initial_state()
+    health = state.get("Health", {})
+    known: dict[str, object] = {**initial_state()}
     return (
         type(status.get("RestartCount", 0)) is int
-        and all(type(state[field]) is type(known[field]) for field in known if field in state)  # type: ignore[literal-required]
+        and all(type(state[field]) is type(known[field]) for field in known if field in state)
         and isinstance(health, dict)
         and isinstance(health.get("Status", ""), str)
         and isinstance(health.get("Log") or [], list)

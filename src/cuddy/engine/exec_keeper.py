@@ -162,7 +162,7 @@ class Keeper:
 
     def make_group(self, document: State) -> None:
         """A group of the exec's own, below the container's. Raises NotRunning, NotPermitted."""
-        self.container = Cgroup.from_paths(document["cgroupPaths"])
+        self.container = Cgroup(document["cgroupPaths"])
         execs.sweep(self.run_dir, self.container)
         try:
             # Until there is a process it is us, so that a group is found if we are killed.

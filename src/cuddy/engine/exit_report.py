@@ -81,7 +81,7 @@ def of_remains(home: Home, container_id: str, exit_code: int, why: str) -> ExitR
     if report["Cause"] == "machine":
         return report
     try:
-        group = Cgroup.from_paths(state.read(home.run_root, container_id)["cgroupPaths"])
+        group = Cgroup(state.read(home.run_root, container_id)["cgroupPaths"])
     except (NoSuchContainer, OSError, ValueError, KeyError):
         return report
     return report | used(measure(group, throttling=True))

@@ -128,10 +128,10 @@ def health(container: Container) -> str:
 
 def _name(values: list[str]) -> Test:
     """Docker's names are matched as regular expressions, with their slash or without."""
-    patterns: list[Callable[[str], object]] = []
+    parts, patterns = [], []
     for value in values:
         if value.replace("_", "").replace("-", "").isalnum():
-            patterns.append(lambda name, value=value: value in name)  # type: ignore[misc]
+            parts.append(value)
             continue
         import re
 
@@ -139,7 +139,14 @@ def _name(values: list[str]) -> Test:
             patterns.append(re.compile(value).search)
         except re.error as error:
             raise WrongArguments(f"invalid filter 'name={value}': {error}") from None
-    return lambda c: any(match(c["Name"]) or match(c["Name"][1:]) for match in patterns)
+
+    def test(container: Container) -> bool:
+        name = container["Name"]
+        return any(part in name for part in parts) or any(
+            match(name) or match(name[1:]) for match in patterns
+        )
+
+    return test
 
 
 def _label(values: list[str]) -> Test:

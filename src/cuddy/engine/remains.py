@@ -89,7 +89,7 @@ def bury(home: Home, container_id: str, exit_code: int, why: str, report: ExitRe
 
     status = container.change_status(home, container_id, change, durable=True)
     record = container.read(home, container_id)
-    connection.note_disconnection(home, record)
+    connection.note_disconnection(home, record["Id"], record["NetworkSettings"])
     events.emit_container(home, "die", record, {"exitCode": str(status["State"]["ExitCode"])})
     if record["HostConfig"]["AutoRemove"]:
         container.discard(home, container_id)

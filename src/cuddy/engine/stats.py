@@ -97,7 +97,7 @@ def sample(home: Home, record: Container, host: Machine) -> Sample:
     pid = document["pid"]
     if files.start_time(pid) != document["startTime"]:
         return nothing
-    group = Cgroup.from_paths(document["cgroupPaths"])
+    group = Cgroup(document["cgroupPaths"])
     at_ns, usage = time.monotonic_ns(), group.stats()
     if "io" not in usage:
         usage["io"] = io_of_processes(group.pids())

@@ -61,7 +61,7 @@ def pids_of(home: Home, container_id: str) -> list[int]:
         paths = state.read(home.run_root, container_id)["cgroupPaths"]
     except NoSuchContainer:
         return []
-    return Cgroup.from_paths(paths).pids()
+    return Cgroup(paths).pids()
 
 
 def check(words: list[str]) -> None:

@@ -79,4 +79,4 @@ def group_of(home: Home, record: Container) -> Cgroup:
         document = runtime_state.read(home.run_root, record["Id"])
     except NoSuchContainer:
         raise NotRunning(container.display_name(record)) from None
-    return Cgroup.from_paths(document["cgroupPaths"])
+    return Cgroup(document["cgroupPaths"])

@@ -80,6 +80,10 @@ def _make(hierarchy: Hierarchy, directory: str, needed: set[str]) -> None:
             except FileExistsError:
                 if above == directory:
                     _replace(directory)
+            except FileNotFoundError:
+                if os.path.dirname(above) == hierarchy.target:
+                    raise
+                return _make(hierarchy, directory, needed)  # somebody removed the empty one above
             if "cpuset" in hierarchy.controllers and hierarchy.version == 1:
                 cgroup_v1.prepare(above)
     except PermissionError as error:
@@ -139,11 +143,6 @@ class Cgroup:
     def __init__(self, paths: Mapping[str, str]) -> None:
         self.paths = dict(paths)
         self._directories = list(dict.fromkeys(self.paths.values()))
-
-    @classmethod
-    def from_paths(cls, paths: Mapping[str, str]) -> Cgroup:
-        """The group that was recorded as its `paths`."""
-        return cls(paths)
 
     @property
     def unified(self) -> str:

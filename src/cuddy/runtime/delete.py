@@ -36,6 +36,6 @@ def delete(state_root: str, container_id: str, *, force: bool = False) -> list[s
 def remove_cgroup(paths: dict[str, str]) -> None:
     """Kill every process in the cgroup and remove it."""
     if paths:
-        cgroup = Cgroup.from_paths(paths)
+        cgroup = Cgroup(paths)
         cgroup.kill()
         cgroup.remove()

@@ -130,7 +130,7 @@ def find_cgroup(document: State, own_group: Cgroup | None) -> Cgroup:
 
     If the container divides its group, its init has moved to one of the parts.
     """
-    container = Cgroup.from_paths(document["cgroupPaths"])
+    container = Cgroup(document["cgroupPaths"])
     if own_group and own_group.paths:
         return subgroup.within(container, own_group)
     return cgroup.of_process(document["pid"]) if container.is_divided() else container

@@ -17,7 +17,7 @@ def kill(state_root: str, container_id: str, signal: int, *, all: bool = False) 
     """
     document = state.read(state_root, container_id)
     if all:
-        for pid in Cgroup.from_paths(document["cgroupPaths"]).pids():
+        for pid in Cgroup(document["cgroupPaths"]).pids():
             try:
                 os.kill(pid, signal)
             except ProcessLookupError:

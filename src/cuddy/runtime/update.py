@@ -25,7 +25,7 @@ def update(state_root: str, container_id: str, wanted: Mapping[str, Any], path: 
     document = state.read(state_root, container_id)
     hierarchies = cgroup.find()
     writes = resources.plan_limits(wanted, hierarchies)
-    known = Cgroup.from_paths(document["cgroupPaths"])
+    known = Cgroup(document["cgroupPaths"])
     more = join_more(hierarchies, known, path, {write.controller for write in writes})
     group = Cgroup(known.paths | more.paths)
     try:

@@ -88,17 +88,17 @@ def as_json(event: Event) -> str:
     return document.compact({**older, **event, "Actor": {"ID": actor, "Attributes": ordered}})
 
 
-class _Attributes(dict):  # type: ignore[type-arg]
+class _Attributes(dict[str, str]):
     """A map of Go's, which has a zero for what it has not."""
 
     def __contains__(self, key: object) -> bool:
         return True
 
-    def __missing__(self, key: str) -> None:
+    def __missing__(self, key: str) -> str | None:
         return None
 
 
-class _Message(dict):  # type: ignore[type-arg]
+class _Message(dict[str, "Any"]):
     """An event with the names that its fields have in templates."""
 
 
