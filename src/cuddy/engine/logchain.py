@@ -91,10 +91,13 @@ def _position(names: list[Placed], link: Link) -> int:
     """Where in the list our file is now; -1 if it is gone. Raises FileNotFoundError while it is
     on the move."""
     # From the newest on: there we are most of the time, and of two compressed copies that tell of
-    # one inode the older is of a file that had it before ours.
-    for position, (name, inode) in reversed(list(enumerate(names))):
+    # one inode the older is of a file that had it before ours. A copy may also tell of an inode
+    # that ours got later: so first comes the file that is ours, and only then copies of it.
+    newest_first = list(reversed(list(enumerate(names))))
+    for position, (_, inode) in newest_first:
         if inode == link.inode:
             return position
+    for position, (name, _) in newest_first:
         if name.is_compressed and _origin(name.path) == link.inode:
             return position
     if os.fstat(link.held_fd).st_nlink:

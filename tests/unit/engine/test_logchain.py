@@ -142,6 +142,24 @@ def test_going_back_reaches_the_oldest(path: Path) -> None:
     assert seen == 5
 
 
+def test_a_copy_that_got_the_inode_of_another_ones_origin_is_no_other_file(path: Path) -> None:
+    """Compressed late, a copy may get the inode that a newer file had before it was compressed."""
+    path.write_bytes(b"newest")
+    oldest = path.parent / f"{path.name}.2.gz"
+    oldest.write_bytes(gzip.compress(b"oldest"))
+    with open(f"{path}.1.gz", "wb") as newer:
+        newer.write(logrotation.GZIP_HEADER.pack(
+            logrotation.GZIP_START, 4, 3, 12, b"CU", 8, oldest.stat().st_ino
+        ))  # fmt: skip
+    link = logchain.open_oldest(str(path))
+    assert link and link.inode == oldest.stat().st_ino
+    assert logchain.open_older(str(path), link) is None
+    following = logchain.open_newer(str(path), link)
+    assert following and following.inode == os.stat(f"{path}.1.gz").st_ino
+    link.close()
+    following.close()
+
+
 def test_a_log_that_is_not_there_has_no_files(path: Path) -> None:
     assert logchain.open_oldest(str(path)) is None
     assert logchain.open_newest(str(path)) is None
