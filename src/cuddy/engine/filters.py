@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from cuddy.engine import containers
 from cuddy.engine.container import NEVER
-from cuddy.errors import CorruptContent, InvalidReference, NoSuchImage, WrongArguments
+from cuddy.errors import (
+    CorruptContent,
+    InvalidArgument,
+    InvalidReference,
+    NoSuchImage,
+    WrongArguments,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -203,14 +209,18 @@ def _is_task(values: list[str]) -> Test:
 def _port(values: list[str]) -> Test:
     """Whether one of these ports is published, or exposed."""
     from cuddy.engine import ports
+    from cuddy.network import ports as grammar
 
     wanted = {"publish": set[tuple[int, str]](), "expose": set[tuple[int, str]]()}
     for name, _, value in (each.partition("=") for each in values):
+        numbers, _, protocol = value.partition("/")
         try:
-            wanted[name].update(ports.parse_range(value))
-        except ValueError as error:
-            message = f"invalid filter '{name}={value}': {error}"
+            span = grammar.parse_range(numbers, "port")
+        except InvalidArgument as error:
+            message = f"invalid filter '{name}={value}': {error.message}"
             raise WrongArguments(message, hint="a port: 80, 80-90, 53/udp") from None
+        kind = protocol.lower() or "tcp"
+        wanted[name] |= {(number, kind) for number in range(span.first, span.last + 1)}
 
     def test(container: Container) -> bool:
         return any(

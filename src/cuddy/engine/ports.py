@@ -1,7 +1,7 @@
 """The ports of a container as lists tell of them: one entry for each port and host address.
 
 `NetworkSettings.Ports` of `docker inspect` maps "80/tcp" to the places where it is published, or
-to null where it is only exposed. docker/go-connections `nat` has the grammar of ranges.
+to null where it is only exposed.
 """
 
 from __future__ import annotations
@@ -10,10 +10,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
     from typing import Any
-
-HIGHEST = 65535
 
 
 class Port(NamedTuple):
@@ -40,22 +37,3 @@ def _port(name: str, binding: dict[str, str] | None) -> Port:
         return Port(int(number), protocol or "tcp")
     address = binding.get("HostIp") or "0.0.0.0"
     return Port(int(number), protocol or "tcp", address, int(binding["HostPort"]))
-
-
-def parse_range(word: str) -> Iterable[tuple[int, str]]:
-    """The ports of `80`, `80-90` or `53/udp`, with their protocol. Raises ValueError."""
-    ports, _, protocol = word.partition("/")
-    first, dash, last = ports.partition("-")
-    low = _number(first)
-    high = _number(last) if dash else low
-    if high < low:
-        raise ValueError(f"invalid range specified for the port: {ports}")
-    return [(number, (protocol or "tcp").lower()) for number in range(low, high + 1)]
-
-
-def _number(word: str) -> int:
-    if not word:
-        raise ValueError("empty string specified for ports")
-    if not (word.isascii() and word.isdecimal()) or int(word) > HIGHEST:
-        raise ValueError(f"{word!r} is not a port")
-    return int(word)
