@@ -160,13 +160,24 @@ def hosts_text(
     gateway = endpoint.gateway if endpoint else "127.0.0.1"
     extra = [resolv.parse_extra_host(t, gateway=gateway) for t in host_config["ExtraHosts"]]
     extra += linked
+    own = read_text("/etc/hosts") if host_config["NetworkMode"] == "host" else ""
+    own += "\n" if own and not own.endswith("\n") else ""
+    others = own + resolv.format_hosts(extra)
+    extra += resolv.host_names(host_address(host_config, connection), others)
     if host_config["NetworkMode"] == "host":
-        own = read_text("/etc/hosts")
-        return own + "".join(f"{address}\t{name}\n" for name, address in extra)
+        return own + resolv.format_hosts(extra)
     names = [config["Hostname"]]
     if config["Domainname"]:
         names.insert(0, f"{config['Hostname']}.{config['Domainname']}")
     return resolv.hosts(names, endpoint.address if endpoint else "", extra)
+
+
+def host_address(host_config: dict[str, Any], connection: Connection) -> str:
+    """Where a container reaches the host: at its bridge; "" if it cannot."""
+    if host_config["NetworkMode"] == "host":
+        return "127.0.0.1"
+    network, endpoint = connection.network, connection.endpoint
+    return endpoint.gateway if network and endpoint and network.driver == "bridge" else ""
 
 
 def read_text(path: str) -> str:

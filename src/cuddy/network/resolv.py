@@ -24,6 +24,9 @@ MAX_TEXT = 1 << 16
 MAX_WORDS = 64
 MAX_NAME = 253  # RFC 1035, section 2.3.4, less the final dot
 
+HOST_NAMES = ("host.docker.internal", "host.containers.internal")
+"""The host's names inside a container: those of Docker Desktop and of podman."""
+
 LOCAL_HOSTS = (
     ("127.0.0.1", "localhost"),
     ("::1", "localhost ip6-localhost ip6-loopback"),
@@ -129,6 +132,22 @@ def hosts(names: Sequence[str], address: str, extra: Iterable[tuple[str, str]] =
     if address and names:
         lines.append((check_address(address), " ".join(check_word(n, "host name") for n in names)))
     return "".join(f"{at}\t{name}\n" for at, name in lines)
+
+
+def host_names(address: str, text: str) -> list[tuple[str, str]]:
+    """The names that lead to the host, as `hosts` takes them, but those that `text` has already.
+
+    `text`: other lines of the file; whoever wrote them meant another machine. No `address`, no
+    names: the host cannot be reached.
+    """
+    lines = [line.partition("#")[0].split() for line in text.splitlines()]
+    taken = {word.lower() for words in lines for word in words[1:]}
+    return [(name, address) for name in HOST_NAMES if address and name not in taken]
+
+
+def format_hosts(extra: Iterable[tuple[str, str]]) -> str:
+    """Names and addresses as lines of a hosts file."""
+    return "".join(f"{address}\t{name}\n" for name, address in extra)
 
 
 def parse_extra_host(text: str, *, gateway: str = "") -> tuple[str, str]:

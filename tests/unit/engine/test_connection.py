@@ -9,10 +9,11 @@ import pytest
 
 from cuddy.engine import connection
 from cuddy.engine.connection import Connection
-from cuddy.network.network import Endpoint
+from cuddy.network.network import Endpoint, Network
 
 ENDPOINT = Endpoint("bridge", "172.17.0.2", 16, "172.17.0.1", "02:42:ac:11:00:02", "veth0")
-CONNECTED = Connection(None, ENDPOINT)
+NETWORK = Network("bridge", "172.17.0.0/16", "172.17.0.1", "cuddy0")
+CONNECTED = Connection(NETWORK, ENDPOINT)
 
 
 def container(mode: str = "bridge", domain: str = "", extra: tuple[str, ...] = ()) -> Any:
@@ -47,7 +48,32 @@ class TestHosts:
 
     def test_on_the_hosts_network_it_is_the_hosts_own(self) -> None:
         text = connection.hosts_text(container("host", extra=("db:10.0.0.5",)), Connection())
-        assert text == connection.read_text("/etc/hosts") + "10.0.0.5\tdb\n"
+        assert text.startswith(connection.read_text("/etc/hosts").rstrip("\n") + "\n10.0.0.5\tdb\n")
+
+    @pytest.mark.parametrize(
+        ("mode", "connected", "address"),
+        [("bridge", CONNECTED, "172.17.0.1"), ("host", Connection(), "127.0.0.1")],
+    )
+    def test_the_host_has_names(self, mode: str, connected: Connection, address: str) -> None:
+        lines = connection.hosts_text(container(mode), connected).splitlines()
+        assert f"{address}\thost.docker.internal" in lines
+        assert f"{address}\thost.containers.internal" in lines
+
+    def test_where_the_host_cannot_be_reached_it_has_no_names(self) -> None:
+        beside = CONNECTED._replace(network=NETWORK._replace(driver="macvlan"))
+        for text in (
+            connection.hosts_text(container("none"), Connection()),
+            connection.hosts_text(container(), beside),
+        ):
+            assert "internal" not in text
+
+    @pytest.mark.parametrize("mode", ["bridge", "host"])
+    def test_the_users_word_for_a_name_of_the_host_wins(self, mode: str) -> None:
+        given = container(mode, extra=("Host.Docker.internal:10.0.0.5",))
+        text = connection.hosts_text(given, CONNECTED if mode == "bridge" else Connection())
+        assert [line for line in text.splitlines() if "docker" in line.lower()] == [
+            "10.0.0.5\tHost.Docker.internal"
+        ]
 
 
 class TestFiles:
