@@ -10,7 +10,7 @@ from collections.abc import Iterator
 import pytest
 
 import netns
-from cuddy.kernel import namespaces, netlink, rtnetlink
+from cuddy.kernel import bridge_port, namespaces, netlink, rtnetlink, sublinks
 
 
 @pytest.fixture(autouse=True)
@@ -172,3 +172,75 @@ def test_a_visit_that_fails_ends_at_home_too() -> None:
     finally:
         os.close(fd)
     assert namespaces.identify("self", "network") == home
+
+
+def test_a_link_says_whose_it_is(kernel: netlink.Socket) -> None:
+    bridge = add_bridge(kernel)
+    assert bridge.alias == ""
+    kernel.ask(rtnetlink.set_up("br0", alias="cuddy /run/\u00e4"))
+    assert [link.alias for link in rtnetlink.list_links(kernel)] == ["", "cuddy /run/\u00e4"]
+
+
+def test_ports_of_a_bridge_are_isolated_and_reflect(kernel: netlink.Socket) -> None:
+    bridge = add_bridge(kernel)
+    with netns.fresh() as far:
+        add_veth(kernel, far, bridge.ifindex)
+        kernel.ask(bridge_port.set_isolated("near"), bridge_port.set_hairpin("near"))
+        shown = netns.run("ip", "-d", "link", "show", "near")
+        assert "isolated on" in shown
+        assert "hairpin on" in shown
+
+
+def test_the_way_to_an_address_is_asked_of_the_kernel(kernel: netlink.Socket) -> None:
+    bridge = add_bridge(kernel)
+    for address in ("192.0.2.1", "2001:db8::1"):
+        assert rtnetlink.get_route(kernel, address) is None
+    kernel.ask(
+        rtnetlink.set_up(bridge.ifindex),
+        rtnetlink.add_address(bridge.ifindex, "10.0.0.1", 24),
+        rtnetlink.add_address(bridge.ifindex, "fd00::1", 64),
+        rtnetlink.replace_default(gateway="10.0.0.2"),
+        rtnetlink.replace_default(gateway="fd00::2"),
+    )
+    found = rtnetlink.get_route(kernel, "192.0.2.1")
+    assert found
+    assert (found.gateway, found.link, found.source) == ("10.0.0.2", bridge.ifindex, "10.0.0.1")
+    found = rtnetlink.get_route(kernel, "2001:db8::1")
+    assert found
+    assert (found.gateway, found.link, found.source) == ("fd00::2", bridge.ifindex, "fd00::1")
+
+
+def test_a_default_route_is_replaced_and_taken_away(kernel: netlink.Socket) -> None:
+    bridge = add_bridge(kernel)
+    kernel.ask(
+        rtnetlink.set_up(bridge.ifindex),
+        rtnetlink.add_address(bridge.ifindex, "10.0.0.1", 24),
+        rtnetlink.add_address(bridge.ifindex, "fd00::1", 64),
+    )
+    for family, gateways in ((socket.AF_INET, "10.0.0.{}"), (socket.AF_INET6, "fd00::{}")):
+        for last in (2, 3):
+            kernel.ask(rtnetlink.replace_default(gateway=gateways.format(last)))
+        defaults = [
+            route.gateway
+            for route in rtnetlink.list_routes(kernel, family)
+            if not route.prefix_length and route.table == rtnetlink.RT_TABLE_MAIN
+        ]
+        assert defaults == [gateways.format(3)]
+        kernel.ask(rtnetlink.replace_default(link=bridge.ifindex, family=family))
+        kernel.ask(rtnetlink.delete_default(family))
+        with pytest.raises(ProcessLookupError):
+            kernel.ask(rtnetlink.delete_default(family))
+
+
+def test_a_macvlan_lives_in_its_container_and_dies_with_it(kernel: netlink.Socket) -> None:
+    bridge = add_bridge(kernel)
+    with netns.fresh() as far:
+        mac = "02:42:0a:00:00:07"
+        request = sublinks.add_macvlan("eth0", bridge.ifindex, "bridge", netns_fd=far.fd, mac=mac)
+        kernel.ask(request)
+        with netlink.open(far.fd) as inside:
+            end = rtnetlink.find_link(inside, "eth0")
+        assert end
+        assert (end.kind, end.mac, end.parent) == ("macvlan", mac, bridge.ifindex)
+        assert "mode bridge" in far.run("ip", "-d", "link", "show", "eth0")
+        assert [link.name for link in rtnetlink.list_links(kernel)] == ["lo", "br0"]

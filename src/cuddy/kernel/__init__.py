@@ -26,6 +26,8 @@ small_init         pid 1 of --init, in machine code
 pty                terminals
 netlink            how to talk with the network stack: sockets, messages, attributes
 rtnetlink          links, addresses, routes
+sublinks           links that ride on another one: VLAN, macvlan, ipvlan
+bridge_port        what a bridge does with one of its ports
 nftables           the firewall: looked at by messages, changed by scripts
 iptables           the same on hosts without nft
 inotify            a file or directory has changed

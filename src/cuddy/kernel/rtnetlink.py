@@ -1,7 +1,8 @@
 """Links, addresses and routes: the requests of rtnetlink(7) and what their answers say.
 
-Functions named after a change return a `Request` for `netlink.Socket.ask`, which takes several at
-once; those named after a thing ask a socket themselves. Addresses are text, as people write them.
+Links that ride on another one (VLAN, macvlan, ipvlan) are in `sublinks.py`. Functions named after a
+change return a `Request` for `netlink.Socket.ask`, which takes several at once; those named after a
+thing ask a socket themselves. Addresses are text, as people write them.
 """
 
 from __future__ import annotations
@@ -11,7 +12,16 @@ import errno
 import struct
 
 from cuddy.kernel import netlink
-from cuddy.kernel.netlink import NLM_F_CREATE, NLM_F_EXCL, Request, attribute, nest, text, u32
+from cuddy.kernel.netlink import (
+    NLM_F_CREATE,
+    NLM_F_EXCL,
+    NLM_F_REPLACE,
+    Request,
+    attribute,
+    nest,
+    text,
+    u32,
+)
 from cuddy.shapes import NamedTuple
 
 # linux/rtnetlink.h
@@ -29,17 +39,19 @@ RTN_UNICAST = 1
 RTPROT_STATIC = 4
 RT_SCOPE_UNIVERSE = 0
 RT_SCOPE_LINK = 253
+RT_SCOPE_NOWHERE = 255
 RT_TABLE_MAIN = 254
-RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_MULTIPATH, RTA_TABLE = 1, 4, 5, 9, 15
+RTA_DST, RTA_OIF, RTA_GATEWAY, RTA_PRIORITY, RTA_PREFSRC = 1, 4, 5, 6, 7
+RTA_MULTIPATH, RTA_TABLE = 9, 15
 
 # linux/if_link.h, if_addr.h, veth.h
 IFF_UP = 1
 IF_OPER_UP = 6
 IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_MASTER, IFLA_LINKINFO = 1, 3, 4, 10, 18
-IFLA_OPERSTATE, IFLA_AF_SPEC, IFLA_NET_NS_FD, IFLA_EXT_MASK = 16, 26, 28, 29
+IFLA_LINK, IFLA_OPERSTATE, IFLA_IFALIAS, IFLA_AF_SPEC = 5, 16, 20, 26
+IFLA_NET_NS_FD, IFLA_EXT_MASK = 28, 29
 IFLA_NUM_TX_QUEUES, IFLA_NUM_RX_QUEUES = 31, 32
 IFLA_INFO_KIND, IFLA_INFO_DATA = 1, 2
-IFLA_PROTINFO, IFLA_BRPORT_MODE = 12, 4
 IFLA_BR_FORWARD_DELAY, IFLA_BR_STP_STATE, IFLA_BR_MCAST_SNOOPING = 1, 5, 23
 IFLA_INET6_ADDR_GEN_MODE = 8
 IN6_ADDR_GEN_MODE_NONE = 1
@@ -50,6 +62,8 @@ IFA_F_NODAD = 2
 
 LOOPBACK_INDEX = 1  # in every network namespace
 NEW = NLM_F_CREATE | NLM_F_EXCL
+ALIAS_CHARACTERS = 255
+UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL)
 
 
 class Link(NamedTuple):
@@ -63,6 +77,8 @@ class Link(NamedTuple):
     mac: str
     master: int
     is_running: bool  # up, and the kernel acts on it: it sends, a bridge forwards to it
+    alias: str = ""  # whose it is: ours say it on all that they make
+    parent: int = 0  # what a VLAN or macvlan rides on; the other end of a veth
 
 
 class Address(NamedTuple):
@@ -81,6 +97,8 @@ class Route(NamedTuple):
     gateway: str
     link: int
     table: int
+    source: str = ""  # the address that packets get which have none yet
+    metric: int = 0  # of two to the same place the lower one counts
 
 
 def add_bridge(name: str, mac: str) -> Request:
@@ -95,7 +113,9 @@ def add_bridge(name: str, mac: str) -> Request:
         attribute(IFLA_BR_MCAST_SNOOPING, b"\0"),
     )
     info = nest(IFLA_LINKINFO, attribute(IFLA_INFO_KIND, "bridge"), settings)
-    body = _link() + attribute(IFLA_IFNAME, name) + attribute(IFLA_ADDRESS, pack_mac(mac)) + info
+    body = (
+        link_header() + attribute(IFLA_IFNAME, name) + attribute(IFLA_ADDRESS, pack_mac(mac)) + info
+    )
     return Request(RTM_NEWLINK, NEW, body, f"add bridge {name}")
 
 
@@ -109,7 +129,7 @@ def add_veth(
     # Otherwise the kernel makes, on both ends, a queue with a sysfs directory for each CPU.
     queues = u32(IFLA_NUM_TX_QUEUES, 1) + u32(IFLA_NUM_RX_QUEUES, 1)
     far = (
-        _link()
+        link_header()
         + attribute(IFLA_IFNAME, peer)
         + attribute(IFLA_ADDRESS, pack_mac(peer_mac))
         + u32(IFLA_MTU, mtu)
@@ -118,7 +138,7 @@ def add_veth(
     )
     data = nest(IFLA_INFO_DATA, attribute(VETH_INFO_PEER | netlink.NLA_F_NESTED, far))
     body = (
-        _link()
+        link_header()
         + attribute(IFLA_IFNAME, name)
         + attribute(IFLA_ADDRESS, pack_mac(mac))
         + u32(IFLA_MTU, mtu)
@@ -129,31 +149,31 @@ def add_veth(
     return Request(RTM_NEWLINK, NEW, body, f"add veth {name} with peer {peer}")
 
 
-def set_up(link: int | str, *, mtu: int = 0, without_ipv6: bool = False) -> Request:
-    """Bring a link up. `without_ipv6`: it gets no link-local address by itself."""
+def set_up(
+    link: int | str, *, mtu: int = 0, without_ipv6: bool = False, alias: str = ""
+) -> Request:
+    """Bring a link up. `without_ipv6`: it gets no link-local address by itself.
+
+    The alias stands here because the kernel does not take it from those who make a link.
+    """
     extra = u32(IFLA_MTU, mtu) if mtu else b""
     if without_ipv6:
         mode = attribute(IFLA_INET6_ADDR_GEN_MODE, bytes([IN6_ADDR_GEN_MODE_NONE]))
         extra += nest(IFLA_AF_SPEC, nest(_socket.AF_INET6, mode))
-    return Request(RTM_SETLINK, 0, _link(link, up=True) + extra, f"set link {link} up")
+    if alias:
+        extra += attribute(IFLA_IFALIAS, alias[:ALIAS_CHARACTERS])
+    return Request(RTM_SETLINK, 0, link_header(link, up=True) + extra, f"set link {link} up")
 
 
 def set_master(link: int | str, master: int) -> Request:
     """Make a link a port of a bridge; master 0 takes it out."""
-    body = _link(link) + u32(IFLA_MASTER, master)
+    body = link_header(link) + u32(IFLA_MASTER, master)
     return Request(RTM_SETLINK, 0, body, f"set link {link} master {master}")
-
-
-def set_hairpin(link: int) -> Request:
-    """Let a bridge send a frame back by the port on which it came: a container to itself."""
-    mode = nest(IFLA_PROTINFO, attribute(IFLA_BRPORT_MODE, b"\1"))
-    body = struct.pack("=BxHiII", _socket.AF_BRIDGE, 0, link, 0, 0) + mode
-    return Request(RTM_SETLINK, 0, body, f"set link {link} type bridge_slave hairpin on")
 
 
 def delete_link(link: int | str) -> Request:
     """Delete a link; a veth's other end goes with it."""
-    return Request(RTM_DELLINK, 0, _link(link), f"delete link {link}")
+    return Request(RTM_DELLINK, 0, link_header(link), f"delete link {link}")
 
 
 def add_address(link: int, address: str, prefix_length: int) -> Request:
@@ -170,25 +190,60 @@ def add_address(link: int, address: str, prefix_length: int) -> Request:
     return Request(RTM_NEWADDR, NEW, body, f"add address {address}/{prefix_length}")
 
 
-def add_route(destination: str, prefix_length: int, *, gateway: str = "", link: int = 0) -> Request:
+def add_route(
+    destination: str,
+    prefix_length: int,
+    *,
+    gateway: str = "",
+    link: int = 0,
+    family: int = 0,
+    metric: int = 0,
+) -> Request:
     """A route through a gateway, or to what is on a link itself.
 
-    Refused with EEXIST when the same destination is routed already, whichever way.
+    `family` has to be said where neither destination nor gateway shows it. Refused with EEXIST when
+    the same destination is routed already, whichever way.
     """
-    body = _route(destination, prefix_length, gateway, link)
-    about = f"add route {destination}/{prefix_length}" + (f" via {gateway}" if gateway else "")
-    return Request(RTM_NEWROUTE, NEW, body, about)
+    body = _route(destination, prefix_length, gateway, link, family, metric)
+    return Request(RTM_NEWROUTE, NEW, body, f"add {_about(destination, prefix_length, gateway)}")
 
 
-def delete_route(destination: str, prefix_length: int, *, link: int) -> Request:
+def replace_default(*, gateway: str = "", link: int = 0, family: int = 0) -> Request:
+    """The default route of a family; it takes the place of another without a gap."""
+    body = _route("", 0, gateway, link, family)
+    about = f"replace {_about('default', 0, gateway)}"
+    return Request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, about)
+
+
+def delete_default(family: int) -> Request:
+    """Take the default route of a family away, wherever it leads; ESRCH if there is none."""
+    body = _route("", 0, "", 0, family, scope=RT_SCOPE_NOWHERE)
+    return Request(RTM_DELROUTE, 0, body, "delete default route")
+
+
+def delete_route(destination: str, prefix_length: int, *, link: int, metric: int = 0) -> Request:
     """Take back what `add_route` with a link added."""
-    body = _route(destination, prefix_length, "", link)
-    return Request(RTM_DELROUTE, 0, body, f"delete route {destination}/{prefix_length}")
+    body = _route(destination, prefix_length, "", link, 0, metric)
+    return Request(RTM_DELROUTE, 0, body, f"delete {_about(destination, prefix_length)}")
+
+
+def get_route(socket: netlink.Socket, address: str) -> Route | None:
+    """By which route the host sends to an address; None if by none, or if it is refused."""
+    family, packed = pack_address(address)
+    bits = len(packed) * 8
+    body = struct.pack("=BBBBBBBBI", family, bits, 0, 0, 0, 0, 0, 0, 0) + attribute(RTA_DST, packed)
+    try:
+        answers = socket.ask(Request(RTM_GETROUTE, 0, body, f"get route to {address}"))
+    except OSError as error:
+        if error.errno in UNREACHABLE:
+            return None
+        raise
+    return parse_route(answers[0].body)
 
 
 def find_link(socket: netlink.Socket, name: str) -> Link | None:
     """The link of that name, or None."""
-    body = _link(name) + u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+    body = link_header(name) + u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
     try:
         answers = socket.ask(Request(RTM_GETLINK, 0, body, f"get link {name}"))
     except OSError as error:
@@ -200,7 +255,7 @@ def find_link(socket: netlink.Socket, name: str) -> Link | None:
 
 def list_links(socket: netlink.Socket) -> list[Link]:
     """Every link of the socket's namespace."""
-    body = _link() + u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+    body = link_header() + u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
     answers = socket.dump(Request(RTM_GETLINK, 0, body, "list links"))
     return [parse_link(answer.body) for answer in answers]
 
@@ -239,6 +294,8 @@ def parse_link(body: bytes) -> Link:
         found.get(IFLA_ADDRESS, b"").hex(":"),
         number(found.get(IFLA_MASTER)),
         found.get(IFLA_OPERSTATE) == bytes([IF_OPER_UP]),
+        text(found.get(IFLA_IFALIAS, b"")),
+        number(found.get(IFLA_LINK)),
     )
 
 
@@ -258,16 +315,19 @@ def parse_route(body: bytes) -> Route:
     if RTA_MULTIPATH in found:
         link = struct.unpack_from("=HBBi", found[RTA_MULTIPATH])[3]
     destination, gateway = found.get(RTA_DST), found.get(RTA_GATEWAY)
+    source = found.get(RTA_PREFSRC)
     return Route(
         unpack_address(destination) if destination else "",
         prefix_length,
         unpack_address(gateway) if gateway else "",
         link,
         number(found.get(RTA_TABLE)) or table,
+        unpack_address(source) if source else "",
+        number(found.get(RTA_PRIORITY)),
     )
 
 
-def _link(link: int | str = 0, *, up: bool = False) -> bytes:
+def link_header(link: int | str = 0, *, up: bool = False) -> bytes:
     """struct ifinfomsg naming a link by index or, with its attribute, by name."""
     index = link if isinstance(link, int) else 0
     flags = IFF_UP if up else 0
@@ -275,10 +335,18 @@ def _link(link: int | str = 0, *, up: bool = False) -> bytes:
     return head + attribute(IFLA_IFNAME, link) if isinstance(link, str) else head
 
 
-def _route(destination: str, prefix_length: int, gateway: str, link: int) -> bytes:
+def _route(
+    destination: str,
+    prefix_length: int,
+    gateway: str,
+    link: int,
+    family: int = 0,
+    metric: int = 0,
+    scope: int = RT_SCOPE_LINK,
+) -> bytes:
     """struct rtmsg of a unicast route in the main table, with its attributes."""
-    family, packed = pack_address(gateway or destination)
-    scope = RT_SCOPE_UNIVERSE if gateway else RT_SCOPE_LINK
+    family = family or pack_address(gateway or destination)[0]
+    scope = RT_SCOPE_UNIVERSE if gateway else scope
     body = struct.pack(
         "=BBBBBBBBI", family, prefix_length, 0, 0, RT_TABLE_MAIN, RTPROT_STATIC, scope,
         RTN_UNICAST, 0,
@@ -286,8 +354,15 @@ def _route(destination: str, prefix_length: int, gateway: str, link: int) -> byt
     if destination and prefix_length:
         body += attribute(RTA_DST, pack_address(destination)[1])
     if gateway:
-        body += attribute(RTA_GATEWAY, packed)
+        body += attribute(RTA_GATEWAY, pack_address(gateway)[1])
+    if metric:
+        body += u32(RTA_PRIORITY, metric)
     return body + u32(RTA_OIF, link) if link else body
+
+
+def _about(destination: str, prefix_length: int, gateway: str = "") -> str:
+    where = f"{destination}/{prefix_length}" if prefix_length else "default"
+    return f"route {where}" + (f" via {gateway}" if gateway else "")
 
 
 def number(value: bytes | None) -> int:

@@ -15,7 +15,7 @@ import _socket
 import errno
 
 from cuddy.errors import Conflict, SystemFailure
-from cuddy.kernel import netlink, nftables, rtnetlink
+from cuddy.kernel import bridge_port, netlink, nftables
 from cuddy.network import ipam, nat
 from cuddy.network.ports import PROTOCOLS, Binding, Port
 from cuddy.shapes import NamedTuple
@@ -106,7 +106,7 @@ def publish(network: Network, endpoint: Endpoint, published: Iterable[Published]
     bridge, address = network.bridge, endpoint.address
     try:
         with netlink.open() as kernel:
-            kernel.ask(rtnetlink.set_hairpin(_socket.if_nametoindex(endpoint.host_link)))
+            kernel.ask(bridge_port.set_hairpin(_socket.if_nametoindex(endpoint.host_link)))
         with nftables.open() as firewall:
             if nftables.has_chain(firewall, nat.FAMILY, nat.TABLE, nat.publish_chain(bridge)):
                 for name, entries in _by_map(bridge, address, published).items():

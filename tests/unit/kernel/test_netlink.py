@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuddy.kernel import netlink, nftables, rtnetlink
+from cuddy.kernel import bridge_port, netlink, nftables, rtnetlink, sublinks
 from cuddy.kernel.netlink import NLMSG_DONE, NLMSG_ERROR, Message, Request
 
 
@@ -88,11 +88,17 @@ def test_an_ipv6_address_is_used_without_asking_neighbours() -> None:
     [
         (rtnetlink.add_route("", 0, gateway="172.17.0.1"), ("", 0, "172.17.0.1", 0)),
         (rtnetlink.add_route("10.0.0.0", 8, link=4), ("10.0.0.0", 8, "", 4)),
+        (rtnetlink.add_route("fd00::", 64, link=4, metric=256), ("fd00::", 64, "", 4, 256)),
         (rtnetlink.add_route("", 0, gateway="fd00::1", link=2), ("", 0, "fd00::1", 2)),
+        (rtnetlink.replace_default(gateway="fd00::1"), ("", 0, "fd00::1", 0)),
+        (rtnetlink.replace_default(link=3, family=2), ("", 0, "", 3)),
     ],
 )
 def test_a_route_is_read_as_it_was_written(request_: Request, route: tuple[object, ...]) -> None:
-    assert tuple(rtnetlink.parse_route(request_.body)) == (*route, rtnetlink.RT_TABLE_MAIN)
+    destination, prefix_length, gateway, link, *metric = route
+    assert rtnetlink.parse_route(request_.body) == (
+        destination, prefix_length, gateway, link, rtnetlink.RT_TABLE_MAIN, "", *(metric or [0]),
+    )  # fmt: skip
 
 
 def test_a_route_with_several_next_hops_leaves_by_the_first() -> None:
@@ -135,3 +141,52 @@ def test_a_chain_of_another_program_is_read_with_hook_and_policy() -> None:
         + netlink.attribute(nftables.NFTA_CHAIN_POLICY, bytes(4))
     )
     assert nftables.parse_chain(body) == nftables.Chain("ip", "filter", "FORWARD", 2, 0)
+
+
+def link_data(request: Request) -> tuple[str, dict[int, bytes], dict[int, bytes]]:
+    """Kind, attributes and data of a kind of link, as the kernel takes them apart."""
+    found = netlink.attributes(request.body[16:])
+    info = netlink.attributes(found[rtnetlink.IFLA_LINKINFO])
+    data = netlink.attributes(info.get(rtnetlink.IFLA_INFO_DATA, b""))
+    return netlink.text(info[rtnetlink.IFLA_INFO_KIND]), found, data
+
+
+def test_a_macvlan_is_born_in_its_container_on_its_parent() -> None:
+    mac = "02:42:0a:00:00:02"
+    request = sublinks.add_macvlan("eth0", 7, "passthru", netns_fd=9, mac=mac, mtu=1400)
+    kind, found, data = link_data(request)
+    assert kind == "macvlan"
+    assert found[rtnetlink.IFLA_LINK] == struct.pack("=I", 7)
+    assert found[rtnetlink.IFLA_NET_NS_FD] == struct.pack("=I", 9)
+    assert found[rtnetlink.IFLA_MTU] == struct.pack("=I", 1400)
+    assert found[rtnetlink.IFLA_ADDRESS] == bytes([2, 0x42, 10, 0, 0, 2])
+    assert data == {sublinks.IFLA_MACVLAN_MODE: struct.pack("=I", 8)}
+
+
+def test_an_ipvlan_has_no_address_of_its_own_on_the_wire() -> None:
+    request = sublinks.add_ipvlan("eth0", 7, "l3s", "vepa", netns_fd=9)
+    kind, found, data = link_data(request)
+    assert kind == "ipvlan"
+    assert rtnetlink.IFLA_ADDRESS not in found
+    assert found[rtnetlink.IFLA_LINK] == struct.pack("=I", 7)
+    # Both are 16 bits wide: linux/if_link.h, and iproute2's iplink_ipvlan.c.
+    assert data == {1: struct.pack("=H", 2), 2: struct.pack("=H", 2)}
+
+
+def test_a_vlan_is_its_parents_traffic_with_a_tag() -> None:
+    kind, found, data = link_data(sublinks.add_vlan("eth0.50", 7, 50))
+    assert (kind, netlink.text(found[rtnetlink.IFLA_IFNAME])) == ("vlan", "eth0.50")
+    assert data == {sublinks.IFLA_VLAN_ID: struct.pack("=H", 50)}
+    assert link_data(sublinks.add_dummy("dm-0"))[0] == "dummy"
+
+
+def test_a_port_is_isolated_by_name_or_index() -> None:
+    found = netlink.attributes(bridge_port.set_isolated("veth0").body[16:])
+    assert netlink.text(found[rtnetlink.IFLA_IFNAME]) == "veth0"
+    info = netlink.attributes(found[rtnetlink.IFLA_LINKINFO])
+    assert netlink.attributes(info[bridge_port.IFLA_INFO_SLAVE_DATA]) == {33: b"\1"}
+
+
+def test_an_alias_is_cut_to_what_a_link_can_hold() -> None:
+    found = netlink.attributes(rtnetlink.set_up(3, alias="x" * 300).body[16:])
+    assert netlink.text(found[rtnetlink.IFLA_IFALIAS]) == "x" * 255
