@@ -44,6 +44,9 @@ endpoint         a container's place on its network, as asked for
 copy_up          new volumes get what the image has at their places
 staging          what mounts need before the runtime can bind them
 connection       the endpoint on a network, and the files that tell of it
+dns_names        the names by which others find it there
+resolver         who answers when it asks for names
+resolver_policy  what it may ask
 spec             container record -> config.json
 create           options and image -> record
 background       how a process leaves the command that started it

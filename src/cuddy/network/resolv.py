@@ -19,6 +19,9 @@ STUB = "127.0.0.53"
 UPSTREAM_PATH = "/run/systemd/resolve/resolv.conf"
 """Where systemd-resolved writes the servers behind its stub; callers read it."""
 
+OWN_SERVER = "127.0.0.11"
+"""Where our resolver is reached from inside a container; Docker's is at the same address."""
+
 DEFAULT_SERVERS = ("8.8.8.8", "8.8.4.4")
 MAX_TEXT = 1 << 16
 MAX_WORDS = 64
@@ -109,6 +112,49 @@ def resolv_conf(
     return format_resolv_conf(
         Resolver(servers, tuple(word for word in domains if word != "."), flags)
     )
+
+
+def own_resolver(
+    host_text: str, *, search: Sequence[str] = (), options: Sequence[str] = ()
+) -> Resolver:
+    """What a container is told that asks our resolver; the lists replace the host's.
+
+    Names of one label are asked as they are before any search domain is tried (`ndots:0`), as those
+    of containers are; whoever sets ndots means it. Raises InvalidArgument.
+    """
+    host = parse(host_text)
+    domains = tuple(check_word(word, "search domain") for word in search) or host.search
+    flags = tuple(check_word(word, "DNS option") for word in options) or host.options
+    flags = tuple(word for word in flags if not word.startswith("ndots:") or ndots((word,)) >= 0)
+    if ndots(flags) < 0:
+        flags += ("ndots:0",)
+    return Resolver((OWN_SERVER,), tuple(word for word in domains if word != "."), flags)
+
+
+def own_resolv_conf(
+    host_text: str,
+    *,
+    dns: Sequence[str] = (),
+    search: Sequence[str] = (),
+    options: Sequence[str] = (),
+) -> str:
+    """The resolv.conf of a container that asks our resolver. `dns`: whom that asks in its turn.
+
+    Raises InvalidArgument.
+    """
+    others = " ".join(check_address(server) for server in dns) or "the host's servers"
+    text = format_resolv_conf(own_resolver(host_text, search=search, options=options))
+    head = f"# Names of containers are answered by cuddy's resolver, others by {others}.\n"
+    return head + text
+
+
+def ndots(options: Sequence[str]) -> int:
+    """The value of the last option "ndots:N"; -1 without one that makes sense."""
+    for word in reversed(options):
+        name, _, value = word.partition(":")
+        if name == "ndots" and value.isascii() and value.isdecimal() and len(value) < 4:
+            return int(value)
+    return -1
 
 
 def format_resolv_conf(resolver: Resolver) -> str:

@@ -141,3 +141,38 @@ def test_an_extra_host_is_read_as_docker_reads_it(text: str, host: tuple[str, st
 def test_an_extra_host_without_name_or_address_is_refused(text: str) -> None:
     with pytest.raises(InvalidArgument):
         resolv.parse_extra_host(text)
+
+
+class TestOwnResolver:
+    """Containers on user networks ask 127.0.0.11."""
+
+    def test_it_is_the_only_server_and_the_rest_is_the_hosts(self) -> None:
+        text = resolv.own_resolv_conf(STUB)
+        assert [line for line in text.splitlines() if not line.startswith("#")] == [
+            "nameserver 127.0.0.11",
+            "search example.org",
+            "options edns0 trust-ad ndots:0",
+        ]
+
+    @pytest.mark.parametrize("options", [["ndots:2"], ["ndots:0"], ["rotate", "ndots:15"]])
+    def test_the_users_ndots_stays(self, options: list[str]) -> None:
+        assert resolv.own_resolver("", options=options).options == tuple(options)
+
+    @pytest.mark.parametrize("word", ["ndots:", "ndots:x", "ndots:-1", "ndots:99999"])
+    def test_an_ndots_that_makes_no_sense_is_replaced(self, word: str) -> None:
+        found = resolv.own_resolver(f"options {word} rotate\n")
+        assert found.options == ("rotate", "ndots:0")
+
+    def test_domains_and_options_of_the_user_replace_the_hosts(self) -> None:
+        found = resolv.own_resolver(STUB, search=["lan"], options=["timeout:1"])
+        assert (found.search, found.options) == (("lan",), ("timeout:1", "ndots:0"))
+        assert resolv.own_resolver(STUB, search=["."]).search == ()
+
+    def test_the_users_servers_are_told_in_a_comment(self) -> None:
+        assert "192.0.2.9" in resolv.own_resolv_conf("", dns=["192.0.2.9"]).splitlines()[0]
+        with pytest.raises(InvalidArgument):
+            resolv.own_resolv_conf("", dns=["bogus\nnameserver 192.0.2.1"])
+
+    @given(st.text())
+    def test_any_text_of_the_host_gives_one_server(self, text: str) -> None:
+        assert resolv.parse(resolv.own_resolv_conf(text)).nameservers == ("127.0.0.11",)
