@@ -42,6 +42,7 @@ publishing       -p and --expose: what shall be published, and what is
 links            --link: another container's address and variables
 endpoint         a container's place on its network, as asked for
 copy_up          new volumes get what the image has at their places
+owner_map        whose the files of a mount are, told otherwise: `map`
 staging          what mounts need before the runtime can bind them
 connection       the endpoint on a network, and the files that tell of it
 dns_names        the names by which others find it there

@@ -26,6 +26,11 @@ MODES = (
     frozenset(("consistent", "cached", "delegated")),  # Docker Desktop's
 )
 """Options of `-v`: at most one of each kind."""
+MAP = "map"
+"""Ours, of `-v` and `--mount`: see `owner_map`."""
+OF_SOURCE = "source"
+"""`Map` of a specification that names nobody."""
+MAX_ID = (1 << 32) - 2
 TMPFS_FLAGS = frozenset(mount.OPTIONS) - {"bind", "rbind", "remount"}
 TMPFS_VALUES = frozenset(("size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"))
 TYPES = ("bind", "volume", "tmpfs", "image")
@@ -39,6 +44,7 @@ class MountSpec(TypedDict, total=False):
     Source: str  # path of the host, name of a volume, reference of an image; "" anonymous
     Target: str
     ReadOnly: bool
+    Map: str  # ours: UID[:GID] or OF_SOURCE: whose the files are on the host
     Consistency: str
     BindOptions: dict[str, Any]
     VolumeOptions: dict[str, Any]
@@ -55,8 +61,8 @@ class Volume(NamedTuple):
 
 def parse_volume(text: str) -> Volume:
     """`-v [SOURCE:]TARGET[:OPTIONS]`. Raises InvalidArgument."""
-    parts = text.split(":")
-    is_odd = not 1 <= len(parts) <= 3 or not parts[0] or "\0" in text
+    parts = text.split(":", 2)
+    is_odd = not parts[0] or "\0" in text or (":" in parts[-1] and not is_mode(parts[-1]))
     # `-v /data:ro`: an anonymous volume takes no options.
     if is_odd or (len(parts) == 2 and is_mode(parts[1])):
         hint = "[SOURCE:]TARGET[:OPTIONS]"
@@ -74,6 +80,8 @@ def parse_volume(text: str) -> Volume:
         spec["VolumeOptions"] = {"NoCopy": True}
     if is_bind:
         spec["BindOptions"] = {"CreateMountpoint": True}
+    for owner in filter(None, map(map_owner, options)):
+        spec["Map"] = owner
     for option in PROPAGATIONS.intersection(options):
         spec["BindOptions"] = {**spec.get("BindOptions", {}), "Propagation": option}
     try:
@@ -90,7 +98,24 @@ def is_mode(text: str) -> bool:
         return True
     options = text.split(",")
     known = [sum(option in kind for option in options) for kind in MODES]
+    known.append(sum(bool(map_owner(option)) for option in options))
     return sum(known) == len(options) and max(known) <= 1
+
+
+def map_owner(option: str) -> str:
+    """What `Map` is to say by an option of `-v`; "" if the option is another one."""
+    name, equals, owner = option.partition("=")
+    if name != MAP:
+        return ""
+    return (owner if is_owner(owner) else "") if equals else OF_SOURCE
+
+
+def is_owner(text: str) -> bool:
+    """Whether a text is UID[:GID]."""
+    parts = text.split(":")
+    return len(parts) <= 2 and all(
+        part.isascii() and part.isdigit() and int(part) <= MAX_ID for part in parts
+    )
 
 
 def parse_volumes_from(text: str) -> tuple[str, bool]:
@@ -102,7 +127,8 @@ def parse_volumes_from(text: str) -> tuple[str, bool]:
     if not name:
         raise InvalidArgument("volumes-from specification cannot be an empty string")
     options = mode.split(",")
-    if not is_mode(mode) or "nocopy" in options or PROPAGATIONS.intersection(options):
+    is_odd = "nocopy" in options or PROPAGATIONS.intersection(options)
+    if not is_mode(mode) or is_odd or any(map(map_owner, options)):
         raise InvalidArgument(f"invalid mode: {mode}")
     return name, "ro" in options
 
@@ -117,10 +143,19 @@ def check_spec(spec: MountSpec) -> None:
         for other, options in OPTIONS_OF.items():
             if other != kind and spec.get(options):
                 raise InvalidArgument(f"field {options} must not be specified")
+        _check_map(spec)
         _CHECKS[kind](spec)
     except InvalidArgument as error:
         message = f"invalid mount config for type {quote(kind)}: {error.message}"
         raise InvalidArgument(message, hint=error.hint) from None
+
+
+def _check_map(spec: MountSpec) -> None:
+    owner = spec.get("Map")
+    if owner and spec["Type"] not in OPTIONS_OF:
+        raise InvalidArgument("field Map must not be specified")
+    if owner and owner != OF_SOURCE and not is_owner(owner):
+        raise InvalidArgument(f"invalid owner to map to: {owner}", hint="UID[:GID], as numbers")
 
 
 def _check_bind(spec: MountSpec) -> None:

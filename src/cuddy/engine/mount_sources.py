@@ -6,6 +6,7 @@ import os
 
 from cuddy import files
 from cuddy.engine import mounts
+from cuddy.engine.mount_grammar import OF_SOURCE
 from cuddy.engine.volume_use import Claim
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.image import host, store
@@ -50,6 +51,11 @@ def find_bind(point: MountPoint) -> None:
         )
     try:
         files.make_directory(source, 0o755)
+        if point.get("Map", OF_SOURCE) != OF_SOURCE:
+            # Imported here: few mounts are mapped.
+            from cuddy.engine import owner_map
+
+            os.chown(source, *owner_map.parse(point["Map"]))
     except OSError as error:
         raise SystemFailure.from_os(f"cannot make the volume {source}", error) from error
 

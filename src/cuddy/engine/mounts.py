@@ -38,10 +38,11 @@ class MountPoint(TypedDict, total=False):
     Spec: MountSpec  # ours
     Image: str  # ours: id of an image that is mounted
     ChainIds: list[str]  # ours: its layers
+    Map: str  # ours: UID:GID or OF_SOURCE: whose its files are on the host (owner_map.py)
 
 
-SHOWN = ("Type", "Name", "Source", "Destination", "Driver", "Mode", "RW", "Propagation")
-"""What inspect shows, in Docker's order."""
+SHOWN = ("Type", "Name", "Source", "Destination", "Driver", "Mode", "RW", "Propagation", "Map")
+"""What inspect shows, in Docker's order; a `Map`, which is ours, at its end."""
 
 
 class Lender(TypedDict):
@@ -71,6 +72,11 @@ def plan(
     taken = set(covered)
     for point in own_points(home, options):
         take_place(point["Destination"], taken)
+        if wanted := point["Spec"].get("Map"):
+            # Imported here: few mounts have it.
+            from cuddy.engine import owner_map
+
+            point["Map"] = owner_map.chosen(wanted, options.caller)
         found[point["Destination"]] = point
     for path in (*image_volumes, *anonymous_places(options)):
         place = check_image_volume(path)

@@ -54,6 +54,7 @@ class ContainerOptions(NamedTuple):
     mounts: tuple[MountSpec, ...] = ()  # as HostConfig.Mounts has them
     volumes_from: tuple[str, ...] = ()  # CONTAINER[:OPTIONS]
     volume_driver: str = ""
+    caller: str = ""  # UID:GID of the user who is root by sudo: for `map` of volumes and mounts
     tmpfs: tuple[str, ...] = ()  # TARGET[:OPTIONS]
     read_only: bool = False
     shm_size: int = 64 << 20  # bytes

@@ -95,6 +95,8 @@ class Staging:
             mount.move_mount(peer, source)
         if subpath:
             source = self._subpath(number, point, source, subpath)
+        if "Map" in point:
+            source = self._mapped(number, point, source)
         staged: MountPoint = {**point, "Source": source}
         return staged
 
@@ -131,6 +133,28 @@ class Staging:
         finally:
             os.close(top_fd)
 
+    def _mapped(self, number: int, point: MountPoint, source: str) -> str:
+        """What is to be mounted, its owners told otherwise."""
+        # Imported here: few mounts are.
+        from cuddy.engine import owner_map
+
+        is_flat = ((point.get("Spec") or {}).get("BindOptions") or {}).get("NonRecursive")
+        flags = mount.OPEN_TREE_CLONE | (0 if is_flat else mount.AT_RECURSIVE)
+        root = f"{self.home.container_dir(self.record['Id'])}/rootfs"
+        root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            user = owner_map.user_of(root_fd, self.record)
+        finally:
+            os.close(root_fd)
+        tree_fd = mount.open_tree(source, flags)
+        try:
+            owner_map.apply(tree_fd, owner_map.find(point["Map"], source), user, source)
+            spot = self._spot(f"mapped/{number}", is_directory=is_directory(tree_fd))
+            mount.move_mount(tree_fd, spot)
+        finally:
+            os.close(tree_fd)
+        return spot
+
     def _volume(self, name: str) -> str:
         """Where what is in a volume is, mounted if it has to be. Raises NoSuchVolume."""
         volume = volumes.read(self.home, name)
@@ -147,7 +171,7 @@ class Staging:
         # Two first containers of a volume would mount two file systems.
         with volumes.Hold(self.home, name):
             self._spot(f"volumes/{name}", is_directory=True)
-            tree_fd = self._borrow(name)
+            tree_fd = borrow(self.home, name, but=self.record["Id"])
             if tree_fd >= 0:
                 mount.move_mount(tree_fd, spot)
                 os.close(tree_fd)
@@ -156,19 +180,23 @@ class Staging:
                 volume_copy.finish(volume_copy.shelf_in(spot))
         return spot
 
-    def _borrow(self, name: str) -> int:
-        """The mount of a container that has the volume mounted already, detached; -1: nobody."""
-        for container_id in volumes.users(self.home, name):
-            pidfd = liveness.open_monitor(self.home.run_dir(container_id))
-            if pidfd < 0 or container_id == self.record["Id"]:
-                continue
-            try:
-                spot = f"{self.home.container_dir(container_id)}/mounts/volumes/{name}"
-                if (tree_fd := clone_elsewhere(pidfd, spot)) >= 0:
-                    return tree_fd
-            finally:
-                os.close(pidfd)
-        return -1
+
+def borrow(home: Home, name: str, *, but: str = "") -> int:
+    """The mount of a container that has the volume mounted already, detached; -1: nobody.
+
+    `but`: not of this container.
+    """
+    for container_id in volumes.users(home, name):
+        pidfd = liveness.open_monitor(home.run_dir(container_id))
+        if pidfd < 0 or container_id == but:
+            continue
+        try:
+            spot = f"{home.container_dir(container_id)}/mounts/volumes/{name}"
+            if (tree_fd := clone_elsewhere(pidfd, spot)) >= 0:
+                return tree_fd
+        finally:
+            os.close(pidfd)
+    return -1
 
 
 def room(home: Home, record: Container) -> str:

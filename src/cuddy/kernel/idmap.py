@@ -1,10 +1,19 @@
-"""User namespaces' id maps: /proc/PID/uid_map and gid_map (user_namespaces(7))."""
+"""User namespaces' id maps: /proc/PID/uid_map and gid_map (user_namespaces(7)).
+
+They say whose the files of an idmapped mount are, too (mount_setattr(2), "ID-mapped mounts"):
+there `container_id` is what stands on the disk, and `host_id` what is seen through the mount.
+"""
 
 from __future__ import annotations
 
+import _signal
 import os
 
+from cuddy.kernel import namespaces
 from cuddy.shapes import NamedTuple
+
+ALL_IDS = (1 << 32) - 1
+"""How many there are: the last number means "none"."""
 
 
 class IdRange(NamedTuple):
@@ -32,3 +41,42 @@ def map_id(container_id: int, ranges: list[IdRange]) -> int:
         if r.container_id <= container_id < r.container_id + r.size:
             return r.host_id + container_id - r.container_id
     return -1
+
+
+def exchange(one: int, other: int) -> list[IdRange]:
+    """All ids as they are, but for two that change places."""
+    low, high = sorted((one, other))
+    if low == high:
+        return [IdRange(0, 0, ALL_IDS)]
+    ranges = (
+        IdRange(0, 0, low),
+        IdRange(low, high, 1),
+        IdRange(low + 1, low + 1, high - low - 1),
+        IdRange(high, low, 1),
+        IdRange(high + 1, high + 1, ALL_IDS - high - 1),
+    )
+    return [each for each in ranges if each.size]
+
+
+def make_namespace(uids: list[IdRange], gids: list[IdRange]) -> int:
+    """A descriptor of a new user namespace that has these maps, and no process. Raises OSError."""
+    ready, tell = os.pipe2(os.O_CLOEXEC)
+    pid = os.fork()
+    if not pid:
+        try:
+            namespaces.unshare(namespaces.CLONE_NEWUSER)
+            os.write(tell, b".")
+            while True:
+                _signal.pause()
+        finally:
+            os._exit(1)
+    os.close(tell)
+    try:
+        if not os.read(ready, 1):
+            raise PermissionError(1, "no user namespace can be made")
+        write_maps(pid, uids, gids)
+        return namespaces.open_namespace(pid, "user")
+    finally:
+        os.close(ready)
+        os.kill(pid, _signal.SIGKILL)
+        os.waitpid(pid, 0)

@@ -35,6 +35,9 @@ def bind(**options: Any) -> dict[str, Any]:
         ("type=bind,src=/a,dst=/b,bind-nonrecursive", bind(NonRecursive=True)),
         ("type=bind,src=/a,dst=/b,bind-recursive=disabled", bind(NonRecursive=True)),
         ("type=bind,src=/a,dst=/b,bind-recursive=enabled", BIND),
+        ("type=bind,src=/a,dst=/b,bind-create-src", bind(CreateMountpoint=True)),  # newer than 28
+        ("type=bind,src=/a,dst=/b,map", BIND | {"Map": "source"}),  # ours
+        ("type=bind,src=/a,dst=/b,map=5:6", BIND | {"Map": "5:6"}),
         (
             "type=bind,src=/a,dst=/b,ro,bind-recursive=writable",
             bind(ReadOnlyNonRecursive=True) | {"ReadOnly": True},
@@ -93,8 +96,6 @@ def _without_empty(spec: Any) -> dict[str, Any]:
         ("type=tmpfs,dst=/t,tmpfs-size=-1", "invalid value for tmpfs-size: -1"),
         ("type=tmpfs,dst=/t,tmpfs-options=exec", "unexpected key 'tmpfs-options' in 'tmpfs-options="
          "exec'"),
-        ("type=bind,src=/a,dst=/b,bind-create-src=1", "unexpected key 'bind-create-src' in "
-         "'bind-create-src=1'"),
         (
             "type=bind,src=/a,dst=/b,bind-recursive=nope",
             'invalid value for bind-recursive: nope (must be "enabled", "disabled", "writable", or '

@@ -76,6 +76,14 @@ class TestVolumes:
         with pytest.raises(InvalidArgument, match=re.escape(complaint)):
             mount_grammar.parse_volume(text)
 
+    @pytest.mark.parametrize(
+        ("mode", "owner"),
+        [("map", "source"), ("ro,map=5", "5"), ("map=5:6,Z", "5:6"), ("ro", None)],
+    )
+    def test_whose_the_files_are(self, mode: str, owner: str | None) -> None:
+        volume = mount_grammar.parse_volume(f"/a:/b:{mode}")
+        assert (volume.mode, volume.spec.get("Map")) == (mode, owner)
+
 
 class TestVolumesFrom:
     @pytest.mark.parametrize(

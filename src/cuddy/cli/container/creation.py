@@ -20,7 +20,7 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from cuddy.engine.home import Home
     from cuddy.engine.mount_grammar import MountSpec
@@ -225,6 +225,7 @@ def read_options(args: Args) -> ContainerOptions:
     given["labels"] = (*settings.lines(args.label_file, "label"), *args.labels)
     given["volumes"] = tuple(_absolute(volume) for volume in args.volumes)
     given["security_opt"] = tuple(_security_option(option) for option in args.security_opt)
+    given["caller"] = caller(os.environ)
     image, *command = args.names
     return ContainerOptions(image=image, command=tuple(command), **given)
 
@@ -248,6 +249,13 @@ def check(args: Args) -> None:
         raise UsageError("--use-api-socket: there is no API socket", hint="cuddy has no daemon")
     if "network" in args.given and not args.network:
         raise UsageError("no name set for network", hint="use bridge, host or none")
+
+
+def caller(environment: Mapping[str, str]) -> str:
+    """UID:GID of who has become root by sudo, which says so; "" if nobody has."""
+    ids = environment.get("SUDO_UID", ""), environment.get("SUDO_GID", "")
+    is_by_sudo = os.geteuid() == 0 and all(each.isascii() and each.isdigit() for each in ids)
+    return ":".join(ids) if is_by_sudo else ""
 
 
 def _absolute(volume: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 
 from cuddy.cli import values
+from cuddy.engine.mount_grammar import OF_SOURCE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -142,17 +143,23 @@ def _mode(spec: dict[str, Any], key: str, value: str) -> None:
     spec.setdefault("TmpfsOptions", {})["Mode"] = int(value, 8)
 
 
-FLAGS = ("readonly", "ro", "volume-nocopy", "bind-nonrecursive")
+def _map(spec: dict[str, Any], key: str, value: str) -> None:
+    spec["Map"] = OF_SOURCE if value == "true" else value
+
+
+FLAGS = ("readonly", "ro", "volume-nocopy", "bind-nonrecursive", "bind-create-src", "map")
 """Keys that stand for "true" without a value."""
 KEYS: dict[str, Callable[[dict[str, Any], str, str], None]] = {
     "type": _text("Type", lower=True),
     "source": _source, "src": _source,
     "target": _text("Target"), "dst": _text("Target"), "destination": _text("Target"),
     "readonly": _boolean("", "ReadOnly"), "ro": _boolean("", "ReadOnly"),
+    "map": _map,
     "consistency": _text("Consistency", lower=True),
     "bind-propagation": _option("BindOptions", "Propagation", lower=True),
     "bind-nonrecursive": _boolean("BindOptions", "NonRecursive"),
     "bind-recursive": _recursive,
+    "bind-create-src": _boolean("BindOptions", "CreateMountpoint"),
     "volume-subpath": _option("VolumeOptions", "Subpath"),
     "volume-nocopy": _boolean("VolumeOptions", "NoCopy"),
     "volume-label": _label,

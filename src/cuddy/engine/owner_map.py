@@ -1,0 +1,119 @@
+"""`map`: whose the files of one mount are, told the container otherwise (an idmapped mount).
+
+The container's user and the files' owner on the host change places in the mount; everybody else
+stays who he is. So what the container's user makes belongs to the owner, and what belongs to the
+owner is the container's user's. Whose the files shall be, in this order:
+
+    map=UID[:GID]    who is named
+    map              who has called cuddy by sudo; else whom the source belongs to
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from cuddy.engine import users
+from cuddy.engine.mount_grammar import OF_SOURCE
+from cuddy.errors import SystemFailure
+from cuddy.kernel import idmap, mount
+from cuddy.shapes import NamedTuple
+
+NOT_ALLOWED = (errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.container import Container
+
+
+class Owner(NamedTuple):
+    """A user and a group."""
+
+    uid: int
+    gid: int
+
+
+def parse(text: str) -> Owner:
+    """UID[:GID], which was checked; the group has the user's number if none is named."""
+    uid, _, gid = text.partition(":")
+    return Owner(int(uid), int(gid or uid))
+
+
+def chosen(wanted: str, caller: str) -> str:
+    """What a mount's record says of it: UID:GID, or OF_SOURCE. `caller`: of sudo, or ""."""
+    text = wanted if wanted != OF_SOURCE else caller
+    return "{}:{}".format(*parse(text)) if text else OF_SOURCE
+
+
+def user_of(root_fd: int, record: Container) -> Owner:
+    """The container's user, by the files of its root. Raises InvalidArgument."""
+    identity = users.read_identity(root_fd, record["Config"]["User"])
+    return Owner(identity.uid, identity.gid)
+
+
+def find(recorded: str, source: str) -> Owner:
+    """Whose the files of a source shall be. Raises OSError."""
+    if recorded != OF_SOURCE:
+        return parse(recorded)
+    status = os.stat(source)
+    return Owner(status.st_uid, status.st_gid)
+
+
+def apply(tree_fd: int, owner: Owner, user: Owner, source: str) -> None:
+    """Let two change places in a mount that is attached nowhere, and in those below it.
+
+    `source`: what it shows, for the error. Raises SystemFailure.
+    """
+    if owner == user:
+        return
+    try:
+        fd = idmap.make_namespace(
+            idmap.exchange(owner.uid, user.uid), idmap.exchange(owner.gid, user.gid)
+        )
+        try:
+            mount.mount_setattr(tree_fd, mount.MOUNT_ATTR_IDMAP, recursive=True, userns_fd=fd)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        if error.errno not in NOT_ALLOWED:
+            raise
+        raise refusal(source, owner, user) from error
+
+
+def refusal(source: str, owner: Owner, user: Owner) -> SystemFailure:
+    """Says which file system it is that knows no maps."""
+    uids, gids = idmap.exchange(owner.uid, user.uid), idmap.exchange(owner.gid, user.gid)
+    mounts = mount.list_mounts()
+    real = os.path.realpath(source)
+    above = max((m for m in mounts if mount.contains(m.target, real)), key=lambda m: len(m.target))
+    concerned = [above, *(m for m in mounts if mount.contains(real, m.target) and m is not above)]
+    for each in concerned:
+        if not allows_maps(real if each is above else each.target, uids, gids):
+            where = f" at {each.target}" if each is not above else ""
+            return SystemFailure(
+                f"cannot map the owners of {source}: "
+                f"its file system{where} ({each.fstype}) does not allow it",
+                hint="ext4, xfs, btrfs and tmpfs do, on a kernel that is new enough; "
+                "without 'map' it can be mounted",
+            )
+    return SystemFailure(f"cannot map the owners of {source}: the kernel refuses it")
+
+
+def allows_maps(path: str, uids: list[idmap.IdRange], gids: list[idmap.IdRange]) -> bool:
+    """Whether a mount of what is at a path can be idmapped."""
+    try:
+        tree_fd = mount.open_tree(path)
+    except OSError:
+        return True  # it cannot be mounted at all: that is another matter
+    try:
+        fd = idmap.make_namespace(uids, gids)
+        try:
+            mount.mount_setattr(tree_fd, mount.MOUNT_ATTR_IDMAP, userns_fd=fd)
+        finally:
+            os.close(fd)
+        return True
+    except OSError:
+        return False
+    finally:
+        os.close(tree_fd)
