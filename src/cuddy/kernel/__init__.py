@@ -29,6 +29,7 @@ rtnetlink          links, addresses, routes
 sublinks           links that ride on another one: VLAN, macvlan, ipvlan
 bridge_port        what a bridge does with one of its ports
 nftables           the firewall: looked at by messages, changed by scripts
+nft_rules          rules as messages, for those that every container needs
 iptables           the same on hosts without nft
 inotify            a file or directory has changed
 program            programs of the host that cuddy runs
