@@ -28,6 +28,7 @@ volume_copy      filling one with a copy of a directory, once and wholly
 mounts           what a container mounts where
 mount_entries    and how config.json has it
 mount_sources    what a new container mounts is there
+network_files    whose /etc/hosts, /etc/hostname, /etc/resolv.conf it sees
 limits           what it may use: --memory and its kin, and what of it makes sense
 resources        the same as linux.resources
 support          what of it this kernel can do

@@ -9,7 +9,7 @@ from __future__ import annotations
 import errno
 import os
 
-from cuddy.engine import liveness, sharing
+from cuddy.engine import liveness, network_files, sharing
 from cuddy.errors import Conflict, SystemFailure
 from cuddy.image import host, snapshots
 from cuddy.kernel import mount, namespaces, overlay
@@ -34,19 +34,28 @@ def mount_root(home: Home, record: Container) -> Container:
     with Undo() as undo:
         undo.add(mount.umount, f"{where}/rootfs", mount.MNT_DETACH)
         if not record.get("Mounts"):
-            enter(record, where, plans)
+            make_root(record, where, plans)
             return record
         from cuddy.engine import staging
 
         undo.add(staging.take_down, home, record)
         try:
             with staging.Staging(home, record) as preparation:
-                enter(record, where, plans)
+                make_root(record, where, plans)
                 mounted = preparation.stage()
         except OSError as error:
             raise SystemFailure.from_os("cannot prepare the container's mounts", error) from error
     staging.announce(home, record)
     return mounted
+
+
+def make_root(record: Container, where: str, plans: list[Mount]) -> None:
+    """Enter a mount namespace of our own with the root in it, ready for mounts of the runtime's."""
+    enter(record, where, plans)
+    try:
+        network_files.take_places(f"{where}/rootfs")
+    except OSError as error:
+        raise SystemFailure.from_os("cannot prepare the container's /etc", error) from error
 
 
 def enter(record: Container, where: str, plans: list[Mount]) -> None:

@@ -11,6 +11,7 @@ from cuddy.engine import (
     docker_profile,
     limits,
     mount_entries,
+    network_files,
     process,
     sharing,
 )
@@ -171,21 +172,13 @@ def no_new_privileges(host_config: dict[str, Any]) -> bool:
 
 
 def build_mounts(container: Container) -> list[MountEntry]:
-    """The kernel's file systems, then the managed files, then the user's mounts, outermost
-    first.
+    """The kernel's file systems, then the user's mounts, outermost first, then the files that we
+    manage: what the user mounts above them must not hide them.
     """
-    found = kernel_mounts(container)
-    targets = {bind["Destination"] for bind in container["Mounts"]}
-    for name, path in (
-        ("/etc/resolv.conf", container["ResolvConfPath"]),
-        ("/etc/hostname", container["HostnamePath"]),
-        ("/etc/hosts", container["HostsPath"]),
-    ):
-        if name not in targets:
-            found.append(mount_entries.bind_entry(path, name))
     own = mount_entries.build_entries(container)
     replaced = {entry["destination"] for entry in own}
-    return [e for e in found if not is_replaced(e["destination"], replaced)] + own
+    found = [e for e in kernel_mounts(container) if not is_replaced(e["destination"], replaced)]
+    return [*found, *own, *network_files.entries(container)]
 
 
 def kernel_mounts(container: Container) -> list[MountEntry]:

@@ -256,20 +256,21 @@ def make_leaf(root_fd: int, target: str, *, directory: bool, links: int = MAX_LI
     Either may be the end of a dangling link of the image's (/etc/resolv.conf often is): it is made
     where the link leads, inside the root. `links`: how many more to follow.
     """
-    if not directory:
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
-        os.close(resolve.open_in_root(root_fd, target, flags, mode=0o644))
-        return
     parent, name = os.path.split(target)
     parent_fd = resolve.open_in_root(root_fd, parent, os.O_PATH | os.O_DIRECTORY)
     try:
-        os.mkdir(name, 0o755, dir_fd=parent_fd)
+        if directory:
+            os.mkdir(name, 0o755, dir_fd=parent_fd)
+        else:
+            flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
+            os.close(resolve.open_in_root(root_fd, target, flags, mode=0o644))
         return
-    except FileExistsError:
+    except (FileExistsError, FileNotFoundError):
+        # A link, into nothing: for a file, into a directory that is not there either.
         if not links or target in KERNEL_DIRECTORIES:
             raise
         end = os.path.join(parent, os.readlink(name, dir_fd=parent_fd))
     finally:
         os.close(parent_fd)
     make_parents(root_fd, end)
-    make_leaf(root_fd, end, directory=True, links=links - 1)
+    make_leaf(root_fd, end, directory=directory, links=links - 1)
