@@ -32,6 +32,7 @@ detach              the keys that leave a container running
 foreground          a container with the user's streams on it
 container           commands about containers
 image               commands about images
+network             commands about networks
 volume              commands about volumes
 system              commands about the engine
 oci_runtime         cuddy-runtime: the command line of the OCI runtime

@@ -73,6 +73,9 @@ GROUPS: dict[str, dict[str, str]] = {
         "save": "image.save",
         "tag": "image.tag",
     },
+    "network": {
+        "why": "network.why",
+    },
     "system": {
         "boot": "system.boot",
         "check": "system.check",
@@ -95,6 +98,7 @@ GROUPS: dict[str, dict[str, str]] = {
 GROUP_SUMMARIES = {
     "container": "Manage containers",
     "image": "Manage images",
+    "network": "Manage networks",
     "system": "Manage cuddy",
     "volume": "Manage volumes",
 }

@@ -111,6 +111,15 @@ clear_logs       forgetting it
 inspect          everything known of it
 inspect_image    everything known of an image
 inspect_network  everything known of a network
+vantage          a container's network and files, to look from
+network_why      does one reach another: who is meant, and at which address
+network_why_parties  containers, this machine, others, and what is recorded of them
+network_why_sight    what is seen on the way: routes, rules, sockets, an attempt
+network_why_facts    all that was found out
+network_why_steps    what it says, step by step
+network_why_step     one of them
+network_why_rules    those about rules
+network_why_listener  the one about who listens
 patterns         Go's patterns of names
 images           find and list images
 tag              give them names

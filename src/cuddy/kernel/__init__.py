@@ -28,8 +28,10 @@ netlink            how to talk with the network stack: sockets, messages, attrib
 rtnetlink          links, addresses, routes
 sublinks           links that ride on another one: VLAN, macvlan, ipvlan
 bridge_port        what a bridge does with one of its ports
+way                which of them a packet would take
 nftables           the firewall: looked at by messages, changed by scripts
 nft_rules          rules as messages, for those that every container needs
+nftrace            which of its rules a packet comes to
 iptables           the same on hosts without nft
 inotify            a file or directory has changed
 program            programs of the host that cuddy runs

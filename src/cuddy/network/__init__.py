@@ -7,4 +7,7 @@ nat       firewall rules: containers reach the outside, the outside does not rea
 ports     what --publish and --expose say
 publish   ports of the host that lead to a container's
 resolv    resolv.conf and hosts of a container
+reach     what can be seen of whether one reaches another
+reach_names  how a container finds the address of a name
+reach_trace  which rule of whose firewall drops a packet
 """

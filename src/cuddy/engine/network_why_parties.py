@@ -1,0 +1,169 @@
+"""Who is meant: containers, this machine or others, and what is recorded of them."""
+
+from __future__ import annotations
+
+from cuddy.engine import container, containers, sharing
+from cuddy.engine.network_why_facts import Party, Place, Publication, is_loopback
+from cuddy.errors import CorruptContent, InvalidArgument, NoSuchContainer
+from cuddy.kernel import netlink, rtnetlink
+from cuddy.network import ipam
+from cuddy.network import network as networks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from typing import Any
+
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+    from cuddy.engine.vantage import Vantage
+
+ICC = "com.docker.network.bridge.enable_icc"
+
+
+def find(home: Home, name: str) -> Container | None:
+    """The container of that name or id; None if there is none."""
+    try:
+        return containers.find(home, name)
+    except (NoSuchContainer, InvalidArgument):
+        return None
+
+
+def describe(home: Home, record: Container, vantage: Vantage | None) -> Party:
+    """A container as one end."""
+    state, config = record["State"], record["HostConfig"]
+    network = owner_of_network(home, record)
+    status = state["Status"]
+    if status == "running" and vantage is None:
+        status = "exited"  # just now
+    return Party(
+        "container",
+        container.display_name(record),
+        record["Id"],
+        "paused" if state["Paused"] else status,
+        vantage.pid if vantage else 0,
+        (state.get("Health") or {}).get("Status") or "",
+        network["HostConfig"]["NetworkMode"],
+        tuple(places(home, network)),
+        tuple(_words(config.get("Egress") or network["HostConfig"].get("Egress"))),
+        vantage.netns if vantage else 0,
+    )
+
+
+def owner_of_network(home: Home, record: Container) -> Container:
+    """The container whose network it is: another's with --network container:X."""
+    peer = sharing.peer_of(record["HostConfig"]["NetworkMode"])
+    return (find(home, peer) if peer else None) or record
+
+
+def _words(policy: Any) -> Iterator[str]:
+    if isinstance(policy, str):
+        yield from policy.split(",")
+    elif policy:
+        yield from map(str, policy)
+
+
+def places(home: Home, record: Container) -> Iterator[Place]:
+    """A running container's endpoints, the one with its default route first."""
+    found = record["NetworkSettings"].get("Networks") or {}
+    first = record["NetworkSettings"].get("Gateway") or ""
+    for name in sorted(found, key=lambda each: (found[each].get("Gateway") or "") != first):
+        endpoint = found[name]
+        yield _with_network(
+            home,
+            Place(
+                name,
+                endpoint.get("IPAddress") or "",
+                endpoint.get("GlobalIPv6Address") or "",
+                endpoint.get("Gateway") or "",
+                has_names=name != networks.DEFAULT,
+            ),
+        )
+
+
+def _with_network(home: Home, place: Place) -> Place:
+    """With what the network's record adds; one that cannot be read adds nothing."""
+    try:
+        network = networks.read(home.networks_dir, place.network)
+    except CorruptContent:
+        network = None
+    if network is None:
+        return place
+    options = getattr(network, "options", {})
+    return place._replace(
+        driver=network.driver,
+        bridge=network.bridge,
+        is_internal=getattr(network, "internal", False),
+        is_isolated=str(options.get(ICC, "true")).lower() in ("false", "0", "f"),
+    )
+
+
+def holder_of(home: Home, address: str) -> Container | None:
+    """The running container that has an address."""
+    for record in containers.list_containers(home):
+        for endpoint in (record["NetworkSettings"].get("Networks") or {}).values():
+            if address in (endpoint.get("IPAddress"), endpoint.get("GlobalIPv6Address")):
+                return record
+    return None
+
+
+def is_own(address: str) -> bool:
+    """Whether an address is one of this machine's links'."""
+    number, bits = ipam.parse_address(address)
+    family = rtnetlink.pack_address(address)[0]
+    with netlink.open() as kernel:
+        found = [each.address for each in rtnetlink.list_addresses(kernel, family)]
+    return address in found or (bits == 32 and number >> 24 == 127)
+
+
+def openings(records: Iterable[Container]) -> Iterator[Publication]:
+    """The ports of this machine that lead to containers."""
+    for record in records:
+        settings = record["NetworkSettings"]
+        for key, bindings in (settings.get("Ports") or {}).items():
+            number, _, protocol = key.partition("/")
+            for place in bindings or ():
+                host_ip = place.get("HostIp") or "0.0.0.0"
+                yield Publication(
+                    protocol or "tcp", host_ip, int(place.get("HostPort") or 0),
+                    _inner_address(settings, host_ip), int(number),
+                    container.display_name(record),
+                )  # fmt: skip
+
+
+def _inner_address(settings: dict[str, Any], host_ip: str) -> str:
+    """Where it leads: the address of the network that has the default route."""
+    field = "GlobalIPv6Address" if ":" in host_ip else "IPAddress"
+    if found := settings.get(field):
+        return str(found)
+    known = [each.get(field) or "" for each in (settings.get("Networks") or {}).values()]
+    return next(filter(None, known), "")
+
+
+def opening_at(
+    found: Iterable[Publication], address: str, port: int, protocol: str
+) -> Publication | None:
+    """The one by which packets to an address of this machine go on."""
+    anywhere = "::" if ":" in address else "0.0.0.0"
+    fitting = [
+        each for each in found
+        if (each.protocol, each.host_port) == (protocol, port)
+        and each.host_ip in (address, anywhere)
+    ]  # fmt: skip
+    return min(fitting, key=lambda each: each.host_ip == anywhere, default=None)
+
+
+def opening_for(found: Iterable[Publication], port: int, protocol: str) -> Publication | None:
+    """The one that somebody outside means by a port, the host's or else the container's; 0: any.
+
+    One that is open to others before one that is not.
+    """
+    fitting = [
+        each for each in found
+        if (each.protocol == protocol or not port) and port in (0, each.host_port, each.port)
+    ]  # fmt: skip
+    return min(
+        fitting,
+        key=lambda each: (each.host_port != port, is_loopback(each.host_ip)),
+        default=None,
+    )
