@@ -1,16 +1,17 @@
 """cuddy: a container engine without a daemon.
 
-errors   the error tree; exit codes and HTTP statuses
-shapes   NamedTuple, TypedDict and NewType without the import cost of typing
-files    JSON, atomic writes, locks, temporary names, removal of trees
-undo     what was done is taken back when a block fails
-usage    what trees take on disk
-kernel   floor 1: what Linux offers, one concept a file
-image    floor 2: images, layers, registries
-network  floor 2: bridges, addresses, name resolution files
-runtime  floor 2: the OCI runtime: a bundle becomes a process
-engine   floor 3: containers as the user knows them
-cli      floor 5: the Docker-compatible command line
+errors    the error tree; exit codes and HTTP statuses
+shapes    NamedTuple, TypedDict and NewType without the import cost of typing
+checksum  ids that follow from names
+files     JSON, atomic writes, locks, temporary names, removal of trees
+undo      what was done is taken back when a block fails
+usage     what trees take on disk
+kernel    floor 1: what Linux offers, one concept a file
+image     floor 2: images, layers, registries
+network   floor 2: bridges, addresses, name resolution files
+runtime   floor 2: the OCI runtime: a bundle becomes a process
+engine    floor 3: containers as the user knows them
+cli       floor 5: the Docker-compatible command line
 """
 
 __version__ = "0.1.0"

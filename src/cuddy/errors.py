@@ -9,6 +9,7 @@
     │   ├── NoSuchContainer
     │   ├── NoSuchImage
     │   ├── NoSuchNetwork
+    │   ├── NoSuchPlugin
     │   └── NoSuchVolume
     ├── Conflict                  the thing exists, or is in the wrong state     1  409
     │   ├── NameTaken
@@ -82,8 +83,14 @@ class NoSuchImage(NotFound):
 
 
 class NoSuchNetwork(NotFound):
+    def __init__(self, name: str, *, hint: str = "") -> None:
+        super().__init__(f"network {name} not found", hint=hint or "'cuddy network ls' lists them")
+        self.name = name
+
+
+class NoSuchPlugin(NotFound):
     def __init__(self, name: str) -> None:
-        super().__init__(f"no such network: {name}", hint="use bridge, host or none")
+        super().__init__(f'plugin "{name}" not found', hint="cuddy has bridge, macvlan and ipvlan")
         self.name = name
 
 

@@ -54,7 +54,8 @@ KNOWN = (
     ".ResolvConfPath", ".HostnamePath", ".HostsPath", ".LogPath", ".GraphDriver.Name",
     ".Config.WorkingDir", ".ExitReport",
     ".NetworkSettings.EndpointID", ".NetworkSettings.SandboxID", ".NetworkSettings.SandboxKey",
-    ".AppArmorProfile",
+    ".AppArmorProfile", *(f".NetworkSettings.Networks.bridge.{each}" for each in
+                          ("Driver", "Link", "HostLink")),
 )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from pathlib import Path
 import pytest
 
 from console import ENGINE, Cuddy, wait_until
-from cuddy.network import ipam
+from cuddy.network import endpoint, ipam
 from leaks import cgroups
 
 pytestmark = [
@@ -166,7 +166,11 @@ class World:
         connected = [cid for cid in alive if records[cid]["State"]["Pid"]]
         if len(links) > len(alive):
             yield f"links {links} for {connected}"
-        leases = ipam.read_leases(f"{self.cuddy.run_root}/networks/bridge.json")
+        leases = {
+            container_id
+            for path in endpoint.lease_files(f"{self.cuddy.run_root}/networks")
+            for container_id in ipam.read_leases(path)
+        }
         if not set(leases) <= alive:
             yield f"addresses of {set(leases) - alive}, which do not run"
         if len(monitors()) > len(alive):

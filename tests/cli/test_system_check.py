@@ -232,8 +232,8 @@ REPAIRABLE: dict[str, tuple[Callable[[Room], object], str]] = {
         "its name kept does not lead to it",
     ),
     "a network that is none": (
-        lambda r: (r.cuddy.root / "networks/bridge.json").write_text("{}"),
-        "networks/bridge.json: it is not a network",
+        lambda r: (r.cuddy.root / "networks/b.json").write_text("{}"),
+        "networks/b.json: it is not a network",
     ),
 }
 

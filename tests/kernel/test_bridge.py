@@ -17,8 +17,9 @@ import netns
 from cuddy import files
 from cuddy.errors import Conflict, SystemFailure
 from cuddy.kernel import netlink, nftables, program, rtnetlink
-from cuddy.network import bridge, ipam, nat, network, ports, publish
-from cuddy.network.network import Endpoint, Network
+from cuddy.network import bridge, endpoint, ipam, nat, network, ports, publish
+from cuddy.network.endpoint import Endpoint
+from cuddy.network.network import Network
 
 pytestmark = pytest.mark.skipif(not program.find("nft"), reason="nft is not installed")
 
@@ -37,14 +38,20 @@ class Container:
         self.endpoint: Endpoint | None = None
 
     def connect(self) -> Endpoint:
-        made = bridge.connect(self.home.run_dir, self.home.network, self.id, self.netns.fd)
+        made = endpoint.lease(self.home.run_dir, self.home.network, self.id)
+        try:
+            bridge.attach(self.home.network, made, self.netns.fd)
+        except BaseException:
+            endpoint.release(self.home.run_dir, self.id)
+            raise
         self.endpoint = made
         return made
 
     def disconnect(self, *, ended: bool = True) -> None:
         assert self.endpoint
-        run_dir = self.home.run_dir
-        bridge.disconnect(run_dir, self.home.network, self.id, self.endpoint, ended=ended)
+        if not ended:
+            bridge.detach(self.home.network, self.endpoint, self.netns.fd)
+        endpoint.release(self.home.run_dir, self.id)
 
 
 class Home:
@@ -53,6 +60,7 @@ class Home:
     def __init__(self, directory: Path, link: str) -> None:
         self.networks_dir = str(directory / "networks")
         self.run_dir = str(directory / "run")
+        self.network_id = network.predefined_id(self.networks_dir, "bridge")
         self.link = link
         self.containers: list[Container] = []
 
@@ -61,13 +69,14 @@ class Home:
 
     @property
     def network(self) -> Network:
-        found = network.read(self.networks_dir, "bridge")
+        found = network.read(self.networks_dir, self.network_id)
         assert found
         return found
 
     @property
     def leases(self) -> dict[str, str]:
-        return ipam.read_leases(network.leases_path(self.run_dir, "bridge"))
+        found = ipam.read_leases(network.leases_path(self.run_dir, self.network_id))
+        return {container_id: lease.address for container_id, lease in found.items()}
 
     def container(self) -> Container:
         """A connected container."""
@@ -167,7 +176,9 @@ def add_bridge_with(address: str, prefix_length: int, name: str = "other0") -> N
 
 
 def test_the_first_use_makes_the_bridge(home: Home) -> None:
-    assert home.network == Network("bridge", "cuddy0", "172.17.0.0/16", "172.17.0.1", 1500)
+    made = home.network
+    assert (made.name, made.driver, made.bridge) == ("bridge", "bridge", "cuddy0")
+    assert (made.subnet, made.gateway, made.mtu) == ("172.17.0.0/16", "172.17.0.1", 1500)
     assert "172.17.0.1" in addresses()
     assert Path("/proc/sys/net/ipv4/ip_forward").read_text() == "1\n"
     assert bridge.is_ready(home.network)
@@ -190,8 +201,9 @@ def test_later_uses_change_nothing_and_run_no_program(
 def test_a_container_has_address_route_and_loopback(home: Home) -> None:
     container = home.container()
     assert container.endpoint == Endpoint(
-        "bridge", "172.17.0.2", 16, "172.17.0.1", "02:42:ac:11:00:02", VETH, "eth0"
-    )
+        "bridge", "172.17.0.2", 16, "172.17.0.1", "02:42:ac:11:00:02", VETH, "eth0",
+        home.network_id,
+    )  # fmt: skip
     shown = container.netns.run("ip", "address")
     assert "inet 172.17.0.2/16 brd 172.17.255.255 scope global eth0" in shown
     assert "link/ether 02:42:ac:11:00:02" in shown
@@ -372,8 +384,8 @@ def test_a_bridge_without_address_moves_too_and_keeps_its_link(home: Home) -> No
 def test_a_bridge_whose_record_is_lost_keeps_its_subnet(home: Home) -> None:
     add_bridge_with("172.20.0.1", 16)
     before, container = home.network, home.container()
-    os.unlink(f"{home.networks_dir}/bridge.json")
-    assert home.ensure() == before
+    network.delete(home.networks_dir, home.network_id)
+    assert home.ensure() == before._replace(created=home.network.created)
     with netns.listen():
         assert container.netns.reaches("172.17.0.1")
     assert home.container().endpoint
@@ -451,13 +463,13 @@ def test_a_process_killed_at_any_moment_leaves_nothing_to_repair(
         wait([pid])
         container.netns.close()
         if n % 8 == 7:
-            bridge.remove(Network("bridge", "cuddy0", "", ""))
+            bridge.remove(Network("0" * 64, "bridge", bridge="cuddy0"))
     home.ensure()
-    bridge.sweep(home.run_dir, lambda _: False)
+    endpoint.sweep(home.run_dir, lambda _: False)
     assert home.leases == {}
     survivor = home.container()
     assert survivor.endpoint
-    assert files.list_directory(home.run_dir).count("bridge.json") == 1
+    assert files.list_directory(home.run_dir).count(f"{home.network_id}.json") == 1
     assert not [name for name in os.listdir(home.run_dir) if name.endswith(".tmp")]
 
 
@@ -519,17 +531,17 @@ def test_a_connection_that_fails_is_taken_back(home: Home) -> None:
     with netns.fresh() as full:
         with full.inside():
             add_bridge_with("10.0.0.1", 24, "eth0")
+        place = endpoint.lease(home.run_dir, home.network, "ff" * 32)
         with pytest.raises(SystemFailure, match="cannot connect the container to network bridge"):
-            bridge.connect(home.run_dir, home.network, "ff" * 32, full.fd)
-    assert home.leases == {}
+            bridge.attach(home.network, place, full.fd)
     assert links() == {"lo", "cuddy0"}
 
 
 def test_a_sweep_frees_the_addresses_of_containers_that_nobody_released(home: Home) -> None:
     one, two = home.container(), home.container()
-    bridge.sweep(home.run_dir, {two.id}.__contains__)
+    endpoint.sweep(home.run_dir, {two.id}.__contains__)
     assert home.leases == {two.id: "172.17.0.3"}
-    bridge.release(home.run_dir, two.id)
+    endpoint.release(home.run_dir, two.id)
     assert home.leases == {}
     assert one.netns
 

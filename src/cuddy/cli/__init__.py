@@ -4,6 +4,7 @@ main                global flags, verb to module: start here
 boundary            errors become a line and an exit status
 flags               declared flags with pflag's rules
 values              grammars of sizes, CPUs, variables, labels, limits
+comma_separated     a line of fields with commas between them
 settings            --env, --env-file and files like it
 moments             how times are shown; grammar of --since and --until
 width               columns that a text takes

@@ -41,11 +41,15 @@ peers            those other containers: they must run
 rootfs           the monitor's private view of the root
 publishing       -p and --expose: what shall be published, and what is
 links            --link: another container's address and variables
-endpoint         a container's place on its network, as asked for
+endpoint         what is asked of each network of a container
+network_options  the options that ask
+network_wishes   whether networks can give it
 copy_up          new volumes get what the image has at their places
 owner_map        whose the files of a mount are, told otherwise: `map`
 staging          what mounts need before the runtime can bind them
-connection       the endpoint on a network, and the files that tell of it
+connection       the places on networks that a container has
+etc_files        the files that tell of them
+network_facts    what inspect says of them
 dns_names        the names by which others find it there
 resolver         who answers when it asks for names
 resolver_policy  what it may ask
@@ -135,9 +139,9 @@ prune_volumes    remove volumes that no container uses
 prune            remove those that nothing uses
 prune_filters    --filter of all prunes
 prune_containers  remove containers that do not run
-prune_system     remove all of these
-df               what everything takes on disk
-check_volumes    are volumes what containers expect
-check            is everything what it says it is, and making it so
-info             everything known of the engine
+prune_system      remove all of these
+df                what everything takes on disk
+check_volumes     are volumes what containers expect
+check             is everything what it says it is, and making it so
+info              everything known of the engine
 """

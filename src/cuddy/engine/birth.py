@@ -12,9 +12,11 @@ from cuddy import files
 from cuddy.engine import (
     connection,
     container,
+    etc_files,
     events,
     frames,
     logwriter,
+    network_facts,
     rootfs,
     sharing,
     spec,
@@ -57,7 +59,7 @@ class Delivery:
         """From the record to a running program. What has been done goes on `undo`."""
         self.log = logwriter.open_writer(self.record)
         undo.add(self.log.close)
-        connection.make_files(self.record)
+        etc_files.make(self.record)
         where = self.home.container_dir(self.id)
         mounted = rootfs.mount_root(self.home, self.record)
         undo.add(rootfs.umount_root, self.home, self.record)
@@ -131,7 +133,7 @@ class Delivery:
         for fd in connected.holders:
             os.close(fd)
         connection.release(self.home, self.id)
-        settings = connection.settings(self.record, connected)
+        settings = network_facts.settings(self.home, self.record, connected)
         connection.note_disconnection(self.home, self.id, settings)
 
     def find_host(self) -> spec.Host:
@@ -203,6 +205,7 @@ class Delivery:
                 from cuddy.engine import health
 
                 health.begin(state, self.record["Config"])
-            status["NetworkSettings"] = connection.settings(self.record, connected)
+            settings = network_facts.settings(self.home, self.record, connected)
+            status["NetworkSettings"] = settings
 
         container.change_status(self.home, self.id, change, durable=False)

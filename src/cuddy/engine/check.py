@@ -27,7 +27,7 @@ from cuddy.image import check as image_check
 from cuddy.image import garbage, host, index, snapshots, store
 from cuddy.image.finding import Finding, move_to_lost, strangers
 from cuddy.kernel import cgroup
-from cuddy.network import bridge, network
+from cuddy.network import endpoint, network
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -303,7 +303,7 @@ def _standing(home: Home, container_id: str, repairing: bool) -> Iterator[Findin
 
 def _leased(home: Home) -> Iterator[str]:
     """The containers that have an address."""
-    for path in bridge.lease_files(connection.networks_run_dir(home)):
+    for path in endpoint.lease_files(connection.networks_run_dir(home)):
         try:
             yield from files.read_json(path)["leases"]
         except (OSError, ValueError, LookupError, TypeError):

@@ -1,17 +1,24 @@
-"""A container's connection: its endpoint on a network, and the files that tell it about the world
-(/etc/resolv.conf, /etc/hosts, /etc/hostname).
+"""A container's connections: a place on each of its networks, and the host's ports that lead there.
+
+What was asked of each network stands in the record (`endpoint.py`); what became of it is written
+into `NetworkSettings` (`network_facts.py`). Everything here belongs to the container's network
+namespace or carries its id, so `release` needs to know no more than that.
 """
 
 from __future__ import annotations
 
+import _socket
 import os
 
 from cuddy import files
-from cuddy.engine import events, sharing
-from cuddy.kernel import namespaces
-from cuddy.network import bridge, ipam, resolv
+from cuddy.engine import dns_names, endpoint, etc_files, events, names, sharing
+from cuddy.errors import Conflict, CorruptContent, NoSuchNetwork
+from cuddy.kernel import namespaces, netlink, rtnetlink
+from cuddy.network import bridge, drivers, ipam, resolv
+from cuddy.network import endpoint as endpoints
 from cuddy.network import network as networks
-from cuddy.network.network import Endpoint, Network
+from cuddy.network.endpoint import Endpoint
+from cuddy.network.network import Network
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
 
@@ -21,39 +28,196 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cuddy.engine.container import Container
+    from cuddy.engine.endpoint import EndpointConfig
     from cuddy.engine.home import Home
     from cuddy.network.publish import Published
 
-MAX_FILE_BYTES = 1 << 20
-SYSTEMD_UPSTREAM = "/run/systemd/resolve/resolv.conf"
+
+class Place(NamedTuple):
+    """A container on one of its networks."""
+
+    network: Network
+    endpoint: Endpoint
+    asked: EndpointConfig
+    id: str  # of the endpoint
+    names: tuple[str, ...] = ()  # by which others on the network know it
 
 
 class Connection(NamedTuple):
-    """Where a container is reachable; None, None without a network of its own."""
+    """Where a container is reachable; nowhere without a network of its own."""
 
-    network: Network | None = None
-    endpoint: Endpoint | None = None
+    places: tuple[Place, ...] = ()
     published: tuple[Published, ...] = ()
     holders: tuple[int, ...] = ()  # descriptors that keep the published ports from others
 
 
 def connect(home: Home, record: Container, pid: int) -> Connection:
-    """Give a newborn container its network. Raises SystemFailure, Conflict."""
-    if record["HostConfig"]["NetworkMode"] != "bridge":
+    """Give a newborn container its networks. Raises SystemFailure, Conflict, NoSuchNetwork."""
+    asked = endpoint.asked(record)
+    if not asked or not endpoint.has_own(record):
         return Connection()
-    servers = resolv.nameservers(read_text("/etc/resolv.conf"), read_text(SYSTEMD_UPSTREAM))
-    network = bridge.ensure_default(
-        home.networks_dir, networks_run_dir(home), home.bridge_link, avoid=servers
-    )
+    found = [prepare(home, name) for name in asked]
     published, holders = reserve_ports(home, record)
-    with Undo() as undo:
-        for fd in holders:
-            undo.add(os.close, fd)
-        endpoint = join(home, record, network, pid)
-        if published:
-            publish_ports(home, record["Id"], network, endpoint, published)
-    events.emit_network(home, "connect", network.name, network.driver, record["Id"])
-    return Connection(network, endpoint, tuple(published), tuple(holders))
+    netns_fd = namespaces.open_namespace(pid, "network")
+    try:
+        with Undo() as undo:
+            for fd in holders:
+                undo.add(os.close, fd)
+            undo.add(release, home, record["Id"])
+            places = tuple(
+                join(home, record, network, asked[name], netns_fd, slot, alone=len(found) == 1)
+                for slot, (name, network) in enumerate(zip(asked, found, strict=True))
+            )
+            lead_out(places, netns_fd)
+            publish_ports(home, record["Id"], places, published)
+            serve_names(home, record, places, netns_fd, pid)
+    finally:
+        os.close(netns_fd)
+    for place in places:
+        events.emit_network(home, "connect", place.network, record["Id"])
+    return Connection(places, tuple(published), tuple(holders))
+
+
+def prepare(home: Home, name: str) -> Network:
+    """The network of that name, ready for containers.
+
+    Raises NoSuchNetwork, SystemFailure, Conflict.
+    """
+    servers = host_servers()
+    run_dir = networks_run_dir(home)
+    if name == networks.DEFAULT:
+        return bridge.ensure_default(home.networks_dir, run_dir, home.bridge_link, avoid=servers)
+    found = networks.find(home.networks_dir, name)
+    if found is None or found.config_only:
+        raise NoSuchNetwork(name)
+    if drivers.of(found).is_ready(found):
+        return found
+    files.make_directory(run_dir)
+    with networks.lock(run_dir):
+        network = networks.read(home.networks_dir, found.id)
+        if network is None:
+            raise NoSuchNetwork(name)
+        network = place_subnet(home, network, servers)
+        drivers.of(network).ensure(network)
+    return network
+
+
+def place_subnet(home: Home, network: Network, avoid: Sequence[str]) -> Network:
+    """A bridge that is to be made again: its subnet may be somebody else's by now.
+
+    Raises Conflict when it is, and the user had asked for it.
+    """
+    if network.driver != "bridge" or not network.subnet:
+        return network
+    # Imported here: the bridge is mostly there.
+    from cuddy.network import subnets
+
+    with netlink.open() as kernel:
+        if rtnetlink.find_link(kernel, network.bridge):
+            return network
+        network = subnets.renew(kernel, home.networks_dir, network, avoid)
+        if not subnets.is_free(kernel, network.subnet, -1):
+            raise Conflict(
+                f"network {network.name}: a route of this host leads to {network.subnet} by now",
+                hint="make the network anew with another --subnet",
+            )
+    return network
+
+
+def host_servers() -> tuple[str, ...]:
+    """The host's name servers, as far as containers can reach them."""
+    return resolv.nameservers(
+        etc_files.read_text("/etc/resolv.conf"), etc_files.read_text(resolv.UPSTREAM_PATH)
+    )
+
+
+def join(
+    home: Home, record: Container, network: Network, asked: EndpointConfig, netns_fd: int,
+    slot: int, *, alone: bool,
+) -> Place:  # fmt: skip
+    """Give a network namespace its place on a network: the lease first, then the links.
+
+    `alone`: it is the only one, so its driver sets the default route at once. Raises as `connect`.
+    """
+    run_dir, container_id = networks_run_dir(home), record["Id"]
+    place = endpoints.lease(
+        run_dir, network, container_id,
+        slot=slot,
+        wanted=endpoint.wanted(asked),
+        names=dns_names.names_of(record, asked.get("Aliases") or ()),
+        links=endpoint.links(asked),
+        mac=asked.get("MacAddress") or ("" if slot else record["Config"].get("MacAddress") or ""),
+        link_local=(asked.get("IPAMConfig") or {}).get("LinkLocalIPs") or (),
+    )  # fmt: skip
+    # Whoever removes a network looks for leases first, so one that is here still stays.
+    if not network.is_default and networks.read(home.networks_dir, network.id) is None:
+        ipam.release(networks.leases_path(run_dir, network.id), container_id)
+        raise NoSuchNetwork(network.name)
+    place = place._replace(has_default_route=alone and not network.internal)
+    drivers.of(network).attach(network, place, netns_fd)
+    own_names = dns_names.names_of(record, asked.get("Aliases") or ())
+    return Place(network, place, asked, names.generate_id(), tuple(own_names))
+
+
+def write_files(
+    record: Container, connection: Connection, linked: Sequence[tuple[str, str]] = ()
+) -> None:
+    """Tell the container where it is, and where the host is."""
+    found = [place.endpoint for place in connection.places]
+    host = host_address(connection.places)
+    own = asks_resolver(record, connection.places)
+    etc_files.write(record, found, host=host, linked=linked, asks_resolver=own)
+
+
+def host_address(places: Sequence[Place]) -> str:
+    """Where a container reaches the host: at its bridge; "" if it cannot."""
+    bridges = [place for place in places if place.network.driver == "bridge"]
+    return next((place.endpoint.gateway for place in bridges if place.endpoint.gateway), "")
+
+
+def asks_resolver(record: Container, places: Sequence[Place]) -> bool:
+    """Whether a container's names are answered by our own resolver: on any network but `bridge`,
+    and wherever what it may ask is limited."""
+    is_limited = record["HostConfig"].get("Egress") not in (None, "", "all")
+    return is_limited or any(not place.network.is_default for place in places)
+
+
+def serve_names(
+    home: Home, record: Container, places: Sequence[Place], netns_fd: int, pid: int
+) -> None:
+    """Have the resolver answer the container from now on, if it is to. Raises SystemFailure."""
+    if asks_resolver(record, places):
+        # Imported here: those on `bridge` ask the host's servers.
+        from cuddy.engine import resolver
+
+        resolver.begin(home, record, netns_fd, pid)
+
+
+def lead_out(places: Sequence[Place], netns_fd: int) -> None:
+    """Set the default routes of a container that has a choice."""
+    if len(places) > 1:
+        # Imported here: most containers have one way out.
+        from cuddy.network import routing
+
+        routing.set_default(netns_fd, [chosen(places, family) for family in routing.FAMILIES])
+
+
+def chosen(places: Sequence[Place], family: int = _socket.AF_INET) -> Endpoint | None:
+    """The endpoint by which a container reaches the world, and by which it is reached."""
+    if len(places) == 1 and family == _socket.AF_INET:
+        network, only = places[0].network, places[0].endpoint
+        return only if only.gateway and not network.internal else None
+    from cuddy.network import routing
+
+    pairs = [(place.network, place.endpoint) for place in places]
+    priorities = [place.asked.get("GwPriority") or 0 for place in places]
+    return routing.choose(pairs, priorities, family)
+
+
+def publisher(places: Sequence[Place]) -> Place | None:
+    """The place to which the host's ports lead; None where nothing leads in."""
+    found = chosen(places) or chosen(places, _socket.AF_INET6)
+    return next((each for each in places if each.endpoint == found), None)
 
 
 def reserve_ports(home: Home, record: Container) -> tuple[list[Published], list[int]]:
@@ -66,24 +230,17 @@ def reserve_ports(home: Home, record: Container) -> tuple[list[Published], list[
     return publishing.reserve(home, record)
 
 
-def join(home: Home, record: Container, network: Network, pid: int) -> Endpoint:
-    """Give the network namespace of a process its link and address."""
-    mac = record["Config"].get("MacAddress") or ""
-    netns_fd = namespaces.open_namespace(pid, "network")
-    try:
-        return bridge.connect(networks_run_dir(home), network, record["Id"], netns_fd, mac=mac)
-    finally:
-        os.close(netns_fd)
-
-
 def publish_ports(
-    home: Home, container_id: str, network: Network, endpoint: Endpoint, published: list[Published]
+    home: Home, container_id: str, places: Sequence[Place], published: Sequence[Published]
 ) -> None:
     """Lead the host's ports to the container, noted first so that `release` knows of it."""
+    place = publisher(places)
+    if not published or place is None or place.network.driver != "bridge":
+        return
     from cuddy.network import publish
 
     files.write(ports_path(home, container_id), b"", durable=False)
-    publish.publish(network, endpoint, published)
+    publish.publish(place.network, place.endpoint, published)
 
 
 def ports_path(home: Home, container_id: str) -> str:
@@ -91,136 +248,56 @@ def ports_path(home: Home, container_id: str) -> str:
     return f"{home.run_dir(container_id)}/ports"
 
 
+def withdraw_ports(home: Home, container_id: str) -> None:
+    """Nothing leads to the container any more. Raises OSError."""
+    if not os.path.exists(ports_path(home, container_id)):
+        return
+    from cuddy.network import publish
+
+    for path in endpoints.lease_files(networks_run_dir(home)):
+        held = ipam.read_leases(path).get(container_id)
+        if held and (link := link_of(home, path.rpartition("/")[2][:64])):
+            publish.withdraw(link, held.address)
+
+
+def link_of(home: Home, network_id: str) -> str:
+    """The bridge of a network that is there."""
+    if network_id == networks.predefined_id(home.networks_dir, networks.DEFAULT):
+        return home.bridge_link
+    try:
+        found = networks.read(home.networks_dir, network_id)
+    except CorruptContent:
+        return networks.bridge_name(network_id)
+    return found.bridge if found and found.driver == "bridge" else ""
+
+
 def release(home: Home, container_id: str) -> None:
-    """Give ports and address back; the links went with the container's namespace."""
-    run_dir = networks_run_dir(home)
+    """Give ports and addresses back; the links went with the container's namespace."""
     if os.path.exists(f"{home.run_dir(container_id)}/{sharing.JOINED}"):
         # Somebody else is in the namespace, who must not keep an address that will be another's.
-        bridge.delete_link(bridge.host_link(container_id))
-    if os.path.exists(ports_path(home, container_id)):
-        from cuddy.network import publish
+        delete_links(container_id)
+    withdraw_ports(home, container_id)
+    endpoints.release(networks_run_dir(home), container_id)
 
-        path = networks.leases_path(run_dir, networks.DEFAULT)
-        if address := ipam.read_leases(path).get(container_id):
-            publish.withdraw(home.bridge_link, address)
-    bridge.release(run_dir, container_id)
+
+def delete_links(container_id: str) -> None:
+    """Take its links from a namespace that somebody else goes on in."""
+    prefix = endpoints.host_link(container_id)[:-1]
+    with netlink.open() as kernel:
+        found = [link.name for link in rtnetlink.list_links(kernel) if link.name.startswith(prefix)]
+    for name in found:
+        bridge.delete_link(name)
 
 
 def note_disconnection(home: Home, container_id: str, settings: dict[str, Any]) -> None:
     """Note that a container has left the networks that its `NetworkSettings` name."""
-    for name in settings.get("Networks") or ():
-        events.emit_network(home, "disconnect", name, "bridge", container_id)
+    for name, facts in (settings.get("Networks") or {}).items():
+        if name in ("host", "none") or not facts.get("EndpointID"):
+            continue
+        found = Network(facts.get("NetworkID") or "", name, facts.get("Driver") or "bridge")
+        events.emit_network(home, "disconnect", found, container_id)
 
 
 def networks_run_dir(home: Home) -> str:
     """Where leases live."""
     return f"{home.run_root}/networks"
-
-
-def make_files(container: Container) -> None:
-    """The three files, empty: they are bound into the root before their text is known.
-
-    Those of another container's network are that container's.
-    """
-    if sharing.peer_of(container["HostConfig"]["NetworkMode"]):
-        return
-    for path in (container["ResolvConfPath"], container["HostsPath"], container["HostnamePath"]):
-        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
-        os.fchmod(fd, 0o644)
-        os.close(fd)
-
-
-def write_files(
-    container: Container, connection: Connection, linked: Sequence[tuple[str, str]] = ()
-) -> None:
-    """The text of the three files, into the same inodes: the container sees these."""
-    config, host_config = container["Config"], container["HostConfig"]
-    if sharing.peer_of(host_config["NetworkMode"]):
-        return
-    overwrite(container["HostnamePath"], f"{config['Hostname']}\n")
-    text = resolv.resolv_conf(
-        read_text("/etc/resolv.conf"),
-        dns=host_config["Dns"],
-        search=host_config["DnsSearch"],
-        options=host_config["DnsOptions"],
-        upstream_text=read_text(SYSTEMD_UPSTREAM),
-        on_host=host_config["NetworkMode"] == "host",
-    )
-    overwrite(container["ResolvConfPath"], text)
-    overwrite(container["HostsPath"], hosts_text(container, connection, linked))
-
-
-def hosts_text(
-    container: Container, connection: Connection, linked: Sequence[tuple[str, str]] = ()
-) -> str:
-    """/etc/hosts: the container's own name, --add-host, and names and addresses of its links."""
-    config, host_config = container["Config"], container["HostConfig"]
-    endpoint = connection.endpoint
-    # On the host's own network that is where the host is; without any, nothing is anywhere.
-    gateway = endpoint.gateway if endpoint else "127.0.0.1"
-    extra = [resolv.parse_extra_host(t, gateway=gateway) for t in host_config["ExtraHosts"]]
-    extra += linked
-    own = read_text("/etc/hosts") if host_config["NetworkMode"] == "host" else ""
-    own += "\n" if own and not own.endswith("\n") else ""
-    others = own + resolv.format_hosts(extra)
-    extra += resolv.host_names(host_address(host_config, connection), others)
-    if host_config["NetworkMode"] == "host":
-        return own + resolv.format_hosts(extra)
-    names = [config["Hostname"]]
-    if config["Domainname"]:
-        names.insert(0, f"{config['Hostname']}.{config['Domainname']}")
-    return resolv.hosts(names, endpoint.address if endpoint else "", extra)
-
-
-def host_address(host_config: dict[str, Any], connection: Connection) -> str:
-    """Where a container reaches the host: at its bridge; "" if it cannot."""
-    if host_config["NetworkMode"] == "host":
-        return "127.0.0.1"
-    network, endpoint = connection.network, connection.endpoint
-    return endpoint.gateway if network and endpoint and network.driver == "bridge" else ""
-
-
-def read_text(path: str) -> str:
-    """A text file of the host's; nothing if it is not there."""
-    try:
-        with open(path, errors="replace") as file:
-            return file.read(MAX_FILE_BYTES)
-    except OSError:
-        return ""
-
-
-def overwrite(path: str, text: str) -> None:
-    """Replace a file's content but not the file."""
-    fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW)
-    try:
-        files.write_all(fd, text.encode())
-    finally:
-        os.close(fd)
-
-
-def settings(record: Container, connection: Connection) -> dict[str, Any]:
-    """The `NetworkSettings` section of docker inspect."""
-    endpoint = connection.endpoint
-    if endpoint is None:
-        nothing = {"IPAddress": "", "IPPrefixLen": 0, "Gateway": "", "MacAddress": ""}
-        return {"Ports": {}, "Networks": {}, **nothing}
-    facts = {
-        "IPAddress": endpoint.address,
-        "IPPrefixLen": endpoint.prefix_length,
-        "Gateway": endpoint.gateway,
-        "MacAddress": endpoint.mac,
-    }
-    return {
-        "Ports": ports_document(record, connection),
-        "Networks": {endpoint.network: facts},
-        **facts,
-    }
-
-
-def ports_document(record: Container, connection: Connection) -> dict[str, Any]:
-    """NetworkSettings.Ports: the exposed ones, and where the published ones are."""
-    if not (record["Config"].get("ExposedPorts") or connection.published):
-        return {}
-    from cuddy.engine import publishing
-
-    return publishing.published_document(record, connection.published)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
+    from cuddy.engine.endpoint import EndpointConfig
     from cuddy.engine.exit_report import ExitReport
     from cuddy.engine.home import Home
     from cuddy.engine.mounts import MountPoint
@@ -73,6 +74,7 @@ class Container(TypedDict, total=False):
     Config: dict[str, Any]
     Mounts: list[MountPoint]
     NetworkSettings: dict[str, Any]
+    Networks: dict[str, EndpointConfig]  # ours: what is asked of each (endpoint.py)
     ExitReport: ExitReport  # ours, once a life has ended
     ChainIds: list[str]  # ours: the layers, lowest first, so that starting needs no image
     Creator: str  # ours: who made it, as `files.name_temporary` names a process

@@ -7,13 +7,13 @@ import os
 from cuddy import files
 from cuddy.engine import (
     containers,
-    endpoint,
     events,
     health,
     host_config,
     isolation,
     limits,
     names,
+    network_options,
     process,
     sharing,
     signals,
@@ -23,7 +23,6 @@ from cuddy.engine.home import Home
 from cuddy.errors import (
     InvalidArgument,
     NoSuchImage,
-    NoSuchNetwork,
     SystemFailure,
 )
 from cuddy.image import host, platform, snapshots, store
@@ -42,7 +41,6 @@ if TYPE_CHECKING:
     from cuddy.image.settings import Settings
     from cuddy.image.store import Image
 
-NETWORKS = ("bridge", "host", "none")
 PULL_POLICIES = ("always", "missing", "never")
 DEFAULT_SHM_SIZE = 64 << 20
 ROUNDS = 3
@@ -85,8 +83,6 @@ def check(options: ContainerOptions) -> None:
     if options.name:
         names.check(options.name.removeprefix("/"))
     sharing.check(options)
-    if options.network not in NETWORKS and not sharing.peer_of(options.network):
-        raise NoSuchNetwork(options.network)
     if options.pull not in PULL_POLICIES:
         known = 'must be one of "always", "missing" or "never"'
         raise InvalidArgument(f"invalid pull option: '{options.pull}': {known}")
@@ -105,7 +101,7 @@ def check(options: ContainerOptions) -> None:
     if options.stop_signal:
         signals.parse(options.stop_signal)
     check_resolver(options)
-    endpoint.check(options)
+    network_options.check(options)
     log_config(options)
     limits.check(host_config.DEFAULTS | limits.host_config(options))
     isolation.check(options)
@@ -154,7 +150,7 @@ def check_resolver(options: ContainerOptions) -> None:
     """Refuse resolver options and extra hosts that make no sense. Raises InvalidArgument."""
     resolv.resolv_conf("", dns=options.dns, search=options.dns_search, options=options.dns_options)
     resolv.hosts(
-        (), "", [resolv.parse_extra_host(t, gateway="127.0.0.1") for t in options.add_hosts]
+        (), (), [resolv.parse_extra_host(t, gateway="127.0.0.1") for t in options.add_hosts]
     )
 
 
@@ -237,11 +233,12 @@ def build_record(
         **sharing.files_about_network(where, others),  # type: ignore[typeddict-item]
         "LogPath": f"{where}/log.json" if options.log_driver in ("", "json-file") else "",
         "Config": build_config(options, config, entrypoint, words)
-        | endpoint.config(options, config),
+        | network_options.config(options, config),
         "HostConfig": build_host_config(options)
         | sharing.host_config(options, others)
-        | endpoint.host_config(home, options),
+        | network_options.host_config(home, options),
         "Mounts": points,
+        **network_options.networks(home, options),
         "ChainIds": list(image.chain_ids),
     }
 

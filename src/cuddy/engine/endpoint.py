@@ -1,76 +1,85 @@
-"""What a user can ask of a container's place on its network: ports, links, addresses."""
+"""What is asked of each network of a container: addresses, aliases, links.
+
+    container.json    Networks    {"front": {"Aliases": ["web"]}, "back": {}}
+
+As Docker's EndpointSettings, only what says something; in the order of the container's links. A
+record without it is on the network that HostConfig.NetworkMode names, and asks for nothing.
+"""
 
 from __future__ import annotations
 
-from cuddy.errors import InvalidArgument
+from cuddy.shapes import NamedTuple, TypedDict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
-    from cuddy.engine.home import Home
-    from cuddy.engine.options import ContainerOptions
+    from cuddy.engine.container import Container
 
-HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
-
-
-def check(options: ContainerOptions) -> None:
-    """Refuse what makes no sense, in Docker's words. Raises InvalidArgument, Conflict."""
-    if options.publish or options.expose or options.publish_all:
-        # Imported here, as all below: most containers have neither ports nor links.
-        from cuddy.engine import publishing
-
-        publishing.check(options)
-    if options.links:
-        from cuddy.engine import links
-
-        links.check(options)
-    if options.mac_address:
-        check_mac(options.mac_address)
-        if options.network != "bridge":
-            raise InvalidArgument(
-                f"conflicting options: mac-address and the network mode {options.network}"
-            )
-    if options.network_aliases:
-        raise InvalidArgument("network-scoped aliases are only supported for user-defined networks")
-    if options.ip or options.ip6 or options.link_local_ips:
-        message = "user specified IP address is supported on user defined networks only"
-        raise InvalidArgument(message)
+WITHOUT_OWN = ("host", "none")
+BUILT_IN = ("bridge", "default", *WITHOUT_OWN)
 
 
-def check_mac(text: str) -> None:
-    """Six bytes in hexadecimal, for one interface and not a group. Raises InvalidArgument."""
-    parts = text.replace("-", ":").split(":")
-    if len(parts) != 6 or any(len(p) != 2 or not HEXADECIMAL.issuperset(p) for p in parts):
-        raise InvalidArgument(f"{text} is not a valid mac address", hint="92:d0:c6:0a:29:33")
-    if int(parts[0], 16) & 1 or set(parts) == {"00"}:
-        hint = "the last bit of the first byte must be 0"
-        raise InvalidArgument(f"{text} is not the mac address of one interface", hint=hint)
+class IPAMConfig(TypedDict, total=False):
+    """The addresses that an endpoint is to have."""
+
+    IPv4Address: str
+    IPv6Address: str
+    LinkLocalIPs: list[str]
 
 
-def config(options: ContainerOptions, image: Mapping[str, Any]) -> dict[str, Any]:
-    """Fields of the section `Config`, only those that say something."""
-    found: dict[str, Any] = {}
-    if options.publish or options.expose or image.get("ExposedPorts"):
-        from cuddy.engine import publishing
+class EndpointConfig(TypedDict, total=False):
+    """What is asked of one network."""
 
-        if exposed := publishing.exposed(options, image):
-            found["ExposedPorts"] = exposed
-    if options.mac_address:
-        found["MacAddress"] = options.mac_address.replace("-", ":").lower()
-    return found
+    IPAMConfig: IPAMConfig
+    Links: list[str]  # "name:alias"
+    Aliases: list[str]
+    MacAddress: str
+    DriverOpts: dict[str, str]
+    GwPriority: int
 
 
-def host_config(home: Home, options: ContainerOptions) -> dict[str, Any]:
-    """Fields of the section `HostConfig`. Raises NoSuchContainer for a link that leads nowhere."""
-    found: dict[str, Any] = {}
-    if options.publish or options.publish_all:
-        from cuddy.engine import publishing
+class EndpointWish(NamedTuple):
+    """A network, and what is asked of it."""
 
-        found |= publishing.host_config(options)
-    if options.links:
-        from cuddy.engine import links
+    network: str
+    config: EndpointConfig = {}
 
-        found["Links"] = links.find(home, options)
-    return found
+
+def asked(record: Mapping[str, Any]) -> dict[str, EndpointConfig]:
+    """What is asked of each network of a container, in the order of its links."""
+    mode = record["HostConfig"]["NetworkMode"]
+    if mode.startswith("container:"):
+        return {}
+    found: dict[str, EndpointConfig] | None = record.get("Networks")
+    return {mode: {}} if found is None else found
+
+
+def has_own(record: Container) -> bool:
+    """Whether a container has a network of its own, so that it can be on several."""
+    mode = record["HostConfig"]["NetworkMode"]
+    return mode not in WITHOUT_OWN and not mode.startswith("container:")
+
+
+def wanted(config: EndpointConfig) -> list[str]:
+    """The addresses that an endpoint is to have."""
+    found = config.get("IPAMConfig") or {}
+    return [each for each in (found.get("IPv4Address"), found.get("IPv6Address")) if each]
+
+
+def links(config: EndpointConfig) -> dict[str, str]:
+    """What the container itself calls others on the network: alias -> name."""
+    pairs = (text.partition(":") for text in config.get("Links", ()))
+    return {alias or name: name for name, _, alias in pairs}
+
+
+def shown(config: EndpointConfig) -> dict[str, Any]:
+    """The wishes as `docker inspect` has them, complete."""
+    return {
+        "IPAMConfig": config.get("IPAMConfig"),
+        "Links": config.get("Links"),
+        "Aliases": config.get("Aliases"),
+        "DriverOpts": config.get("DriverOpts"),
+        "GwPriority": config.get("GwPriority") or 0,
+    }

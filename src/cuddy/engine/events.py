@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
     from cuddy.image.store import Image
+    from cuddy.network.network import Network
 
 MAX_LOG_BYTES = 1 << 20
 """So large the log grows; with the one before it that is some thousand events."""
@@ -76,10 +77,11 @@ def emit_image(home: Home, action: str, image: Image, name: str = "", *, actor: 
     emit(home, "image", action, actor or image.id, {"name": name or image.id}, labels)
 
 
-def emit_network(home: Home, action: str, network: str, driver: str, container_id: str) -> None:
-    """Note that a container was connected to a network, or disconnected. Ours are known by name."""
-    own = {"container": container_id, "name": network, "type": driver}
-    emit(home, "network", action, network, own)
+def emit_network(home: Home, action: str, network: Network, container_id: str = "") -> None:
+    """Note what was done to a network, or that a container was connected or disconnected."""
+    own = {"container": container_id} if container_id else {}
+    own |= {"name": network.name, "type": network.driver}
+    emit(home, "network", action, network.id, own)
 
 
 def emit_prune(home: Home, kind: str, freed_bytes: int) -> None:

@@ -195,8 +195,8 @@ def networks_of(container: Container) -> dict[str, dict[str, str] | None]:
     )
     if known:
         return known
-    mode = container["HostConfig"]["NetworkMode"]
-    return {"bridge" if mode == "default" else mode: None}
+    wishes = container.get("Networks")
+    return dict.fromkeys([container["HostConfig"]["NetworkMode"]] if wishes is None else wishes)
 
 
 def _is_task(values: list[str]) -> Test:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from cuddy import files
+from cuddy import checksum, files
 from cuddy.errors import NotPermitted, SystemFailure
 from cuddy.image import storage
 from cuddy.image.storage import Storage
@@ -60,7 +60,7 @@ class Home(NamedTuple):
         """The link of the default network: `cuddy0` for the default home, else its own."""
         if self.root == DEFAULT_ROOT:
             return "cuddy0"
-        return f"cud-{checksum(self.root.encode()):08x}"
+        return f"cud-{checksum.fnv(self.root.encode()):08x}"
 
     def container_dir(self, container_id: str) -> str:
         """A container's bundle."""
@@ -69,14 +69,6 @@ class Home(NamedTuple):
     def run_dir(self, container_id: str) -> str:
         """A running container's state, gate and socket."""
         return f"{self.run_root}/{container_id}"
-
-
-def checksum(data: bytes) -> int:
-    """FNV-1a, 32 bits: enough to tell homes apart, and no import."""
-    value = 0x811C9DC5
-    for byte in data:
-        value = (value ^ byte) * 0x01000193 & 0xFFFFFFFF
-    return value
 
 
 def open_home(root: str = DEFAULT_ROOT, run_root: str = DEFAULT_RUN_ROOT) -> Home:

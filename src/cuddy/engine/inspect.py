@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from cuddy.engine import containers, execs, host_config, process
+from cuddy.engine import containers, endpoint, execs, host_config, process
 from cuddy.errors import CorruptContent, NoSuchImage
 from cuddy.image import host, snapshots, store
 from cuddy.usage import Meter
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from cuddy.engine.home import Home
 
-HIDDEN = ("ChainIds", "Creator")
+HIDDEN = ("ChainIds", "Creator", "Networks")
 FIELDS: dict[str, Any] = {
     "Id": "", "Created": "", "Path": "", "Args": [], "State": {}, "Image": "",
     "ResolvConfPath": "", "HostnamePath": "", "HostsPath": "", "LogPath": "", "Name": "",
@@ -61,7 +61,7 @@ ENDPOINT: dict[str, Any] = {
 }  # fmt: skip
 OF_A_LIFE = frozenset((
     "SandboxID", "SandboxKey", "EndpointID", "Gateway", "IPAddress", "IPPrefixLen", "IPv6Gateway",
-    "GlobalIPv6Address", "GlobalIPv6PrefixLen", "MacAddress", "Ports",
+    "GlobalIPv6Address", "GlobalIPv6PrefixLen", "MacAddress", "Ports", "Driver", "Link", "HostLink",
 ))  # fmt: skip
 """What a network gives a container for as long as it runs."""
 
@@ -125,9 +125,11 @@ def build_config(config: Mapping[str, Any]) -> dict[str, Any]:
 def build_network_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     """`NetworkSettings`; one that does not run is still meant for its networks."""
     settings, state = record["NetworkSettings"], record["State"]
-    mode = record["HostConfig"]["NetworkMode"]
-    known = settings.get("Networks")
-    networks = known or ({} if mode.startswith("container:") else {mode: {}})
+    wishes = endpoint.asked(record)
+    known = settings.get("Networks") or {}
+    networks = known
+    if not known or not state["Running"]:
+        networks = {key: {**known.get(key, {}), **endpoint.shown(wishes[key])} for key in wishes}
     if state["Running"]:
         pid = state["Pid"]
         own = {"SandboxID": record["Id"], "SandboxKey": f"/proc/{pid}/ns/net" if pid else ""}
@@ -135,10 +137,7 @@ def build_network_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     else:
         settings = _without_life(settings)
         networks = {name: _without_life(networks[name]) for name in networks}
-    endpoints = {
-        name: laid_out({"NetworkID": name if known else "", **networks[name]}, ENDPOINT)
-        for name in sorted(networks)
-    }
+    endpoints = {name: laid_out(networks[name], ENDPOINT) for name in sorted(networks)}
     return laid_out({**settings, "Networks": endpoints}, NETWORK_SETTINGS)
 
 

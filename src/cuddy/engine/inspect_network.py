@@ -12,33 +12,31 @@ if TYPE_CHECKING:
 
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
-
-WITHOUT_RECORD = {"host": "host", "none": "null"}
-"""Networks that are always there, and their drivers."""
+    from cuddy.network.network import Network
 
 
 def inspect_network(home: Home, name: str) -> dict[str, Any]:
-    """A network as `docker network inspect` shows it. Raises NoSuchNetwork, CorruptContent."""
-    if name in WITHOUT_RECORD:
-        return document(name, WITHOUT_RECORD[name], None, {})
-    found = network.read(home.networks_dir, name) if "/" not in name and name else None
+    """A network as `docker network inspect` shows it. Raises NoSuchNetwork, InvalidArgument."""
+    found = network.find(home.networks_dir, name)
     if found is None:
         raise NoSuchNetwork(name)
-    ipam = [{"Subnet": found.subnet, "Gateway": found.gateway}]
+    ipam = [{"Subnet": pool.subnet, "Gateway": pool.gateway} for pool in found.pools]
     running = containers.list_containers(home)
-    members = {each["Id"]: member(each, name) for each in running if name in networks_of(each)}
-    return document(name, found.driver, ipam, members)
+    members = {
+        each["Id"]: member(each, found.name) for each in running if found.name in networks_of(each)
+    }
+    return document(found, ipam or None, members)
 
 
 def document(
-    name: str, driver: str, ipam: list[dict[str, str]] | None, members: dict[str, Any]
+    found: Network, ipam: list[dict[str, str]] | None, members: dict[str, Any]
 ) -> dict[str, Any]:
-    """The network's fields in Docker's order; ours are known by name. Pure."""
+    """The network's fields in Docker's order. Pure."""
     return {
-        "Name": name,
-        "Id": name,
+        "Name": found.name,
+        "Id": found.id,
         "Scope": "local",
-        "Driver": driver,
+        "Driver": found.driver,
         "EnableIPv4": True,
         "EnableIPv6": False,
         "IPAM": {"Driver": "default", "Options": None, "Config": ipam},

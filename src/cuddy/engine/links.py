@@ -46,8 +46,8 @@ def check(options: ContainerOptions) -> None:
             "conflicting options: host type networking can't be used with links",
             hint="a container on the host's network reaches the others by their addresses",
         )
-    if links and options.network != "bridge":
-        raise Conflict(f"links need the network 'bridge', not {options.network!r}")
+    if links and options.network == "none":
+        raise Conflict("links need a network, not 'none'", hint="leave --network out")
 
 
 def find(home: Home, options: ContainerOptions) -> list[str]:

@@ -10,6 +10,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cuddy.engine.endpoint import EndpointWish
     from cuddy.engine.mount_grammar import MountSpec
 
 
@@ -58,7 +59,8 @@ class ContainerOptions(NamedTuple):
     tmpfs: tuple[str, ...] = ()  # TARGET[:OPTIONS]
     read_only: bool = False
     shm_size: int = 64 << 20  # bytes
-    network: str = "bridge"  # bridge | host | none | container:NAME
+    network: str = "bridge"  # bridge | host | none | container:NAME | a network's name or id
+    endpoints: tuple[EndpointWish, ...] = ()  # what is asked of each network, and further ones
     add_hosts: tuple[str, ...] = ()  # NAME:ADDRESS
     dns: tuple[str, ...] = ()
     dns_search: tuple[str, ...] = ()
@@ -68,7 +70,7 @@ class ContainerOptions(NamedTuple):
     expose: tuple[str, ...] = ()  # PORT[/PROTOCOL]
     links: tuple[str, ...] = ()  # NAME[:ALIAS]
     mac_address: str = ""
-    network_aliases: tuple[str, ...] = ()  # these four: user defined networks only
+    network_aliases: tuple[str, ...] = ()  # these four: of `network`, if it is the user's own
     ip: str = ""
     ip6: str = ""
     link_local_ips: tuple[str, ...] = ()

@@ -1,8 +1,12 @@
 """Floor 2: how a container gets a network.
 
-network   the record of a network, and the choice of a subnet that nobody else uses
-ipam      subnets as numbers, and who holds which address
+ipam      subnets as numbers, and who holds which address under which names
+network   the record of a network
+subnets   the choice of a subnet that nobody else uses
+endpoint  a container's place on a network
 bridge    the bridge of a network, and a container's link to it
+drivers   which module makes a network's links
+routing   by which of its networks a container reaches the world
 nat       firewall rules: containers reach the outside, the outside does not reach them
 ports     what --publish and --expose say
 publish   ports of the host that lead to a container's

@@ -3,9 +3,8 @@
         host                                  container
     cuddy0 172.17.0.1 ── veth4f66ad9f0c0 ════ eth0 172.17.0.2, default route via 172.17.0.1
 
-A container's monitor calls `ensure_default`, then `connect`, and at the end `disconnect`. Killed in
-between, it leaves nothing to repair: the links die with the container's network namespace, `sweep`
-releases the lease, and a bridge half made is completed by whoever comes next.
+Killed in between, a monitor leaves nothing to repair: the links die with the container's network
+namespace, and a bridge half made is completed by whoever comes next.
 """
 
 from __future__ import annotations
@@ -18,19 +17,20 @@ import time
 from cuddy import files
 from cuddy.errors import Conflict, SystemFailure
 from cuddy.kernel import control_file, namespaces, netlink, nftables, rtnetlink
-from cuddy.network import ipam, nat
+from cuddy.network import nat
 from cuddy.network import network as networks
-from cuddy.network.network import Endpoint, Network
+from cuddy.network.endpoint import Endpoint
+from cuddy.network.network import Network
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
 IP_FORWARD = "/proc/sys/net/ipv4/ip_forward"
 ATTEMPTS = 32
 RUNNING_ATTEMPTS = 100
-HOST_MAC, CONTAINER_MAC = 0xFE, 0x02
+HOST_MAC = 0xFE
 
 
 class SubnetTaken(Conflict):
@@ -44,7 +44,8 @@ def ensure_default(
 
     `avoid`: addresses that a subnet chosen now must not hold. Raises SystemFailure, Conflict.
     """
-    record = networks.read(networks_dir, networks.DEFAULT)
+    network_id = networks.predefined_id(networks_dir, networks.DEFAULT)
+    record = networks.read(networks_dir, network_id)
     if record and record.bridge == link and is_ready(record):
         return record
     try:
@@ -54,12 +55,15 @@ def ensure_default(
 
 
 def _make_default(networks_dir: str, run_dir: str, link: str, avoid: Iterable[str]) -> Network:
+    # Imported here: the bridge is mostly there.
+    from cuddy.network import subnets
+
     for directory in (networks_dir, run_dir):
         files.make_directory(directory)
-    with files.Lock(f"{run_dir}/lock"):
+    with networks.lock(run_dir):
         for _ in range(ATTEMPTS):
             with netlink.open() as kernel:
-                record = networks.default(kernel, networks_dir, link, avoid=avoid)
+                record = subnets.default(kernel, networks_dir, link, avoid=avoid)
             try:
                 ensure(record)
                 return record
@@ -163,21 +167,13 @@ def attempt(kernel: netlink.Socket, request: netlink.Request) -> None:
             raise
 
 
-def connect(
-    run_dir: str, network: Network, container_id: str, netns_fd: int, *, mac: str = ""
-) -> Endpoint:
-    """Give a container its address and its link. Raises SystemFailure, Conflict.
-
-    `mac`: of the container's link; "" for one made from its address.
-    """
+def attach(network: Network, endpoint: Endpoint, netns_fd: int) -> None:
+    """Give a namespace its link and addresses. Raises SystemFailure, Conflict."""
     try:
         with Undo() as undo:
-            undo.add(ipam.release, networks.leases_path(run_dir, network.name), container_id)
-            endpoint = lease(run_dir, network, container_id)
-            endpoint = endpoint._replace(mac=mac or endpoint.mac)
             undo.add(delete_link, endpoint.host_link)
             with netlink.open() as kernel:
-                attach(kernel, network, endpoint, netns_fd)
+                make_pair(kernel, network, endpoint, netns_fd)
                 configure(endpoint, netns_fd)
                 # The bridge itself is idle until it has a first port.
                 wait_until_running(kernel, endpoint.host_link)
@@ -186,34 +182,9 @@ def connect(
         what = f"cannot connect the container to network {network.name}"
         hint = "a bridge has room for 1,023 containers" if error.errno == errno.EXFULL else ""
         raise SystemFailure.from_os(what, error, hint=hint) from error
-    return endpoint
 
 
-def lease(run_dir: str, network: Network, container_id: str) -> Endpoint:
-    """An address for a container, and what follows from it. Raises OSError, Conflict."""
-    files.make_directory(run_dir)
-    subnet = ipam.parse_subnet(network.subnet)
-    leases = networks.leases_path(run_dir, network.name)
-    address = ipam.lease(leases, subnet, container_id, reserved=(network.gateway,))
-    return Endpoint(
-        network.name,
-        address,
-        subnet.prefix_length,
-        network.gateway,
-        networks.mac_of(address, CONTAINER_MAC),
-        host_link(container_id),
-    )
-
-
-def host_link(container_id: str) -> str:
-    """The name of the host's end of a container's first link: 10 digits of its id, and a number.
-
-    Names in veth* are left alone by the programs that manage a host's networks.
-    """
-    return f"veth{container_id[:10]}0"
-
-
-def attach(kernel: netlink.Socket, network: Network, endpoint: Endpoint, netns_fd: int) -> None:
+def make_pair(kernel: netlink.Socket, network: Network, endpoint: Endpoint, netns_fd: int) -> None:
     """Make the pair of links, one end on the bridge, the other in the container."""
     pair = rtnetlink.add_veth(
         endpoint.host_link,
@@ -242,12 +213,14 @@ def configure(endpoint: Endpoint, netns_fd: int) -> None:
         # A network without IPv6: neighbours could pose as its router (CVE-2020-13401).
         turn_ipv6_off(endpoint.link)
     with kernel:
-        kernel.ask(
+        requests = [
             rtnetlink.set_up(rtnetlink.LOOPBACK_INDEX),
             rtnetlink.set_up(index),
             rtnetlink.add_address(index, endpoint.address, endpoint.prefix_length),
-            rtnetlink.add_route("", 0, gateway=endpoint.gateway),
-        )
+        ]
+        if endpoint.has_default_route and endpoint.gateway:
+            requests.append(rtnetlink.add_route("", 0, gateway=endpoint.gateway))
+        kernel.ask(*requests)
 
 
 def wait_until_running(kernel: netlink.Socket, name: str) -> None:
@@ -264,18 +237,14 @@ def wait_until_running(kernel: netlink.Socket, name: str) -> None:
         time.sleep(0.001)
 
 
-def disconnect(
-    run_dir: str, network: Network, container_id: str, endpoint: Endpoint, *, ended: bool = True
-) -> None:
-    """Release a container's address, and delete its link unless the container has `ended`.
+def detach(network: Network, endpoint: Endpoint, netns_fd: int) -> None:
+    """Take the link from a namespace that goes on without. Raises SystemFailure.
 
-    A link whose container has ended is being deleted by the kernel already; to ask for it would
-    only make us wait, some twenty milliseconds. Does nothing twice. Raises SystemFailure.
+    The link of a container that has ended is being deleted by the kernel already; to ask for it
+    would only make us wait, some twenty milliseconds.
     """
     try:
-        if not ended:
-            delete_link(endpoint.host_link)
-        ipam.release(networks.leases_path(run_dir, network.name), container_id)
+        delete_link(endpoint.host_link)
     except OSError as error:
         raise SystemFailure.from_os("cannot disconnect the container", error) from error
 
@@ -284,24 +253,6 @@ def delete_link(name: str) -> None:
     """Delete a link if it is there. Raises OSError."""
     with netlink.open() as kernel:
         attempt(kernel, rtnetlink.delete_link(name))
-
-
-def release(run_dir: str, container_id: str) -> None:
-    """Release a dead container's addresses in every network. Raises OSError, CorruptContent."""
-    for path in lease_files(run_dir):
-        ipam.release(path, container_id)
-
-
-def sweep(run_dir: str, is_living: Callable[[str], bool]) -> None:
-    """Release the addresses of all dead containers. Raises OSError, CorruptContent."""
-    for path in lease_files(run_dir):
-        ipam.sweep(path, is_living)
-    files.sweep_temporary(run_dir)
-
-
-def lease_files(run_dir: str) -> list[str]:
-    """The files of leases of all networks."""
-    return [f"{run_dir}/{name}" for name in files.list_directory(run_dir) if name.endswith(".json")]
 
 
 def remove(network: Network) -> None:

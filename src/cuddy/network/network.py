@@ -1,61 +1,88 @@
-"""A network's record, and what the kernel must tell before one is made: who uses which subnet.
+"""A network's record: what was asked for, and which link of the host stands for it.
 
-    <networks_dir>/<name>.json    the record; survives a reboot
-    <run_dir>/<name>.json         its leases (ipam.py); ends with the containers
+    <networks_dir>/<id>.json    the record; survives a reboot
+    <run_dir>/<id>.json         who is on it (ipam.py); ends with the containers
 
-A container's `--network` is `none` (a loopback link only), `host` (the host's own links) or the
-name of a network. The network `bridge` is always there: it is made when first used.
+Three networks are always there: `bridge`, which is made when first used, and `host` (the host's own
+links) and `none` (a loopback link only), which need no record. Their ids follow from the directory.
 """
 
 from __future__ import annotations
 
-from cuddy import files
-from cuddy.errors import CorruptContent, InvalidArgument, NoSuchNetwork, SystemFailure
-from cuddy.kernel import rtnetlink
+import os
+
+from cuddy import checksum, files
+from cuddy.errors import CorruptContent, InvalidArgument
 from cuddy.network import ipam
+from cuddy.network.ipam import Pool
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from cuddy.kernel.netlink import Socket
+    from typing import Any
 
 DEFAULT = "bridge"
-MODES = (DEFAULT, "host", "none")
+PREDEFINED = {DEFAULT: "bridge", "host": "host", "none": "null"}
+"""The networks that are always there, and their drivers."""
+
 ETHERNET_MTU = 1500
-MIN_ROUTED_PREFIX = 8
 LINK_NAME_BYTES = 15  # IFNAMSIZ less the NUL
+MAX_NAME_BYTES = 255
 
 
 class Network(NamedTuple):
     """What is known of a network. A key that a record lacks has its default here."""
 
+    id: str
     name: str
-    bridge: str  # name of the link
-    subnet: str  # "172.17.0.0/16"
-    gateway: str  # the bridge's own address in it
-    mtu: int = ETHERNET_MTU
     driver: str = "bridge"
+    bridge: str = ""  # name of the link: the bridge itself, or the parent of macvlan and ipvlan
+    pools: tuple[Pool, ...] = ()
+    mtu: int = ETHERNET_MTU
+    internal: bool = False
+    ipv4: bool = True
+    ipv6: bool = False
+    options: dict[str, str] = {}  # of the driver, as Docker calls them
+    labels: dict[str, str] = {}
+    created: str = ""
+    attachable: bool = False
+    is_chosen: bool = False  # the IPv4 subnet was not asked for: another will do as well
+    ipam_driver: str = "default"
+    ipam_options: dict[str, str] = {}
+    config_only: bool = False
+    config_from: str = ""
+
+    @property
+    def subnet(self) -> str:
+        """The IPv4 subnet, "172.17.0.0/16"; "" without one."""
+        return _first(self.pools, 32).subnet
+
+    @property
+    def gateway(self) -> str:
+        """The bridge's own address in `subnet`, or the router there."""
+        return _first(self.pools, 32).gateway
+
+    @property
+    def subnet6(self) -> str:
+        """The IPv6 subnet; "" without one."""
+        return _first(self.pools, 128).subnet
+
+    @property
+    def gateway6(self) -> str:
+        """As `gateway`, of `subnet6`."""
+        return _first(self.pools, 128).gateway
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is `bridge`, on which names are not resolved."""
+        return self.name == DEFAULT
 
 
-class Endpoint(NamedTuple):
-    """A container's place in a network."""
-
-    network: str
-    address: str
-    prefix_length: int
-    gateway: str
-    mac: str
-    host_link: str  # name of the host's end
-    link: str = "eth0"  # name of the container's end
-
-
-def check_mode(name: str) -> str:
-    """The name, when containers can be connected to it. Raises NoSuchNetwork."""
-    if name not in MODES:
-        raise NoSuchNetwork(name)
-    return name
+def _first(pools: tuple[Pool, ...], bits: int) -> Pool:
+    for pool in pools:
+        if (":" in pool.subnet) == (bits == 128):
+            return pool
+    return Pool("")
 
 
 def check_link_name(name: str) -> str:
@@ -68,22 +95,39 @@ def check_link_name(name: str) -> str:
     return name
 
 
-def leases_path(run_dir: str, name: str) -> str:
+def predefined_id(networks_dir: str, name: str) -> str:
+    """The id of `bridge`, `host` or `none`."""
+    return checksum.fingerprint(f"{networks_dir} {name}")
+
+
+def predefined(networks_dir: str, name: str) -> Network:
+    """`host` or `none`, or `bridge` when it was never used."""
+    return Network(predefined_id(networks_dir, name), name, PREDEFINED[name])
+
+
+def bridge_name(network_id: str) -> str:
+    """The name of a network's bridge, if the user has none for it."""
+    return f"cud-{network_id[:11]}"
+
+
+def leases_path(run_dir: str, network_id: str) -> str:
     """The file of a network's leases."""
-    return f"{run_dir}/{name}.json"
+    return f"{run_dir}/{network_id}.json"
 
 
-def read(networks_dir: str, name: str) -> Network | None:
+def lock(run_dir: str) -> files.Lock:
+    """Held while networks and their links come and go."""
+    return files.Lock(f"{run_dir}/lock")
+
+
+def read(networks_dir: str, network_id: str) -> Network | None:
     """A network's record, None if there is none. Raises CorruptContent."""
-    path = f"{networks_dir}/{name}.json"
+    path = f"{networks_dir}/{network_id}.json"
     try:
         record = files.read_json(path)
-        known = {field: record[field] for field in Network._fields if field in record}
-        found = Network(**known)
-        check_link_name(found.bridge)
-        gateway, _ = ipam.parse_address(found.gateway)
-        if gateway not in ipam.parse_subnet(found.subnet) or not isinstance(found.mtu, int):
-            raise ValueError("gateway outside of the subnet")
+        found = from_document(record)
+        if found.id != network_id:
+            raise ValueError("it is another one's")
     except FileNotFoundError:
         return None
     except (ValueError, TypeError, LookupError, AttributeError, InvalidArgument) as error:
@@ -91,101 +135,83 @@ def read(networks_dir: str, name: str) -> Network | None:
     return found
 
 
-def write(networks_dir: str, record: Network) -> None:
+def from_document(record: dict[str, Any]) -> Network:
+    """The network of a record. Raises ValueError, InvalidArgument and what wrong types raise."""
+    known = {field: record[field] for field in Network._fields if field in record}
+    pools = [Pool(**pool) for pool in known.pop("pools", ())]
+    found = Network(**known)._replace(pools=tuple(pools))
+    usual = Network("", "")._asdict()
+    if any(type(value) is not type(usual[key]) for key, value in found._asdict().items()):
+        raise ValueError("a field is of the wrong type")
+    if found.bridge or found.driver == "bridge" and not found.config_only:
+        check_link_name(found.bridge)
+    for pool in pools:
+        subnet = ipam.parse_subnet(pool.subnet)
+        if pool.gateway and ipam.parse_address(pool.gateway)[0] not in subnet:
+            raise ValueError("gateway outside of the subnet")
+    return found
+
+
+def write(networks_dir: str, network: Network) -> None:
     """Keep a network's record."""
-    files.write_json(f"{networks_dir}/{record.name}.json", record._asdict())
+    document = network._asdict() | {"pools": [pool._asdict() for pool in network.pools]}
+    files.write_json(f"{networks_dir}/{network.id}.json", document)
 
 
-def default(kernel: Socket, networks_dir: str, link: str, *, avoid: Iterable[str] = ()) -> Network:
-    """The network `bridge`, whose link is `link`: as recorded, or made now.
-
-    Made anew as well when the link has no address (after a reboot it is not there at all) and
-    somebody else uses the subnet meanwhile. `avoid`: addresses that a new subnet must not hold,
-    such as the host's name servers. The caller holds the lock of the networks. Raises OSError,
-    SystemFailure when no subnet is free.
-    """
-    record = read(networks_dir, DEFAULT)
-    found = rtnetlink.find_link(kernel, check_link_name(link))
-    index = found.ifindex if found else -1
-    own = [address for address in rtnetlink.list_addresses(kernel) if address.link == index]
-    if record and record.bridge == link:
-        if record.gateway in (address.address for address in own):
-            return record
-        if not own and is_free(kernel, record.subnet, index):
-            return _keep(networks_dir, record, record._replace(mtu=uplink_mtu(kernel)))
-    if own:
-        # The bridge of a Home whose record is lost: there may be containers on it.
-        gateway, subnet = own[0].address, subnet_of(own[0])
-    else:
-        subnet = choose(kernel, index, avoid)
-        gateway = ipam.format_address(ipam.gateway(subnet))
-    made = Network(DEFAULT, link, str(subnet), gateway, uplink_mtu(kernel))
-    return _keep(networks_dir, record, made)
+def delete(networks_dir: str, network_id: str) -> None:
+    """Forget a network's record, if there is one."""
+    try:
+        os.unlink(f"{networks_dir}/{network_id}.json")
+    except FileNotFoundError:
+        pass
 
 
-def _keep(networks_dir: str, old: Network | None, new: Network) -> Network:
-    if new != old:
-        write(networks_dir, new)
-    return new
+def list_ids(networks_dir: str) -> list[str]:
+    """The ids of all networks that have a record."""
+    names = files.list_directory(networks_dir)
+    return [name[:64] for name in names if name.endswith(".json") and len(name) == 69]
 
 
-def is_free(kernel: Socket, subnet: str, own_link: int) -> bool:
-    """Whether nobody on this host, but for one link, uses an address of the subnet."""
-    wanted = ipam.parse_subnet(subnet)
-    return not any(wanted.overlaps(used) for used in used_subnets(kernel, own_link))
+def read_all(networks_dir: str) -> list[Network]:
+    """Every network that has a record, but those that cannot be read: `check` tells of them."""
+    found = []
+    for network_id in list_ids(networks_dir):
+        try:
+            network = read(networks_dir, network_id)
+        except CorruptContent:
+            continue
+        if network:
+            found.append(network)
+    return found
 
 
-def choose(kernel: Socket, own_link: int, avoid: Iterable[str]) -> ipam.Subnet:
-    """A subnet of Docker's pools that this host does not use. Raises SystemFailure."""
-    taken = used_subnets(kernel, own_link)
-    for address in avoid:
-        number, bits = ipam.parse_address(address)
-        taken.append(ipam.Subnet(number, bits, bits))
-    chosen = ipam.choose(taken)
-    if chosen is None:
-        raise SystemFailure(
-            "no subnet is free for the bridge: routes of this host cover 172.16/12 and 192.168/16",
-            hint="use --network host or --network none, or remove a route",
+def find(networks_dir: str, ref: str) -> Network | None:
+    """The network of that name or id, or whose id alone begins like that. InvalidArgument."""
+    if ref in PREDEFINED:
+        found = read(networks_dir, predefined_id(networks_dir, ref))
+        return found or predefined(networks_dir, ref)
+    known = [predefined(networks_dir, name) for name in PREDEFINED]
+    known += [each for each in read_all(networks_dir) if each.name not in PREDEFINED]
+    for field in ("name", "id"):
+        for each in known:
+            if getattr(each, field) == ref:
+                return find_again(networks_dir, each)
+    beginning = [each for each in known if ref and each.id.startswith(ref)]
+    if len(beginning) > 1:
+        hint = "type more of the id"
+        raise InvalidArgument(
+            f"network {ref} is ambiguous ({len(beginning)} matches found based on ID prefix)",
+            hint=hint,
         )
-    return chosen
+    return find_again(networks_dir, beginning[0]) if beginning else None
 
 
-def used_subnets(kernel: Socket, own_link: int) -> list[ipam.Subnet]:
-    """What this host's links and routes reach, but for one link.
-
-    A route to more than a /8 says where packets leave, not that a network is there: the default
-    route, and the two halves of the internet that VPN clients set instead of it.
-    """
-    used = [
-        subnet_of(address)
-        for address in rtnetlink.list_addresses(kernel)
-        if address.link != own_link
-    ]
-    used += [
-        ipam.parse_subnet(f"{route.destination}/{route.prefix_length}")
-        for route in rtnetlink.list_routes(kernel)
-        if route.prefix_length >= MIN_ROUTED_PREFIX and route.link != own_link
-    ]
-    return used
-
-
-def subnet_of(address: rtnetlink.Address) -> ipam.Subnet:
-    """The subnet that an address of a link opens."""
-    return ipam.parse_subnet(f"{address.address}/{address.prefix_length}")
-
-
-def uplink_mtu(kernel: Socket) -> int:
-    """The MTU of the link that the default route leaves by."""
-    uplinks = {
-        route.link
-        for route in rtnetlink.list_routes(kernel)
-        if not route.prefix_length and route.table == rtnetlink.RT_TABLE_MAIN
-    }
-    mtus = [link.mtu for link in rtnetlink.list_links(kernel) if link.ifindex in uplinks]
-    return min(mtus, default=ETHERNET_MTU)
+def find_again(networks_dir: str, found: Network) -> Network:
+    """As recorded, if it is: `bridge` may have been found without looking."""
+    return read(networks_dir, found.id) or found
 
 
 def mac_of(address: str, first: int = 0x02) -> str:
-    """A MAC address made from an IPv4 address, as docker's: unique where that one is unique."""
+    """A MAC address made from an IP address, as docker's: unique where that one is unique."""
     number, _ = ipam.parse_address(address)
     return bytes([first, 0x42, *(number & 0xFFFFFFFF).to_bytes(4)]).hex(":")

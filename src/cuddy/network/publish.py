@@ -25,7 +25,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cuddy.network.network import Endpoint, Network
+    from cuddy.network.endpoint import Endpoint
+    from cuddy.network.network import Network
 
 ANYWHERE = "0.0.0.0"
 KINDS = {"tcp": _socket.SOCK_STREAM, "udp": _socket.SOCK_DGRAM}

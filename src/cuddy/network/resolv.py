@@ -167,17 +167,25 @@ def format_resolv_conf(resolver: Resolver) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def hosts(names: Sequence[str], address: str, extra: Iterable[tuple[str, str]] = ()) -> str:
-    """The hosts file of a container that is `address` under its own `names`.
+def hosts(
+    names: Sequence[str], addresses: Sequence[str], extra: Iterable[tuple[str, str]] = ()
+) -> str:
+    """The hosts file of a container that is found at `addresses` under its own `names`.
 
     No line of its own without an address (`--network none`). `extra`: (name, address), as
     `parse_extra_host` reads them. Raises InvalidArgument.
     """
     lines = list(LOCAL_HOSTS)
     lines += [(check_address(at), check_word(name, "host name")) for name, at in extra]
-    if address and names:
-        lines.append((check_address(address), " ".join(check_word(n, "host name") for n in names)))
-    return "".join(f"{at}\t{name}\n" for at, name in lines)
+    return "".join(f"{at}\t{name}\n" for at, name in lines) + format_own(names, addresses)
+
+
+def format_own(names: Sequence[str], addresses: Sequence[str]) -> str:
+    """The lines of a hosts file for the container itself. Raises InvalidArgument."""
+    if not names:
+        return ""
+    words = " ".join(check_word(name, "host name") for name in names)
+    return "".join(f"{check_address(address)}\t{words}\n" for address in addresses)
 
 
 def host_names(address: str, text: str) -> list[tuple[str, str]]:

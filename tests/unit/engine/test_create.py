@@ -10,7 +10,7 @@ import pytest
 
 from cuddy import files
 from cuddy.engine import container, containers, create, names, rm
-from cuddy.engine.home import Home, checksum
+from cuddy.engine.home import Home
 from cuddy.engine.options import ContainerOptions
 from cuddy.errors import (
     CuddyError,
@@ -18,7 +18,6 @@ from cuddy.errors import (
     NameTaken,
     NoSuchContainer,
     NoSuchImage,
-    NoSuchNetwork,
 )
 from cuddy.image import host
 
@@ -35,8 +34,6 @@ class TestRefused:
         [
             ({"name": "-x"}, InvalidArgument, "container name"),
             ({"name": "../x"}, InvalidArgument, "container name"),
-            ({"network": "mynet"}, NoSuchNetwork, "mynet"),
-            ({"network": ""}, NoSuchNetwork, "no such network"),
             ({"pid_mode": "container:"}, InvalidArgument, "--pid: invalid PID mode"),
             ({"ipc_mode": "public"}, InvalidArgument, "invalid IPC mode: public"),
             ({"uts_mode": "x"}, InvalidArgument, "--uts: invalid UTS mode"),
@@ -296,11 +293,6 @@ class TestReading:
 
 
 class TestHome:
-    def test_checksum_is_fnv_1a(self) -> None:
-        assert checksum(b"") == 0x811C9DC5
-        assert checksum(b"a") == 0xE40C292C
-        assert checksum(b"foobar") == 0xBF9CF968
-
     def test_every_home_has_a_bridge_of_its_own_that_fits_a_links_name(self, home: Home) -> None:
         assert Home().bridge_link == "cuddy0"
         assert home.bridge_link != home._replace(root="/other").bridge_link

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from cuddy.network import nat
+from cuddy.network.ipam import Pool
 from cuddy.network.network import Network
 
-NETWORK = Network("bridge", "cud-1a2b3c4d", "172.18.0.0/16", "172.18.0.1")
+NETWORK = Network(
+    "0" * 64, "bridge", bridge="cud-1a2b3c4d", pools=(Pool("172.18.0.0/16", "172.18.0.1"),)
+)
 
 
 def test_the_rules_touch_only_chains_of_their_own_bridge() -> None:

@@ -91,7 +91,7 @@ def test_a_word_that_would_be_more_than_a_word_is_refused(word: str) -> None:
     with pytest.raises(InvalidArgument):
         resolv.resolv_conf("", options=[word])
     with pytest.raises(InvalidArgument):
-        resolv.hosts([word], "192.0.2.1")
+        resolv.hosts([word], ["192.0.2.1"])
 
 
 @given(st.text())
@@ -106,13 +106,13 @@ def test_an_endless_file_of_the_host_is_cut() -> None:
 
 
 def test_a_container_knows_its_own_name_and_extra_hosts() -> None:
-    text = resolv.hosts(["4f66ad9f0c2e"], "172.17.0.2", [("db", "192.0.2.5")])
+    text = resolv.hosts(["4f66ad9f0c2e"], ["172.17.0.2"], [("db", "192.0.2.5")])
     assert text.splitlines()[0] == "127.0.0.1\tlocalhost"
     assert text.splitlines()[-2:] == ["192.0.2.5\tdb", "172.17.0.2\t4f66ad9f0c2e"]
 
 
 def test_a_host_name_with_a_domain_is_known_by_both() -> None:
-    assert resolv.hosts(["a.example", "a"], "172.17.0.2").endswith("172.17.0.2\ta.example a\n")
+    assert resolv.hosts(["a.example", "a"], ["172.17.0.2"]).endswith("172.17.0.2\ta.example a\n")
 
 
 def test_without_a_network_only_the_loopback_has_names() -> None:

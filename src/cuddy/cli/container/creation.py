@@ -14,13 +14,14 @@ from cuddy.cli import boundary, proxies, settings, values
 from cuddy.cli.escape import quote
 from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
 from cuddy.engine import create, limits
+from cuddy.engine.endpoint import EndpointWish
 from cuddy.engine.options import ContainerOptions
 from cuddy.errors import InvalidArgument, NoSuchImage, SystemFailure, UsageError
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from cuddy.engine.home import Home
     from cuddy.engine.mount_grammar import MountSpec
@@ -41,6 +42,15 @@ def _mount(word: str) -> MountSpec:
     from cuddy.cli.container import mount_flag
 
     return mount_flag.mount(word)
+
+
+def _network(word: str) -> EndpointWish:
+    if "=" not in word:
+        return EndpointWish(word)
+    # Imported here: mostly it is a name.
+    from cuddy.cli.container import network_flag
+
+    return network_flag.wish(word)
 
 
 def _list_for_engine(parse: Callable[[str], object], name: str = "list") -> Kind:
@@ -172,8 +182,8 @@ FLAGS = (
          "Attach a filesystem mount to the container", into="mounts"),
     Flag("memory-swappiness", "", INT, "Tune container memory swappiness (0 to 100)", -1),
     Flag("name", "", STRING, "Assign a name to the container"),
-    Flag("network", "", Kind("network", str, ""), "Connect a container to a network",
-         aliases=("net",)),
+    Flag("network", "", Kind("network", _network, (), many=True),
+         "Connect a container to a network", into="networks", aliases=("net",)),
     Flag("network-alias", "", LIST, "Add network-scoped alias for the container",
          into="network_aliases", aliases=("net-alias",)),
     Flag("no-healthcheck", "", BOOL, "Disable any container-specified HEALTHCHECK"),
@@ -226,6 +236,8 @@ def read_options(args: Args) -> ContainerOptions:
     given["volumes"] = tuple(_absolute(volume) for volume in args.volumes)
     given["security_opt"] = tuple(_security_option(option) for option in args.security_opt)
     given["caller"] = caller(os.environ)
+    if args.networks:
+        given |= networks(args.networks)
     image, *command = args.names
     return ContainerOptions(image=image, command=tuple(command), **given)
 
@@ -247,8 +259,18 @@ def check(args: Args) -> None:
             )
     if args.use_api_socket:
         raise UsageError("--use-api-socket: there is no API socket", hint="cuddy has no daemon")
-    if "network" in args.given and not args.network:
-        raise UsageError("no name set for network", hint="use bridge, host or none")
+    if not all(wish.network for wish in args.networks):
+        raise UsageError("no name set for network", hint="'cuddy network ls' lists them")
+
+
+def networks(wishes: Sequence[EndpointWish]) -> dict[str, object]:
+    """The options that all `--network` together make: the first says which kind it is."""
+    found = tuple(
+        wish._replace(network="bridge") if wish.network == "default" else wish for wish in wishes
+    )
+    if len(found) == 1 and not found[0].config:
+        return {"network": found[0].network}
+    return {"network": found[0].network, "endpoints": found}
 
 
 def caller(environment: Mapping[str, str]) -> str:

@@ -1,14 +1,13 @@
 """`--mount`: one line of CSV with KEY=VALUE fields becomes a mount as Docker's API has it.
 
-Its grammar and the words of its errors are docker/cli's (opts/mount.go) and those of Go's
-encoding/csv, which reads the line.
+Its grammar and the words of its errors are docker/cli's (opts/mount.go).
 """
 
 from __future__ import annotations
 
 import os
 
-from cuddy.cli import values
+from cuddy.cli import comma_separated, values
 from cuddy.engine.mount_grammar import OF_SOURCE
 
 TYPE_CHECKING = False
@@ -26,7 +25,7 @@ PREFIXES = {"volume": "VolumeOptions", "bind": "BindOptions", "image": "ImageOpt
 def mount(text: str) -> MountSpec:
     """A mount from the command line. Raises ValueError in Docker's words."""
     spec: dict[str, Any] = {"Type": "volume"}
-    for field in read_record(text):
+    for field in comma_separated.read_record(text):
         key, equals, value = field.partition("=")
         key = key.lower()
         if not equals and key not in FLAGS:
@@ -169,59 +168,3 @@ KEYS: dict[str, Callable[[dict[str, Any], str, str], None]] = {
     "tmpfs-size": _size,
     "tmpfs-mode": _mode,
 }  # fmt: skip
-
-
-def read_record(text: str) -> list[str]:
-    """The fields of one line of CSV (RFC 4180), as Go's encoding/csv reads them.
-
-    Raises ValueError. What comes after the line is left alone.
-    """
-    fields: list[str] = []
-    start = 0
-    while start < len(text) and text[start] in "\r\n":
-        start += 1
-    if start == len(text):
-        raise ValueError("EOF")
-    while True:
-        if text[start : start + 1] == '"':
-            field, start = _quoted(text, start + 1)
-        else:
-            field, start = _bare(text, start)
-        fields.append(field)
-        if text[start : start + 1] != ",":
-            return fields
-        start += 1
-
-
-def _bare(text: str, start: int) -> tuple[str, int]:
-    """A field without quotes, and where it ends."""
-    end = start
-    while end < len(text) and text[end] not in ",\n":
-        if text[end] == '"':
-            raise _parse_error(text, end, 'bare " in non-quoted-field')
-        end += 1
-    field = text[start:end]
-    return (field.removesuffix("\r") if text[end : end + 1] != "," else field), end
-
-
-def _quoted(text: str, start: int) -> tuple[str, int]:
-    """A field in quotes, in which two quotes are one, and where it ends."""
-    field = ""
-    while (end := text.find('"', start)) >= 0:
-        field += text[start:end]
-        after = text[end + 1 : end + 2]
-        if after == '"':
-            field, start = f'{field}"', end + 2
-            continue
-        if after in ("", ",", "\n") or text[end + 1 : end + 3] == "\r\n":
-            return field, end + 1 + (after == "\r")
-        raise _parse_error(text, end, 'extraneous or missing " in quoted-field')
-    raise _parse_error(text, len(text), 'extraneous or missing " in quoted-field')
-
-
-def _parse_error(text: str, index: int, words: str) -> ValueError:
-    """Go counts bytes of a line, from one."""
-    before = text[:index]
-    line = before.count("\n") + 1
-    column = len(before.rpartition("\n")[2].encode(errors="surrogateescape")) + 1
-    return ValueError(f"parse error on line {line}, column {column}: {words}")

@@ -1,0 +1,146 @@
+"""The files that tell a container about the world: /etc/resolv.conf, /etc/hosts, /etc/hostname.
+
+They stand beside the container's record and are bound over the image's, unless the user has mounted
+something there: then theirs is what the container sees. The container may write to them.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.engine import sharing
+from cuddy.network import resolv
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from cuddy.engine.container import Container
+    from cuddy.network.endpoint import Endpoint
+
+MAX_FILE_BYTES = 1 << 20
+
+
+def make(record: Container) -> None:
+    """The three files, empty: they are bound into the root before their text is known.
+
+    Those of another container's network are that container's.
+    """
+    if sharing.peer_of(record["HostConfig"]["NetworkMode"]):
+        return
+    for path in (record["ResolvConfPath"], record["HostsPath"], record["HostnamePath"]):
+        fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o644)
+        os.fchmod(fd, 0o644)
+        os.close(fd)
+
+
+def write(
+    record: Container, endpoints: Sequence[Endpoint], *, host: str = "",
+    linked: Sequence[tuple[str, str]] = (), asks_resolver: bool = False,
+) -> None:  # fmt: skip
+    """The text of the three files, into the same inodes: the container sees these.
+
+    `host`: the address at which it reaches the host. `asks_resolver`: it asks ours for names.
+    """
+    if sharing.peer_of(record["HostConfig"]["NetworkMode"]):
+        return
+    overwrite(record["HostnamePath"], f"{record['Config']['Hostname']}\n")
+    overwrite(record["ResolvConfPath"], resolv_text(record, asks_resolver=asks_resolver))
+    overwrite(record["HostsPath"], hosts_text(record, endpoints, host=host, linked=linked))
+
+
+def resolv_text(record: Container, *, asks_resolver: bool) -> str:
+    """/etc/resolv.conf, as the host's is now."""
+    host_config = record["HostConfig"]
+    if asks_resolver:
+        return resolv.own_resolv_conf(
+            read_text("/etc/resolv.conf"),
+            dns=host_config["Dns"],
+            search=host_config["DnsSearch"],
+            options=host_config["DnsOptions"],
+        )
+    return resolv.resolv_conf(
+        read_text("/etc/resolv.conf"),
+        dns=host_config["Dns"],
+        search=host_config["DnsSearch"],
+        options=host_config["DnsOptions"],
+        upstream_text=read_text(resolv.UPSTREAM_PATH),
+        on_host=host_config["NetworkMode"] == "host",
+    )
+
+
+def hosts_text(
+    record: Container, endpoints: Sequence[Endpoint], *, host: str = "",
+    linked: Sequence[tuple[str, str]] = (),
+) -> str:  # fmt: skip
+    """/etc/hosts: the container's own name, --add-host, and names and addresses of its links."""
+    host_config = record["HostConfig"]
+    is_on_host = host_config["NetworkMode"] == "host"
+    # On the host's own network that is where the host is; without any, nothing is anywhere.
+    gateway = host or next((each.gateway for each in endpoints if each.gateway), "127.0.0.1")
+    extra = [resolv.parse_extra_host(t, gateway=gateway) for t in host_config["ExtraHosts"]]
+    extra += linked
+    own = read_text("/etc/hosts") if is_on_host else ""
+    own += "\n" if own and not own.endswith("\n") else ""
+    others = own + resolv.format_hosts(extra)
+    extra += resolv.host_names("127.0.0.1" if is_on_host else host, others)
+    if is_on_host:
+        return own + resolv.format_hosts(extra)
+    where = [address for each in endpoints for address in addresses(each)]
+    return resolv.hosts(own_names(record), where, extra)
+
+
+def own_names(record: Container) -> list[str]:
+    """The container's own names for its addresses."""
+    config = record["Config"]
+    full = [f"{config['Hostname']}.{config['Domainname']}"] if config["Domainname"] else []
+    return [*full, config["Hostname"]]
+
+
+def addresses(place: Endpoint) -> list[str]:
+    """The addresses of an endpoint."""
+    return [each for each in (place.address, place.address6) if each]
+
+
+def add_endpoint(record: Container, place: Endpoint) -> None:
+    """A running container has another address. What it has written into its files stays."""
+    text = resolv.format_own(own_names(record), addresses(place))
+    fd = os.open(record["HostsPath"], os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        files.write_all(fd, text.encode())
+    finally:
+        os.close(fd)
+
+
+def remove_endpoint(record: Container, gone: Sequence[str]) -> None:
+    """Some of a running container's addresses are no longer its own."""
+    lines = read_text(record["HostsPath"]).splitlines(keepends=True)
+    kept = [line for line in lines if line.split("\t")[0] not in gone]
+    if kept != lines:
+        overwrite(record["HostsPath"], "".join(kept))
+
+
+def renew_resolver(record: Container, *, asks_resolver: bool) -> None:
+    """Names are resolved in another way from now on, unless the container has written its own."""
+    before = resolv_text(record, asks_resolver=not asks_resolver)
+    if read_text(record["ResolvConfPath"]) == before:
+        overwrite(record["ResolvConfPath"], resolv_text(record, asks_resolver=asks_resolver))
+
+
+def read_text(path: str) -> str:
+    """A text file; nothing if it is not there."""
+    try:
+        with open(path, errors="replace") as file:
+            return file.read(MAX_FILE_BYTES)
+    except OSError:
+        return ""
+
+
+def overwrite(path: str, text: str) -> None:
+    """Replace a file's content but not the file."""
+    fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        files.write_all(fd, text.encode())
+    finally:
+        os.close(fd)

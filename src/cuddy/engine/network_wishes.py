@@ -1,0 +1,92 @@
+"""Whether networks can give a container what it asks of them."""
+
+from __future__ import annotations
+
+from cuddy.engine import containers, endpoint
+from cuddy.errors import InvalidArgument, NoSuchNetwork
+from cuddy.network import ipam
+from cuddy.network import network as networks
+
+HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cuddy.engine.endpoint import EndpointConfig
+    from cuddy.engine.home import Home
+    from cuddy.network.network import Network
+
+
+def settle(home: Home, wishes: Mapping[str, EndpointConfig]) -> dict[str, EndpointConfig]:
+    """The wishes under the names that the networks have. Raises NoSuchNetwork, InvalidArgument."""
+    found = {}
+    for ref, config in wishes.items():
+        network = find(home, ref)
+        check(home, network, config)
+        found[network.name] = config
+    return found
+
+
+def find(home: Home, ref: str) -> Network:
+    """A network by name, id, or the beginning of an id. Raises NoSuchNetwork."""
+    network = networks.find(home.networks_dir, ref)
+    if network is None:
+        raise NoSuchNetwork(ref)
+    if network.config_only:
+        raise NoSuchNetwork(ref, hint="it is but a configuration for others")
+    return network
+
+
+def check(home: Home, network: Network, config: EndpointConfig) -> None:
+    """Docker's rules. Raises InvalidArgument, NoSuchContainer for a link that leads nowhere."""
+    check_wish(config)
+    if network.name in networks.PREDEFINED:
+        refuse_user_defined(config)
+    for text in endpoint.wanted(config):
+        number, bits = ipam.parse_address(text)
+        if network.is_chosen and bits == 32:
+            raise InvalidArgument(
+                "user specified IP address is supported only when connecting to networks with"
+                " user configured subnets",
+                hint="make the network with --subnet",
+            )
+        subnets = [ipam.parse_subnet(pool.subnet) for pool in network.pools]
+        if not any(each.bits == bits and number in each for each in subnets):
+            raise InvalidArgument(f"no configured subnet contains IP address {text}")
+    for name in endpoint.links(config).values():
+        containers.find(home, name)
+
+
+def check_wish(config: EndpointConfig) -> None:
+    """Addresses are addresses. Raises InvalidArgument."""
+    if mac := config.get("MacAddress"):
+        check_mac(mac)
+    asked = config.get("IPAMConfig") or {}
+    for key, bits in (("IPv4Address", 32), ("IPv6Address", 128)):
+        text: str = asked.get(key) or ""  # type: ignore[assignment]
+        if text and ipam.parse_address(text)[1] != bits:
+            raise InvalidArgument(f"invalid {key[:4]} address: {text}")
+    for text in asked.get("LinkLocalIPs") or ():
+        ipam.parse_address(text)
+
+
+def refuse_user_defined(config: EndpointConfig) -> None:
+    """What only a user's own network can give. Raises InvalidArgument."""
+    hint = "'cuddy network create' makes one"
+    if config.get("Aliases"):
+        message = "network-scoped aliases are only supported for user-defined networks"
+        raise InvalidArgument(message, hint=hint)
+    if config.get("IPAMConfig"):
+        message = "user specified IP address is supported on user defined networks only"
+        raise InvalidArgument(message, hint=hint)
+
+
+def check_mac(text: str) -> None:
+    """Six bytes in hexadecimal, for one interface and not a group. Raises InvalidArgument."""
+    parts = text.replace("-", ":").split(":")
+    if len(parts) != 6 or any(len(p) != 2 or not HEXADECIMAL.issuperset(p) for p in parts):
+        raise InvalidArgument(f"{text} is not a valid mac address", hint="92:d0:c6:0a:29:33")
+    if int(parts[0], 16) & 1 or set(parts) == {"00"}:
+        hint = "the last bit of the first byte must be 0"
+        raise InvalidArgument(f"{text} is not the mac address of one interface", hint=hint)
