@@ -104,6 +104,8 @@ rm               remove it
 export           its root as an archive
 inside           its files as its own programs see them
 cp_paths         what the words of cp mean
+cp_inside        and what they find in a container or volume
+carriage         entries of a tree or tar on their way into another one
 cp               files from it and into it
 standstill       it does not move while its files are read
 diff             what it has changed of its image's files
