@@ -24,6 +24,7 @@ template            Go templates for --format
 template_tokens     the words of a template
 template_run        a template at work
 template_functions  the functions of templates, and how Go prints values
+meter               how far a copy is, and what it came to
 output              where a command's archive goes
 registries          how registries are reached from here
 proxies             what Docker's config.json says of them

@@ -86,13 +86,19 @@ GROUPS: dict[str, dict[str, str]] = {
         "prune": "system.prune",
     },
     "volume": {
+        "cp": "volume.cp",
         "create": "volume.create",
+        "diff": "volume.diff",
+        "export": "volume.export",
+        "import": "volume.import_",
         "inspect": "volume.inspect",
         "ls": "volume.ls",
         "list": "volume.ls",
+        "mv": "volume.mv",
         "prune": "volume.prune",
         "rm": "volume.rm",
         "remove": "volume.rm",
+        "snapshot": "volume.snapshot",
     },
 }
 GROUP_SUMMARIES = {

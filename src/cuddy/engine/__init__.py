@@ -137,6 +137,14 @@ save             and put them in one
 import_          make one of a tar
 rmi              remove them
 volume_filters   --filter of volume ls
+volume_view      what is in a volume, for those who copy
+volume_rest      no container moves it meanwhile
+volume_cp        files from a volume and into it
+volume_export    all of it as a tar
+volume_import    and back
+volume_snapshot  a copy as it is now
+volume_diff      how two volumes differ
+volume_mv        another name
 prune_volumes    remove volumes that no container uses
 prune            remove those that nothing uses
 prune_filters    --filter of all prunes

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 
 from cuddy import files
+from cuddy.errors import CorruptContent
 from cuddy.image import blobs, tar, tar_writer
+from cuddy.image.layer import MAX_ENTRIES
 from cuddy.kernel import transfer
 
 TYPE_CHECKING = False
@@ -21,6 +23,9 @@ if TYPE_CHECKING:
     from cuddy.image.workers import Send
 
 REPORT_EVERY_BYTES = 1 << 22
+LEAST_HOLES_BYTES = 1 << 16
+"""Fewer are not worth a map, which some readers of archives do not know."""
+MAX_PARTS = 10_000
 
 
 class Carriage:
@@ -39,11 +44,13 @@ class Carriage:
                 deposit.add(entry.member, lambda fd: _fill(fd, entry))  # noqa: B023
         return self.total
 
-    def stream(self, found: Iterator[Found], to: int) -> int:
-        """Write entries to a descriptor as a tar."""
-        for member, _, fd, content in found:
+    def stream(self, found: Iterator[Found], to: int, *, holes: bool = False) -> int:
+        """Write entries to a descriptor as a tar. `holes`: those of files are left out."""
+        for member, status, fd, content in found:
             if member.kind == tar.DIRECTORY:
                 member = member._replace(name=member.name + b"/")
+            elif holes and content is None and member.kind == tar.FILE:
+                member = without_holes(member, status, fd)
             self.count(member)
             files.write_all(to, tar_writer.header(member))
             if content is not None:
@@ -57,7 +64,9 @@ class Carriage:
         """Put the entries of a tar that is not compressed into a tree."""
         stream = tar.Stream(chunks)
         with deposit:
-            for member in tar.members(stream):
+            for number, member in enumerate(tar.members(stream)):
+                if number == MAX_ENTRIES:
+                    raise CorruptContent(f"the archive has more than {MAX_ENTRIES} entries")
                 self.count(member)
                 deposit.add(member, lambda to: write_member(stream, member, to))  # noqa: B023
 
@@ -69,6 +78,17 @@ class Carriage:
         if self._send and self.total - self._reported >= REPORT_EVERY_BYTES:
             self._reported = self.total
             self._send(done=self.total)
+
+
+def without_holes(member: Member, status: os.stat_result, fd: int) -> Member:
+    """A file of which only the data is to be written, if that is worth it."""
+    if member.size - status.st_blocks * transfer.BLOCK_BYTES < LEAST_HOLES_BYTES:
+        return member
+    parts = transfer.data_parts(fd, member.size)
+    stored = sum(size for _, size in parts)
+    if member.size - stored < LEAST_HOLES_BYTES or len(parts) > MAX_PARTS:
+        return member
+    return member._replace(sparse=parts, stored_bytes=stored)
 
 
 def write_content(fd: int, to: int, member: Member) -> None:

@@ -45,6 +45,7 @@ def _parts(home: Home, name: str, repairing: bool) -> Iterator[Finding]:
     where = volumes.path(home, name)
     try:
         volumes.read(home, name)
+        yield from _name(home, name, repairing)
     except CorruptContent:
         yield Finding(f"volume {name}", "its record cannot be read", "write it anew, unlabelled")
         if repairing:
@@ -60,6 +61,17 @@ def _parts(home: Home, name: str, repairing: bool) -> Iterator[Finding]:
             yield Finding(f"volume {name}", f"its directory {part} is missing", "make it, empty")
             if repairing:
                 files.make_directory(f"{where}/{part}", mode)
+
+
+def _name(home: Home, name: str, repairing: bool) -> Iterator[Finding]:
+    """Whether a volume's record knows its name: whoever renamed it may have been killed."""
+    written = files.read_json(f"{volumes.path(home, name)}/volume.json")
+    if written.get("Name") != name:
+        why = f"its record still has the name {written.get('Name')}"
+        yield Finding(f"volume {name}", why, "write the new one", is_broken=False)
+        if repairing:
+            with Hold(home, name):
+                volumes.change(home, name, lambda volume: None)
 
 
 def _users(home: Home, repairing: bool) -> Iterator[Finding]:

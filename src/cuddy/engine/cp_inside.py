@@ -13,6 +13,7 @@ from cuddy import files
 from cuddy.engine import cp_paths, inside
 from cuddy.errors import InvalidArgument, NotFound
 from cuddy.image import gather
+from cuddy.image.layer import is_content
 from cuddy.image.tree import join
 from cuddy.kernel import resolve
 from cuddy.shapes import NamedTuple
@@ -80,9 +81,14 @@ class Inside(NamedTuple):
         return FoundSource(found, cp_paths.Source(name, found.is_directory), own_name)
 
     def gather(
-        self, found: FoundSource, *, as_name: bytes = b"", streamed: bool = False
+        self,
+        found: FoundSource,
+        *,
+        as_name: bytes = b"",
+        streamed: bool = False,
+        is_wanted: Callable[[bytes], bool] = is_content,
     ) -> Iterator[Found]:
-        """The entries of a source inside."""
+        """The entries of a source inside. `is_wanted`: extended attributes."""
         closed = frozenset[bytes]()
         if (
             found.located.is_directory
@@ -93,7 +99,7 @@ class Inside(NamedTuple):
                 name for name in KERNEL_DIRECTORIES if is_mounted(self.root_fd, name)
             )
         wanted = found.stream_name if streamed else as_name
-        return gather.gather(found.located.parent_fd, found.located.name, wanted, closed)
+        return gather.gather(found.located.parent_fd, found.located.name, wanted, closed, is_wanted)
 
     def find_target(self, path: str) -> FoundTarget:
         """What a path inside means as a destination. Raises NotFound, InvalidArgument."""

@@ -58,20 +58,23 @@ def parse(text: str) -> Place:
     return Place(container, path) if colon and container else Place("", text)
 
 
-def parse_pair(source: str, target: str) -> tuple[Place, Place]:
-    """Both arguments; exactly one of them is a container's. Raises InvalidArgument."""
+def parse_pair(source: str, target: str, *, kind: str = "container") -> tuple[Place, Place]:
+    """Both arguments; exactly one of them is a container's, or one or both a volume's.
+
+    Raises InvalidArgument.
+    """
     for what, text in (("source", source), ("destination", target)):
         if not text:
             raise InvalidArgument(f"{what} can not be empty")
         if "\0" in text:
             raise InvalidArgument(f"{what}: NUL character in {text!r}")
     places = parse(source), parse(target)
-    if all(place.container for place in places):
+    if kind == "container" and all(place.container for place in places):
         hint = "'cuddy cp A:X - | cuddy cp - B:Y' does it"
         raise InvalidArgument("copying between containers is not supported", hint=hint)
     if not any(place.container for place in places):
-        hint = "one of the two is CONTAINER:PATH"
-        raise InvalidArgument("must specify at least one container source", hint=hint)
+        hint = f"one of the two is {kind.upper()}:PATH"
+        raise InvalidArgument(f"must specify at least one {kind} source", hint=hint)
     return places
 
 

@@ -19,8 +19,8 @@ import stat
 from cuddy import files
 from cuddy.engine import volumes
 from cuddy.errors import SystemFailure
-from cuddy.image import walk
-from cuddy.kernel import resolve
+from cuddy.image import changeset, walk
+from cuddy.kernel import resolve, transfer
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -181,38 +181,24 @@ def copy_leaf(source: int, target: int, name: bytes, status: os.stat_result) -> 
 
 
 def copy_file(source: int, target: int, name: bytes) -> None:
-    """Copy a file's bytes, holes as holes, and its attributes."""
-    reading = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
+    """Copy a file's bytes, holes as holes, and its attributes.
+
+    Somebody may just have put something else in its place: that is not waited for, nor copied.
+    """
+    reading = os.open(name, changeset.READ, dir_fd=source)
     try:
+        status = os.fstat(reading)
+        if not stat.S_ISREG(status.st_mode):
+            raise OSError(errno.ESTALE, "it was a file a moment ago", os.fsdecode(name))
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC
         writing = os.open(name, flags, 0o600, dir_fd=target)
         try:
-            copy_bytes(reading, writing)
+            transfer.copy_file(reading, writing, status)
             copy_attributes(reading, writing)
         finally:
             os.close(writing)
     finally:
         os.close(reading)
-
-
-def copy_bytes(reading: int, writing: int) -> None:
-    """Everything in one file into another one that is empty."""
-    size, offset = os.fstat(reading).st_size, 0
-    while offset < size:
-        try:
-            offset = os.lseek(reading, offset, os.SEEK_DATA)
-        except OSError as error:
-            if error.errno != errno.ENXIO:
-                raise
-            break  # nothing but a hole is left
-        end = os.lseek(reading, offset, os.SEEK_HOLE)
-        os.lseek(writing, offset, os.SEEK_SET)
-        while offset < end:
-            sent = os.sendfile(writing, reading, offset, end - offset)
-            if not sent:
-                return
-            offset += sent
-    os.ftruncate(writing, size)
 
 
 def copy_attributes(source: int, target: int) -> None:

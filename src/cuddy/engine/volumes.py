@@ -22,6 +22,8 @@ from cuddy.shapes import TypedDict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cuddy.engine.home import Home
 
 DRIVER = "local"
@@ -179,26 +181,55 @@ class Hold:
 
     def _make(self, wish: Wish) -> bool:
         """Make it, and have its lock before anybody sees it; False if another was faster."""
-        aside = f"{self.home.tmp_dir}/volume.{files.name_temporary()}"
+        with Draft(self.home, wish) as draft:
+            if not draft.publish():
+                return False
+            self._lock.fd, draft.lock.fd = draft.lock.fd, -1
+        return True
+
+
+class Draft:
+    """A volume in the making: nobody sees it before `publish`, and without that it is gone after
+    `with`. `data`: where what is to be in it goes. Raises OSError.
+    """
+
+    def __init__(self, home: Home, wish: Wish) -> None:
+        self.home = home
+        self.wish = wish
+        self.where = f"{home.tmp_dir}/volume.{files.name_temporary()}"
+        self.data = f"{self.where}/_data"
+        self.lock = files.Lock(f"{self.where}/lock")
+
+    def __enter__(self) -> Draft:
         files.make_directory(self.home.volumes_dir)
-        os.mkdir(aside, 0o700)
-        lock = files.Lock(f"{aside}/lock")
+        os.mkdir(self.where, 0o700)
         try:
             for directory, mode in (("_data", 0o755), ("users", 0o700)):
-                os.mkdir(f"{aside}/{directory}", mode)
-            record = new_record(self.home, wish)
-            files.write_json(f"{aside}/volume.json", record, durable=not record["Transient"])
-            lock.__enter__()
-            os.rename(aside, path(self.home, self.name))
-        except BaseException as error:
-            lock.close()
-            files.remove_tree(aside)
-            if isinstance(error, OSError) and os.path.isdir(path(self.home, self.name)):
+                os.mkdir(f"{self.where}/{directory}", mode)
+            record = new_record(self.home, self.wish)
+            durable = not record["Transient"]
+            files.write_json(f"{self.where}/volume.json", record, durable=durable)
+        except BaseException:
+            self.__exit__()
+            raise
+        return self
+
+    def publish(self) -> bool:
+        """Let it be seen, locked; False if there is one of its name."""
+        place = path(self.home, self.wish["name"])
+        self.lock.__enter__()
+        try:
+            os.rename(self.where, place)
+        except OSError:
+            if os.path.isdir(place):
                 return False
             raise
-        self._lock.fd = lock.fd
-        events.emit(self.home, "volume", "create", self.name, {"driver": DRIVER})
+        events.emit(self.home, "volume", "create", self.wish["name"], {"driver": DRIVER})
         return True
+
+    def __exit__(self, *_: object) -> None:
+        self.lock.close()
+        files.remove_tree(self.where)
 
 
 def new_record(home: Home, wish: Wish) -> Volume:
@@ -225,9 +256,18 @@ def read(home: Home, name: str) -> Volume:
         raise NoSuchVolume(name) from None
     except ValueError as error:
         raise CorruptContent(f"volume {name}: {error}") from None
-    if not isinstance(volume, dict) or volume.get("Name") != name:
+    if not isinstance(volume, dict) or not is_name(str(volume.get("Name"))):
         raise CorruptContent(f"volume {name}: volume.json is not its record")
+    # A rename is done when the directory has its new name, whatever name is written there.
+    volume |= {"Name": name, "Mountpoint": data_path(home, name)}
     return volume
+
+
+def change(home: Home, name: str, change: Callable[[Volume], None]) -> None:
+    """Let `change` alter a volume's record, whose lock the caller has. As `read`."""
+    volume = read(home, name)
+    change(volume)
+    files.write_json(f"{path(home, name)}/volume.json", volume)
 
 
 def inspect(home: Home, name: str) -> Volume:

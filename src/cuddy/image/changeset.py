@@ -272,13 +272,15 @@ def list_attributes(fd: int) -> list[str]:
         return []
 
 
-def read_attributes(fd: int, names: list[str]) -> dict[bytes, bytes]:
+def read_attributes(
+    fd: int, names: list[str], is_wanted: Callable[[bytes], bool] = is_content
+) -> dict[bytes, bytes]:
     """Those of the attributes that are content."""
     if not names:
         return NO_XATTRS
     found = {}
     for name in map(os.fsencode, names):
-        if is_content(name):
+        if is_wanted(name):
             try:
                 found[name] = os.getxattr(fd, name)
             except OSError as error:

@@ -14,7 +14,7 @@ import stat
 
 from cuddy.errors import Conflict, CorruptContent
 from cuddy.image import tar
-from cuddy.image.layer import CREATE, set_xattrs
+from cuddy.image.layer import CREATE, is_content_or_access, set_xattrs
 from cuddy.image.tree import ABSENT, KEPT_OPEN, MAX_NAME, OPEN_DIRECTORY, join
 from cuddy.kernel import resolve
 from cuddy.shapes import NamedTuple
@@ -65,7 +65,8 @@ class Deposit:
     """A directory that is being filled, inside `with`.
 
     `place`: how the user knows it, for messages. `find_directory`: opens a path below it that goes
-    through links, where these may be followed. The caller has umask 0.
+    through links, where these may be followed. `is_root`: the archive is of a whole root, whose own
+    attributes count, and in which links may say anything. The caller has umask 0.
     """
 
     def __init__(
@@ -74,11 +75,14 @@ class Deposit:
         place: str,
         ownership: Ownership,
         find_directory: Callable[[bytes], int] | None = None,
+        *,
+        is_root: bool = False,
     ) -> None:
         self.directory_fd = directory_fd
         self.place = place
         self.ownership = ownership
         self.find_directory = find_directory
+        self.is_root = is_root
         self._open: dict[bytes, int] = {}
         self._directories: dict[bytes, Member] = {}
 
@@ -105,7 +109,9 @@ class Deposit:
         """Make one entry; `fill(fd)` writes a file's content. Raises CorruptContent, Conflict."""
         path = self.clean(member.name)
         if not path:
-            return  # the directory itself: it stays as it is
+            if self.is_root and member.kind == tar.DIRECTORY:
+                self.describe(b"", member)
+            return  # else the directory itself stays as it is
         parent, _, name = path.rpartition(b"/")
         for _ in range(ATTEMPTS):
             parent_fd = self.parent(parent)
@@ -170,8 +176,11 @@ class Deposit:
         try:
             return self.find(path)
         except FileNotFoundError:
-            os.mkdir(name, IMPLIED_MODE, dir_fd=self.parent(above))
-            return os.open(name, OPEN_DIRECTORY, dir_fd=self.parent(above))
+            try:
+                os.mkdir(name, IMPLIED_MODE, dir_fd=self.parent(above))
+                return os.open(name, OPEN_DIRECTORY, dir_fd=self.parent(above))
+            except FileExistsError:  # a link that leads to nothing
+                raise Conflict(f'"{self.shown(path)}" is not a directory') from None
         except NotADirectoryError:
             raise Conflict(f'"{self.shown(path)}" is not a directory') from None
 
@@ -235,7 +244,7 @@ class Deposit:
         if xattrs and not (self.ownership.is_kept or self.ownership.user):
             xattrs = {name: xattrs[name] for name in xattrs if name.startswith(b"user.")}
         if xattrs:
-            set_xattrs(fd, xattrs)
+            set_xattrs(fd, xattrs, is_content_or_access if self.is_root else None)
 
     def make_directory(self, parent_fd: int, name: bytes, path: bytes, member: Member) -> None:
         try:
@@ -243,6 +252,10 @@ class Deposit:
         except FileExistsError:
             if not stat.S_ISDIR(os.stat(name, dir_fd=parent_fd, follow_symlinks=False).st_mode):
                 raise
+        self.describe(path, member)
+
+    def describe(self, path: bytes, member: Member) -> None:
+        """A directory that is there shall have a member's attributes."""
         if member.xattrs:
             self.set_attributes(self.parent(path), member)
         self._directories[path] = member
@@ -268,7 +281,8 @@ class Deposit:
         """Symbolic links, devices and fifos: made by one call, no descriptor of their own."""
         uid, gid = self.ownership.of(member)
         if member.kind == tar.SYMLINK:
-            self.check_link(path, member.link)
+            if not self.is_root:
+                self.check_link(path, member.link)
             os.symlink(member.link, name, dir_fd=parent_fd)
         else:
             kind = {

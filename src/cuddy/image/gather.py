@@ -21,6 +21,7 @@ from cuddy.image.changeset import (
     open_file,
     read_attributes,
 )
+from cuddy.image.layer import is_content
 from cuddy.image.tar import NO_XATTRS, Member
 from cuddy.image.tree import join
 from cuddy.kernel import mount
@@ -28,7 +29,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 KERNEL_FILES = (mount.PROC_SUPER_MAGIC, mount.SYSFS_MAGIC)
 MAX_KERNEL_FILE_BYTES = 1 << 22
@@ -49,15 +50,19 @@ class Found(NamedTuple):
 
 
 def gather(
-    parent_fd: int, name: bytes, as_name: bytes, closed: frozenset[bytes] = frozenset()
+    parent_fd: int,
+    name: bytes,
+    as_name: bytes,
+    closed: frozenset[bytes] = frozenset(),
+    is_wanted: Callable[[bytes], bool] = is_content,
 ) -> Iterator[Found]:
     """What `name` in a directory is, and all that is below it, under the name `as_name`.
 
-    `closed`: paths below it of directories that are not looked into. Raises OSError,
-    CorruptContent for a path that is too long.
+    `closed`: paths below it of directories that are not looked into. `is_wanted`: extended
+    attributes. Raises OSError, CorruptContent for a path that is too long.
     """
     status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
-    gathering = _Gathering(as_name, closed)
+    gathering = _Gathering(as_name, closed, is_wanted)
     if not stat.S_ISDIR(status.st_mode):
         yield from gathering.entry(parent_fd, name, as_name, stat.S_ISREG(status.st_mode))
         return
@@ -73,9 +78,12 @@ def gather(
 class _Gathering:
     """One walk. Names that were seen are remembered by what they name."""
 
-    def __init__(self, as_name: bytes, closed: frozenset[bytes]) -> None:
+    def __init__(
+        self, as_name: bytes, closed: frozenset[bytes], is_wanted: Callable[[bytes], bool]
+    ) -> None:
         self.as_name = as_name
         self.closed = closed
+        self.is_wanted = is_wanted
         self.links: dict[tuple[int, int], bytes] = {}
 
     def tree(self, top_fd: int) -> Iterator[Found]:
@@ -88,7 +96,7 @@ class _Gathering:
                 continue
             try:
                 status = os.fstat(fd)
-                xattrs = read_attributes(fd, list_attributes(fd))
+                xattrs = read_attributes(fd, list_attributes(fd), self.is_wanted)
                 yield Found(
                     _member(self.name(path) or ITSELF, tar.DIRECTORY, status, xattrs), status, fd
                 )
@@ -129,7 +137,7 @@ class _Gathering:
             if first := self.first_name(as_name, status):
                 yield Found(_member(as_name, tar.LINK, status, link=first), status)
                 return
-            xattrs = read_attributes(fd, list_attributes(fd))
+            xattrs = read_attributes(fd, list_attributes(fd), self.is_wanted)
             member = _member(as_name, tar.FILE, status, xattrs)
             if status.st_blocks or mount.magic_of(fd) not in KERNEL_FILES:
                 yield Found(member, status, fd)

@@ -24,7 +24,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from cuddy.image.tar import Member
 
@@ -38,6 +38,8 @@ MAX_LINKS = 100_000
 MAX_WHITEOUTS = 500_000
 SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID
 CREATE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+ACCESS_LISTS = (b"system.posix_acl_access", b"system.posix_acl_default")
 
 # What the kernel says of names and values that no file system holds: the archive's fault.
 ARCHIVE_ERRNOS = frozenset(
@@ -312,10 +314,12 @@ def _make_special(parent_fd: int, name: bytes, member: Member) -> None:
     os.mknod(name, kind | member.mode, os.makedev(*member.device), dir_fd=parent_fd)
 
 
-def set_xattrs(fd: int, xattrs: dict[bytes, bytes]) -> None:
+def set_xattrs(
+    fd: int, xattrs: dict[bytes, bytes], is_wanted: Callable[[bytes], bool] | None = None
+) -> None:
     """Set those attributes that are content; file systems without them go without."""
     for name, value in xattrs.items():
-        if is_content(name):
+        if (is_wanted or is_content)(name):
             try:
                 os.setxattr(fd, name, value)
             except OSError as error:
@@ -332,6 +336,11 @@ def is_content(xattr: bytes) -> bool:
     if xattr.startswith(b"user."):
         return not xattr.startswith(b"user.overlay.")
     return xattr == b"security.capability"
+
+
+def is_content_or_access(xattr: bytes) -> bool:
+    """Whether an attribute belongs to a volume: there access lists (acl(5)) do, too."""
+    return is_content(xattr) or xattr in ACCESS_LISTS
 
 
 def _blame(member: Member, error: OSError) -> Exception:

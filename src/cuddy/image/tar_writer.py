@@ -26,14 +26,48 @@ USTAR = b"ustar\x0000"
 FIELDS = struct.Struct("100s8s8s8s12s12s8sB100s8s64x8s8s155s12x")
 """ustar's header block (pax(1)): user and group names stay empty."""
 PAX_NAME = b"././@PaxHeader"
+SPARSE_DIRECTORY = b"GNUSparseFile.0"
+"""Where GNU's readers of old find files with holes, whose true name they do not know."""
 
 
 def header(member: Member) -> bytes:
-    """The blocks that precede a member's data; the data is `member.size` bytes, without holes."""
+    """The blocks that precede a member's data; the data is `member.size` bytes, or of one with
+    holes `member.stored_bytes`.
+    """
+    if member.sparse is not None:
+        return _sparse_header(member, member.sparse)
+    return _header(member, {})
+
+
+def _sparse_header(member: Member, parts: list[tuple[int, int]]) -> bytes:
+    """GNU's format 1.0 of a file with holes: its map is text in front of the data.
+
+    Like GNU tar we end the map at the file's end, also where that is a hole.
+    """
+    if not parts or sum(parts[-1]) < member.size:
+        parts = [*parts, (member.size, 0)]
+    text = b"%d\n" % len(parts) + b"".join(b"%d\n%d\n" % part for part in parts)
+    text += padding(len(text))
+    parent, slash, name = member.name.rpartition(b"/")
+    outer = member._replace(
+        name=parent + slash + SPARSE_DIRECTORY + b"/" + name,
+        size=len(text) + member.stored_bytes,
+    )
+    more = {
+        b"GNU.sparse.major": b"1",
+        b"GNU.sparse.minor": b"0",
+        b"GNU.sparse.name": member.name,
+        b"GNU.sparse.realsize": b"%d" % member.size,
+    }
+    return _header(outer, more) + text
+
+
+def _header(member: Member, more: dict[bytes, bytes]) -> bytes:
     seconds, nanoseconds = divmod(member.mtime_ns, BILLION)
     prefix, name = split_name(member.name)
     if (
         name
+        and not more
         and not nanoseconds
         and 0 <= seconds <= LARGE_NUMBER
         and not member.xattrs
@@ -43,7 +77,7 @@ def header(member: Member) -> bytes:
         and (not member.link or is_plain(member.link))
     ):
         return _block(member, name, prefix, member.link, seconds)
-    records = _records(member, fits=bool(name))
+    records = _records(member, fits=bool(name)) | more
     data = b"".join(_record(key, records[key]) for key in sorted(records))
     extension = Member(
         PAX_NAME, ord("x"), 0o644, 0, 0, len(data), 0, b"", (0, 0), len(data), NO_XATTRS, None

@@ -80,3 +80,13 @@ def read_in_root(root_fd: int, path: str, *, limit: int = 1 << 20) -> bytes:
         return data
     finally:
         os.close(fd)
+
+
+RENAME_NOREPLACE = 1
+RENAME_EXCHANGE = 2
+AT_FDCWD = -100
+
+
+def renameat2(old: str, new: str, flags: int) -> None:
+    """rename(2) that replaces nothing, or lets two change places. Raises OSError."""
+    syscall("renameat2", AT_FDCWD, old, AT_FDCWD, new, flags, about=f"{old} {new}")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import os
-import sys
 
 from cuddy.cli.flags import BOOL, Args, Command, Flag
+from cuddy.cli.meter import QUIET, Meter, is_quiet
 from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.home import Home
-
-CLEAR_LINE = "\r\x1b[2K"
 
 
 def cp_(home: Home, args: Args) -> int:
@@ -20,23 +18,18 @@ def cp_(home: Home, args: Args) -> int:
 
     source, target = cp_paths.parse_pair(*args.names)
     options = cp.Options(archive=args.archive, follow_link=args.follow_link)
-    quiet = args.quiet if "quiet" in args.given else not os.isatty(1)
     if target.container:
-        meter = _Meter("Copying to container - ", quiet=quiet)
+        meter = Meter("Copying to container - ", quiet=is_quiet(args))
         total = cp.cp_in(
             home, absolute(source.path), target.container, target.path, options, meter.hear
         )
-        meter.finish(total, f"{target.container}:{target.path}")
+        meter.finish("Successfully copied", total, f"to {target.container}:{target.path}")
         return 0
     where = absolute(target.path)
-    if where == cp_paths.STREAM:
-        if os.isatty(1):
-            hint = "redirect it, or name a file"
-            raise InvalidArgument("cowardly refusing to write an archive to a terminal", hint=hint)
-        quiet = True
-    meter = _Meter("Copying from container - ", quiet=quiet)
+    check_stream(where)
+    meter = Meter("Copying from container - ", quiet=is_quiet(args) or where == cp_paths.STREAM)
     total = cp.cp_out(home, source.container, source.path, where, options, meter.hear)
-    meter.finish(total, where)
+    meter.finish("Successfully copied", total, f"to {where}")
     return 0
 
 
@@ -49,36 +42,13 @@ def absolute(path: str) -> str:
     return cp_paths.tidy(path if path.startswith("/") else f"{os.getcwd()}/{path}")
 
 
-class _Meter:
-    """How far it is, on a terminal, and what it came to."""
+def check_stream(where: str) -> None:
+    """Whether what goes to standard output may. Raises InvalidArgument."""
+    from cuddy.engine import cp_paths
 
-    def __init__(self, header: str, *, quiet: bool) -> None:
-        self.header = header
-        self.quiet = quiet
-        self.is_live = not quiet and os.isatty(2)
-
-    def hear(self, done: int) -> None:
-        """So many bytes have been copied."""
-        if self.is_live:
-            self._write(f"{CLEAR_LINE}{self.header}{_size(done)}")
-
-    def finish(self, total: int, where: str) -> None:
-        """All of it has."""
-        from cuddy.cli.escape import printable
-
-        if not self.quiet:
-            clear = CLEAR_LINE if self.is_live else ""
-            self._write(f"{clear}Successfully copied {_size(total)} to {printable(where)}\n")
-
-    def _write(self, text: str) -> None:
-        sys.stdout.flush()
-        os.write(2, text.encode(errors="surrogateescape"))
-
-
-def _size(count: int) -> str:
-    from cuddy.cli import sizes
-
-    return sizes.human_size(count)
+    if where == cp_paths.STREAM and os.isatty(1):
+        hint = "redirect it, or name a file"
+        raise InvalidArgument("cowardly refusing to write an archive to a terminal", hint=hint)
 
 
 COMMAND = Command(
@@ -87,13 +57,7 @@ COMMAND = Command(
     flags=(
         Flag("archive", "a", BOOL, "Archive mode (copy all uid/gid information)"),
         Flag("follow-link", "L", BOOL, "Always follow symbol link in SRC_PATH"),
-        Flag(
-            "quiet",
-            "q",
-            BOOL,
-            "Suppress progress output during copy. Progress output is automatically suppressed "
-            "if no terminal is attached",
-        ),
+        QUIET,
     ),
     least=2,
     most=2,

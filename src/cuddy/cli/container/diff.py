@@ -10,17 +10,25 @@ from cuddy.cli.flags import Args, Command
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cuddy.engine.diff import Change
     from cuddy.engine.home import Home
 
 
 def diff_(home: Home, args: Args) -> int:
     from cuddy.engine import diff
 
-    escape = printable if os.isatty(1) else str
     [name] = args.names
-    for change in diff.diff(home, name):
-        sys.stdout.write(f"{change.letter} /{escape(os.fsdecode(change.path))}\n")
+    show(diff.diff(home, name))
     return 0
+
+
+def show(changes: Iterable[Change]) -> None:
+    """One change a line."""
+    escape = printable if os.isatty(1) else str
+    for change in changes:
+        sys.stdout.write(f"{change.letter} /{escape(os.fsdecode(change.path))}\n")
 
 
 COMMAND = Command(

@@ -28,13 +28,13 @@ def import_(home: Home, args: Args) -> int:
         platform=args.platform,
     )
     settings = registries.settings(os.environ)
-    chunks = import_.download(source, settings) if is_remote else _read(source)
+    chunks = import_.download(source, settings) if is_remote else read(source)
     image = engine_import.import_(home, chunks, options, limit=settings.max_layer_bytes)
     print(image.id)
     return 0
 
 
-def _read(source: str) -> Iterator[bytes]:
+def read(source: str) -> Iterator[bytes]:
     """A file, or standard input."""
     from cuddy.image import blobs
 
