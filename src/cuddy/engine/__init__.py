@@ -53,6 +53,11 @@ network_facts    what inspect says of them
 dns_names        the names by which others find it there
 resolver         who answers when it asks for names
 resolver_policy  what it may ask
+resolver_process  the two processes that are the resolver
+resolver_roll    the containers that it serves
+resolver_worker  what answers them
+resolver_desk    one of them: its sockets, its questions
+resolver_stream  a connection of it
 spec             container record -> config.json
 create           options and image -> record
 background       how a process leaves the command that started it

@@ -7,12 +7,28 @@ hands them to the one resolver process of the Home, which is started if it does 
 
 from __future__ import annotations
 
+import _socket
+import os
+
+from cuddy import files
+from cuddy.engine import resolver_roll
+from cuddy.engine.resolver_policy import Asker
+from cuddy.errors import SystemFailure
+from cuddy.network import resolv
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any
 
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+
+HOST_RESOLV_CONF = "/etc/resolv.conf"
+MAX_TEXT = 1 << 16
+PATIENCE_S = 10.0
+ATTEMPTS = 3
+BACKLOG = 256
 
 
 def begin(home: Home, record: Container, netns_fd: int, pid: int, *, egress: Any = None) -> None:
@@ -22,3 +38,112 @@ def begin(home: Home, record: Container, netns_fd: int, pid: int, *, egress: Any
     `egress`: what its policy is made of, see `resolver_policy`. A container that is registered
     already is so anew. Raises SystemFailure.
     """
+    try:
+        asker = describe(record, pid, egress)
+        path = f"{home.run_dir(record['Id'])}/resolver"
+        files.write_json(path, [*asker], durable=False)
+        answer = register(home, asker, netns_fd)
+    except OSError as error:
+        raise SystemFailure.from_os("cannot register with the resolver", error) from error
+    if answer != resolver_roll.READY:
+        raise SystemFailure(f"the resolver does not serve the container: {answer}")
+
+
+def describe(record: Container, pid: int, egress: Any) -> Asker:
+    """What the resolver has to know of a container."""
+    host_config = record["HostConfig"]
+    options = host_config["DnsOptions"]
+    if not options:
+        with open(HOST_RESOLV_CONF, errors="replace") as file:
+            options = resolv.parse(file.read(MAX_TEXT)).options
+    began = files.start_time(pid)
+    has_ndots = resolv.ndots(options) > 0
+    return Asker(record["Id"], pid, began, tuple(host_config["Dns"]), has_ndots, egress)
+
+
+def register(home: Home, asker: Asker, netns_fd: int) -> str:
+    """Tell the resolver; what it answers. Raises OSError."""
+    for _ in range(ATTEMPTS):
+        client = connect(home)
+        client.settimeout(PATIENCE_S)
+        try:
+            resolver_roll.send(client, [*asker], [netns_fd])
+            return str(resolver_roll.receive(client)[0])
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            continue  # it was killed just now; another one takes over
+        finally:
+            client.close()
+    raise ConnectionResetError
+
+
+def connect(home: Home) -> _socket.socket:
+    """A connection to the resolver, which is started if it does not run. Raises OSError.
+
+    Under the lock, so that it does not end just now, and there is only one.
+    """
+    with files.Lock(f"{home.run_root}/{resolver_roll.LOCK}"):
+        try:
+            return dial(home)
+        except (FileNotFoundError, ConnectionRefusedError):
+            listener = listen(home)
+            spawn(home, listener)
+            listener.close()
+            return dial(home)
+
+
+def is_running(home: Home) -> bool:
+    """Whether there is a resolver."""
+    try:
+        dial(home).close()
+    except OSError:
+        return False
+    return True
+
+
+def dial(home: Home) -> _socket.socket:
+    """A connection to a resolver that runs. Raises OSError."""
+    client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    try:
+        at_socket(home, client.connect)
+    except BaseException:
+        client.close()
+        raise
+    return client
+
+
+def listen(home: Home) -> _socket.socket:
+    """The resolver's socket, in the place of one that nobody listens on. Raises OSError."""
+    listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    try:
+        os.unlink(f"{home.run_root}/{resolver_roll.SOCKET}")
+    except FileNotFoundError:
+        pass
+    at_socket(home, listener.bind)
+    listener.listen(BACKLOG)
+    listener.setblocking(False)
+    return listener
+
+
+def at_socket(home: Home, action: Callable[[str], None]) -> None:
+    """Connect or bind by the directory's descriptor: a socket's path holds at most 107 bytes."""
+    directory_fd = os.open(home.run_root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        action(f"/proc/self/fd/{directory_fd}/{resolver_roll.SOCKET}")
+    finally:
+        os.close(directory_fd)
+
+
+def spawn(home: Home, listener: _socket.socket) -> None:
+    """Start the resolver's process as nobody's child."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        if os.fork() == 0:
+            # Imported there: what nobody else needs.
+            from cuddy.engine import resolver_process
+
+            resolver_process.main(home, listener)
+    finally:
+        os._exit(0)

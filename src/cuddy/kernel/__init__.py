@@ -33,6 +33,7 @@ nftables           the firewall: looked at by messages, changed by scripts
 nft_rules          rules as messages, for those that every container needs
 nftrace            which of its rules a packet comes to
 iptables           the same on hosts without nft
+poll               waiting for many descriptors at once, and for times
 inotify            a file or directory has changed
 program            programs of the host that cuddy runs
 seccomp            a filter program before every system call

@@ -14,4 +14,9 @@ resolv    resolv.conf and hosts of a container
 reach     what can be seen of whether one reaches another
 reach_names  how a container finds the address of a name
 reach_trace  which rule of whose firewall drops a packet
+zones         the names of containers, network by network
+dns           what a container is answered from them
+dns_messages  what such questions and answers look like
+upstream      asking other servers
+redirect      how a server inside a container's namespace is reached at 127.0.0.11
 """

@@ -1,0 +1,118 @@
+"""A server inside a container's network namespace: the sockets that 127.0.0.11, port 53, leads to.
+
+They have ports of the kernel's choice, and rules in that namespace lead there what is meant for
+port 53: so a container may have a name server of its own on all addresses. The rules, in a table of
+their own, vanish with the namespace; only who has CAP_NET_ADMIN there can take them away before.
+"""
+
+from __future__ import annotations
+
+import _socket
+import errno
+
+from cuddy.errors import SystemFailure
+from cuddy.kernel import namespaces, nft_rules, nftables
+from cuddy.kernel.nft_rules import Hook
+from cuddy.network.resolv import OWN_SERVER
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.kernel.netlink import Request
+
+FAMILY, TABLE, CHAIN = "ip", "cuddy-names", "output"
+OUTPUT_DNAT = Hook("nat", nft_rules.NF_INET_LOCAL_OUT, -100)
+IPTABLES_CHAIN = "CUDDY-NAMES"
+PORT = 53
+BACKLOG = 64
+IP_FREEBIND = 15
+"""ip(7): bind to an address that is not there yet, as the loopback link may not be up."""
+PROTOCOLS = {"udp": b"\x11", "tcp": b"\x06"}
+ADDRESS_REGISTER, PORT_REGISTER = nft_rules.REGISTER, nft_rules.REGISTER_32 + 4
+NO_NFTABLES = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOENT, errno.EPROTONOSUPPORT)
+
+
+class Sockets(NamedTuple):
+    """What a server has inside: a socket for datagrams, and one that listens. Descriptors."""
+
+    udp: int
+    tcp: int
+
+
+def open_sockets(netns_fd: int) -> Sockets:
+    """Make the sockets, and lead to them. Raises SystemFailure."""
+    try:
+        with namespaces.Joined(netns_fd, "network"):
+            udp, tcp = bound_socket(_socket.SOCK_DGRAM), bound_socket(_socket.SOCK_STREAM)
+            tcp.listen(BACKLOG)
+            lead({"udp": udp.getsockname()[1], "tcp": tcp.getsockname()[1]})
+            return Sockets(udp.detach(), tcp.detach())
+    except OSError as error:
+        raise SystemFailure.from_os(
+            "cannot lead a container to the resolver", error,
+            hint="the kernel needs nf_tables with nat, or the host iptables",
+        ) from error  # fmt: skip
+
+
+def bound_socket(kind: int) -> _socket.socket:
+    """A socket on our address, at any port, in the namespace we are in. Raises OSError."""
+    made = _socket.socket(_socket.AF_INET, kind | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
+    made.setsockopt(_socket.IPPROTO_IP, IP_FREEBIND, 1)
+    made.bind((OWN_SERVER, 0))
+    return made
+
+
+def lead(ports: dict[str, int]) -> None:
+    """Make the rules of the namespace we are in, or make them anew. Raises OSError."""
+    try:
+        with nftables.open() as firewall:
+            nft_rules.commit(firewall, "lead to the resolver", requests(ports))
+    except OSError as error:
+        if error.errno not in NO_NFTABLES:
+            raise
+        lead_by_iptables(ports)
+
+
+def requests(ports: dict[str, int]) -> list[Request]:
+    """The rules as messages: what is meant for 127.0.0.11, port 53, goes to these ports."""
+    address = _socket.inet_aton(OWN_SERVER)
+    found = [
+        nft_rules.add_table(FAMILY, TABLE),
+        nft_rules.add_chain(FAMILY, TABLE, CHAIN, hook=OUTPUT_DNAT),
+        nft_rules.flush_chain(FAMILY, TABLE, CHAIN),
+    ]
+    for protocol, port in ports.items():
+        found.append(nft_rules.add_rule(FAMILY, TABLE, CHAIN, [
+            nft_rules.payload(nft_rules.PAYLOAD_NETWORK, 16, 4),
+            nft_rules.equals(address),
+            nft_rules.meta(nft_rules.META_L4PROTO),
+            nft_rules.equals(PROTOCOLS[protocol]),
+            nft_rules.payload(nft_rules.PAYLOAD_TRANSPORT, 2, 2),
+            nft_rules.equals(PORT.to_bytes(2)),
+            nft_rules.immediate(address, register=ADDRESS_REGISTER),
+            nft_rules.immediate(port.to_bytes(2), register=PORT_REGISTER),
+            nft_rules.dnat(FAMILY, address=ADDRESS_REGISTER, port=PORT_REGISTER),
+        ]))  # fmt: skip
+    return found
+
+
+def iptables_text(ports: dict[str, int]) -> str:
+    """The same for iptables-restore, in a chain of its own."""
+    lines = "".join(
+        f"-A {IPTABLES_CHAIN} -p {protocol} --dport {PORT} -j DNAT --to {OWN_SERVER}:{port}\n"
+        for protocol, port in ports.items()
+    )
+    return f"*nat\n:{IPTABLES_CHAIN} - [0:0]\n{lines}COMMIT\n"
+
+
+def lead_by_iptables(ports: dict[str, int]) -> None:
+    """The same on a kernel without nf_tables. Raises OSError, SystemFailure."""
+    from cuddy.kernel import iptables
+
+    finished = iptables.restore(iptables_text(ports))
+    jump = ("OUTPUT", "-d", OWN_SERVER, "-j", IPTABLES_CHAIN)
+    if finished.code == 0 and not iptables.has_rule("nat", *jump):
+        finished = iptables.edit("nat", "-I", *jump)
+    if finished.code:
+        reason = finished.output.partition("\n")[0] or f"exit code {finished.code}"
+        raise SystemFailure(f"cannot lead a container to the resolver: {reason}")
