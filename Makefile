@@ -46,6 +46,7 @@ recordings: $(VENV)/tests
 	$(BIN)/python tests/record_inspect.py
 	$(BIN)/python tests/record_flags.py
 	$(BIN)/python tests/record_containers.py
+	$(BIN)/python tests/record_networks.py
 
 docs: $(VENV)/tests
 	$(BIN)/python docs/commands/generate.py

@@ -153,8 +153,9 @@ def unmake_home(cuddy: Cuddy, config: pytest.Config) -> None:
     cuddy.remove_all()
     rooms = [cuddy.root / name for name in ("containers", "names", "tmp")]
     wait_until(lambda: not [path for room in rooms for path in room.iterdir()], what="files left")
-    if network := networks.read(str(cuddy.root / "networks"), networks.DEFAULT):
-        bridge.remove(network)
+    found = networks.find(str(cuddy.root / "networks"), networks.DEFAULT)
+    if found and found.bridge:
+        bridge.remove(found)
     config.stash[DETECTOR].forget(cuddy.root)
 
 

@@ -131,6 +131,16 @@ class Cuddy:
         if ids := self.ok("ps", "-aq").split():
             self.ok("rm", "-f", "-v", *ids, timeout=120)
         self.remove_volumes()
+        self.remove_networks()
+
+    def remove_networks(self) -> None:
+        """Remove the networks that tests have made."""
+        made = ["network", "ls", "-q", "--no-trunc", "--filter", "type=custom"]
+        shelf = self.root / "networks"
+        is_bare = ENGINE == "cuddy" and (not shelf.is_dir() or len(list(shelf.glob("*.json"))) < 2)
+        if not is_bare and (ids := self.ok(*made).split()):
+            self("network", "rm", *ids)  # a configuration goes once nobody uses it
+            self.ok("network", "rm", "-f", *ids)
 
     def remove_volumes(self) -> None:
         """Remove what tests have put into volumes. Most have none: then nothing is run."""

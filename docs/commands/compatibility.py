@@ -28,8 +28,11 @@ RECORDED = ROOT / "tests/golden/docker/flags.json"
 WINDOWS, PLUGINS = "Windows only", "plugins"
 LATER = "later"
 NEW = ("container create", "container run")
+SWARM = "Swarm"
 
 COMMANDS = {
+    "network connect": (LATER, "a container is on one network"),
+    "network disconnect": (LATER, "a container is on one network"),
     "image build": (LATER, "images are built in a later release"),
 }
 """Docker's commands that cuddy has not, if it has not."""
@@ -51,10 +54,11 @@ REFUSED: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {
                            "whatever the file system"),
     (NEW, "volume-driver"): ("no", f"{PLUGINS}; `local` is taken"),
     (NEW, "use-api-socket"): (LATER, "there is no API socket yet that could be lent"),
-    **{(NEW, flag): ("differs", "refused in docker's words for its default network; networks of "
-                     "one's own come later") for flag in (
-        "ip", "ip6", "link-local-ip", "network-alias", "net-alias",
+    **{(("network create",), flag): ("no", f"{SWARM}; refused in docker's words") for flag in (
+        "ingress",
     )},
+    (("network create",), "scope"): ("no", f"{SWARM}; `local` is taken"),
+    (("network create",), "ipam-driver"): ("no", f"{PLUGINS}; `default` is taken"),
 }  # fmt: skip
 """Flags that are understood, and refused but for the value that says nothing."""
 
@@ -70,8 +74,6 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
                       "`max-size` alone keeps three files, `-1` is without limit",
     (NEW, "mount"): "`bind`, `volume`, `tmpfs`, `image`; no `npipe` (Windows) and no `cluster` "
                     "(Swarm)",
-    (NEW, "network"): "`bridge`, `host`, `none`, `container:`; networks of one's own come later",
-    (NEW, "net"): "as `--network`",
     (NEW, "runtime"): "`cuddy` only so far",
     (NEW, "security-opt"): "no AppArmor profile is the default; SELinux labels are refused "
                             "but for `label=disable`",
@@ -79,8 +81,6 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
     (("container update",), "memory"): "also limits a container that had no limit, with as much swap",
     (("container cp",), "archive"): "also keeps the owners of what is copied out, which docker "
                                     "forgets",
-    (("container inspect",), "format"): "networks are known by name, not by an id",
-    (("inspect",), "format"): "networks are known by name, not by an id",
     (("image pull",), "disable-content-trust"): "only `true`: Notary's signatures are not verified",
     (("image push",), "disable-content-trust"): "only `true`: nothing is signed",
     (("image rm",), "platform"): "removes the image if it is for that platform; "
@@ -93,6 +93,12 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
     (("system events",), "filter"): "an unknown filter is an error; docker ignores it",
     (("inspect",), "type"): "`config`, `node`, `secret`, `service`, `task` and `plugin` find "
                             "nothing",
+    (("network create",), "driver"): "`bridge`, `macvlan`, `ipvlan`; `overlay` is Swarm's, others are "
+                                     "plugins",
+    (("network create",), "subnet"): "one that this host has a route or link in is refused; without "
+                                     "one, a /22 is chosen in which it has none",
+    (("network inspect",), "verbose"): "taken and ignored: there are no other nodes",
+    (("network ls",), "filter"): "`dangling` knows which networks running containers are on",
     (("system df",), "verbose"): "docker's tables, by the blocks that are allocated; they add up "
                                  "to du(1)",
 }  # fmt: skip
@@ -199,7 +205,7 @@ def page() -> str:
     commands = docker["commands"]
     sections = {name: section(name, commands[name]) for name in commands}
     parts = [HEADING.format(version=docker["docker"], counts=counts(commands))]
-    for title in ("container", "image", "system", ""):
+    for title in ("container", "image", "network", "system", ""):
         parts.append(f"## {title.title() or 'Without a group'}\n")
         parts += [text for name, text in sections.items() if name.rpartition(" ")[0] == title]
     beyond = sorted(f"`{group} {verb}`" for group, verb in own_commands(commands))
@@ -210,8 +216,8 @@ def page() -> str:
 HEADING = """\
 # Compatibility
 
-What cuddy makes of every command and flag of docker {version} that is about containers, images
-and the engine itself: {counts}.
+What cuddy makes of every command and flag of docker {version} that is about containers, images,
+networks and the engine itself: {counts}.
 
 - **yes**: the same name, short form and meaning.
 - **differs**: it is there and does not do quite the same.

@@ -74,6 +74,13 @@ GROUPS: dict[str, dict[str, str]] = {
         "tag": "image.tag",
     },
     "network": {
+        "create": "network.create",
+        "inspect": "network.inspect",
+        "ls": "network.ls",
+        "list": "network.ls",
+        "prune": "network.prune",
+        "rm": "network.rm",
+        "remove": "network.rm",
         "why": "network.why",
     },
     "system": {

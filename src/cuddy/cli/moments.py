@@ -23,6 +23,10 @@ LATEST_S = 253402300799
 """The end of the year 9999, the last that RFC 3339 can write."""
 
 
+class Moment(str):
+    """A time by RFC 3339 in UTC, which is text in JSON only: templates show it as Go does."""
+
+
 def duration(word: str) -> int:
     """Nanoseconds of a Go duration: `1h30m`, `1.5s`, `-42ms`. Raises ValueError."""
     rest = word.removeprefix("-")
@@ -104,6 +108,14 @@ def local_text(unix_s: int) -> str:
     """A time in the local zone as Go's `Time.String` shows it: 2024-05-06 07:08:09 +0000 UTC."""
     fields = time.localtime(unix_s)
     return f"{_day(fields)} {_clock(fields)} {time.strftime('%z %Z', fields)}"
+
+
+def utc_text(stamp: str) -> str:
+    """A time by RFC 3339 in UTC as Go's `Time.String` shows it."""
+    date, _, clock = stamp.removesuffix("Z").partition("T")
+    whole, dot, fraction = clock.partition(".")
+    fraction = fraction.rstrip("0")
+    return f"{date} {whole}{dot * bool(fraction)}{fraction} +0000 UTC"
 
 
 def local_rfc3339(unix_s: int) -> str:

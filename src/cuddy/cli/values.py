@@ -235,6 +235,16 @@ def filters(words: Iterable[str]) -> list[tuple[str, str]]:
     return [(name.strip().lower(), value.strip()) for name, _, value in pairs]
 
 
+def comma_separated(words: Iterable[str]) -> list[str]:
+    """The values of a flag of the kind `strings`, which may also be written with commas."""
+    return [part for word in words for part in word.split(",") if part]
+
+
+def pairs(words: Iterable[str]) -> dict[str, str]:
+    """KEY=VALUE of each word; of one without `=` the value is ""."""
+    return {key: value for key, _, value in (word.partition("=") for word in words)}
+
+
 def filter_(word: str) -> str:
     """NAME=VALUE of a filter."""
     if "=" not in word:

@@ -121,6 +121,9 @@ logwait          until there is more
 clear_logs       forgetting it
 inspect          everything known of it
 inspect_image    everything known of an image
+new_network      what a network that is to be made is like
+networks         find, list, make and remove them
+network_filters  --filter of network ls
 inspect_network  everything known of a network
 vantage          a container's network and files, to look from
 network_why      does one reach another: who is meant, and at which address
@@ -151,6 +154,7 @@ volume_snapshot  a copy as it is now
 volume_diff      how two volumes differ
 volume_mv        another name
 prune_volumes    remove volumes that no container uses
+prune_networks   remove networks that no container is on
 prune            remove those that nothing uses
 prune_filters    --filter of all prunes
 prune_containers  remove containers that do not run

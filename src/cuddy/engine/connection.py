@@ -152,6 +152,7 @@ def join(
     # Whoever removes a network looks for leases first, so one that is here still stays.
     if not network.is_default and networks.read(home.networks_dir, network.id) is None:
         ipam.release(networks.leases_path(run_dir, network.id), container_id)
+        networks.forget_leases(run_dir, network.id)
         raise NoSuchNetwork(network.name)
     place = place._replace(has_default_route=alone and not network.internal)
     drivers.of(network).attach(network, place, netns_fd)

@@ -162,7 +162,7 @@ def plugins() -> dict[str, Any]:
     from cuddy.engine import logoptions
 
     drivers = sorted(set(logoptions.DRIVERS) - {"none"})
-    networks = ["bridge", "host", "null"]
+    networks = ["bridge", "host", "ipvlan", "macvlan", "null"]
     return {"Volume": ["local"], "Network": networks, "Authorization": None, "Log": drivers}
 
 

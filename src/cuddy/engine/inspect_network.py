@@ -1,10 +1,9 @@
-"""Inspect of a network: `bridge`, once a container was on it, and those that are none."""
+"""Inspect of a network: what was asked for, what became of it, and which containers are on it."""
 
 from __future__ import annotations
 
-from cuddy.engine import containers
-from cuddy.errors import NoSuchNetwork
-from cuddy.network import network
+from cuddy.engine import containers, networks
+from cuddy.network import network as records
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -12,57 +11,101 @@ if TYPE_CHECKING:
 
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.network.ipam import Pool
     from cuddy.network.network import Network
 
+NEVER = "0001-01-01T00:00:00Z"
 
-def inspect_network(home: Home, name: str) -> dict[str, Any]:
+
+def inspect_network(home: Home, ref: str) -> dict[str, Any]:
     """A network as `docker network inspect` shows it. Raises NoSuchNetwork, InvalidArgument."""
-    found = network.find(home.networks_dir, name)
-    if found is None:
-        raise NoSuchNetwork(name)
-    ipam = [{"Subnet": pool.subnet, "Gateway": pool.gateway} for pool in found.pools]
-    running = containers.list_containers(home)
-    members = {
-        each["Id"]: member(each, found.name) for each in running if found.name in networks_of(each)
-    }
-    return document(found, ipam or None, members)
+    network = networks.find(home, ref)
+    return document(network, members(home, network))
 
 
-def document(
-    found: Network, ipam: list[dict[str, str]] | None, members: dict[str, Any]
-) -> dict[str, Any]:
+def document(network: Network, members: dict[str, dict[str, str]]) -> dict[str, Any]:
     """The network's fields in Docker's order. Pure."""
+    is_always_there = network.name in records.PREDEFINED
+    ipam_options = network.ipam_options or (None if is_always_there else {})
     return {
-        "Name": found.name,
-        "Id": found.id,
+        "Name": network.name,
+        "Id": network.id,
+        "Created": network.created or NEVER,
         "Scope": "local",
-        "Driver": found.driver,
-        "EnableIPv4": True,
-        "EnableIPv6": False,
-        "IPAM": {"Driver": "default", "Options": None, "Config": ipam},
-        "Internal": False,
-        "Attachable": False,
+        "Driver": network.driver,
+        "EnableIPv4": network.ipv4,
+        "EnableIPv6": network.ipv6,
+        "IPAM": {
+            "Driver": network.ipam_driver,
+            "Options": ipam_options,
+            "Config": [configuration(pool) for pool in network.pools],
+        },
+        "Internal": network.internal,
+        "Attachable": network.attachable,
         "Ingress": False,
-        "ConfigFrom": {"Network": ""},
-        "ConfigOnly": False,
+        "ConfigFrom": {"Network": network.config_from},
+        "ConfigOnly": network.config_only,
         "Containers": members,
-        "Options": {},
-        "Labels": {},
+        "Options": options(network),
+        "Labels": network.labels,
     }
 
 
-def networks_of(container: Container) -> dict[str, Any]:
-    """The networks that a container is on, and its endpoints."""
+def configuration(pool: Pool) -> dict[str, Any]:
+    """A pool in Docker's words; what it does not say is left out."""
+    found = {"Subnet": pool.subnet, "IPRange": pool.ip_range, "Gateway": pool.gateway}
+    shown: dict[str, Any] = {key: value for key, value in found.items() if value}
+    return shown | ({"AuxiliaryAddresses": pool.auxiliary} if pool.auxiliary else {})
+
+
+def options(network: Network) -> dict[str, str]:
+    """The driver's options; those of `bridge`, which nobody chose, are told in full."""
+    if not (network.is_default and network.bridge):
+        return network.options
+    return {
+        "com.docker.network.bridge.default_bridge": "true",
+        "com.docker.network.bridge.enable_icc": "true",
+        "com.docker.network.bridge.enable_ip_masquerade": "true",
+        "com.docker.network.bridge.host_binding_ipv4": "0.0.0.0",
+        "com.docker.network.bridge.name": network.bridge,
+        "com.docker.network.driver.mtu": str(network.mtu),
+        **network.options,
+    }
+
+
+def members(home: Home, network: Network) -> dict[str, dict[str, str]]:
+    """The running containers on a network, by id."""
+    found = {}
+    for container in containers.list_containers(home):
+        place = places(container).get(network.name)
+        if place is not None and place.get("NetworkID") == network.id:
+            found[container["Id"]] = member(container, place)
+    return found
+
+
+def used(home: Home) -> set[str]:
+    """The ids of the networks that running containers are on."""
+    running = containers.list_containers(home)
+    return {str(place.get("NetworkID")) for each in running for place in places(each).values()}
+
+
+def places(container: Container) -> dict[str, dict[str, Any]]:
+    """Where a container is, by the network's name."""
     return container["NetworkSettings"].get("Networks") or {}
 
 
-def member(container: Container, name: str) -> dict[str, str]:
+def member(container: Container, place: dict[str, Any]) -> dict[str, str]:
     """A container as its network sees it. Pure."""
-    endpoint = networks_of(container)[name]
+    length6 = place.get("GlobalIPv6PrefixLen")
     return {
         "Name": container["Name"].removeprefix("/"),
-        "EndpointID": endpoint.get("EndpointID", ""),
-        "MacAddress": endpoint.get("MacAddress", ""),
-        "IPv4Address": f"{endpoint.get('IPAddress', '')}/{endpoint.get('IPPrefixLen', 0)}",
-        "IPv6Address": "",
+        "EndpointID": place.get("EndpointID", ""),
+        "MacAddress": place.get("MacAddress", ""),
+        "IPv4Address": with_length(place.get("IPAddress"), place.get("IPPrefixLen")),
+        "IPv6Address": with_length(place.get("GlobalIPv6Address"), length6),
     }
+
+
+def with_length(address: str | None, length: int | None) -> str:
+    """An address with the length of its prefix; "" if there is none."""
+    return f"{address}/{length}" if address else ""

@@ -1,12 +1,11 @@
 """Prune of everything: containers first, since what they leave may go then; docker's order.
 
-There are no networks of users' own and there is no build cache yet; that nothing of them went is
-said all the same.
+There is no build cache yet; that nothing of it went is said all the same.
 """
 
 from __future__ import annotations
 
-from cuddy.engine import events, prune, prune_containers, prune_volumes
+from cuddy.engine import events, prune, prune_containers, prune_networks, prune_volumes
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -19,6 +18,7 @@ class Pruned(NamedTuple):
     """What went. `volumes` is nothing if they were to stay."""
 
     containers: prune_containers.Pruned
+    networks: list[str]
     volumes: prune_volumes.Pruned
     images: prune.Pruned
 
@@ -31,10 +31,10 @@ class Pruned(NamedTuple):
 def prune_system(home: Home, filters: Filters, *, all: bool, with_volumes: bool) -> Pruned:
     """Remove what nothing uses; `all`: images with a name as well. Raises CorruptContent."""
     containers = prune_containers.prune_containers(home, filters)
-    events.emit_prune(home, "network", 0)
+    networks = prune_networks.prune_networks(home, filters)
     volumes = (
         prune_volumes.prune_volumes(home, filters) if with_volumes else prune_volumes.Pruned([], 0)
     )
     images = prune.prune_images(home, prune.Filters(all, filters))
     events.emit_prune(home, "builder", 0)
-    return Pruned(containers, volumes, images)
+    return Pruned(containers, networks, volumes, images)

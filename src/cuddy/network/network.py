@@ -115,6 +115,13 @@ def leases_path(run_dir: str, network_id: str) -> str:
     return f"{run_dir}/{network_id}.json"
 
 
+def forget_leases(run_dir: str, network_id: str) -> None:
+    """Remove the file of a network that is gone; who waited for its lock sees that it is."""
+    path = leases_path(run_dir, network_id)
+    for each in (path, f"{path}.lock"):
+        files.remove_tree(each)
+
+
 def lock(run_dir: str) -> files.Lock:
     """Held while networks and their links come and go."""
     return files.Lock(f"{run_dir}/lock")

@@ -54,9 +54,9 @@ def finders_of(home: Home, *, with_size: bool) -> dict[str, Find]:
         return inspect_image.inspect_image(home, name)
 
     def network(name: str) -> Any:
-        from cuddy.engine import inspect_network
+        from cuddy.cli.network import inspect as inspect_network
 
-        return inspect_network.inspect_network(home, name)
+        return inspect_network.find(home, name)
 
     def container(name: str) -> Any:
         return inspect.inspect_container(home, name, size=with_size)

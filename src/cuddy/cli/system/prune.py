@@ -6,6 +6,7 @@ from cuddy.cli import boundary, pruning
 from cuddy.cli.container.prune import show as show_containers
 from cuddy.cli.flags import BOOL, FILTER, Args, Command, Flag
 from cuddy.cli.image.prune import show as show_images
+from cuddy.cli.network.prune import show as show_networks
 from cuddy.cli.sizes import human_size
 from cuddy.cli.volume.prune import show as show_volumes
 from cuddy.engine import prune_filters, prune_system
@@ -27,6 +28,7 @@ def prune_(home: Home, args: Args) -> int:
         return 0
     pruned = prune_system.prune_system(home, filters, all=args.all, with_volumes=args.volumes)
     show_containers(pruned.containers.ids)
+    show_networks(pruned.networks)
     show_volumes(pruned.volumes.names)
     show_images(pruned.images.records)
     print(f"Total reclaimed space: {human_size(pruned.freed_bytes, 4)}", flush=True)
