@@ -164,6 +164,11 @@ def meta(key: int, *, register: int = REGISTER) -> bytes:
     return _expression("meta", _number(2, key), _number(1, register))
 
 
+def set_meta(key: int, *, register: int = REGISTER) -> bytes:
+    """Change what the kernel knows of a packet."""
+    return _expression("meta", _number(2, key), _number(3, register))
+
+
 def ct(key: int, *, register: int = REGISTER) -> bytes:
     """Load what connection tracking knows: CT_*. Numbers are of this machine's byte order."""
     return _expression("ct", _number(2, key), _number(1, register))

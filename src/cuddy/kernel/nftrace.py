@@ -12,15 +12,8 @@ import os
 import struct
 
 from cuddy.kernel import netlink, nftables, rtnetlink
-from cuddy.kernel.netlink import (
-    NLM_F_CREATE,
-    NLM_F_EXCL,
-    Request,
-    attribute,
-    attributes,
-    nest,
-    text,
-)
+from cuddy.kernel import nft_rules as rules
+from cuddy.kernel.netlink import attribute, attributes, text
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -29,15 +22,10 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 # linux/netfilter/nf_tables.h
-NFT_MSG_NEWTABLE, NFT_MSG_NEWCHAIN, NFT_MSG_NEWRULE, NFT_MSG_TRACE = 0, 3, 6, 17
-NFT_TABLE_F_OWNER = 2
+NFT_MSG_TRACE = 17
 NFTA_TABLE_FLAGS = 2
-NFTA_CHAIN_TYPE, NFTA_HOOK_PRIORITY = 7, 2
-NFTA_RULE_TABLE, NFTA_RULE_CHAIN, NFTA_RULE_EXPRESSIONS = 1, 2, 4
-NFTA_EXPR_NAME, NFTA_EXPR_DATA = 1, 2
-NFT_REG_1 = 1
-NFT_META_NFTRACE, NFT_META_L4PROTO = 12, 16
-NETWORK_HEADER, TRANSPORT_HEADER = 1, 2
+NFT_TABLE_F_OWNER = 2
+META_NFTRACE = 12
 NFTA_TRACE_TABLE, NFTA_TRACE_CHAIN, NFTA_TRACE_RULE_HANDLE = 1, 2, 3
 NFTA_TRACE_TYPE, NFTA_TRACE_VERDICT = 4, 5
 NFTA_TRACE_POLICY = 16
@@ -46,7 +34,7 @@ BY_POLICY = 1
 NFNLGRP_NFTRACE = 9
 NETLINK_ADD_MEMBERSHIP = 1
 
-HOOKS = {"prerouting": 0, "output": 3}
+HOOKS = {"prerouting": rules.NF_INET_PRE_ROUTING, "output": rules.NF_INET_LOCAL_OUT}
 BEFORE_ALL = -0x7FFFFFFF
 ADDRESSES = {"ip": ((12, 4), (16, 4)), "ip6": ((8, 16), (24, 16))}
 """Where source and destination stand in the header, by family: offset and length."""
@@ -99,26 +87,15 @@ class Trace:
 
     def _mark(self, flow: Flow) -> None:
         """Make the table, in one transaction."""
-        family = flow.family
-        name = attribute(nftables.NFTA_TABLE_NAME, self._name)
-        requests = [
-            _request(NFT_MSG_NEWTABLE, family, name + _number(NFTA_TABLE_FLAGS, NFT_TABLE_F_OWNER))
-        ]
-        for chain, hook in HOOKS.items():
-            place = _number(nftables.NFTA_HOOK_HOOKNUM, hook)
-            place += attribute(NFTA_HOOK_PRIORITY, struct.pack("!i", BEFORE_ALL))
-            body = attribute(nftables.NFTA_CHAIN_TABLE, self._name)
-            body += attribute(nftables.NFTA_CHAIN_NAME, chain)
-            body += nest(nftables.NFTA_CHAIN_HOOK, place) + attribute(NFTA_CHAIN_TYPE, "filter")
-            requests.append(_request(NFT_MSG_NEWCHAIN, family, body))
-            body = attribute(NFTA_RULE_TABLE, self._name) + attribute(NFTA_RULE_CHAIN, chain)
-            body += nest(NFTA_RULE_EXPRESSIONS, *expressions(flow))
-            requests.append(_request(NFT_MSG_NEWRULE, family, body))
-        bracket = struct.pack("=BB", 0, 0) + struct.pack("!H", nftables.NFNL_SUBSYS_NFTABLES)
-        about = f"trace in {self._name}"
-        begin = Request(nftables.NFNL_MSG_BATCH_BEGIN, 0, bracket, about, is_answered=False)
-        end = Request(nftables.NFNL_MSG_BATCH_END, 0, bracket, about, is_answered=False)
-        self._owner.ask(begin, *requests, end)
+        family, name = flow.family, self._name
+        table = rules.add_table(family, name)
+        owned = attribute(NFTA_TABLE_FLAGS, struct.pack("!I", NFT_TABLE_F_OWNER))
+        requests = [table._replace(body=table.body + owned)]
+        for chain, number in HOOKS.items():
+            hook = rules.Hook("filter", number, BEFORE_ALL)
+            requests.append(rules.add_chain(family, name, chain, hook=hook))
+            requests.append(rules.add_rule(family, name, chain, expressions(flow)))
+        rules.commit(self._owner, f"trace in {name}", requests)
 
     def drops(self) -> Iterator[Drop]:
         """Where packets have ended so far."""
@@ -167,47 +144,18 @@ def parse(body: bytes) -> Iterator[Drop]:
 def expressions(flow: Flow) -> list[bytes]:
     """A rule in the kernel's terms: if the packet is of the flow, let it be traced. Pure."""
     found = []
-    addresses = zip(ADDRESSES[flow.family], (flow.source, flow.destination))
-    for (offset, length), address in addresses:
+    for (offset, size), address in zip(
+        ADDRESSES[flow.family], (flow.source, flow.destination), strict=True
+    ):
         if address:
-            found += _compare(NETWORK_HEADER, offset, length, rtnetlink.pack_address(address)[1])
-    found.append(_expression("meta", _number(1, NFT_REG_1), _number(2, NFT_META_L4PROTO)))
-    found.append(_equals(bytes([flow.protocol])))
+            found.append(rules.payload(rules.PAYLOAD_NETWORK, offset, size))
+            found.append(rules.equals(rtnetlink.pack_address(address)[1]))
+    found += [rules.meta(rules.META_L4PROTO), rules.equals(bytes([flow.protocol]))]
     if flow.port:
-        found += _compare(TRANSPORT_HEADER, 2, 2, flow.port.to_bytes(2))
-    # immediate: register 1 is 1; meta: nftrace is register 1
-    value = nest(2, attribute(nftables.NFTA_DATA_VALUE, b"\1"))
-    found.append(_expression("immediate", _number(1, NFT_REG_1), value))
-    found.append(_expression("meta", _number(2, NFT_META_NFTRACE), _number(3, NFT_REG_1)))
-    return found
-
-
-def _compare(header: int, offset: int, length: int, value: bytes) -> list[bytes]:
-    """Some bytes of a header are these."""
-    where = (_number(1, NFT_REG_1), _number(2, header), _number(3, offset), _number(4, length))
-    return [_expression("payload", *where), _equals(value)]
-
-
-def _equals(value: bytes) -> bytes:
-    data = nest(3, attribute(nftables.NFTA_DATA_VALUE, value))
-    return _expression("cmp", _number(1, NFT_REG_1), _number(2, 0), data)
-
-
-def _expression(name: str, *inner: bytes) -> bytes:
-    data = nest(NFTA_EXPR_DATA, *inner)
-    return nest(nftables.NFTA_LIST_ELEM, attribute(NFTA_EXPR_NAME, name), data)
-
-
-def _number(kind: int, value: int) -> bytes:
-    """nftables' numbers are big-endian."""
-    return attribute(kind, struct.pack("!I", value))
+        found.append(rules.payload(rules.PAYLOAD_TRANSPORT, 2, 2))
+        found.append(rules.equals(flow.port.to_bytes(2)))
+    return [*found, rules.immediate(b"\1"), rules.set_meta(META_NFTRACE)]
 
 
 def _read(value: bytes | None) -> int:
     return int.from_bytes(value) if value else 0
-
-
-def _request(kind: int, family: str, body: bytes) -> Request:
-    head = struct.pack("=BBH", nftables.NFPROTO[family], 0, 0)
-    message = nftables.NFNL_SUBSYS_NFTABLES << 8 | kind
-    return Request(message, NLM_F_CREATE | NLM_F_EXCL, head + body, f"trace by {kind}")
