@@ -26,10 +26,11 @@ test: $(VENV)/tests
 test-root: $(VENV)/tests
 	@$(PYTEST) tests/kernel tests/cli $(ARGS)
 
-# A hundred kills of each command that changes the image store, and a thousand among containers;
-# CUDDY_TESTS_SEED repeats a run.
+# A hundred kills of each command that changes the image store, a thousand among containers, and a
+# crowd of a hundred with published ports; CUDDY_TESTS_SEED repeats a run.
 soak: $(VENV)/tests
-	@CUDDY_TESTS_KILLS=100 $(PYTEST) tests/cli/test_killed_images.py tests/cli/test_killed_lives.py $(ARGS)
+	@CUDDY_TESTS_KILLS=100 CUDDY_TESTS_CROWD=100 $(PYTEST) tests/cli/test_killed_images.py \
+	 tests/cli/test_killed_lives.py tests/cli/test_network_crowd.py $(ARGS)
 
 check: $(VENV)/tests
 	$(BIN)/ruff check src tests bench

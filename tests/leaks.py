@@ -4,7 +4,7 @@
     processes    of the session's own pid namespace, so all of them are ours
     cgroups      with "cuddy" in their path, in every hierarchy
     links        of the session's own network namespace
-    rules        nftables' tables and rules of the same
+    rules        nftables' tables, chains, rules, sets, and what is in these, of the same
     files        in the run root and in tmp/, containers/, names/ and volumes/ of the session's Home
     descriptors  of the test process itself
 
@@ -186,25 +186,44 @@ def descriptors(ours: int) -> Iterator[str]:
 # linux/netfilter/nfnetlink.h, nf_tables.h: enough of the protocol to count tables and rules
 NETLINK_NETFILTER = 12
 NFNL_SUBSYS_NFTABLES = 10
-NFT_MSG_GETTABLE, NFT_MSG_GETRULE = 1, 7
+NFT_MSG_GETTABLE, NFT_MSG_GETCHAIN, NFT_MSG_GETRULE = 1, 4, 7
+NFT_MSG_GETSET, NFT_MSG_GETSETELEM = 10, 13
 NLM_F_REQUEST, NLM_F_DUMP = 1, 0x300
 NLMSG_ERROR, NLMSG_DONE = 2, 3
 
 
 def nftables() -> Iterator[str]:
-    """Tables by family and name, rules by table, chain and handle, asked without running nft."""
+    """Tables, chains and sets by name, rules by handle, elements by key; without running nft."""
     for family, attributes in dump(NFT_MSG_GETTABLE):
         yield f"table {family} {text(attributes[1])}"
     for family, attributes in dump(NFT_MSG_GETRULE):
         handle = int.from_bytes(attributes[3], "big")
         yield f"rule {family} {text(attributes[1])} {text(attributes[2])} handle {handle}"
+    for family, attributes in dump(NFT_MSG_GETCHAIN):
+        yield f"chain {family} {text(attributes[1])} {text(attributes[3])}"
+    for family, attributes in dump(NFT_MSG_GETSET):
+        where = f"{family} {text(attributes[1])} {text(attributes[2])}"
+        yield f"set {where}"
+        yield from (f"element {where} {key.hex()}" for key in elements(family, attributes))
+
+
+def elements(family: int, of: dict[int, bytes]) -> Iterator[bytes]:
+    """The keys in a set or map."""
+    names = b"".join(pack_attribute(kind, of[kind]) for kind in (1, 2))
+    for _, attributes in dump(NFT_MSG_GETSETELEM, family, names):
+        for _, element in parse_attributes(attributes.get(3, b"")):
+            yield dict(parse_attributes(element)).get(1, b"")[4:]
 
 
 def text(attribute: bytes) -> str:
     return attribute.rstrip(b"\0").decode()
 
 
-def dump(kind: int) -> Iterator[tuple[int, dict[int, bytes]]]:
+def pack_attribute(kind: int, value: bytes) -> bytes:
+    return struct.pack("=HH", len(value) + 4, kind) + value + bytes(-len(value) % 4)
+
+
+def dump(kind: int, family: int = 0, body: bytes = b"") -> Iterator[tuple[int, dict[int, bytes]]]:
     """Ask nf_tables for all objects of a kind: (address family, attributes) of each."""
     try:
         connection = socket.socket(socket.AF_NETLINK, socket.SOCK_RAW, NETLINK_NETFILTER)
@@ -212,8 +231,9 @@ def dump(kind: int) -> Iterator[tuple[int, dict[int, bytes]]]:
         return
     with connection:
         message_type = NFNL_SUBSYS_NFTABLES << 8 | kind
-        header = struct.pack("=IHHII", 20, message_type, NLM_F_REQUEST | NLM_F_DUMP, 1, 0)
-        connection.sendto(header + struct.pack("=BBH", 0, 0, 0), (0, 0))
+        length = 20 + len(body)
+        header = struct.pack("=IHHII", length, message_type, NLM_F_REQUEST | NLM_F_DUMP, 1, 0)
+        connection.sendto(header + struct.pack("=BBH", family, 0, 0) + body, (0, 0))
         while True:
             data = connection.recv(1 << 18)
             while data:

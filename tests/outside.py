@@ -49,6 +49,11 @@ class Outside:
         answer = self._server.stdout.readline().strip()
         assert answer == word, f"the world outside said {answer!r} instead of {word!r}"
 
+    @property
+    def pid(self) -> int:
+        """A process in the world outside, for those who want to be there."""
+        return self._server.pid
+
     def close(self) -> None:
         ip("link", "delete", LINK)
         self._server.kill()

@@ -22,7 +22,8 @@ import pytest
 
 from console import ENGINE, Cuddy, wait_until
 from cuddy.network import endpoint, ipam
-from leaks import cgroups
+from cuddy.network.ports import PROTOCOLS
+from leaks import cgroups, nftables
 
 pytestmark = [
     pytest.mark.skipif(ENGINE != "cuddy", reason="other engines have other processes"),
@@ -39,6 +40,9 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     (*RUN, "--restart", "always", "alpine", "sleep", "0.2"),
     (*RUN, "--health-cmd", "true", "--health-interval", "100ms", *SLEEP),
     (*RUN, "-v", "/data", "-v", "{name}:/named", "--rm", *SLEEP),
+    (*RUN, "-p", "7000", "-p", "127.0.0.1::7001/udp", *SLEEP),
+    (*RUN, "-p", "7000", "--restart", "always", "alpine", "sleep", "0.2"),
+    (*RUN, "--rm", "-P", "--expose", "7000-7003", *SLEEP),
     ("run", "--rm", "-v", "/data", "alpine", "sh", "-c", "echo said; sleep 0.03"),
     ("run", "--rm", "--network", "none", "alpine", "true"),
     ("create", "--name", "{name}", *SLEEP),
@@ -173,8 +177,24 @@ class World:
         }
         if not set(leases) <= alive:
             yield f"addresses of {set(leases) - alive}, which do not run"
+        if left := open_ports() - {port for cid in alive for port in published(records[cid])}:
+            yield f"ports that lead to nobody: {left}"
         if len(monitors()) > len(alive):
             yield f"monitors {monitors()} for {alive}"
+
+
+def published(record: dict) -> Iterator[tuple[int, int]]:
+    """Protocol and port of the host's ports that lead to a container."""
+    for name, places in (record["NetworkSettings"].get("Ports") or {}).items():
+        for place in places or ():
+            yield PROTOCOLS[name.partition("/")[2]], int(place["HostPort"])
+
+
+def open_ports() -> set[tuple[int, int]]:
+    """The same of what the firewall has."""
+    words = (line.split(" ") for line in nftables() if line.startswith("element 1 cuddy "))
+    keys = (bytes.fromhex(key) for *_, name, key in words if name.endswith("ports"))
+    return {(key[0], int.from_bytes(key[-4:-2])) for key in keys}
 
 
 STATES = ("created", "running", "paused", "restarting", "exited", "dead")

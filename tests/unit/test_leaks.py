@@ -45,18 +45,24 @@ def test_a_process_is_seen_by_its_command(detector: Detector) -> None:
     assert "-c input()" in found[0]
 
 
-def test_a_link_and_a_table_are_seen(detector: Detector) -> None:
+def test_a_link_and_a_table_with_all_in_it_are_seen(detector: Detector) -> None:
     before = detector.take()
     subprocess.run(["ip", "link", "add", "leak0", "type", "veth", "peer", "leak1"], check=True)
     subprocess.run(["nft", "add table inet leak; add chain inet leak c"], check=True)
     subprocess.run(["nft", "add rule inet leak c accept"], check=True)
+    subprocess.run(
+        ["nft", "add set inet leak s { type inet_service; elements = { 80 }; }"], check=True
+    )
     found = detector.leaks(before)
     subprocess.run(["nft", "delete table inet leak"], check=True)
     subprocess.run(["ip", "link", "delete", "leak0"], check=True)
     assert [line.split(" handle ")[0] for line in found] == [
         "link left behind: leak0",
         "link left behind: leak1",
+        "nftables left behind: chain 1 leak c",
+        "nftables left behind: element 1 leak s 00500000",
         "nftables left behind: rule 1 leak c",
+        "nftables left behind: set 1 leak s",
         "nftables left behind: table 1 leak",
     ]
 

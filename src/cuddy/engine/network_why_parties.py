@@ -84,17 +84,16 @@ def places(home: Home, record: Container) -> Iterator[Place]:
 def _with_network(home: Home, place: Place) -> Place:
     """With what the network's record adds; one that cannot be read adds nothing."""
     try:
-        network = networks.read(home.networks_dir, place.network)
-    except CorruptContent:
+        network = networks.find(home.networks_dir, place.network)
+    except (CorruptContent, InvalidArgument):
         network = None
     if network is None:
         return place
-    options = getattr(network, "options", {})
     return place._replace(
         driver=network.driver,
         bridge=network.bridge,
-        is_internal=getattr(network, "internal", False),
-        is_isolated=str(options.get(ICC, "true")).lower() in ("false", "0", "f"),
+        is_internal=network.internal,
+        is_isolated=network.options.get(ICC, "true").lower() in ("false", "0", "f"),
     )
 
 

@@ -1,0 +1,139 @@
+"""A crowd of containers with published ports: all start, serve and go, and nothing stays behind.
+
+However they go: removed, or because every monitor, or every process of cuddy's, is killed at once.
+CUDDY_TESTS_CROWD is how many they are: `make soak` makes it a hundred. What a start and a removal
+took is printed; the leak detector looks after each test for links, rules, entries and processes.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from console import ENGINE, Cuddy, bridge_of, is_alive, wait_until
+from cuddy.kernel import namespaces
+from leaks import nftables
+from outside import Outside
+
+pytestmark = pytest.mark.slow
+ours = pytest.mark.skipif(ENGINE != "cuddy", reason="other engines have other processes")
+CROWD = int(os.environ.get("CUDDY_TESTS_CROWD", "0")) or 12
+FIRST_PORT = 20_000
+SERVE = "while :; do hostname | nc -l -p 7000; done"
+
+
+@pytest.fixture(autouse=True)
+def patience() -> None:
+    signal.alarm(240 + 6 * CROWD)
+
+
+def start(cuddy: Cuddy, count: int = CROWD, *words: str) -> list[str]:
+    """So many servers, which answer with the beginning of their id; their whole ids."""
+    took, found = [], []
+    for number in range(count):
+        began = time.monotonic()
+        place = ("-p", f"{FIRST_PORT + number}:7000", *words)
+        found.append(cuddy.ok("run", "-d", *place, "alpine", "sh", "-c", SERVE))
+        took.append(time.monotonic() - began)
+    tell("start", took)
+    return found
+
+
+def tell(what: str, took: list[float]) -> None:
+    tenth = max(len(took) // 10, 1)
+    first, last = (sum(part) / len(part) for part in (took[:tenth], took[-tenth:]))
+    print(f"{what}: first {first * 1000:.0f} ms, last {last * 1000:.0f} ms, all {sum(took):.1f} s")
+
+
+def ask(address: str, port: int) -> str:
+    """What the server there says; between two clients it does not listen for a moment."""
+    deadline = time.monotonic() + 10
+    while True:
+        try:
+            with socket.create_connection((address, port), timeout=1) as client:
+                if said := client.recv(100).decode().strip():
+                    return said
+        except OSError:
+            pass
+        assert time.monotonic() < deadline, f"nobody answers at {address}:{port}"
+        time.sleep(0.01)
+
+
+def expect_all_to_serve(ids: list[str], address: str) -> None:
+    """Each port leads to its own container."""
+    said = [ask(address, FIRST_PORT + number) for number in range(len(ids))]
+    assert said == [found[:12] for found in ids]
+
+
+def processes(name: str) -> Iterator[int]:
+    """Processes of cuddy's that stay, by the beginning of their name."""
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            # Not its command line, which is another one while a monitor sleeps.
+            if Path(f"/proc/{pid}/comm").read_text().startswith(name):
+                yield int(pid)
+        except OSError:
+            continue
+
+
+def kill_all(pids: list[int]) -> None:
+    for pid in pids:
+        os.kill(pid, signal.SIGKILL)
+    wait_until(lambda: not any(is_alive(pid) for pid in pids))
+
+
+def remains(cuddy: Cuddy) -> list[str]:
+    """Links, leases, run directories and entries of ports of a Home whose containers are gone."""
+    found = [name for _, name in socket.if_nameindex() if name.startswith("veth")]
+    for path in (cuddy.run_root / "networks").glob("*.json"):
+        found += [f"lease {each}" for each in json.loads(path.read_text()).get("leases", ())]
+    found += [name for name in os.listdir(cuddy.run_root) if len(name) == 64]
+    bridge = bridge_of(cuddy)
+    return found + [each for each in nftables() if each.startswith("element") and bridge in each]
+
+
+def test_all_serve_and_go(cuddy: Cuddy, outside: Outside) -> None:
+    ids = start(cuddy)
+    expect_all_to_serve(ids, "127.0.0.1")
+    theirs = os.open(f"/proc/{outside.pid}/ns/net", os.O_RDONLY)
+    with ExitStack() as stack:
+        stack.callback(os.close, theirs)
+        stack.enter_context(namespaces.Joined(theirs, "network"))
+        expect_all_to_serve(ids, outside.our_address)
+    began = time.monotonic()
+    assert cuddy.ok("rm", "-f", *ids, timeout=120).split() == ids
+    tell("rm -f", [time.monotonic() - began])
+    if ENGINE == "cuddy":
+        wait_until(lambda: not remains(cuddy), what="something is left")
+
+
+@ours
+def test_after_all_monitors_are_killed_nothing_is_left_but_their_records(cuddy: Cuddy) -> None:
+    ids = start(cuddy)
+    assert len([*processes("cuddy monitor")]) == CROWD
+    kill_all([*processes("cuddy monitor")])
+    assert cuddy.ok("ps", "-q") == ""
+    wait_until(lambda: not remains(cuddy), what="something is left")
+    # Their ports and addresses are free for the next ones.
+    cuddy.ok("rm", "-f", *ids, timeout=120)
+    expect_all_to_serve(start(cuddy, 2), "127.0.0.1")
+
+
+@ours
+def test_after_all_processes_are_killed_they_start_and_serve_again(cuddy: Cuddy) -> None:
+    ids = start(cuddy, CROWD, "--restart", "always")
+    kill_all([*processes("cuddy ")])
+    began = time.monotonic()
+    cuddy.ok("start", *ids, timeout=120)
+    tell("start again", [time.monotonic() - began])
+    expect_all_to_serve(ids, "127.0.0.1")
+    cuddy.ok("rm", "-f", *ids, timeout=120)
+    wait_until(lambda: not remains(cuddy), what="something is left")
