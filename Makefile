@@ -10,6 +10,7 @@ NEED_RUN := venv=python3-venv ip=iproute2 nft=nftables
 NEED_TEST := $(NEED_RUN) docker-registry=docker-registry skopeo=skopeo busybox-static=busybox-static \
              ps=procps curl=curl openssl=openssl
 NEED_PEERS := dockerd=docker.io podman=podman runc=runc umoci=umoci
+NEED_BENCH := iperf3=iperf3 wrk=wrk redis-benchmark=redis-tools nsenter=util-linux
 PYTEST := CUDDY=$(CURDIR)/$(BIN)/cuddy $(BIN)/python -m pytest
 
 .PHONY: try setup test test-root check golden recordings docs bench shell clean
@@ -54,6 +55,7 @@ docs: $(VENV)/tests
 	$(BIN)/python docs/commands/compatibility.py
 
 bench: $(VENV)/tests
+	@.ci/need $(NEED_BENCH)
 	@$(BIN)/python -m bench --cuddy $(BIN)/cuddy $(ARGS)
 
 shell: $(BIN)/cuddy

@@ -18,7 +18,16 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
-from bench import big_image, crowd, image_work, many, report, timing  # noqa: E402
+from bench import (  # noqa: E402
+    big_image,
+    crowd,
+    image_work,
+    many,
+    network,
+    network_image,
+    report,
+    timing,
+)
 from bench.engines import Engine, makers, running  # noqa: E402
 from bench.scenarios import IMAGE, KEEP_LINES, LIFE, LINES, PRINT_LINES, SCENARIOS, C, Scenario  # noqa: E402
 
@@ -43,6 +52,8 @@ def main() -> int:
     if not isolation.is_inside():
         if image_work.is_asked_for(options.only):
             big_image.make(options.cache)  # needs the network, which ends here
+        if network.is_asked_for(options.only):
+            network_image.make(options.cache)
         return isolation.enter([sys.executable, "-m", "bench", *sys.argv[1:]])
     directory = Path(isolation.directory())
     served = registry.serve(directory)
@@ -54,6 +65,8 @@ def main() -> int:
     measure_containers(directory, program, server.push(images.alpine(), "bench"), options)
     if image_work.is_asked_for(options.only):
         image_work.measure(directory / "disks", program, server, options)
+    if network.is_asked_for(options.only):
+        network.measure(directory / "network", program, options)
     next(served, None)
     return 0
 

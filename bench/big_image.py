@@ -9,11 +9,11 @@ from __future__ import annotations
 import gzip
 import io
 import json
-import subprocess
 import tarfile
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
+
+from bench import packages
 
 import images
 
@@ -58,41 +58,10 @@ def load(directory: Path, kind: str) -> images.BuiltImage:
 def _make_layer(directory: Path, number: int) -> str:
     buffer = io.BytesIO()
     with tempfile.TemporaryDirectory(dir=directory) as downloads:
-        _download(LAYERS[number].split(), downloads)
+        packages.download(LAYERS[number].split(), downloads)
         with tarfile.open(fileobj=buffer, mode="w", format=tarfile.PAX_FORMAT) as archive:
-            _merge(sorted(Path(downloads).glob("*.deb")), archive)
+            packages.merge(sorted(Path(downloads).glob("*.deb")), archive)
     return _write(directory, number, buffer.getvalue())
-
-
-def _download(packages: list[str], directory: str) -> None:
-    """The packages as files; a machine whose lists are missing or too old gets new ones."""
-    command = ["apt-get", "download", "-qq", *packages]
-    if subprocess.run(command, cwd=directory, stderr=subprocess.DEVNULL).returncode:
-        subprocess.run(["apt-get", "update", "-qq"], check=True)
-        subprocess.run(command, cwd=directory, check=True)
-
-
-def _merge(packages: list[Path], archive: tarfile.TarFile) -> None:
-    """The files of several packages in one archive; directories that they share only once."""
-    seen = {"."}
-    for package in packages:
-        for member, content in _members(package):
-            if member.name not in seen:
-                seen.add(member.name)
-                archive.addfile(member, content)
-
-
-def _members(package: Path) -> Iterator[tuple[tarfile.TarInfo, io.BufferedReader | None]]:
-    unpacking = subprocess.Popen(["dpkg-deb", "--fsys-tarfile", package], stdout=subprocess.PIPE)
-    assert unpacking.stdout
-    with unpacking, tarfile.open(fileobj=unpacking.stdout, mode="r|") as archive:
-        for member in archive:
-            content = archive.extractfile(member) if member.isreg() else None
-            member.name = member.name.removeprefix("./")
-            member.linkname = (
-                member.linkname.removeprefix("./") if member.islnk() else member.linkname
-            )
-            yield member, content  # type: ignore[misc]
 
 
 def _write(directory: Path, number: int, data: bytes) -> str:

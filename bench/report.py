@@ -11,6 +11,7 @@ IMPORT = "import cuddy"
 IMPORT_BUDGET_S = 0.015
 WIDTH = 30
 PEERS = ("docker", "podman")
+NOISE = 0.05  # where the same kernel does the same work for all, equal figures differ by so much
 
 
 _columns: list[str] = []
@@ -48,6 +49,23 @@ def choose_peer(scenario: Scenario, times: dict[str, Times]) -> str:
         return scenario.against if scenario.against in times else ""
     peers = [name for name in PEERS if name in times]
     return min(peers, key=lambda name: times[name].median, default="")
+
+
+def print_flow(title: str, times: dict[str, Times], *, more_is_better: bool) -> None:
+    """Figures of which ours is to be no worse than the better peer's."""
+    columns = "".join(
+        f"{f'{times[name].median:.4g}' if name in times else '-':>16}" for name in _columns
+    )
+    peers = [name for name in PEERS if name in times]
+    best = max if more_is_better else min
+    peer = best(peers, key=lambda name: times[name].median, default="")
+    verdict = "no peer"
+    if peer:
+        ratio = times["cuddy"].ratio_to(times[peer])
+        good = ratio >= 1 - NOISE if more_is_better else ratio <= 1 + NOISE
+        sign = "≥" if more_is_better else "≤"
+        verdict = f"{ratio:.2f} × {peer}, {sign} 1: {'ok' if good else 'over'}"
+    print(f"{title:{WIDTH}}{columns}   {verdict}", flush=True)
 
 
 def print_watch(watched: Watch, figures: dict[str, float]) -> None:

@@ -13,7 +13,9 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
+
+T = TypeVar("T")
 
 
 class Times(NamedTuple):
@@ -50,7 +52,12 @@ def work(command: Sequence[str]) -> Callable[[], float]:
 
 
 def interleaved(works: dict[str, Callable[[], float]], rounds: int) -> dict[str, Times]:
-    """Let every engine work once a round, each round beginning with another one.
+    """As `take_turns`, for works that return one figure."""
+    return {name: Times(tuple(values)) for name, values in take_turns(works, rounds).items()}
+
+
+def take_turns(works: dict[str, Callable[[], T]], rounds: int) -> dict[str, list[T]]:
+    """Let every engine work once a round, each round beginning with another one; all results.
 
     A peer that cannot do it at all is left out; cuddy, which comes first, has to.
     """
@@ -63,12 +70,12 @@ def interleaved(works: dict[str, Callable[[], float]], rounds: int) -> dict[str,
             if not names:
                 raise
             print(f"left out: {str(error)[-300:]}", file=sys.stderr)
-    figures: dict[str, list[float]] = {name: [] for name in names}
+    found: dict[str, list[T]] = {name: [] for name in names}
     for number in range(rounds):
         first = number % len(names)
         for name in names[first:] + names[:first]:
-            figures[name].append(works[name]())
-    return {name: Times(tuple(values)) for name, values in figures.items()}
+            found[name].append(works[name]())
+    return found
 
 
 def measure_import(source: Path, rounds: int) -> dict[str, Times]:
