@@ -20,7 +20,7 @@ from pathlib import Path
 
 import pytest
 
-from console import ENGINE, Cuddy, wait_until
+from console import ENGINE, Cuddy, bridge_of, wait_until
 from cuddy.network import endpoint, ipam
 from cuddy.network.ports import PROTOCOLS
 from leaks import cgroups, nftables
@@ -32,6 +32,7 @@ pytestmark = [
 KILLS = int(os.environ.get("CUDDY_TESTS_KILLS", "0")) * 10 or 25
 SEED = int(os.environ.get("CUDDY_TESTS_SEED", "0")) or random.SystemRandom().getrandbits(32)
 NAMES = ("north", "east", "south", "west")
+NETWORKS = ("left", "right")
 RUN = ("run", "-d", "--name", "{name}")
 SLEEP = ("alpine", "sleep", "1000")
 COMMANDS: tuple[tuple[str, ...], ...] = (
@@ -45,6 +46,10 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     (*RUN, "--rm", "-P", "--expose", "7000-7003", *SLEEP),
     ("run", "--rm", "-v", "/data", "alpine", "sh", "-c", "echo said; sleep 0.03"),
     ("run", "--rm", "--network", "none", "alpine", "true"),
+    (*RUN, "--network", "{network}", *SLEEP),
+    (*RUN, "--network", "{network}", "--network", "bridge", *SLEEP),
+    ("network", "create", "{network}"),
+    ("network", "rm", "{network}"),
     ("create", "--name", "{name}", *SLEEP),
     ("start", "{name}"),
     ("exec", "{name}", "sh", "-c", "sleep 0.02 & sleep 0.05"),
@@ -101,7 +106,13 @@ class World:
             self.cuddy("run", "-d", "--name", name, *SLEEP)
         if words[0] in ("run", "create") and "{name}" in words:
             self.cuddy("rm", "-f", "-v", name)
-        return [word.format(name=name, directory=self.directory) for word in words]
+        network = self.chance.choice(NETWORKS)
+        if "{network}" in words and words[1] != "create":
+            self.cuddy("network", "create", network)
+        elif "{network}" in words:
+            self.cuddy("network", "rm", network)
+        places = {"name": name, "network": network, "directory": self.directory}
+        return [word.format(**places) for word in words]
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
         """SIGKILL for the command, for one of the monitors, or for one of the first processes."""
@@ -168,8 +179,9 @@ class World:
                     yield f"left: {path}"
         links = [name for _, name in socket.if_nameindex() if name.startswith("veth")]
         connected = [cid for cid in alive if records[cid]["State"]["Pid"]]
-        if len(links) > len(alive):
+        if len(links) > sum(len(records[each]["NetworkSettings"]["Networks"]) for each in alive):
             yield f"links {links} for {connected}"
+        yield from self.wrong_networks()
         leases = {
             container_id
             for path in endpoint.lease_files(f"{self.cuddy.run_root}/networks")
@@ -181,6 +193,20 @@ class World:
             yield f"ports that lead to nobody: {left}"
         if len(monitors()) > len(alive):
             yield f"monitors {monitors()} for {alive}"
+
+    def wrong_networks(self) -> Iterator[str]:
+        """Bridges of networks that are not there, and what they left."""
+        listed = self.cuddy("network", "ls", "-q", "--no-trunc")
+        if listed.code or listed.err:
+            yield f"network ls: {listed.code} {listed.err}"
+        ids = listed.out.split()
+        bridges = {f"cud-{each[:11]}" for each in ids} | {bridge_of(self.cuddy)}
+        for _, link in socket.if_nameindex():
+            if link.startswith("cud-") and len(link) > 12 and link not in bridges:
+                yield f"bridge {link} of no network"
+        for path in endpoint.lease_files(f"{self.cuddy.run_root}/networks"):
+            if Path(path).stem not in ids:
+                yield f"leases of no network: {path}"
 
 
 def published(record: dict) -> Iterator[tuple[int, int]]:

@@ -11,6 +11,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.home import Home
     from cuddy.engine.prune_filters import Filters
+    from cuddy.network.network import Network
 
 
 def prune_networks(home: Home, filters: Filters) -> list[str]:
@@ -22,7 +23,7 @@ def prune_networks(home: Home, filters: Filters) -> list[str]:
     for network in networks.list_networks(home):
         if network.name in records.PREDEFINED or network.config_only:
             continue
-        if not filters.let_go(network.labels, files.parse_time(network.created)):
+        if not filters.let_go(network.labels, created_ns(network)):
             continue
         try:
             names.append(networks.remove(home, network.id))
@@ -30,3 +31,11 @@ def prune_networks(home: Home, filters: Filters) -> list[str]:
             continue  # somebody is on it, or was faster
     events.emit_prune(home, "network", 0)
     return names
+
+
+def created_ns(network: Network) -> int:
+    """When a network was made; the epoch where its record does not say."""
+    try:
+        return files.parse_time(network.created)
+    except (ValueError, IndexError):
+        return 0
