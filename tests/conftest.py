@@ -21,7 +21,7 @@ import images
 import isolation
 from console import ENGINE, Cuddy, wait_until
 from cuddy.image.storage import Storage
-from cuddy.network import bridge
+from cuddy.network import drivers
 from cuddy.network import network as networks
 from leaks import Detector
 from outside import Outside
@@ -153,9 +153,8 @@ def unmake_home(cuddy: Cuddy, config: pytest.Config) -> None:
     cuddy.remove_all()
     rooms = [cuddy.root / name for name in ("containers", "names", "tmp")]
     wait_until(lambda: not [path for room in rooms for path in room.iterdir()], what="files left")
-    found = networks.find(str(cuddy.root / "networks"), networks.DEFAULT)
-    if found and found.bridge:
-        bridge.remove(found)
+    for network in networks.read_all(str(cuddy.root / "networks")):
+        drivers.of(network).remove(network)
     config.stash[DETECTOR].forget(cuddy.root)
 
 

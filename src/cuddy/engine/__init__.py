@@ -50,6 +50,9 @@ staging          what mounts need before the runtime can bind them
 connection       the places on networks that a container has
 etc_files        the files that tell of them
 network_facts    what inspect says of them
+live_network     what changes for a running container with one more or less
+connect          it is on another network
+disconnect       it is no longer on one
 dns_names        the names by which others find it there
 resolver         who answers when it asks for names
 resolver_policy  what it may ask

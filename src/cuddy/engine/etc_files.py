@@ -121,6 +121,17 @@ def remove_endpoint(record: Container, gone: Sequence[str]) -> None:
         overwrite(record["HostsPath"], "".join(kept))
 
 
+def lead_to_host(record: Container, before: str, now: str) -> None:
+    """The host is reached at another address than before; "" if at none."""
+    if before == now:
+        return
+    text = read_text(record["HostsPath"])
+    old = {f"{before}\t{name}" for name in resolv.HOST_NAMES}
+    kept = [line for line in text.splitlines() if line not in old]
+    own = "".join(f"{line}\n" for line in kept)
+    overwrite(record["HostsPath"], own + resolv.format_hosts(resolv.host_names(now, own)))
+
+
 def renew_resolver(record: Container, *, asks_resolver: bool) -> None:
     """Names are resolved in another way from now on, unless the container has written its own."""
     before = resolv_text(record, asks_resolver=not asks_resolver)

@@ -84,6 +84,17 @@ def published_document(record: Container, published: Iterable[Published]) -> Doc
     return found
 
 
+def read_published(document: Mapping[str, Any]) -> list[Published]:
+    """What `published_document` made, in the other direction."""
+    from cuddy.network import publish
+
+    return [
+        publish.Published(ports.parse_port(key), place["HostIp"], int(place["HostPort"]))
+        for key, places in document.items()
+        for place in places or ()
+    ]
+
+
 def reserve(home: Home, record: Container) -> tuple[list[Published], list[int]]:
     """Take the host's ports for a container that starts; the descriptors keep them.
 

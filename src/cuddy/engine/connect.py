@@ -1,0 +1,103 @@
+"""Connect: a container is on another network from now on, running or not."""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.engine import (
+    connection,
+    container,
+    containers,
+    endpoint,
+    etc_files,
+    events,
+    live_network,
+    liveness,
+    network_wishes,
+)
+from cuddy.errors import Conflict, InvalidArgument, NotRunning, SystemFailure
+from cuddy.kernel import namespaces
+from cuddy.network import drivers
+from cuddy.undo import Undo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.connection import Place
+    from cuddy.engine.container import Container
+    from cuddy.engine.endpoint import EndpointConfig
+    from cuddy.engine.home import Home
+    from cuddy.network.network import Network
+
+
+def connect(home: Home, network_ref: str, container_ref: str, asked: EndpointConfig) -> None:
+    """Put a container on a network, with what is `asked` of it.
+
+    Raises NoSuchNetwork, NoSuchContainer, Conflict, InvalidArgument, SystemFailure.
+    """
+    network = network_wishes.find(home, network_ref)
+    container_id = containers.find_id(home, container_ref)
+    with container.lock(home, container_id, container_ref):
+        record = containers.read(home, container_id, locked=True)
+        check(record, network)
+        network_wishes.check(home, network, asked)
+        if record["State"]["Running"] and record["State"]["Pid"]:
+            try:
+                place = attach(home, record, network, asked)
+            except OSError as error:
+                what = f"cannot connect {container_ref} to network {network.name}"
+                raise SystemFailure.from_os(what, error) from error
+            events.emit_network(home, "connect", place.network, container_id)
+        wishes = endpoint.asked(record) | {network.name: asked}
+        container.change_record(home, container_id, lambda own: own.update({"Networks": wishes}))
+
+
+def check(record: Container, network: Network) -> None:
+    """Whether the two can come together at all, in Docker's words. Raises Conflict."""
+    mode = record["HostConfig"]["NetworkMode"]
+    if mode.startswith("container:"):
+        raise Conflict(
+            "container sharing network namespace with another container or host cannot be"
+            " connected to any other network",
+            hint="connect the other container",
+        )
+    if "host" in (mode, network.name):
+        message = "container cannot be disconnected from host network or connected to host network"
+        raise Conflict(message, hint="'cuddy run --network host' makes one that is")
+    if "none" in (mode, network.name):
+        raise Conflict(
+            "container cannot be connected to multiple networks with one of the networks in"
+            " private (none) mode",
+            hint="make the container without --network none",
+        )
+    if network.name in endpoint.asked(record):
+        name = container.display_name(record)
+        raise Conflict(f"endpoint with name {name} already exists in network {network.name}")
+    if record["State"]["Status"] in ("dead", "removing"):
+        raise InvalidArgument(f"container {container.display_name(record)} is being removed")
+
+
+def attach(home: Home, record: Container, network: Network, asked: EndpointConfig) -> Place:
+    """Give a running container another link, and lead everything where it belongs then."""
+    network = connection.prepare(home, network.name)
+    before = live_network.places(home, record)
+    netns_fd = namespaces.open_namespace(record["State"]["Pid"], "network")
+    try:
+        with Undo() as undo:
+            undo.add(live_network.release, home, record["Id"], network)
+            slot = live_network.free_slot(record["Id"], netns_fd)
+            place = connection.join(home, record, network, asked, netns_fd, slot, alone=not before)
+            undo.add(drivers.of(network).detach, network, place.endpoint, netns_fd)
+            # The monitor gives back what is leased when the container ends, but not later.
+            if not liveness.monitor_lives(home.run_dir(record["Id"])):
+                raise NotRunning(record["Id"][:12])
+            after = (*before, place)
+            live_network.lead(home, record, before, after, netns_fd)
+            was_asking = connection.asks_resolver(record, before)
+            connection.serve_names(home, record, after, netns_fd, record["State"]["Pid"])
+            live_network.note(home, record, after)
+    finally:
+        os.close(netns_fd)
+    etc_files.add_endpoint(record, place.endpoint)
+    if connection.asks_resolver(record, after) and not was_asking:
+        etc_files.renew_resolver(record, asks_resolver=True)
+    return place

@@ -1,0 +1,91 @@
+"""Disconnect: a container is no longer on a network, running or not."""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.engine import (
+    connection,
+    container,
+    containers,
+    endpoint,
+    etc_files,
+    events,
+    live_network,
+    network_wishes,
+)
+from cuddy.errors import Conflict, NoSuchContainer, SystemFailure
+from cuddy.kernel import namespaces
+from cuddy.network import drivers, ipam
+from cuddy.network import network as networks
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+    from cuddy.network.network import Network
+
+
+def disconnect(home: Home, network_ref: str, container_ref: str, *, force: bool = False) -> None:
+    """Take a container from a network. `force`: also one whose record is gone.
+
+    Raises NoSuchNetwork, NoSuchContainer, Conflict, SystemFailure.
+    """
+    network = network_wishes.find(home, network_ref)
+    try:
+        container_id = containers.find_id(home, container_ref)
+    except NoSuchContainer:
+        if force and release_stray(home, network, container_ref):
+            return
+        raise
+    with container.lock(home, container_id, container_ref):
+        record = containers.read(home, container_id, locked=True)
+        check(record, network)
+        if record["State"]["Running"] and record["State"]["Pid"]:
+            try:
+                detach(home, record, network)
+            except OSError as error:
+                what = f"cannot disconnect {container_ref} from network {network.name}"
+                raise SystemFailure.from_os(what, error) from error
+            events.emit_network(home, "disconnect", network, container_id)
+        wishes = {**endpoint.asked(record)}
+        wishes.pop(network.name, None)
+        container.change_record(home, container_id, lambda own: own.update({"Networks": wishes}))
+
+
+def check(record: Container, network: Network) -> None:
+    """Whether the container is on the network, in Docker's words. Raises Conflict."""
+    if "host" in (record["HostConfig"]["NetworkMode"], network.name):
+        message = "container cannot be disconnected from host network or connected to host network"
+        raise Conflict(message)
+    if network.name not in endpoint.asked(record):
+        name = container.display_name(record)
+        raise Conflict(f"container {name} is not connected to network {network.name}")
+
+
+def detach(home: Home, record: Container, network: Network) -> None:
+    """Take a running container's link away, and lead everything where it belongs then."""
+    before = live_network.places(home, record)
+    after = tuple(place for place in before if place.network.id != network.id)
+    gone = [place for place in before if place.network.id == network.id]
+    netns_fd = namespaces.open_namespace(record["State"]["Pid"], "network")
+    try:
+        # First the ports: nothing may lead to an address that is given back.
+        live_network.lead(home, record, before, after, netns_fd)
+        for place in gone:
+            drivers.of(network).detach(network, place.endpoint, netns_fd)
+        live_network.release(home, record["Id"], network)
+        live_network.note(home, record, after)
+    finally:
+        os.close(netns_fd)
+    for place in gone:
+        etc_files.remove_endpoint(record, etc_files.addresses(place.endpoint))
+
+
+def release_stray(home: Home, network: Network, ref: str) -> bool:
+    """Release the lease of a container that is not there any more; whether there was one."""
+    path = networks.leases_path(connection.networks_run_dir(home), network.id)
+    found = [key for key, held in ipam.read_leases(path).items() if ref in (key, *held.names)]
+    for container_id in found:
+        ipam.release(path, container_id)
+    return bool(found)

@@ -1,0 +1,100 @@
+"""A running container's networks: which they are, and what changes when there is one more or less.
+
+Nobody has to be told: what was done stands in the container's status, and its monitor gives back
+what is leased to the container's id when it ends.
+"""
+
+from __future__ import annotations
+
+from cuddy.engine import connection, container, endpoint, etc_files, network_facts
+from cuddy.kernel import netlink, rtnetlink
+from cuddy.network import endpoint as endpoints
+from cuddy.network import ipam, routing
+from cuddy.network import network as networks
+from cuddy.network.endpoint import Endpoint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+    from cuddy.engine.connection import Place
+    from cuddy.engine.container import Container, Status
+    from cuddy.engine.home import Home
+    from cuddy.network.network import Network
+    from cuddy.network.publish import Published
+
+
+def places(home: Home, record: Container) -> tuple[Place, ...]:
+    """Where a running container is, as its status tells."""
+    asked = endpoint.asked(record)
+    found = []
+    for name, facts in (record["NetworkSettings"].get("Networks") or {}).items():
+        network = networks.read(home.networks_dir, facts.get("NetworkID") or "-")
+        if network:
+            config, names = asked.get(name) or {}, tuple(facts.get("DNSNames") or ())
+            place = endpoint_of(network, facts)
+            found.append(connection.Place(network, place, config, facts["EndpointID"], names))
+    return tuple(found)
+
+
+def endpoint_of(network: Network, facts: Mapping[str, Any]) -> Endpoint:
+    """An endpoint from its entry in `Networks`, which tells no gateway that leads nowhere."""
+    return Endpoint(
+        network.name, facts["IPAddress"], facts["IPPrefixLen"], network.gateway,
+        facts["MacAddress"], facts["HostLink"], facts["Link"], network.id,
+        facts.get("GlobalIPv6Address") or "", facts.get("GlobalIPv6PrefixLen") or 0,
+        network.gateway6 if facts.get("GlobalIPv6Address") else "",
+    )  # fmt: skip
+
+
+def free_slot(container_id: str, netns_fd: int) -> int:
+    """The lowest number that none of a container's links has, here and inside."""
+    with netlink.open() as kernel:
+        outside = {link.name for link in rtnetlink.list_links(kernel)}
+    with netlink.open(netns_fd) as kernel:
+        inside = {link.name for link in rtnetlink.list_links(kernel)}
+    slot = 0
+    while f"eth{slot}" in inside or endpoints.host_link(container_id, slot) in outside:
+        slot += 1
+    return slot
+
+
+def lead(
+    home: Home, record: Container, before: Sequence[Place], after: Sequence[Place], netns_fd: int
+) -> None:
+    """Have default routes and published ports follow the networks. Raises as they do."""
+    ways = [connection.chosen(after, family) for family in routing.FAMILIES]
+    if ways != [connection.chosen(before, family) for family in routing.FAMILIES]:
+        routing.set_default(netns_fd, ways)
+    etc_files.lead_to_host(record, connection.host_address(before), connection.host_address(after))
+    published = published_ports(record)
+    if published and connection.publisher(before) != connection.publisher(after):
+        connection.withdraw_ports(home, record["Id"])
+        connection.publish_ports(home, record["Id"], after, published)
+
+
+def published_ports(record: Container) -> list[Published]:
+    """The host's ports that lead to a running container."""
+    document = record["NetworkSettings"].get("Ports") or {}
+    if not any(document.values()):
+        return []
+    # Imported here: most containers publish nothing.
+    from cuddy.engine import publishing
+
+    return publishing.read_published(document)
+
+
+def note(home: Home, record: Container, after: Sequence[Place]) -> None:
+    """Write down where the container is now, if it still runs."""
+
+    def change(status: Status) -> None:
+        if status.get("State", {}).get("Running"):
+            status["NetworkSettings"] |= network_facts.document(after)
+
+    container.change_status(home, record["Id"], change, durable=False)
+
+
+def release(home: Home, container_id: str, network: Network) -> None:
+    """Give a container's addresses on a network back."""
+    ipam.release(networks.leases_path(connection.networks_run_dir(home), network.id), container_id)
