@@ -30,7 +30,11 @@ if TYPE_CHECKING:
     Send = Callable[[bytes], None]
     Client = tuple[str, int]
 
-MAX_UNDER_WAY = 1024  # as Docker
+MAX_QUESTIONS = 1024  # as Docker
+MAX_ASKED = 128
+"""Of these, how many are asked of others at a time: a flood would drown a small server, and with it
+everybody's questions. The others wait."""
+PATIENCE_S = 4.0  # whoever has waited so long is not there any more
 MAX_STREAMS = 64
 MAX_QUERY_BYTES = 4096
 DATAGRAMS_A_TURN = 8
@@ -45,6 +49,7 @@ class Desk:
         self.asker = entry.asker
         self.policy = policy
         self.under_way: dict[object, Exchange] = {}
+        self._queue: dict[object, tuple[Exchange, float]] = {}  # and since when
         self._worker = worker
         self._watched = watched  # descriptors of the policy's
         self._netns_fd = entry.netns
@@ -65,6 +70,7 @@ class Desk:
         for exchange in list(self.under_way.values()):
             exchange.close()
         self.under_way.clear()
+        self._queue.clear()
         for fd in self._watched:
             self._worker.poll.forget(fd)
         self.policy.close()
@@ -147,23 +153,38 @@ class Desk:
         key = (client, query.id, query.question) if client is not None else object()
         if repeated := self.under_way.get(key):
             repeated.nudge()
+        if key in self.under_way or key in self._queue:
             return
         servers = self._servers(zones)
-        if not servers or len(self.under_way) >= MAX_UNDER_WAY:
+        if not servers or len(self.under_way) + len(self._queue) >= MAX_QUESTIONS:
             send(dns_messages.reply(query, SERVFAIL, is_udp=client is not None))
             return
         is_udp = client is not None
 
         def done(reply: Reply | None) -> None:
             self.under_way.pop(key, None)
+            if self._queue and len(self.under_way) == MAX_ASKED - 1:
+                self._worker.poll.after(0, self._ask_more)
             send(self._judged(query, reply, is_udp=is_udp))
 
         exchange = Exchange(
             self._worker.poll, query, data, servers, done,
             make_socket=self._make_socket, is_udp=is_udp, note=self._worker.note,
         )  # fmt: skip
-        self.under_way[key] = exchange
-        exchange.begin()
+        self._queue[key] = exchange, time.monotonic()
+        self._ask_more()
+
+    def _ask_more(self) -> None:
+        """Ask what waits, as long as there is room."""
+        limit = time.monotonic() - PATIENCE_S
+        while self._queue and len(self.under_way) < MAX_ASKED:
+            key, (exchange, since) = next(iter(self._queue.items()))
+            del self._queue[key]
+            if since < limit:
+                exchange.give_up()
+                continue
+            self.under_way[key] = exchange
+            exchange.begin()
 
     def _judged(self, query: Query, reply: Reply | None, *, is_udp: bool) -> bytes:
         """What becomes of the answer of others."""

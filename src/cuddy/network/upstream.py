@@ -30,6 +30,7 @@ PORT = 53
 MAX_SERVERS = 3  # as Docker, and as the C library
 ROUNDS = 2
 PATIENCE_S = 2.0  # for one attempt: a client gives up after five seconds
+REPEAT_S = 0.5  # and about as much again, so that not all who were lost at once repeat at once
 PATIENCE_TCP_S = 4.0
 MAX_DATAGRAM = 65535
 SULKING_S = 10.0  # how long a server that said nothing is asked last
@@ -125,18 +126,23 @@ class Exchange:
         self._identity = int.from_bytes(os.urandom(2))
         message = dns_messages.with_id(self._message, self._identity)
         self._received = b""
-        self._timer = self._poll.after(
-            PATIENCE_S if self._is_udp else PATIENCE_TCP_S, self._lose_patience
-        )
         if self._is_udp:
+            repeat_s = REPEAT_S * (1 + self._identity / 65536)
+            self._timer = self._poll.after(repeat_s, self._repeat)
             made.connect((self._server, PORT))
             made.send(message)
             self._poll.watch(made.fileno(), self._read_datagram)
             return
+        self._timer = self._poll.after(PATIENCE_TCP_S, self._lose_patience)
         self._sent = len(message).to_bytes(2) + message
         if made.connect_ex((self._server, PORT)) not in (0, errno.EINPROGRESS):
             raise OSError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
         self._poll.watch(made.fileno(), self._write, writing=True)
+
+    def _repeat(self) -> None:
+        """Datagrams get lost."""
+        self.nudge()
+        self._timer = self._poll.after(PATIENCE_S - 1.5 * REPEAT_S, self._lose_patience)
 
     def _lose_patience(self) -> None:
         self._note(self._server, False)
