@@ -171,7 +171,8 @@ def files(root: Path, run_root: Path) -> Iterator[str]:
         # Caches: compiled seccomp profiles, the sleeping monitors' bytecode.
         if directory not in (f"{run_root}/filters", f"{run_root}/programs"):
             yield directory
-            yield from (f"{directory}/{name}" for name in names)
+            # This lock stays: to remove it would race with another start.
+            yield from (f"{directory}/{name}" for name in names if name != "resolver.lock")
 
 
 def descriptors(ours: int) -> Iterator[str]:
