@@ -93,6 +93,8 @@ class Staging:
             peer = self.peers[point["Destination"]]
             source = self._spot(str(number), is_directory=is_directory(peer))
             mount.move_mount(peer, source)
+        elif point["Type"] == "bind":
+            source, subpath = find_volume(self.home, source)
         if subpath:
             source = self._subpath(number, point, source, subpath)
         if "Map" in point:
@@ -199,6 +201,18 @@ def borrow(home: Home, name: str, *, but: str = "") -> int:
     return -1
 
 
+def find_volume(home: Home, source: str) -> tuple[str, str]:
+    """A bind's source that is in a volume, as the volume's top and the path below it.
+
+    There a container may put a link in its way (CVE-2017-1002101); elsewhere links are the host's.
+    """
+    name, _, rest = source.removeprefix(f"{home.volumes_dir}/").partition("/")
+    top = volumes.data_path(home, name)
+    if not source.startswith(f"{top}/"):
+        return source, ""
+    return top, rest.partition("/")[2]
+
+
 def room(home: Home, record: Container) -> str:
     """Where a container's mounts are prepared."""
     return f"{home.container_dir(record['Id'])}/mounts"
@@ -272,9 +286,8 @@ def open_inside(top_fd: int, subpath: str, point: MountPoint) -> int:
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.EXDEV, errno.ELOOP):
             raise
         why = "it leads out of it" if error.errno == errno.EXDEV else os.strerror(error.errno)
-        raise InvalidArgument(
-            f"cannot access path {subpath} of {point['Type']} {point['Name']}: {why.lower()}"
-        ) from None
+        where = f"{point['Type']} {point.get('Name') or point['Source']}"
+        raise InvalidArgument(f"cannot access path {subpath} of {where}: {why.lower()}") from None
 
 
 def is_directory(fd: int) -> bool:

@@ -95,8 +95,10 @@ def finish(shelf: Shelf) -> None:
     """Move a complete copy into its volume, if there is one; whoever was at it was killed."""
     try:
         source = os.open(shelf.copied, OPEN_DIRECTORY)
-    except (FileNotFoundError, PermissionError):
-        return  # there is none; on a network's file system we may not even look
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        # There is none, or something that a container has put there; on a network's file system
+        # we may not even look.
+        return
     target = os.open(shelf.data, OPEN_DIRECTORY)
     times = os.fstat(source)
     try:

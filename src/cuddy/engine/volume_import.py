@@ -108,7 +108,8 @@ def unpack(directory: str, plain: Iterator[bytes], progress: Progress | None) ->
     """Unpack into an empty directory. Raises CorruptContent, Conflict, OSError."""
     carriage = Carriage(progress and (lambda **message: progress(message["done"])))
     previous = os.umask(0)
-    root_fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    # It may be in a volume that a container has mounted: no link that it has put there counts.
+    root_fd = os.open(directory, volume_copy.OPEN_DIRECTORY)
     try:
 
         def find(path: bytes) -> int:
