@@ -204,3 +204,52 @@ def test_documents_and_exit_codes(pair: Cuddy) -> None:
         result = pair("network", "why", *words)
         assert result.code == 125
         assert message in result.complaint
+
+
+@pytest.fixture
+def networks(cuddy: Cuddy) -> Cuddy:
+    """Two networks of the user's and an internal one: `back`, `front`, `inner`."""
+    cuddy.ok("network", "create", "back")
+    cuddy.ok("network", "create", "front")
+    cuddy.ok("network", "create", "--internal", "inner")
+    return cuddy
+
+
+class TestUserNetworks:
+    def run(self, cuddy: Cuddy, name: str, network: str, script: str = "sleep 1000") -> None:
+        words = ("--name", name, "--network", network, "alpine", "sh", "-c", script)
+        cuddy.ok("run", "-d", *words)
+
+    def test_by_name_on_one_network(self, networks: Cuddy) -> None:
+        self.run(networks, "web", "back")
+        self.run(networks, "db", "back", SERVE)
+        wait_listening(networks, "db", 7000)
+        result = why(networks, "web", "db:7000")
+        assert result.code == 0, result.out
+        assert "says the name server 127.0.0.11" in result.out
+        assert "both are on back" in result.out
+        found = networks.inspect("db")["Id"]
+        assert why(networks, "web", f"{found[:12]}:7000").code == 0
+        networks.ok("rm", "-f", "db")
+        result = why(networks, "web", "db:7000")
+        assert result.code == 1
+        assert "web does not find the name db" in result.out.splitlines()[-1]
+
+    def test_networks_are_kept_apart(self, networks: Cuddy) -> None:
+        self.run(networks, "web", "front")
+        self.run(networks, "db", "back", SERVE)
+        wait_listening(networks, "db", 7000)
+        result = why(networks, "web", "db:7000")
+        assert result.code == 1
+        assert "-> 'cuddy network connect front db'" in result.out
+        address = networks.inspect("db")["NetworkSettings"]["Networks"]["back"]["IPAddress"]
+        result = why(networks, "web", f"{address}:7000")
+        assert result.code == 1
+        assert "web (front) and db (back) share no network" in result.out.splitlines()[-1]
+        assert why(networks, "host", f"{address}:7000").code == 0
+
+    def test_an_internal_network(self, networks: Cuddy, outside: Outside) -> None:
+        self.run(networks, "closed", "inner")
+        result = why(networks, "closed", f"{outside.address}:80")
+        assert result.code == 1
+        assert "-> inner is internal, nothing leaves it" in result.out

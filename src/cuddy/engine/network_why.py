@@ -137,12 +137,12 @@ class Inquiry:
         return next((place.address or place.address6 for place in known), "")
 
     def address_of_host(self, source: End) -> str:
-        """This machine, as the source sees it: its gateway, if it is on a bridge."""
+        """This machine, as the source sees it: the address of its bridge, if it is on one."""
         if source.party.mode == HOST:
             return "127.0.0.1"
-        gateways = [place.gateway for place in source.party.places if place.gateway]
-        if gateways and source.party.places[0].driver == "bridge":
-            return gateways[0]
+        for place in source.party.places:
+            if place.host_address:
+                return place.host_address
         return reach.find_way(vantage.OWN, SOMEWHERE).source or "127.0.0.1"
 
     def at(self, facts: Facts, source: End) -> tuple[Facts, End]:

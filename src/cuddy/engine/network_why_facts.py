@@ -42,9 +42,9 @@ class Place(NamedTuple):
     network: str
     address: str = ""
     address6: str = ""
-    gateway: str = ""
     driver: str = "bridge"
     bridge: str = ""  # the host's link of the network
+    host_address: str = ""  # this machine's own on that network
     is_internal: bool = False
     is_isolated: bool = False  # the network keeps its own containers apart: icc=false
     has_names: bool = True  # a network of the user's, whose containers find each other by name

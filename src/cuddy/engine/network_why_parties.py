@@ -67,18 +67,22 @@ def places(home: Home, record: Container) -> Iterator[Place]:
     """A running container's endpoints, the one with its default route first."""
     found = record["NetworkSettings"].get("Networks") or {}
     first = record["NetworkSettings"].get("Gateway") or ""
-    for name in sorted(found, key=lambda each: (found[each].get("Gateway") or "") != first):
+    known = [name for name in found if found[name].get("IPAddress") or _address6(found[name])]
+    for name in sorted(known, key=lambda each: (found[each].get("Gateway") or "") != first):
         endpoint = found[name]
         yield _with_network(
             home,
             Place(
                 name,
                 endpoint.get("IPAddress") or "",
-                endpoint.get("GlobalIPv6Address") or "",
-                endpoint.get("Gateway") or "",
+                _address6(endpoint),
                 has_names=name != networks.DEFAULT,
             ),
         )
+
+
+def _address6(endpoint: dict[str, Any]) -> str:
+    return endpoint.get("GlobalIPv6Address") or ""
 
 
 def _with_network(home: Home, place: Place) -> Place:
@@ -92,6 +96,7 @@ def _with_network(home: Home, place: Place) -> Place:
     return place._replace(
         driver=network.driver,
         bridge=network.bridge,
+        host_address=network.gateway or network.gateway6 if network.driver == "bridge" else "",
         is_internal=network.internal,
         is_isolated=network.options.get(ICC, "true").lower() in ("false", "0", "f"),
     )

@@ -6,7 +6,7 @@ from cuddy.engine.network_why_facts import HOST, OUTSIDE, Facts
 from cuddy.engine.network_why_listener import destination, serves
 from cuddy.engine.vantage import OWN
 from cuddy.kernel import control_file, nftables
-from cuddy.network import bridge, nat, reach, reach_trace
+from cuddy.network import bridge, nat, reach, reach_trace, resolv
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -70,6 +70,7 @@ def see_rules(facts: Facts) -> Facts:
 def see_listeners(facts: Facts, target: Vantage) -> list[Listener]:
     """The target's sockets that wait; those that matter with their processes."""
     found = reach.listeners(target.netns_fd, facts.question.protocol)
+    found = [each for each in found if each.address != resolv.OWN_SERVER]  # nobody's but cuddy's
     at_port = [each for each in found if each.port == facts.inner_port]
     wanted = [each for each in at_port if serves(each, destination(facts))] or at_port or found
     inodes = {each.inode for each in wanted}

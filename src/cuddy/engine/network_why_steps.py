@@ -30,6 +30,8 @@ class Explanation(NamedTuple):
 def explain(facts: Facts) -> Explanation:
     """What the facts say."""
     steps = tuple(_steps(facts))
+    if facts.attempt and facts.attempt.outcome == "answered":
+        steps = tuple(map(doubt, steps))
     is_reached = judge(facts, steps)
     return Explanation(steps, is_reached, verdict(facts, steps, is_reached=is_reached))
 
@@ -46,6 +48,13 @@ def _steps(facts: Facts) -> Iterator[Step]:
     if facts.question.port:
         yield from network_why_listener.listener(facts)
     yield from attempt(facts)
+
+
+def doubt(step: Step) -> Step:
+    """A step that an attempt has disproved."""
+    if step.state != NO or step.what in DECISIVE:
+        return step
+    return Step(step.what, UNKNOWN, f"{step.text}; yet it came through")
 
 
 def judge(facts: Facts, steps: tuple[Step, ...]) -> bool:
@@ -78,8 +87,14 @@ def verdict(facts: Facts, steps: tuple[Step, ...], *, is_reached: bool) -> str:
     if answered and [step.what for step in failed] == ["name"]:
         where = place(facts.address, question.port)
         return f"no: {ends} {facts.target.title} only by its address, {where}: not by that name"
-    causes = [step.text for step in failed if step.what != "attempt"] or [s.text for s in failed]
-    reason = "; ".join(causes[:2]) or "nothing that can be seen from here explains it"
+    causes = {step.what: step.text for step in reversed(failed)}  # the first of each
+    attempt = causes.pop("attempt", "")
+    found = [causes[step.what] for step in failed if step.what in causes]
+    reason = (
+        "; ".join(list(dict.fromkeys(found))[:2])
+        or attempt
+        or "nothing that can be seen from here explains it"
+    )
     return f"no: {facts.source.title} does not reach {question.place}: {reason}"
 
 
@@ -202,6 +217,8 @@ def _name_remedy(facts: Facts) -> str:
         left = [end.title for end in (source, target) if net not in {p.network for p in end.places}]
         joined = " and ".join(f"'cuddy network connect {net} {title}'" for title in left)
         return f"{make}{joined}"
+    if naming.problem == "refused":
+        return "see whether this machine finds it: /etc/resolv.conf here is what it goes by"
     if naming.problem == "silent":
         return "see whether that server is reached: --dns names another one"
     if naming.problem == "no server":

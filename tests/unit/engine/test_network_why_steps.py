@@ -13,8 +13,8 @@ from cuddy.network.reach import Attempt, Listener
 from cuddy.network.reach_names import Naming
 from cuddy.network.reach_trace import Drop
 
-WEB_PLACE = Place("back", "172.18.0.2", gateway="172.18.0.1", bridge="cud-b")
-DB_PLACE = Place("back", "172.18.0.3", gateway="172.18.0.1", bridge="cud-b")
+WEB_PLACE = Place("back", "172.18.0.2", host_address="172.18.0.1", bridge="cud-b")
+DB_PLACE = Place("back", "172.18.0.3", host_address="172.18.0.1", bridge="cud-b")
 WEB = Party("container", "web", "a" * 64, pid=1, mode="back", places=(WEB_PLACE,), netns=1)
 DB = Party("container", "db", "b" * 64, pid=2, mode="back", places=(DB_PLACE,), netns=2)
 HERE = Party("host", "this machine", mode="host", netns=9)
@@ -175,7 +175,7 @@ def test_networks_are_kept_apart() -> None:
 
 
 def test_an_internal_network_leads_nowhere() -> None:
-    web = WEB._replace(places=(WEB_PLACE._replace(is_internal=True, gateway=""),))
+    web = WEB._replace(places=(WEB_PLACE._replace(is_internal=True),))
     attempt = Attempt("failed", words="network is unreachable")
     facts = OUT._replace(source=web, way=Way(refusal="no route"), way_out=None, attempt=attempt)
     found = explain(facts)
