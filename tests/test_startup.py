@@ -100,7 +100,7 @@ def test_a_command_of_the_hot_path_imports_nothing_costly(cuddy: Cuddy, words: l
 
 
 BUDGETS = [
-    (["run", "--rm", "alpine", "true"], 158),
+    (["run", "--rm", "alpine", "true"], 159),
     (["create", "alpine"], 60),
     (["exec", "box", "true"], 80),
     (["ps", "-a"], 38),

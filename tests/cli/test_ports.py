@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import socket
 import subprocess
-import time
 from pathlib import Path
 
 import pytest
 
 from console import ENGINE, Cuddy, bridge_of, is_alive, kill, monitor_of, wait_until
 from outside import Outside
+from serving import SERVE, ask
 
 ours = pytest.mark.skipif(ENGINE != "cuddy", reason="it is about how we do it")
-SERVE = "while :; do echo served | nc -l -p 7000; done"
-
-
-def ask(address: str, port: int) -> str:
-    """What a server says to the first who comes; it may need a moment to listen again."""
-    deadline = time.monotonic() + 5
-    while True:
-        try:
-            with socket.create_connection((address, port), timeout=1) as client:
-                if said := client.recv(100).decode().strip():
-                    return said
-        except OSError:
-            pass
-        assert time.monotonic() < deadline, f"nobody answers at {address}:{port}"
-        time.sleep(0.02)
 
 
 def serve(cuddy: Cuddy, *words: str) -> str:

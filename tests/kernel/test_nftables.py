@@ -65,17 +65,45 @@ def test_a_script_with_a_mistake_changes_nothing_and_says_where(firewall: netlin
 @needs_nft
 def test_a_table_goes_only_with_its_last_chain(firewall: netlink.Socket) -> None:
     nftables.apply(SCRIPT)
-    nftables.delete_chain(firewall, "inet", "mine", "two")
+    nftables.change(firewall, nftables.delete_chain("inet", "mine", "two"))
     with pytest.raises(OSError, match="delete table inet mine"):
-        nftables.delete_empty_table(firewall, "inet", "mine")
-    nftables.delete_chain(firewall, "inet", "mine", "one")
-    nftables.delete_empty_table(firewall, "inet", "mine")
+        nftables.change(firewall, nftables.delete_empty_table("inet", "mine"))
+    nftables.change(firewall, nftables.delete_chain("inet", "mine", "one"))
+    nftables.change(firewall, nftables.delete_empty_table("inet", "mine"))
     assert netns.run("nft", "list", "ruleset") == ""
 
 
 def test_deleting_what_is_not_there_is_refused(firewall: netlink.Socket) -> None:
     with pytest.raises(FileNotFoundError, match="delete chain inet mine one"):
-        nftables.delete_chain(firewall, "inet", "mine", "one")
+        nftables.change(firewall, nftables.delete_chain("inet", "mine", "one"))
+
+
+@needs_nft
+def test_several_changes_are_one_transaction(firewall: netlink.Socket) -> None:
+    nftables.apply(
+        "table inet mine { chain one { }; map m { type inet_service : inet_service; }; "
+        "set s { type inet_service; }; }"
+    )
+    key, value = b"\0\x50", b"\0\x51"
+    assert nftables.has_set(firewall, "inet", "mine", "s")
+    assert not nftables.has_set(firewall, "inet", "mine", "t")
+    with pytest.raises(FileNotFoundError, match="delete chain inet mine two"):
+        nftables.change(
+            firewall,
+            nftables.add_elements("inet", "mine", "m", [(key, value)]),
+            nftables.delete_chain("inet", "mine", "two"),
+            nftables.delete_chain("inet", "mine", "one"),
+        )
+    assert nftables.list_elements(firewall, "inet", "mine", "m") == []
+    nftables.change(
+        firewall,
+        nftables.add_elements("inet", "mine", "m", [(key, value)]),
+        nftables.add_elements("inet", "mine", "s", [(key, b"")]),
+        nftables.delete_chain("inet", "mine", "one"),
+    )
+    assert nftables.list_elements(firewall, "inet", "mine", "m") == [(key, value)]
+    assert nftables.list_elements(firewall, "inet", "mine", "s") == [(key, b"")]
+    nftables.change(firewall)
 
 
 @needs_iptables

@@ -57,18 +57,18 @@ def connect(home: Home, record: Container, pid: int) -> Connection:
     if not asked or not endpoint.has_own(record):
         return Connection()
     found = [prepare(home, name) for name in asked]
-    published, holders = reserve_ports(home, record)
     netns_fd = namespaces.open_namespace(pid, "network")
     try:
         with Undo() as undo:
-            for fd in holders:
-                undo.add(os.close, fd)
             undo.add(release, home, record["Id"])
             places = tuple(
                 join(home, record, network, asked[name], netns_fd, slot, alone=len(found) == 1)
                 for slot, (name, network) in enumerate(zip(asked, found, strict=True))
             )
             lead_out(places, netns_fd)
+            published, holders = reserve_ports(home, record, places)
+            for fd in holders:
+                undo.add(os.close, fd)
             publish_ports(home, record["Id"], places, published)
             serve_names(home, record, places, netns_fd, pid)
     finally:
@@ -98,7 +98,7 @@ def prepare(home: Home, name: str) -> Network:
         if network is None:
             raise NoSuchNetwork(name)
         network = place_subnet(home, network, servers)
-        drivers.of(network).ensure(network)
+        drivers.of(network).ensure(network, owner=home.networks_dir)
     return network
 
 
@@ -216,19 +216,28 @@ def chosen(places: Sequence[Place], family: int = _socket.AF_INET) -> Endpoint |
 
 
 def publisher(places: Sequence[Place]) -> Place | None:
-    """The place to which the host's ports lead; None where nothing leads in."""
+    """The place to which the host's ports lead; None where nothing leads in.
+
+    On somebody else's wire a container is reached by its own address.
+    """
     found = chosen(places) or chosen(places, _socket.AF_INET6)
-    return next((each for each in places if each.endpoint == found), None)
+    place = next((each for each in places if each.endpoint == found), None)
+    return place if place and place.network.driver == "bridge" else None
 
 
-def reserve_ports(home: Home, record: Container) -> tuple[list[Published], list[int]]:
+def reserve_ports(
+    home: Home, record: Container, places: Sequence[Place]
+) -> tuple[list[Published], list[int]]:
     """Take the host's ports that it publishes; the descriptors keep them. Raises Conflict."""
     if not (record["HostConfig"]["PortBindings"] or record["HostConfig"]["PublishAllPorts"]):
+        return [], []
+    place = publisher(places)
+    if place is None:
         return [], []
     # Imported here: most containers publish nothing.
     from cuddy.engine import publishing
 
-    return publishing.reserve(home, record)
+    return publishing.reserve(home, record, place.network)
 
 
 def publish_ports(
@@ -236,7 +245,7 @@ def publish_ports(
 ) -> None:
     """Lead the host's ports to the container, noted first so that `release` knows of it."""
     place = publisher(places)
-    if not published or place is None or place.network.driver != "bridge":
+    if not published or place is None:
         return
     from cuddy.network import publish
 
@@ -258,7 +267,8 @@ def withdraw_ports(home: Home, container_id: str) -> None:
     for path in endpoints.lease_files(networks_run_dir(home)):
         held = ipam.read_leases(path).get(container_id)
         if held and (link := link_of(home, path.rpartition("/")[2][:64])):
-            publish.withdraw(link, held.address)
+            addresses = [each for each in (held.address, held.address6) if each]
+            publish.withdraw(link, *addresses)
 
 
 def link_of(home: Home, network_id: str) -> str:

@@ -6,7 +6,7 @@ from cuddy.engine.network_why_facts import HOST, OUTSIDE, Facts
 from cuddy.engine.network_why_listener import destination, serves
 from cuddy.engine.vantage import OWN
 from cuddy.kernel import control_file, nftables
-from cuddy.network import bridge, nat, reach, reach_trace, resolv
+from cuddy.network import bridge, chains, nat, reach, reach_trace, resolv
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,7 +63,7 @@ def see_rules(facts: Facts) -> Facts:
         return facts._replace(
             is_forwarding=control_file.read(bridge.IP_FORWARD) == "1",
             obstacles=tuple(nat.obstacles(firewall)),
-            has_rules=not bridges or nat.is_ready(firewall, bridges[0]),
+            has_rules=not bridges or chains.is_ready(firewall, bridges[0]),
         )
 
 

@@ -22,7 +22,7 @@ from cuddy.errors import (
     SystemFailure,
 )
 from cuddy.kernel import netlink, rtnetlink
-from cuddy.network import bridge, drivers, ipam, subnets
+from cuddy.network import bridge, drivers, ipam, parent_link, subnets
 from cuddy.network import network as records
 from cuddy.network.network import Network
 from cuddy.undo import Undo
@@ -93,7 +93,7 @@ def _make(home: Home, wish: Wish, others: list[Network]) -> Network:
             records.write(home.networks_dir, made)
             undo.add(drivers.of(made).remove, made)
             try:
-                drivers.of(made).ensure(made)
+                drivers.of(made).ensure(made, owner=home.networks_dir)
                 return made
             except bridge.SubnetTaken:
                 if not made.is_chosen:
@@ -106,7 +106,10 @@ def _settle(home: Home, kernel: Socket, made: Network, others: list[Network]) ->
     """What the host has a say in: subnets, MTU, the link's name. Raises Conflict, SystemFailure."""
     for pool in made.pools:
         check_free(kernel, made, pool.subnet, others)
+    drivers.of(made).check(made)
     made = made._replace(bridge=link_of(made))
+    if made.driver != "bridge" and not made.options.get(parent_link.OPTION):
+        made = made._replace(internal=True)  # a wire that leads nowhere, as docker's
     made = made._replace(mtu=new_network.parse_mtu(made.options) or mtu_of(kernel, made))
     if made.driver == "bridge":
         check_link(kernel, made, others)
@@ -159,7 +162,7 @@ def link_of(made: Network) -> str:
     """The name of a network's link on the host."""
     if made.driver == "bridge":
         return made.options.get(new_network.BRIDGE_NAME) or records.bridge_name(made.id)
-    return made.options.get("parent", "")
+    return parent_link.name_of(made)
 
 
 def mtu_of(kernel: Socket, made: Network) -> int:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
     from cuddy.engine.options import ContainerOptions
+    from cuddy.network.network import Network
     from cuddy.network.ports import Binding
     from cuddy.network.publish import Published
 
@@ -79,7 +80,9 @@ def published_document(record: Container, published: Iterable[Published]) -> Doc
     """NetworkSettings.Ports of a running container."""
     found: Document = dict.fromkeys(record["Config"].get("ExposedPorts") or {})
     for entry in published:
-        place = {"HostIp": entry.host_ip, "HostPort": str(entry.host_port)}
+        # On a routed network the container's own address is the place.
+        number = str(entry.host_port or "")
+        place = {"HostIp": entry.host_ip, "HostPort": number}
         found[str(entry.port)] = [*(found.get(str(entry.port)) or ()), place]
     return found
 
@@ -89,13 +92,13 @@ def read_published(document: Mapping[str, Any]) -> list[Published]:
     from cuddy.network import publish
 
     return [
-        publish.Published(ports.parse_port(key), place["HostIp"], int(place["HostPort"]))
+        publish.Published(ports.parse_port(key), place["HostIp"], int(place["HostPort"] or 0))
         for key, places in document.items()
         for place in places or ()
     ]
 
 
-def reserve(home: Home, record: Container) -> tuple[list[Published], list[int]]:
+def reserve(home: Home, record: Container, network: Network) -> tuple[list[Published], list[int]]:
     """Take the host's ports for a container that starts; the descriptors keep them.
 
     Raises Conflict for one that is taken, SystemFailure.
@@ -106,22 +109,50 @@ def reserve(home: Home, record: Container) -> tuple[list[Published], list[int]]:
     from cuddy.network import publish
 
     try:
-        return publish.reserve(wanted)
+        return publish.reserve(wanted, publish.places(network))
     except publish.PortTaken as error:
-        name = holder(home, error.wish.first, record["Id"])
-        hint = f"container {name} has it" if name else "another program of this host has it"
+        own = [each for each in wanted if is_same(each, error.wish)]
+        hint = "it is asked for twice" if len(own) > 1 else holder(home, error.wish, record["Id"])
         raise Conflict(error.message, hint=hint) from None
 
 
-def holder(home: Home, number: int, own_id: str) -> str:
+def is_same(one: Binding, other: Binding) -> bool:
+    """Whether two wishes are for the same single port of the host."""
+    place = (one.first, one.last, one.port.protocol)
+    return place == (other.first, other.last, other.port.protocol) and one.first == one.last
+
+
+def holder(home: Home, wish: Binding, own_id: str) -> str:
+    """Who has a port of the host, told in words: a container, or a process."""
+    if name := publishing_container(home, wish, own_id):
+        return f"container {name} has it"
+    from cuddy.network import reach
+
+    numbers = range(wish.first, wish.last + 1)
+    found = [each for each in reach.listeners(-1, wish.port.protocol) if each.port in numbers]
+    for each in reach.with_owners(found, -1, lambda _: True):
+        if each.pid:
+            # A process calls itself what it likes.
+            name = "".join(c if c.isprintable() else "?" for c in each.program)
+            return f"{name} (pid {each.pid}) has it"
+    return "another program of this host has it"
+
+
+def publishing_container(home: Home, wish: Binding, own_id: str) -> str:
     """The name of the container that has published a port of the host; "" if none has."""
+    numbers = {str(number) for number in range(wish.first, wish.last + 1)}
     for container_id in files.list_directory(home.containers_dir):
         try:
             record = container.read(home, container_id)
         except (NoSuchContainer, CorruptContent):
             continue
-        published = (record["NetworkSettings"].get("Ports") or {}).values()
-        numbers = {entry["HostPort"] for entries in published for entry in entries or ()}
-        if record["State"]["Running"] and str(number) in numbers and container_id != own_id:
+        published = record["NetworkSettings"].get("Ports") or {}
+        taken = {
+            entry["HostPort"]
+            for key, entries in published.items()
+            for entry in entries or ()
+            if key.endswith(f"/{wish.port.protocol}")
+        }
+        if record["State"]["Running"] and numbers & taken and container_id != own_id:
             return container.display_name(record)
     return ""

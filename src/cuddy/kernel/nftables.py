@@ -2,7 +2,7 @@
 
 A look costs microseconds and no process, so every start of a container can afford it, and so do the
 entries of maps, which come and go with containers. A change of rules is rare, and a script in nft's
-language can be read. One script, or one message of entries, is one transaction: all or nothing.
+language can be read. One script, or one call of `change`, is one transaction: all or nothing.
 """
 
 from __future__ import annotations
@@ -26,6 +26,8 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cuddy.kernel import program
 
 # linux/netfilter.h
@@ -43,7 +45,7 @@ NFNL_SUBSYS_NFTABLES = 10
 NFT_MSG_DELTABLE = 2
 NFT_MSG_GETCHAIN = 4
 NFT_MSG_DELCHAIN = 5
-NFT_MSG_DELSET = 11
+NFT_MSG_GETSET, NFT_MSG_DELSET = 10, 11
 NFT_MSG_NEWSETELEM, NFT_MSG_GETSETELEM, NFT_MSG_DELSETELEM = 12, 13, 14
 NFTA_TABLE_NAME = 1
 NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK, NFTA_CHAIN_POLICY = 1, 3, 4, 5
@@ -105,54 +107,78 @@ def parse_chain(body: bytes) -> Chain:
     )
 
 
-def delete_chain(socket: netlink.Socket, family: str, table: str, name: str) -> None:
-    """Delete a chain and its rules. Raises OSError."""
-    names = attribute(NFTA_CHAIN_TABLE, table) + attribute(NFTA_CHAIN_NAME, name)
-    _change(
-        socket,
-        _request(NFT_MSG_DELCHAIN, family, names, f"delete chain {family} {table} {name}"),
-    )
-
-
-def delete_set(socket: netlink.Socket, family: str, table: str, name: str) -> None:
-    """Delete a set or map. Raises OSError."""
+def has_set(socket: netlink.Socket, family: str, table: str, name: str) -> bool:
+    """Whether a set or map exists. Raises OSError."""
     names = attribute(NFTA_SET_TABLE, table) + attribute(NFTA_SET_NAME, name)
-    _change(socket, _request(NFT_MSG_DELSET, family, names, f"delete map {family} {table} {name}"))
+    try:
+        socket.ask(_request(NFT_MSG_GETSET, family, names, f"get set {family} {table} {name}"))
+    except OSError as error:
+        if error.errno in (errno.ENOENT, *UNKNOWN):
+            return False
+        raise
+    return True
 
 
-def delete_empty_table(socket: netlink.Socket, family: str, table: str) -> None:
-    """Delete a table; EBUSY when something is in it. Raises OSError."""
+def change(socket: netlink.Socket, *requests: Request) -> None:
+    """Perform the changes that the functions below ask for in one transaction: all or none.
+
+    Raises OSError of the first one refused.
+    """
+    if not requests:
+        return
+    # Changes travel between a begin and an end, which are not answered. struct nfgenmsg: the
+    # subsystem stands where the resource id is.
+    bracket = struct.pack("=BB", _socket.AF_UNSPEC, 0) + struct.pack("!H", NFNL_SUBSYS_NFTABLES)
+    about = requests[0].about
+    begin = Request(NFNL_MSG_BATCH_BEGIN, 0, bracket, about, is_answered=False)
+    end = Request(NFNL_MSG_BATCH_END, 0, bracket, about, is_answered=False)
+    socket.ask(begin, *requests, end)
+
+
+def delete_chain(family: str, table: str, name: str) -> Request:
+    """Delete a chain and its rules."""
+    names = attribute(NFTA_CHAIN_TABLE, table) + attribute(NFTA_CHAIN_NAME, name)
+    return _request(NFT_MSG_DELCHAIN, family, names, f"delete chain {family} {table} {name}")
+
+
+def delete_set(family: str, table: str, name: str) -> Request:
+    """Delete a set or map that no rule names."""
+    names = attribute(NFTA_SET_TABLE, table) + attribute(NFTA_SET_NAME, name)
+    return _request(NFT_MSG_DELSET, family, names, f"delete map {family} {table} {name}")
+
+
+def delete_empty_table(family: str, table: str) -> Request:
+    """Delete a table; EBUSY when something is in it."""
     name = attribute(NFTA_TABLE_NAME, table)
     request = _request(NFT_MSG_DELTABLE, family, name, f"delete table {family} {table}")
-    _change(socket, request._replace(flags=NLM_F_NONREC))
+    return request._replace(flags=NLM_F_NONREC)
 
 
 def add_elements(
-    socket: netlink.Socket, family: str, table: str, name: str, entries: list[tuple[bytes, bytes]]
-) -> None:
-    """Add entries to a map, all or none: keys and values in registers of four bytes.
+    family: str, table: str, name: str, entries: Iterable[tuple[bytes, bytes]]
+) -> Request:
+    """Add entries to a map: keys and values in registers of four bytes; b"" for those of a set.
 
-    Raises OSError; FileExistsError for a key that leads elsewhere.
+    Refused with EEXIST for a key that leads elsewhere.
     """
     elements = [
-        nest(NFTA_LIST_ELEM, _value(NFTA_SET_ELEM_KEY, key), _value(NFTA_SET_ELEM_DATA, value))
+        nest(
+            NFTA_LIST_ELEM,
+            _value(NFTA_SET_ELEM_KEY, key),
+            _value(NFTA_SET_ELEM_DATA, value) if value else b"",
+        )
         for key, value in entries
     ]
-    if elements:
-        body = _elements(table, name, elements)
-        request = _request(NFT_MSG_NEWSETELEM, family, body, f"add elements to {table} {name}")
-        _change(socket, request._replace(flags=NLM_F_CREATE | NLM_F_EXCL))
+    body = _elements(table, name, elements)
+    request = _request(NFT_MSG_NEWSETELEM, family, body, f"add elements to {table} {name}")
+    return request._replace(flags=NLM_F_CREATE | NLM_F_EXCL)
 
 
-def delete_elements(
-    socket: netlink.Socket, family: str, table: str, name: str, keys: list[bytes]
-) -> None:
-    """Delete entries of a map, all or none. Raises OSError."""
-    if keys:
-        elements = [nest(NFTA_LIST_ELEM, _value(NFTA_SET_ELEM_KEY, key)) for key in keys]
-        body = _elements(table, name, elements)
-        about = f"delete elements of {table} {name}"
-        _change(socket, _request(NFT_MSG_DELSETELEM, family, body, about))
+def delete_elements(family: str, table: str, name: str, keys: Iterable[bytes]) -> Request:
+    """Delete entries of a set or map."""
+    elements = [nest(NFTA_LIST_ELEM, _value(NFTA_SET_ELEM_KEY, key)) for key in keys]
+    body = _elements(table, name, elements)
+    return _request(NFT_MSG_DELSETELEM, family, body, f"delete elements of {table} {name}")
 
 
 def list_elements(
@@ -197,15 +223,6 @@ def apply(script: str) -> program.Finished:
     if not path:
         raise FileNotFoundError(errno.ENOENT, "no such program", "nft")
     return program.run(path, "-f", "-", stdin=script)
-
-
-def _change(socket: netlink.Socket, request: Request) -> None:
-    """Changes travel between a begin and an end, which are not answered."""
-    # struct nfgenmsg: the subsystem stands where the resource id is
-    bracket = struct.pack("=BB", _socket.AF_UNSPEC, 0) + struct.pack("!H", NFNL_SUBSYS_NFTABLES)
-    begin = Request(NFNL_MSG_BATCH_BEGIN, 0, bracket, request.about, is_answered=False)
-    end = Request(NFNL_MSG_BATCH_END, 0, bracket, request.about, is_answered=False)
-    socket.ask(begin, request, end)
 
 
 def _request(kind: int, family: str, body: bytes, about: str) -> Request:

@@ -25,15 +25,10 @@ from cuddy.kernel.netlink import (
 from cuddy.shapes import NamedTuple
 
 # linux/rtnetlink.h
-RTM_NEWLINK = 16
-RTM_DELLINK = 17
-RTM_GETLINK = 18
-RTM_SETLINK = 19
-RTM_NEWADDR = 20
+RTM_NEWLINK, RTM_DELLINK, RTM_GETLINK, RTM_SETLINK = 16, 17, 18, 19
+RTM_NEWADDR, RTM_DELADDR = 20, 21
 RTM_GETADDR = 22
-RTM_NEWROUTE = 24
-RTM_DELROUTE = 25
-RTM_GETROUTE = 26
+RTM_NEWROUTE, RTM_DELROUTE, RTM_GETROUTE = 24, 25, 26
 
 RTN_UNICAST = 1
 RTPROT_STATIC = 4
@@ -188,6 +183,13 @@ def add_address(link: int, address: str, prefix_length: int) -> Request:
     else:
         body += u32(IFA_FLAGS, IFA_F_NODAD)
     return Request(RTM_NEWADDR, NEW, body, f"add address {address}/{prefix_length}")
+
+
+def delete_address(link: int, address: str, prefix_length: int) -> Request:
+    """Take an address from a link."""
+    family, packed = pack_address(address)
+    body = struct.pack("=BBBBI", family, prefix_length, 0, 0, link) + attribute(IFA_LOCAL, packed)
+    return Request(RTM_DELADDR, 0, body, f"delete address {address}/{prefix_length}")
 
 
 def add_route(

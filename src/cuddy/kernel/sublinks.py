@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import struct
 
-from cuddy.kernel.netlink import Request, attribute, nest, u32
+from cuddy.kernel.netlink import NLA_F_NESTED, Request, attribute, nest, u32
 from cuddy.kernel.rtnetlink import (
     IFLA_ADDRESS,
     IFLA_IFNAME,
@@ -21,6 +21,7 @@ from cuddy.kernel.rtnetlink import (
     IFLA_NET_NS_FD,
     NEW,
     RTM_NEWLINK,
+    VETH_INFO_PEER,
     link_header,
     pack_mac,
 )
@@ -61,6 +62,12 @@ def add_ipvlan(
     data = attribute(IFLA_IPVLAN_MODE, struct.pack("=H", IPVLAN_MODES[mode]))
     data += attribute(IFLA_IPVLAN_FLAGS, struct.pack("=H", IPVLAN_FLAGS[flag]))
     return _add("ipvlan", name, place, data)
+
+
+def add_pair(name: str, peer: str) -> Request:
+    """A veth with both ends here: where there are no dummy links, it is a wire as well."""
+    far = link_header() + attribute(IFLA_IFNAME, peer)
+    return _add("veth", name, data=attribute(VETH_INFO_PEER | NLA_F_NESTED, far))
 
 
 def add_dummy(name: str) -> Request:

@@ -5,9 +5,17 @@ network   the record of a network
 subnets   the choice of a subnet that nobody else uses
 endpoint  a container's place on a network
 bridge    the bridge of a network, and a container's link to it
+bridge_options  what the options of a bridge network say
+macvlan   containers as machines of their own on the wire of a link
+ipvlan    the same behind the MAC address of that link
+parent_link  the link that macvlan and ipvlan ride on
+container_side  addresses and routes inside a container's network namespace
+forwarding  whether the host passes packets on
 drivers   which module makes a network's links
 routing   by which of its networks a container reaches the world
+chains    what those rules are called, and whether they are there
 nat       firewall rules: containers reach the outside, the outside does not reach them
+nat_iptables  the same on hosts without nft
 ports     what --publish and --expose say
 publish   ports of the host that lead to a container's
 resolv    resolv.conf and hosts of a container

@@ -19,8 +19,14 @@ if TYPE_CHECKING:
     class Driver(Protocol):
         """What a module has to offer. All raise SystemFailure, Conflict."""
 
-        def ensure(self, network: Network) -> None:
-            """Have all that the network needs on the host, whatever of it is there."""
+        def check(self, network: Network) -> None:
+            """Refuse options that make no sense, before anything is made. InvalidArgument."""
+
+        def ensure(self, network: Network, *, owner: str = "") -> None:
+            """Have all that the network needs on the host, whatever of it is there.
+
+            `owner`: the directory of the network's record; links made here are named after it.
+            """
 
         def is_ready(self, network: Network) -> bool:
             """Whether `ensure` would find nothing to do."""
@@ -42,4 +48,13 @@ def of(network: Network) -> Driver:
     """The driver of a network. Raises NoSuchPlugin."""
     if network.driver == "bridge":
         return bridge
+    # Imported here: most networks are bridges.
+    if network.driver == "macvlan":
+        from cuddy.network import macvlan
+
+        return macvlan
+    if network.driver == "ipvlan":
+        from cuddy.network import ipvlan
+
+        return ipvlan
     raise NoSuchPlugin(network.driver)

@@ -3,7 +3,7 @@
 All rules are in one table of cuddy's own, `inet cuddy`, with chains and maps for each bridge;
 several Homes share the table and each changes only its own chains, in one transaction. Nothing else
 is touched: a verdict of ours cannot lift a drop of another table (see `obstacles`). Without nft the
-same rules hang in the tables of iptables.
+same rules hang in the tables of iptables (`nat_iptables.py`).
 """
 
 from __future__ import annotations
@@ -12,180 +12,201 @@ import errno
 
 from cuddy.errors import SystemFailure
 from cuddy.kernel import nftables
-from cuddy.network.network import Network
+from cuddy.network import bridge_options, chains
+from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.kernel.netlink import Socket
     from cuddy.kernel.program import Finished
-
-FAMILY = "inet"
-TABLE = "cuddy"
+    from cuddy.network.network import Network
 
 
-def masquerade_chain(bridge: str) -> str:
-    """Where packets of a bridge's containers get the host's address."""
-    return f"{bridge}-masquerade"
+class Layer(NamedTuple):
+    """IPv4 or IPv6, as rules name it, and what a network wants of it."""
+
+    ip: str  # "ip" or "ip6"
+    subnets: tuple[str, ...]
+    loopback: str
+    neighbours: tuple[str, ...]  # what is sent to no single host, or by the link alone
+    mode: str = "nat"
+    leave_as: str = "masquerade"  # "": under their own addresses
+
+    @property
+    def suffix(self) -> str:
+        """Of the names of its maps."""
+        return self.ip.removeprefix("ip")
+
+    @property
+    def is_routed(self) -> bool:
+        """Whether the world outside reaches containers by their own addresses."""
+        return self.mode in ("routed", "nat-unprotected")
 
 
-def forward_chain(bridge: str) -> str:
-    """Where packets on their way to a bridge's containers are judged."""
-    return f"{bridge}-forward"
+class Rules(NamedTuple):
+    """What the rules of a bridge are to do."""
+
+    bridge: str
+    layers: tuple[Layer, ...]
+    icc: bool = True
+    internal: bool = False
 
 
-def publish_chain(bridge: str) -> str:
-    """Where packets from outside to published ports are sent on to containers."""
-    return f"{bridge}-publish"
+LINKS = ("cud-*", "cuddy*")
+"""Bridges of ours, but for those that a user has given another name."""
+
+IPV4 = Layer("ip", (), "127.0.0.0/8", ("224.0.0.0/4", "255.255.255.255"))
+IPV6 = Layer("ip6", (), "::1", ("ff00::/8", "fe80::/10"))
+
+NOT_LOOPBACK = "ip daddr 127.0.0.0/8 return"
+"""From outside, an address of loopback is never a published one."""
+
+NOT_LOOPBACK6 = "ip6 daddr ::1 return"
+"""It cannot be led elsewhere: there is no route_localnet for IPv6, so answers would be dropped."""
 
 
-def own_publish_chain(bridge: str) -> str:
-    """The same for packets of the host's own programs."""
-    return f"{bridge}-publish-own"
+def decide(network: Network) -> Rules:
+    """What a network's record asks of the firewall. Raises InvalidArgument."""
+    options = bridge_options.parse(network.options, internal=network.internal)
+    layers = []
+    for index, layer in enumerate((IPV4, IPV6)):
+        subnets = tuple(p.subnet for p in network.pools if (":" in p.subnet) == (layer is IPV6))
+        if not subnets:
+            continue
+        mode, address = options.gateway_mode[index], options.host_address[index]
+        leave_as = f"snat {layer.ip} to {address}" if address else "masquerade"
+        if not options.masquerade or network.internal or mode in ("routed", "isolated"):
+            leave_as = ""
+        layers.append(layer._replace(subnets=subnets, mode=mode, leave_as=leave_as))
+    return Rules(network.bridge, tuple(layers), options.icc, network.internal)
 
 
-def guard_chain(bridge: str) -> str:
-    """Where containers' packets to the host's loopback end."""
-    return f"{bridge}-guard"
-
-
-CHAINS = (forward_chain, masquerade_chain, publish_chain, own_publish_chain, guard_chain)
-
-
-def anywhere_map(bridge: str) -> str:
-    """protocol . port -> container's address . port, whichever address of the host is meant."""
-    return f"{bridge}-ports"
-
-
-def address_map(bridge: str) -> str:
-    """protocol . address . port -> container's address . port."""
-    return f"{bridge}-address-ports"
-
-
-def script(network: Network) -> str:
-    """The rules of a network in nft's language: makes them, or makes them anew.
-
-    Who reaches a container by the host's address from the same bridge, or from the host's loopback,
-    has to be answered by way of the host: hence the second masquerade.
-    """
-    bridge = network.bridge
-    chains = "".join(f"flush chain {FAMILY} {TABLE} {chain(bridge)}\n" for chain in CHAINS)
+def script(rules: Rules) -> str:
+    """The rules of a network in nft's language: makes them, or makes them anew."""
+    bridge = rules.bridge
+    flush = "".join(
+        f"flush chain {chains.FAMILY} {chains.TABLE} {chain(bridge)}\n" for chain in chains.CHAINS
+    )
     return f"""\
-table {FAMILY} {TABLE} {{
-    map {anywhere_map(bridge)} {{
-        type inet_proto . inet_service : ipv4_addr . inet_service;
-    }}
-    map {address_map(bridge)} {{
-        type inet_proto . ipv4_addr . inet_service : ipv4_addr . inet_service;
-    }}
-    chain {masquerade_chain(bridge)} {{ type nat hook postrouting priority srcnat; }}
-    chain {forward_chain(bridge)} {{ type filter hook forward priority filter; }}
-    chain {publish_chain(bridge)} {{ type nat hook prerouting priority dstnat; }}
-    chain {own_publish_chain(bridge)} {{ type nat hook output priority -100; }}
-    chain {guard_chain(bridge)} {{ type filter hook prerouting priority raw; }}
+table {chains.FAMILY} {chains.TABLE} {{
+{"".join(map_texts(bridge, layer) for layer in rules.layers)}\
+    chain {chains.masquerade_chain(bridge)} {{ type nat hook postrouting priority srcnat; }}
+    chain {chains.forward_chain(bridge)} {{ type filter hook forward priority filter; }}
+    chain {chains.publish_chain(bridge)} {{ type nat hook prerouting priority dstnat; }}
+    chain {chains.own_publish_chain(bridge)} {{ type nat hook output priority -100; }}
+    chain {chains.guard_chain(bridge)} {{ type filter hook prerouting priority raw; }}
 }}
-{chains}table {FAMILY} {TABLE} {{
-    chain {masquerade_chain(bridge)} {{
-        ip saddr {network.subnet} oifname != "{bridge}" masquerade
-        oifname "{bridge}" ct status dnat ip saddr {{ {network.subnet}, 127.0.0.0/8 }} masquerade
-    }}
-    chain {forward_chain(bridge)} {{
-        oifname != "{bridge}" accept
-        iifname "{bridge}" accept
-        ct state established,related accept
-        ct status dnat accept
-        counter drop
-    }}
-{publish_rules(bridge)}}}
+{flush}table {chains.FAMILY} {chains.TABLE} {{
+{chain_text(chains.masquerade_chain(bridge), masquerade_rules(rules))}\
+{chain_text(chains.forward_chain(bridge), forward_rules(rules))}\
+{chain_text(chains.publish_chain(bridge), [NOT_LOOPBACK, *publish_rules(rules)])}\
+{chain_text(chains.own_publish_chain(bridge), [NOT_LOOPBACK6, *publish_rules(rules)])}\
+{chain_text(chains.guard_chain(bridge), guard_rules(rules))}\
+}}
 """
 
 
-def publish_rules(bridge: str) -> str:
-    """Where packets to published ports go.
+def map_texts(bridge: str, layer: Layer) -> str:
+    """The maps of published ports, and the set of open ones."""
+    address = f"{layer.ip.replace('ip', 'ipv') if layer.suffix else 'ipv4'}_addr"
+    target = f"{address} . inet_service"
+    return f"""\
+    map {chains.anywhere_map(bridge, layer.suffix)} {{ type inet_proto . inet_service : {target}; }}
+    map {chains.address_map(bridge, layer.suffix)} {{ type inet_proto . {target} : {target}; }}
+    set {chains.open_set(bridge, layer.suffix)} {{ type inet_proto . {target}; }}
+"""
 
-    Ports published on 127.0.0.1 need `route_localnet` on the bridge; the guard takes back what that
-    would give containers: the host's own loopback services (CVE-2020-8558). From outside, an
-    address of loopback is never a published one.
+
+def chain_text(name: str, rules: list[str]) -> str:
+    """A chain with its rules."""
+    return f"    chain {name} {{\n" + "".join(f"        {rule}\n" for rule in rules) + "    }\n"
+
+
+def masquerade_rules(rules: Rules) -> list[str]:
+    """Who reaches a container by the host's address from the same bridge, or from the host's
+    loopback, has to be answered by way of the host: hence the second rule of each layer.
     """
-    lead = f"""\
-        dnat ip to meta l4proto . ip daddr . th dport map @{address_map(bridge)}
-        fib daddr type local dnat ip to meta l4proto . th dport map @{anywhere_map(bridge)}
-"""
-    return f"""\
-    chain {publish_chain(bridge)} {{
-        ip daddr 127.0.0.0/8 return
-{lead}    }}
-    chain {own_publish_chain(bridge)} {{
-{lead}    }}
-    chain {guard_chain(bridge)} {{
-        iifname "{bridge}" ip daddr 127.0.0.0/8 drop
-    }}
-"""
+    found = []
+    for layer in rules.layers:
+        subnets = ", ".join(layer.subnets)
+        if layer.leave_as:
+            found.append(
+                f'{layer.ip} saddr {{ {subnets} }} oifname != "{rules.bridge}" {layer.leave_as}'
+            )
+        sources = f"{layer.ip} saddr {{ {subnets}, {layer.loopback} }}"
+        found.append(f'oifname "{rules.bridge}" ct status dnat {sources} masquerade')
+    return found
 
 
-def iptables_chain(bridge: str) -> str:
-    """The name of a bridge's chain, in the tables `nat`, `filter` and `raw`."""
-    return f"CUDDY-{bridge}"
+def forward_rules(rules: Rules) -> list[str]:
+    """Out is free, in is what answers or was published; an internal network is closed.
+
+    Between its own containers a packet comes by only where br_netfilter is on (see `bridge.py`).
+    """
+    into, out_of = f'oifname "{rules.bridge}"', f'iifname "{rules.bridge}"'
+    if rules.internal:
+        between = [f"{out_of} {into} accept"] if rules.icc else []
+        return [*between, f"{into} counter drop", f"{out_of} counter drop"]
+    found = [f'oifname != "{rules.bridge}" accept']
+    if rules.icc:
+        found.append(f"{out_of} accept")
+    found.append("ct state established,related accept")
+    found.append("ct status dnat accept")
+    if any(layer.is_routed for layer in rules.layers):
+        # What is open to the world is so by way of the host's uplinks, not for other networks.
+        found += [f'iifname "{name}" counter drop' for name in LINKS]
+    for layer in rules.layers:
+        if layer.mode == "nat-unprotected":
+            found.append(f'iifname != "{rules.bridge}" {layer.ip} daddr {own(layer)} accept')
+        elif layer.mode == "routed":
+            reachable = f"@{chains.open_set(rules.bridge, layer.suffix)}"
+            found.append(f"meta l4proto . {layer.ip} daddr . th dport {reachable} accept")
+            icmp = "icmpv6" if layer.suffix else "icmp"
+            found.append(f"{layer.ip} daddr {own(layer)} meta l4proto {icmp} accept")
+    return [*found, "counter drop"]
 
 
-def iptables_publish_chain(bridge: str) -> str:
-    """The name of the chain with a bridge's published ports, in the table `nat`."""
-    return f"CUDDY-P-{bridge}"
+def own(layer: Layer) -> str:
+    """A network's own addresses."""
+    return f"{{ {', '.join(layer.subnets)} }}"
 
 
-def iptables_text(network: Network) -> str:
-    """The same rules for iptables-restore. RETURN, since ACCEPT would overrule others' policy."""
-    chain, bridge = iptables_chain(network.bridge), network.bridge
-    return f"""\
-*nat
-:{chain} - [0:0]
--A {chain} -s {network.subnet} ! -o {bridge} -j MASQUERADE
--A {chain} -s {network.subnet} -o {bridge} -m conntrack --ctstate DNAT -j MASQUERADE
--A {chain} -s 127.0.0.0/8 -o {bridge} -m conntrack --ctstate DNAT -j MASQUERADE
-COMMIT
-*filter
-:{chain} - [0:0]
--A {chain} ! -o {bridge} -j RETURN
--A {chain} -i {bridge} -j RETURN
--A {chain} -m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j RETURN
--A {chain} -j DROP
-COMMIT
-*raw
-:{chain} - [0:0]
--A {chain} -i {bridge} -d 127.0.0.0/8 -j DROP
-COMMIT
-"""
+def publish_rules(rules: Rules) -> list[str]:
+    """Where packets to published ports go: first by the address meant, then by the port alone."""
+    found = []
+    for layer in rules.layers:
+        lead, suffix = f"dnat {layer.ip} to meta l4proto", layer.suffix
+        by_address = f"@{chains.address_map(rules.bridge, suffix)}"
+        anywhere = f"@{chains.anywhere_map(rules.bridge, suffix)}"
+        found.append(f"{lead} . {layer.ip} daddr . th dport map {by_address}")
+        found.append(f"fib daddr type local {lead} . th dport map {anywhere}")
+    return found
 
 
-IPTABLES_JUMPS = (("nat", "POSTROUTING"), ("filter", "FORWARD"), ("raw", "PREROUTING"))
-TO_HOST = ("-m", "addrtype", "--dst-type", "LOCAL")
-NOT_LOOPBACK = ("!", "-d", "127.0.0.0/8")
+def guard_rules(rules: Rules) -> list[str]:
+    """Ports published on 127.0.0.1 need `route_localnet` on the bridge; the guard takes back what
+    that would give containers: the host's own loopback services (CVE-2020-8558).
 
-
-def iptables_jumps(bridge: str) -> list[tuple[str, ...]]:
-    """Table, chain and rule of each jump into a bridge's chains."""
-    own, publish = ("-j", iptables_chain(bridge)), ("-j", iptables_publish_chain(bridge))
-    return [
-        *((table, chain, *own) for table, chain in IPTABLES_JUMPS),
-        ("nat", "PREROUTING", *NOT_LOOPBACK, *TO_HOST, *publish),
-        ("nat", "OUTPUT", *TO_HOST, *publish),
+    And those of an internal network reach nobody else, nor the host but at its address there, even
+    if one of them gives itself a route.
+    """
+    found = [
+        f'iifname "{rules.bridge}" {layer.ip} daddr {layer.loopback} drop' for layer in (IPV4, IPV6)
     ]
-
-
-def is_ready(firewall: Socket, bridge: str) -> bool:
-    """Whether the rules of a bridge are there: they came in one transaction, or not at all."""
-    if nftables.has_chain(firewall, FAMILY, TABLE, forward_chain(bridge)):
-        return nftables.has_chain(firewall, FAMILY, TABLE, guard_chain(bridge))
-    # Today's iptables(8) writes to nf_tables too, so its chains can be seen the same way.
-    chain = iptables_chain(bridge)
-    return all(nftables.has_chain(firewall, "ip", table, chain) for table, _ in IPTABLES_JUMPS)
+    if rules.internal:
+        for layer in rules.layers:
+            inside = ", ".join((*layer.subnets, *layer.neighbours))
+            found.append(f'iifname "{rules.bridge}" {layer.ip} daddr != {{ {inside} }} drop')
+    return found
 
 
 def apply(network: Network) -> None:
-    """Make the rules of a network, whatever is there. Raises SystemFailure."""
+    """Make the rules of a network, whatever is there. Raises SystemFailure, InvalidArgument."""
+    rules = decide(network)
     failures = []
     for tool in (_apply_nft, _apply_iptables):
         try:
-            finished = tool(network)
+            finished = tool(rules)
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
@@ -201,58 +222,43 @@ def apply(network: Network) -> None:
     )
 
 
-def _apply_nft(network: Network) -> Finished:
-    return nftables.apply(script(network))
+def _apply_nft(rules: Rules) -> Finished:
+    return nftables.apply(script(rules))
 
 
-def _apply_iptables(network: Network) -> Finished:
-    from cuddy.kernel import iptables  # only hosts without nft need it
+def _apply_iptables(rules: Rules) -> Finished:
+    from cuddy.network import nat_iptables
 
-    # Not in the text: what stands there is flushed, and ports may be published.
-    iptables.edit("nat", "-N", iptables_publish_chain(network.bridge))
-    finished = iptables.restore(iptables_text(network))
-    for table, chain, *rule in iptables_jumps(network.bridge):
-        if finished.code == 0 and not iptables.has_rule(table, chain, *rule):
-            finished = iptables.edit(table, "-I", chain, *rule)
-    return finished
+    return nat_iptables.apply(rules)
 
 
 def remove(bridge: str) -> None:
     """Take the rules of a bridge away, and the table with the last of them. Raises OSError."""
+    names = [name(bridge, suffix) for name in chains.SETS for suffix in ("", "6")]
     with nftables.open() as firewall:
-        for chain in CHAINS:
-            if nftables.has_chain(firewall, FAMILY, TABLE, chain(bridge)):
-                nftables.delete_chain(firewall, FAMILY, TABLE, chain(bridge))
+        found = {
+            chain.name for chain in nftables.list_chains(firewall) if chain.table == chains.TABLE
+        }
+        gone = [
+            nftables.delete_chain(chains.FAMILY, chains.TABLE, chain(bridge))
+            for chain in chains.CHAINS
+            if chain(bridge) in found
+        ]
+        gone += [
+            nftables.delete_set(chains.FAMILY, chains.TABLE, name)
+            for name in names
+            if nftables.has_set(firewall, chains.FAMILY, chains.TABLE, name)
+        ]
+        nftables.change(firewall, *gone)
         try:
-            for name in (anywhere_map(bridge), address_map(bridge)):
-                nftables.delete_set(firewall, FAMILY, TABLE, name)
-        except FileNotFoundError:
-            pass
-        try:
-            nftables.delete_empty_table(firewall, FAMILY, TABLE)
+            nftables.change(firewall, nftables.delete_empty_table(chains.FAMILY, chains.TABLE))
         except OSError as error:
             # another bridge's chains are in it, or there is none
             if error.errno not in (errno.EBUSY, errno.ENOENT):
                 raise
-    _remove_iptables(bridge)
+    from cuddy.network import nat_iptables
 
-
-def _remove_iptables(bridge: str) -> None:
-    from cuddy.kernel import iptables
-
-    try:
-        for table, chain, *rule in iptables_jumps(bridge):
-            if iptables.has_rule(table, chain, *rule):
-                iptables.edit(table, "-D", chain, *rule)
-        if not iptables.has_chain("nat", iptables_chain(bridge)):
-            return
-        for table, _ in IPTABLES_JUMPS:
-            iptables.edit(table, "-F", iptables_chain(bridge))
-            iptables.edit(table, "-X", iptables_chain(bridge))
-        iptables.edit("nat", "-F", iptables_publish_chain(bridge))
-        iptables.edit("nat", "-X", iptables_publish_chain(bridge))
-    except FileNotFoundError:
-        pass
+    nat_iptables.remove(bridge)
 
 
 def obstacles(firewall: Socket) -> list[str]:

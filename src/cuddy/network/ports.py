@@ -1,6 +1,7 @@
 """What `--publish` and `--expose` say: which port of the host leads to which port of a container.
 
     -p [[HOST_IP:]HOST_PORT[-END]:]PORT[-END][/PROTOCOL]      -p published=8080,target=80
+    -p [::1]:8080:80
 
 Docker's grammar and words (docker/go-connections, nat). Pure; `publish.py` does what is said here.
 """
@@ -36,7 +37,7 @@ class Binding(NamedTuple):
     """A wish: this port shall be reached at the host's. `first` 0: at any port that is free."""
 
     port: Port
-    host_ip: str = ""  # "": every address of the host
+    host_ip: str = ""  # "": every address of the host, of each layer that the network has
     first: int = 0
     last: int = 0  # any free one from `first` to here
 
@@ -138,16 +139,14 @@ def check_protocol(protocol: str) -> str:
 
 
 def check_host_ip(text: str) -> str:
-    """An address of the host's; "" for all of IPv4. Raises InvalidArgument."""
+    """An address of the host's, in its usual form; "" for all. Raises InvalidArgument."""
     bare = text[1:-1] if text.startswith("[") and text.endswith("]") else text
+    if not bare:
+        return ""
     try:
-        bits = ipam.parse_address(bare)[1] if bare else 32
+        return ipam.format_address(*ipam.parse_address(bare))
     except InvalidArgument:
         raise InvalidArgument(f"invalid IP address: {text}") from None
-    if bits != 32:
-        hint = "networks of containers are IPv4 only so far"
-        raise InvalidArgument(f"cannot publish at the IPv6 address {bare}", hint=hint)
-    return "" if bare == "0.0.0.0" else bare
 
 
 def bindings_document(bindings: Iterable[Binding]) -> dict[str, list[dict[str, str]]]:

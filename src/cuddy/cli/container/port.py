@@ -41,7 +41,8 @@ def _refuse(wanted: str, name: str) -> list[dict[str, str]]:
 
 
 def _text(place: dict[str, str]) -> str:
-    return f"{place['HostIp']}:{place['HostPort']}"
+    address = place["HostIp"]
+    return f"{f'[{address}]' if ':' in address else address}:{place['HostPort']}"
 
 
 COMMAND = Command(

@@ -1,0 +1,73 @@
+"""What the rules of a bridge are called, and whether they are there; `nat.py` makes them.
+
+Apart from it because every start of a container looks, and few make any.
+"""
+
+from __future__ import annotations
+
+from cuddy.kernel import nftables
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.kernel.netlink import Socket
+
+FAMILY = "inet"
+TABLE = "cuddy"
+
+
+def masquerade_chain(bridge: str) -> str:
+    """Where packets of a bridge's containers get the host's address."""
+    return f"{bridge}-masquerade"
+
+
+def forward_chain(bridge: str) -> str:
+    """Where packets on their way to a bridge's containers are judged."""
+    return f"{bridge}-forward"
+
+
+def publish_chain(bridge: str) -> str:
+    """Where packets from outside to published ports are sent on to containers."""
+    return f"{bridge}-publish"
+
+
+def own_publish_chain(bridge: str) -> str:
+    """The same for packets of the host's own programs."""
+    return f"{bridge}-publish-own"
+
+
+def guard_chain(bridge: str) -> str:
+    """Where containers' packets to the host's loopback end."""
+    return f"{bridge}-guard"
+
+
+CHAINS = (forward_chain, masquerade_chain, publish_chain, own_publish_chain, guard_chain)
+
+
+def anywhere_map(bridge: str, suffix: str = "") -> str:
+    """protocol . port -> container's address . port, whichever address of the host is meant.
+
+    `suffix`: "6" for the one of IPv6, here and below.
+    """
+    return f"{bridge}-ports{suffix}"
+
+
+def address_map(bridge: str, suffix: str = "") -> str:
+    """protocol . address . port -> container's address . port."""
+    return f"{bridge}-address-ports{suffix}"
+
+
+def open_set(bridge: str, suffix: str = "") -> str:
+    """protocol . container's address . port: what anybody may reach directly."""
+    return f"{bridge}-open{suffix}"
+
+
+SETS = (anywhere_map, address_map, open_set)
+
+
+def is_ready(firewall: Socket, bridge: str) -> bool:
+    """Whether the rules of a bridge are there: they came in one transaction, or not at all."""
+    if nftables.has_chain(firewall, FAMILY, TABLE, forward_chain(bridge)):
+        return nftables.has_chain(firewall, FAMILY, TABLE, guard_chain(bridge))
+    from cuddy.network import nat_iptables  # only hosts without nft need it
+
+    return nat_iptables.is_ready(firewall, bridge)
