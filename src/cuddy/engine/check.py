@@ -12,6 +12,7 @@ import stat
 
 from cuddy import files
 from cuddy.engine import (
+    check_resolver,
     check_volumes,
     connection,
     container,
@@ -94,6 +95,7 @@ def _examine(home: Home, removal: Removal | None) -> list[Finding]:
     repairing = removal is not None
     for step in (_containers(home, lacking, repairing), _names(home, repairing),
                  _networks(home, repairing), check_volumes.examine(home, repairing=repairing),
+                 check_resolver.examine(home, repairing=repairing),
                  _root(home, repairing)):  # fmt: skip
         findings += step
     return findings

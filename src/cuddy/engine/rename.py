@@ -7,7 +7,7 @@ killed in between leaves the container with two names, and the next `rename` goe
 from __future__ import annotations
 
 from cuddy import files
-from cuddy.engine import container, containers, events, names
+from cuddy.engine import container, containers, dns_names, events, names
 from cuddy.errors import Conflict, InvalidArgument
 
 TYPE_CHECKING = False
@@ -36,7 +36,9 @@ def rename(home: Home, name: str, new_name: str) -> None:
                 container.unlink_name(home, f"/{wanted}", container_id)
                 raise
             container.unlink_name(home, old, container_id)
-    set_name(record, wanted)
+        set_name(record, wanted)
+        if record["State"]["Running"]:
+            dns_names.renew(home, record)
     events.emit_container(home, "rename", record, {"oldName": old})
 
 

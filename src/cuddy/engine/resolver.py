@@ -11,7 +11,7 @@ import _socket
 import os
 
 from cuddy import files
-from cuddy.engine import resolver_roll
+from cuddy.engine import etc_files, resolver_roll
 from cuddy.engine.resolver_policy import Asker
 from cuddy.errors import SystemFailure
 from cuddy.network import resolv
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from cuddy.engine.home import Home
 
 HOST_RESOLV_CONF = "/etc/resolv.conf"
-MAX_TEXT = 1 << 16
 PATIENCE_S = 10.0
 ATTEMPTS = 3
 BACKLOG = 256
@@ -40,8 +39,7 @@ def begin(home: Home, record: Container, netns_fd: int, pid: int, *, egress: Any
     """
     try:
         asker = describe(record, pid, egress)
-        path = f"{home.run_dir(record['Id'])}/resolver"
-        files.write_json(path, [*asker], durable=False)
+        files.write_json(resolver_roll.registration_path(home, asker.id), [*asker], durable=False)
         answer = register(home, asker, netns_fd)
     except OSError as error:
         raise SystemFailure.from_os("cannot register with the resolver", error) from error
@@ -49,13 +47,20 @@ def begin(home: Home, record: Container, netns_fd: int, pid: int, *, egress: Any
         raise SystemFailure(f"the resolver does not serve the container: {answer}")
 
 
+def ensure(home: Home) -> None:
+    """Have a resolver, which serves all containers that were registered. Raises SystemFailure."""
+    try:
+        connect(home).close()
+    except OSError as error:
+        raise SystemFailure.from_os("cannot start the resolver", error) from error
+
+
 def describe(record: Container, pid: int, egress: Any) -> Asker:
     """What the resolver has to know of a container."""
     host_config = record["HostConfig"]
     options = host_config["DnsOptions"]
     if not options:
-        with open(HOST_RESOLV_CONF, errors="replace") as file:
-            options = resolv.parse(file.read(MAX_TEXT)).options
+        options = resolv.parse(etc_files.read_text(HOST_RESOLV_CONF)).options
     began = files.start_time(pid)
     has_ndots = resolv.ndots(options) > 0
     return Asker(record["Id"], pid, began, tuple(host_config["Dns"]), has_ndots, egress)
@@ -81,7 +86,7 @@ def connect(home: Home) -> _socket.socket:
 
     Under the lock, so that it does not end just now, and there is only one.
     """
-    with files.Lock(f"{home.run_root}/{resolver_roll.LOCK}"):
+    with resolver_roll.Gate(home):
         try:
             return dial(home)
         except (FileNotFoundError, ConnectionRefusedError):

@@ -187,8 +187,13 @@ class Desk:
             exchange.begin()
 
     def _judged(self, query: Query, reply: Reply | None, *, is_udp: bool) -> bytes:
-        """What becomes of the answer of others."""
-        if reply is None or not self._pin(query, reply.answer.addresses, reply.answer.ttl_s):
+        """What becomes of the answer of others. To hear a refusal is to have failed: the C library
+        musl, when it reads REFUSED, goes on waiting.
+        """
+        if (
+            reply is None
+            or not self._pin(query, reply.answer.addresses, reply.answer.ttl_s)
+        ):  # fmt: skip
             return dns_messages.reply(query, SERVFAIL, is_udp=is_udp)
         return dns_messages.pass_on(query, reply.data, is_udp=is_udp)
 

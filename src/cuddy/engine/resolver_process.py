@@ -18,7 +18,7 @@ import time
 
 from cuddy import files
 from cuddy.engine import background, resolver_roll, session
-from cuddy.engine.resolver_roll import END, LOCK, READY, SOCKET, Entry, Roll
+from cuddy.engine.resolver_roll import END, READY, SOCKET, Entry, Gate, Roll
 from cuddy.engine.resolver_worker import Worker
 from cuddy.errors import SystemFailure
 from cuddy.kernel import mount, namespaces, process
@@ -212,7 +212,7 @@ class Keeper(Role):
             if len(container_id) != resolver_roll.ID_LENGTH or container_id in self.roll.entries:
                 continue
             try:
-                document = files.read_json(f"{self.home.run_root}/{container_id}/resolver")
+                document = files.read_json(resolver_roll.registration_path(self.home, container_id))
                 asker = resolver_roll.read_asker(document)
                 if files.start_time(asker.pid) == asker.began:
                     self.register(asker, namespaces.open_namespace(asker.pid, "network"))
@@ -241,7 +241,7 @@ class Keeper(Role):
         """Nobody needs a resolver any more, unless somebody is just coming: they hold the lock."""
         if self.roll.entries:
             return
-        lock = files.Lock(f"{self.home.run_root}/{LOCK}")
+        lock = Gate(self.home)
         if not self.clients and lock.attempt():
             self.accept()
             if not self.clients:

@@ -7,6 +7,7 @@ the keeper, are packets of JSON with descriptors (unix(7), SCM_RIGHTS).
 from __future__ import annotations
 
 import _socket
+import fcntl
 import os
 import struct
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import Any
 
+    from cuddy.engine.home import Home
     from cuddy.kernel.poll import Poll
 
 MAX_PACKET_BYTES = 1 << 16
@@ -26,8 +28,33 @@ MAX_DESCRIPTORS = 8
 INT = struct.calcsize("i")
 ID_LENGTH = 64
 READY, END = "ready", "end"
-SOCKET, LOCK = "resolver.sock", "resolver.lock"
+SOCKET = "resolver.sock"
 """In the run root."""
+
+
+class Gate(files.Lock):
+    """Held by whoever starts the resolver or is about to speak to it, and by one that ends.
+
+    The lock is on the run root itself, so no file is left of it.
+    """
+
+    def __init__(self, home: Home) -> None:
+        super().__init__(home.run_root)
+
+    def __enter__(self) -> Gate:
+        self.fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        fcntl.flock(self.fd, self.mode)
+        return self
+
+    def attempt(self) -> bool:
+        """Take the lock if nobody has it."""
+        self.fd = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(self.fd, self.mode | fcntl.LOCK_NB)
+        except BlockingIOError:
+            self.close()
+            return False
+        return True
 
 
 class Entry(NamedTuple):
@@ -70,6 +97,11 @@ class Roll:
             return None
         self.entries[asker.id] = changed = held._replace(asker=asker)
         return changed
+
+
+def registration_path(home: Home, container_id: str) -> str:
+    """Where a running container's registration stands, for a resolver that is started anew."""
+    return f"{home.run_dir(container_id)}/resolver"
 
 
 def send(socket: _socket.socket, document: Any, fds: Sequence[int] = ()) -> None:

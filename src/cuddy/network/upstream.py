@@ -85,7 +85,6 @@ class Exchange:
         self._sent = b""  # what is still to be sent, of TCP
         self._received = b""
         self._identity = 0
-        self._worst: Reply | None = None  # a refusal, if nobody knows better
 
     def begin(self) -> None:
         """Ask the next server; when there is none any more, it is done."""
@@ -99,7 +98,7 @@ class Exchange:
                 self._hang_up()
                 if error.errno in (errno.EMFILE, errno.ENFILE):
                     break
-        self._end(self._worst)
+        self._end(None)
 
     def nudge(self) -> None:
         """The asker asks again: so may we, in case the question was lost on its way."""
@@ -196,14 +195,13 @@ class Exchange:
             self.begin()
 
     def _judge(self, data: bytes) -> None:
-        """Done, if it is an answer; a refusal is kept, in case it is all there is."""
+        """Done, if it is an answer. Raises Malformed."""
         reply = Reply(data, dns_messages.read_answer(self._query, self._identity, data))
         self._note(self._server, True)
         if reply.answer.code in (NOERROR, NXDOMAIN):
             self._hang_up()
             self._end(reply)
             return
-        self._worst = reply
         # One that refuses does so again: it is not asked a second time.
         self._attempts = [each for each in self._attempts if each != self._server]
         self.begin()
