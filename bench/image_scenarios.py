@@ -21,6 +21,11 @@ BOX = "bench-box"
 
 BLOB, FILES = "BLOB", "FILES"
 """A file of 200 MB; a directory of 5,000 small files."""
+TARBALL = "TARBALL"
+"""A tar of that file."""
+HERE = "HERE"
+"""The engine's own directory, on its disk."""
+VOLUME = "bench-volume"
 HOLDER = "bench-holder"
 """A container that runs, for files to be copied into and out of."""
 NEW = "NEW"
@@ -30,6 +35,10 @@ _PULLED = ("pull", SMALL)
 _HELD = ("run", "-d", "--name", HOLDER, "--network", "none", SMALL, "sleep", "100000")
 _BLOB_IN = ("cp", BLOB, f"{HOLDER}:/blob")
 _FILES_IN = ("cp", f"{FILES}/.", f"{HOLDER}:/files")
+_HELPER = ("run", "--rm", "--network", "none")
+_VOLUME_FILLED = (
+    *_HELPER, "-v", f"{VOLUME}:/v", "-v", f"{BLOB}:/in:ro", SMALL, "cp", "/in", "/v/blob",
+)  # fmt: skip
 _COPIED = (
     "run",
     "--name",
@@ -86,6 +95,68 @@ WARM = (
         share=0.34,
         before=(_PULLED, _HELD, _FILES_IN),
     ),
+    Scenario(
+        "volume cp in, 200 MB",
+        ("volume", "cp", BLOB, f"{VOLUME}-in:/{NEW}"),
+        0.7,
+        "docker",
+        share=0.34,
+        before=(_PULLED, ("volume", "create", f"{VOLUME}-in")),
+        instead=(
+            *_HELPER,
+            "-v",
+            f"{VOLUME}-in:/v",
+            "-v",
+            f"{BLOB}:/in:ro",
+            SMALL,
+            "cp",
+            "/in",
+            f"/v/{NEW}",
+        ),
+    ),
+    Scenario(
+        "volume export, 200 MB",
+        ("volume", "export", "-o", FILE, VOLUME),
+        0.7,
+        "docker",
+        share=0.34,
+        before=(_PULLED, _VOLUME_FILLED),
+        instead=(
+            *_HELPER,
+            "-v",
+            f"{VOLUME}:/v",
+            "-v",
+            f"{HERE}:/out",
+            SMALL,
+            "tar",
+            "-cf",
+            "/out/file",
+            "-C",
+            "/v",
+            "blob",
+        ),
+    ),  # fmt: skip
+    Scenario(
+        "volume import, 200 MB",
+        ("volume", "import", NEW, TARBALL),
+        0.7,
+        "docker",
+        share=0.34,
+        before=(_PULLED,),
+        instead=(
+            *_HELPER,
+            "-v",
+            f"{NEW}:/v",
+            "-v",
+            f"{TARBALL}:/in:ro",
+            SMALL,
+            "tar",
+            "-xf",
+            "/in",
+            "-C",
+            "/v",
+        ),
+    ),  # fmt: skip
     Scenario(
         "images, 200 of them", ("images",), 1.2, "docker", before=tuple(("pull", n) for n in MANY)
     ),

@@ -20,10 +20,12 @@ from bench.image_scenarios import (
     COLD,
     FILE,
     FILES,
+    HERE,
     MANY,
     NEW,
     ROOTFS,
     SMALL,
+    TARBALL,
     TREE,
     WARM,
     ZSTD,
@@ -86,6 +88,11 @@ class _Names:
             return self._layer(word)
         if word in (BLOB, FILES):
             return self._files(word)
+        if word == TARBALL:
+            path = f"{self.directory}/tarball"
+            blob = Path(self[BLOB])
+            subprocess.run(["tar", "-cf", path, "-C", blob.parent, blob.name], check=True)
+            return path
         return word
 
     def _archive(self, image: str) -> str:
@@ -144,7 +151,11 @@ class _Bench:
         self.round += 1
         words = tuple(word.replace(NEW, f"new{self.round}") for word in words)
         found = [own.get(word) or self.names[word] for word in words]
-        for place in (TREE, FILES):
+        here = f"{self.directory}/{engine.name}"
+        found = [
+            here + word.removeprefix(HERE) if word.startswith(HERE) else word for word in found
+        ]
+        for place in (TREE, FILES, BLOB, TARBALL):
             found = [
                 word.replace(place, self.names[place]) if place in word else word for word in found
             ]
@@ -153,7 +164,9 @@ class _Bench:
     def once(self, engine: Engine, scenario: Scenario) -> float:
         """Seconds that it takes, once nothing of what was before it is still being written."""
         subprocess.run(["rm", "-rf", self.directory / engine.name / "file"], check=True)
-        words = engine.words(*self.words(engine, scenario.words))
+        is_ours = engine.name == "cuddy" or not scenario.instead
+        wanted = scenario.words if is_ours else scenario.instead
+        words = engine.words(*self.words(engine, wanted))
         os.sync()
         return timing.run(words)
 

@@ -27,6 +27,7 @@ class Scenario(NamedTuple):
     against: str = "better"
     share: float = 1.0  # of the rounds: what takes long is run less often
     before: tuple[tuple[str, ...], ...] = ()  # commands that prepare it, not measured
+    instead: tuple[str, ...] = ()  # what the peers' users do, where only cuddy has the verb
 
 
 SCENARIOS = (
