@@ -89,6 +89,13 @@ class TestNamed:
         assert cuddy.field("one", "{{json .HostConfig.Binds}}") == '["data:/in:ro"]'
         assert cuddy.field("one", "{{json .Config.Volumes}}") == '{"/anonymous":{}}'
 
+    def test_templates_see_every_field_of_every_mount(self, cuddy: Cuddy) -> None:
+        words = ["-v", "data:/in", "-v", "data:/in", "-v", "/tmp:/tmp"]  # the same twice is once
+        cuddy.ok("create", "--name", "one", *words, "alpine")
+        form = "{{range .Mounts}}{{.Type}}:{{.Name}}:{{.Driver}};{{end}}"
+        shown = cuddy.ok("inspect", "-f", form, "one").rstrip(";").split(";")
+        assert sorted(shown) == ["bind::", "volume:data:local"]
+
     def test_ps_filters_and_counts_them(self, cuddy: Cuddy) -> None:
         cuddy.ok("create", "--name", "one", "-v", "data:/in", "-v", "/x", "alpine")
         cuddy.ok("create", "--name", "two", "-v", "/tmp:/in", "alpine")

@@ -1,4 +1,4 @@
-"""What templates see of lists and maps that are not there: empty ones, as in Go.
+"""What templates see of what is not there: empty lists, maps and texts, as in Go.
 
 In JSON they are null, or their field is left out. Docker's templates work on Go's own values, of
 which a list without a value has the length 0 and is shown as `[]`, a map as `map[]`. Documents stay
@@ -31,9 +31,12 @@ MAPS = frozenset((
     "Annotations", "ExposedPorts", "Labels", "Options", "PortBindings", "Ports", "StorageOpt",
     "Sysctls", "Tmpfs", "Volumes",
 ))  # fmt: skip
+TEXTS = frozenset(("Driver", "Name"))
+"""Of a mount: where they are not there they are empty."""
 OMITTED = {
     "HostConfig": frozenset(("Annotations", "Init", "Mounts", "StorageOpt", "Sysctls", "Tmpfs")),
     "Config": frozenset(("ExposedPorts", "Shell", "Volumes")),
+    "Mounts": TEXTS,
 }
 """Fields that JSON leaves out when there is nothing in them, by the object they belong to."""
 
@@ -52,6 +55,8 @@ class Fields(dict[str, "Any"]):
         found = self.get(name)
         if found is not None:
             return found
+        if name in self._omitted & TEXTS:
+            return ""
         return NilList() if name in LISTS else NilMap() if name in MAPS else None
 
 
@@ -60,9 +65,12 @@ def shown(document: Any) -> Any:
     if not isinstance(document, dict):
         return document
     parts = ("HostConfig", "Config", "NetworkSettings")
-    inner = {
+    inner: dict[str, Any] = {
         name: Fields(document[name], OMITTED.get(name, frozenset()))
         for name in parts
         if isinstance(document.get(name), dict)
     }
+    if isinstance(document.get("Mounts"), list):
+        mounts = document["Mounts"]
+        inner["Mounts"] = [Fields(m, OMITTED["Mounts"]) for m in mounts if isinstance(m, dict)]
     return Fields(document | inner)

@@ -233,7 +233,8 @@ def read_options(args: Args) -> ContainerOptions:
     env = tuple(settings.environment(args.env_file, args.env))
     given["env"] = (*proxies.variables(os.environ, env), *env)
     given["labels"] = (*settings.lines(args.label_file, "label"), *args.labels)
-    given["volumes"] = tuple(_absolute(volume) for volume in args.volumes)
+    # The same twice is once, to docker's command line.
+    given["volumes"] = tuple(dict.fromkeys(_absolute(volume) for volume in args.volumes))
     given["security_opt"] = tuple(_security_option(option) for option in args.security_opt)
     given["caller"] = caller(os.environ)
     if args.networks:
