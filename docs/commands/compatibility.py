@@ -33,6 +33,7 @@ SWARM = "Swarm"
 COMMANDS = {
     "network connect": (LATER, "a container is on one network"),
     "network disconnect": (LATER, "a container is on one network"),
+    "volume update": ("no", SWARM),
     "image build": (LATER, "images are built in a later release"),
 }
 """Docker's commands that cuddy has not, if it has not."""
@@ -42,6 +43,11 @@ MISSING: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {
     (("container start",), "checkpoint-dir"): (LATER, "an experiment of docker's that needs CRIU"),
     (("image ls",), "tree"): (LATER, "an experiment of docker's containerd store; "
                               "one platform of an image is kept here"),
+    **{(("volume create",), flag): ("no", SWARM) for flag in (
+        "availability", "group", "limit-bytes", "required-bytes", "scope", "secret", "sharing",
+        "topology-preferred", "topology-required", "type",
+    )},
+    (("volume ls",), "cluster"): ("no", SWARM),
 }  # fmt: skip
 """Flags that cuddy has not, if it has not."""
 
@@ -63,6 +69,8 @@ REFUSED: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {
 """Flags that are understood, and refused but for the value that says nothing."""
 
 DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
+    (("volume create",), "driver"): "`local`; others are plugins",
+    (NEW, "volume"): "with an option more, `map`: whose the files are on the host",
     (NEW, "cgroupns"): "`private` is the default on both versions of control groups",
     (NEW, "device"): "names of vendors (CDI) are looked up in JSON files only, not in YAML",
     (NEW, "gpus"): "by NVIDIA's CDI specification in JSON; there are no plugins",
@@ -205,7 +213,7 @@ def page() -> str:
     commands = docker["commands"]
     sections = {name: section(name, commands[name]) for name in commands}
     parts = [HEADING.format(version=docker["docker"], counts=counts(commands))]
-    for title in ("container", "image", "network", "system", ""):
+    for title in ("container", "image", "network", "volume", "system", ""):
         parts.append(f"## {title.title() or 'Without a group'}\n")
         parts += [text for name, text in sections.items() if name.rpartition(" ")[0] == title]
     beyond = sorted(f"`{group} {verb}`" for group, verb in own_commands(commands))
@@ -217,7 +225,7 @@ HEADING = """\
 # Compatibility
 
 What cuddy makes of every command and flag of docker {version} that is about containers, images,
-networks and the engine itself: {counts}.
+networks, volumes and the engine itself: {counts}.
 
 - **yes**: the same name, short form and meaning.
 - **differs**: it is there and does not do quite the same.

@@ -388,6 +388,8 @@ def test_a_kill_never_leaves_half_of_a_volume(packed: tuple[Cuddy, Path]) -> Non
         ("volume", "snapshot", "many", "made"),
         ("volume", "mv", "other", "made"),
     )
+    words = ["--name", "one", "--network", "none", "-v", "many:/in", "alpine", "sleep", "1000"]
+    cuddy.ok("run", "-d", *words)
     for number in range(KILLS * len(commands)):
         words = commands[number % len(commands)]
         cuddy.ok("volume", "create", "empty")
@@ -398,10 +400,12 @@ def test_a_kill_never_leaves_half_of_a_volume(packed: tuple[Cuddy, Path]) -> Non
             time.sleep(chance.uniform(0, 0.4))
             process.send_signal(signal.SIGKILL)
         when = f"seed {seed}, kill {number} after {time.monotonic() - began:.3f} s of {words}"
+        assert cuddy("exec", "one", "true", timeout=10).code == 0, f"{when}: it stands still"
         for name in names(cuddy):
             cuddy.ok("volume", "cp", f"{name}:/", f"{archive}.out")
             files = list((cuddy.root / f"volumes/{name}/_data").rglob("*"))
             assert len(files) in ((404,) if name == "many" else (0, 1, 404)), f"{when}: {name}"
         cuddy.ok("volume", "rm", *(name for name in names(cuddy) if name != "many"))
+    cuddy.ok("rm", "-f", "one")
     assert cuddy("system", "check", "--repair").code == 0, seed
     assert not [each for each in os.listdir(cuddy.root / "tmp") if "volume" in each], seed

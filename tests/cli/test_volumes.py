@@ -20,6 +20,7 @@ from images import entry, link
 
 KILLS = int(os.environ.get("CUDDY_TESTS_KILLS", "2"))
 
+KNOWN = Path("/proc/filesystems").read_text()
 ours = pytest.mark.skipif(ENGINE != "cuddy", reason="looks into cuddy's directories")
 
 
@@ -341,6 +342,22 @@ class TestOptions:
         assert result.code != 0
         assert "failed to mount local volume: mount /nothing" in result.err
         assert "secret" not in result.err
+
+    @ours
+    @pytest.mark.skipif("\tnfs" in KNOWN, reason="the kernel would connect")
+    def test_nfs_is_asked_of_the_kernel_with_an_address(self, cuddy: Cuddy) -> None:
+        """No kernel here has NFS, so what is seen is what it is asked for."""
+        words = ["-o", "type=nfs", "-o", "device=:/export", "-o", "o=addr=localhost,nfsvers=4,ro"]
+        cuddy.ok("volume", "create", *words, "far")
+        command = [*cuddy.program, "run", "--rm", "--network", "none", "-v", "far:/in", "alpine"]
+        environment = {**cuddy.environment, "CUDDY_TRACE": "1"}
+        result = subprocess.run([*command, "true"], env=environment, capture_output=True, text=True)
+        assert "'nfs', 1, 'addr=127.0.0.1,nfsvers=4') = -1" in result.stderr
+        last = result.stderr.splitlines()[-1]
+        assert "failed to mount local volume: mount :/export: no such device" in last
+        cuddy.ok("volume", "create", *words[:-1], "o=addr=nothing.invalid", "nowhere")
+        complaint = cuddy("run", "--rm", "-v", "nowhere:/in", "alpine", "true").err
+        assert "error resolving passed in network volume address nothing.invalid" in complaint
 
 
 class TestVerbs:
