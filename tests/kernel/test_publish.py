@@ -156,7 +156,7 @@ def test_a_port_taken_in_either_layer_is_taken() -> None:
 def test_an_address_of_a_layer_that_the_network_lacks_is_refused(lan: Lan) -> None:
     places = publish.places(network(1, ipv6=False))
     with pytest.raises(InvalidArgument, match="the container's network has no IPv6"):
-        publish.reserve(ports.parse_publish("[::1]:8080:80"), places)
+        publish.reserve(ports.parse_publish("[::1]:8080:80/sctp"), places)
     places = publish.places(network(1, ipv4=False))
     with pytest.raises(InvalidArgument, match="the container's network has no IPv4"):
         publish.reserve(ports.parse_publish("127.0.0.1:8080:80"), places)

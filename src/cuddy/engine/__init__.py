@@ -40,6 +40,7 @@ sharing          namespaces of the host or another container that it has
 peers            those other containers: they must run
 rootfs           the monitor's private view of the root
 publishing       -p and --expose: what shall be published, and what is
+port_proxy       the process that carries what no rule of the firewall can lead to a container
 links            --link: another container's address and variables
 endpoint         what is asked of each network of a container
 network_options  the options that ask

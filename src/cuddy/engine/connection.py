@@ -70,6 +70,7 @@ def connect(home: Home, record: Container, pid: int) -> Connection:
             for fd in holders:
                 undo.add(os.close, fd)
             publish_ports(home, record["Id"], places, published)
+            carry_ports(places, published, holders, pid)
             serve_names(home, record, places, netns_fd, pid)
     finally:
         os.close(netns_fd)
@@ -251,6 +252,17 @@ def publish_ports(
 
     files.write(ports_path(home, container_id), b"", durable=False)
     publish.publish(place.network, place.endpoint, published)
+
+
+def carry_ports(
+    places: Sequence[Place], published: Sequence[Published], holders: Sequence[int], pid: int
+) -> None:
+    """Have carried to the container what the kernel cannot lead there: some of IPv6."""
+    place = publisher(places)
+    if place and any(":" in entry.host_ip for entry in published):
+        from cuddy.engine import port_proxy
+
+        port_proxy.begin(published, holders, place.endpoint, pid)
 
 
 def ports_path(home: Home, container_id: str) -> str:

@@ -18,6 +18,7 @@ nat       firewall rules: containers reach the outside, the outside does not rea
 nat_iptables  the same on hosts without nft
 ports     what --publish and --expose say
 publish   ports of the host that lead to a container's
+port_proxy  what comes to a published port and no rule can lead on
 resolv    resolv.conf and hosts of a container
 reach     what can be seen of whether one reaches another
 reach_names  how a container finds the address of a name

@@ -2,8 +2,8 @@
 
 The kernel does it, by two maps of each bridge and layer (`chains.py`): from protocol and port, or
 protocol, address and port, to a container's address and port. What is published also has a socket
-of the monitor's on it, on which nothing ever arrives: it keeps others from the port, and others'
-ports from us.
+of the monitor's on it, on which nothing ever arrives but what `port_proxy.py` carries: it keeps
+others from the port, and others' ports from us.
 
 An entry leads to an address, and the address is leased to one container: so whoever takes a lease
 back `withdraw`s first what leads there, and a monitor that was killed leaves nothing that matters.
@@ -13,10 +13,11 @@ from __future__ import annotations
 
 import _socket
 import errno
+import time
 
 from cuddy.errors import Conflict, InvalidArgument, SystemFailure
 from cuddy.kernel import bridge_port, netlink, nftables
-from cuddy.network import bridge_options, chains, ipam
+from cuddy.network import chains, ipam
 from cuddy.network.ports import PROTOCOLS, Binding, Port
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 
 ANYWHERE, ANYWHERE6 = "0.0.0.0", "::"
 KINDS = {"tcp": _socket.SOCK_STREAM, "udp": _socket.SOCK_DGRAM}
+BACKLOG = 128
+PAUSE_S, PAUSES = 0.01, 30  # for the end of the proxy of a container that has just ended
 ATTEMPTS = 16  # to find a port that is free in both layers
 NO_ADDRESS = (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL)
 
@@ -68,14 +71,18 @@ def show(address: str) -> str:
 
 def places(network: Network) -> tuple[Place, ...]:
     """Where the ports of a network are published when no address was named."""
-    options = bridge_options.parse(network.options, internal=network.internal)
+    modes, bindings = ("nat", "nat"), ("", "")
+    if network.options:
+        from cuddy.network import bridge_options  # most networks have none
+
+        options = bridge_options.parse(network.options, internal=network.internal)
+        modes, bindings = options.gateway_mode, options.host_binding
     found = []
     for index, (subnet, anywhere) in enumerate(
         ((network.subnet, ANYWHERE), (network.subnet6, ANYWHERE6))
     ):
         if subnet:
-            is_routed = options.gateway_mode[index] == "routed"
-            found.append(Place(options.host_binding[index] or anywhere, is_routed))
+            found.append(Place(bindings[index] or anywhere, modes[index] == "routed"))
     return tuple(found)
 
 
@@ -107,6 +114,8 @@ def _places(binding: Binding, default: tuple[Place, ...]) -> tuple[Place, ...]:
     for place in default:
         if (":" in place.address) == is_ipv6:
             return (Place(binding.host_ip, place.is_routed),)
+    if is_ipv6 and binding.port.protocol in KINDS:
+        return (Place(binding.host_ip),)  # by the proxy
     layer = "IPv6" if is_ipv6 else "IPv4"
     raise InvalidArgument(
         f"cannot publish at {binding.host_ip}: the container's network has no {layer}",
@@ -122,12 +131,15 @@ def _reserve(
     addresses = [place.address for place in where if not place.is_routed]
     if not addresses:
         return found, []
-    attempts = ATTEMPTS if not binding.first else 1
+    pauses = PAUSES if binding.first and any(":" in address for address in addresses) else 0
+    attempts = 1 + pauses if binding.first else ATTEMPTS
     for number in [*range(binding.first, binding.last + 1)] * attempts:
         try:
             holders = _hold_all(binding, addresses, number)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
+                if number == binding.last and pauses:
+                    time.sleep(PAUSE_S)
                 continue
             where_ = f"{show(binding.host_ip or addresses[0])}:{number}"
             raise SystemFailure.from_os(f"cannot publish at {where_}", error) from error
@@ -174,7 +186,8 @@ def _hold(binding: Binding, address: str, number: int) -> _socket.socket | None:
             holder.setsockopt(_socket.SOL_SOCKET, _socket.SO_REUSEADDR, 1)
         holder.bind((address, number))
         if kind == _socket.SOCK_STREAM:
-            holder.listen(0)
+            # What the kernel cannot lead on arrives here: `port_proxy.py` takes it.
+            holder.listen(BACKLOG if family == _socket.AF_INET6 else 0)
     except BaseException:
         holder.close()
         raise
