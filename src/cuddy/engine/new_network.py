@@ -31,6 +31,7 @@ MODES = {
     "ipvlan": ("ipvlan_mode", ("l2", "l3", "l3s")),
 }
 """By driver: the option that says how its links behave, and its values; the first is usual."""
+NO_ROOM = "failed to allocate gateway (): No available addresses on this pool"
 TRUTHS = ("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False")
 MTUS = (68, 65535)
 
@@ -235,7 +236,7 @@ def parse_pool(text: str) -> Subnet:
     if ipam.parse_address(text.partition("/")[0])[0] != subnet.first:
         raise InvalidArgument(f"invalid subnet {text}: it should be {subnet}")
     if subnet.bits - subnet.prefix_length < (2 if subnet.bits == 32 else 1):
-        raise InvalidArgument("failed to allocate gateway (): No available addresses on this pool")
+        raise InvalidArgument(NO_ROOM)
     return subnet
 
 
@@ -277,7 +278,7 @@ def check_addresses(pool: Pool, subnet: Subnet) -> None:
 
 
 def with_gateways(pools: Iterable[Pool]) -> tuple[Pool, ...]:
-    """The pools, each with a gateway: the first address that nobody else has."""
+    """The pools, each with a gateway: the first address that nobody has. Raises InvalidArgument."""
     found = []
     for pool in pools:
         if not pool.gateway:
@@ -286,6 +287,8 @@ def with_gateways(pools: Iterable[Pool]) -> tuple[Pool, ...]:
             number = subnet.first + 1
             while number in taken:
                 number += 1
+            if number > ipam.usable(pool._replace(ip_range=""))[1]:
+                raise InvalidArgument(NO_ROOM)
             pool = pool._replace(gateway=ipam.format_address(number, subnet.bits))
         found.append(pool)
     return tuple(found)
