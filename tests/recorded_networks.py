@@ -227,7 +227,6 @@ network disconnect -f one nope
 network disconnect one
 network disconnect host db
 network connect two web
-ps -a --format "{{.Names}} {{.Networks}}"
 ps -a --format "{{.Names}}" -f network=one
 ps -a --format "{{.Names}}" -f network=two
 ps -a --format "{{.Names}}" -f network=nope

@@ -31,8 +31,6 @@ NEW = ("container create", "container run")
 SWARM = "Swarm"
 
 COMMANDS = {
-    "network connect": (LATER, "a container is on one network"),
-    "network disconnect": (LATER, "a container is on one network"),
     "volume update": ("no", SWARM),
     "image build": (LATER, "images are built in a later release"),
 }

@@ -50,6 +50,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     (*RUN, "--network", "{network}", "--network", "bridge", *SLEEP),
     ("network", "create", "{network}"),
     ("network", "rm", "{network}"),
+    ("network", "connect", "{network}", "{name}"),
+    ("network", "disconnect", "{network}", "{name}"),
     ("create", "--name", "{name}", *SLEEP),
     ("start", "{name}"),
     ("exec", "{name}", "sh", "-c", "sleep 0.02 & sleep 0.05"),
@@ -109,6 +111,8 @@ class World:
         network = self.chance.choice(NETWORKS)
         if "{network}" in words and words[1] != "create":
             self.cuddy("network", "create", network)
+            if words[1] == "disconnect":
+                self.cuddy("network", "connect", network, name)
         elif "{network}" in words:
             self.cuddy("network", "rm", network)
         places = {"name": name, "network": network, "directory": self.directory}

@@ -37,6 +37,11 @@ def field(cuddy: Cuddy, name: str, template: str) -> str:
     return cuddy.ok("network", "inspect", "-f", template, name)
 
 
+def address(cuddy: Cuddy, container: str, network: str) -> str:
+    networks = json.loads(cuddy.field(container, "{{json .NetworkSettings.Networks}}"))
+    return str(networks[network]["IPAddress"])
+
+
 @pytest.fixture
 def stranger() -> Iterator[str]:
     """A bridge of somebody else's, 10.77.0.1/24."""
@@ -192,6 +197,54 @@ class TestUsed:
         out = cuddy.ok("run", "--rm", "--network", "back", "alpine", "hostname", "-i")
         assert out.startswith("10.55.0.")
         cuddy.ok("network", "rm", "back", "plan")
+
+
+class TestJoined:
+    def test_connect_and_disconnect_while_it_runs(self, cuddy: Cuddy) -> None:
+        cuddy.ok("network", "create", "back")
+        cuddy.ok("run", "-d", "--name", "web", *SLEEP)
+        cuddy.ok("network", "connect", "--alias", "www", "back", "web")
+        inside = cuddy.ok("exec", "web", "ip", "-4", "addr", "show", "eth1")
+        assert address(cuddy, "web", "back") in inside
+        members = json.loads(field(cuddy, "back", "{{json .Containers}}"))
+        (member,) = members.values()
+        assert member["Name"] == "web"
+        assert member["IPv4Address"] == f"{address(cuddy, 'web', 'back')}/22"
+        cuddy.ok("network", "disconnect", "back", "web")
+        assert "eth1" not in cuddy.ok("exec", "web", "ip", "addr")
+        assert field(cuddy, "back", "{{json .Containers}}") == "{}"
+        cuddy.ok("network", "rm", "back")
+
+    def test_what_was_connected_before_it_ran_is_joined_at_its_start(self, cuddy: Cuddy) -> None:
+        cuddy.ok("network", "create", "--subnet", "10.66.0.0/24", "back")
+        cuddy.ok("create", "--name", "web", *SLEEP)
+        cuddy.ok("network", "connect", "--ip", "10.66.0.66", "back", "web")
+        cuddy.ok("start", "web")
+        assert address(cuddy, "web", "back") == "10.66.0.66"
+        assert "10.66.0.66/24" in cuddy.ok("exec", "web", "ip", "addr")
+
+    def test_who_has_left_none_may_join_and_stays_at_the_next_start(self, cuddy: Cuddy) -> None:
+        cuddy.ok("network", "create", "back")
+        cuddy.ok("run", "-d", "--name", "web", "--network", "none", *SLEEP)
+        assert "private (none) mode" in cuddy("network", "connect", "back", "web").complaint
+        cuddy.ok("network", "disconnect", "none", "web")
+        cuddy.ok("network", "connect", "back", "web")
+        for _ in range(2):
+            assert address(cuddy, "web", "back") in cuddy.ok("exec", "web", "ip", "addr")
+            cuddy.ok("restart", "-t", "0", "web")
+
+    def test_nonsense_is_refused(self, cuddy: Cuddy) -> None:
+        cuddy.ok("network", "create", "--subnet", "10.66.0.0/24", "back")
+        cuddy.ok("run", "-d", "--name", "web", *SLEEP)
+        for words, complaint in (
+            (["--ip", "10.67.0.1"], "no configured subnet contains IP address 10.67.0.1"),
+            (["--ip", "warp"], "warp"),
+            (["--driver-opt", "a"], "invalid key/value pair format in driver options"),
+            (["--link", "nobody:n"], "No such container: nobody"),
+        ):
+            result = cuddy("network", "connect", *words, "back", "web")
+            assert (result.code, complaint in result.complaint) == (1, True), result.err
+        assert "eth1" not in cuddy.ok("exec", "web", "ip", "addr")
 
 
 def test_events_are_dockers(fresh: Cuddy) -> None:

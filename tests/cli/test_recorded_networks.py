@@ -25,6 +25,13 @@ DIFFERENT = {
     "network create --subnet fd00:2::/64 v4": "we warn that it will not be used",
     "network ls -f dangling=false --format '{{.Name}}'": "this docker forgets who is on them",
     "network ls --format '{{.Nope}}'": "docker tells of Go's types",
+    "network connect --alias x bridge idle": "the words of docker 28",
+    "network disconnect one db": "we say its name, not its id",
+    "network disconnect -f one db": "we say its name, not its id",
+    "network disconnect host db": "we say its name, not its id",
+    "network disconnect one shared": "we say its name, not its id",
+    "network disconnect -f one nope": "it is the container that is not there",
+    "network prune -f --filter until=x": "the words of our other prunes",
     "network inspect -f '{{.Nope}}' one": "docker shows a blank line before it complains",
 }
 """Commands of which only the exit code is compared."""
@@ -84,7 +91,7 @@ def complaints(exchange: Exchange) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("name", ["create", "ls"])
+@pytest.mark.parametrize("name", kept.TRANSCRIPTS)
 def test_networks_are_as_dockers(fresh: Cuddy, name: str) -> None:
     player = Player(fresh)
     player.learn()

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
     from cuddy.engine.nursery import Nursery
 
 
+NETWORK = {
+    "connect": "network.connect", "create": "network.create", "disconnect": "network.disconnect",
+    "inspect": "network.inspect", "ls": "network.ls", "list": "network.ls",
+    "prune": "network.prune", "rm": "network.rm", "remove": "network.rm", "why": "network.why",
+}  # fmt: skip
 GROUPS: dict[str, dict[str, str]] = {
     "container": {
         "attach": "container.attach",
@@ -73,16 +78,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "save": "image.save",
         "tag": "image.tag",
     },
-    "network": {
-        "create": "network.create",
-        "inspect": "network.inspect",
-        "ls": "network.ls",
-        "list": "network.ls",
-        "prune": "network.prune",
-        "rm": "network.rm",
-        "remove": "network.rm",
-        "why": "network.why",
-    },
+    "network": NETWORK,
     "system": {
         "boot": "system.boot",
         "check": "system.check",

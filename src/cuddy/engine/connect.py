@@ -54,20 +54,20 @@ def connect(home: Home, network_ref: str, container_ref: str, asked: EndpointCon
 def check(record: Container, network: Network) -> None:
     """Whether the two can come together at all, in Docker's words. Raises Conflict."""
     mode = record["HostConfig"]["NetworkMode"]
-    if mode.startswith("container:"):
+    if mode == "host" or mode.startswith("container:"):
         raise Conflict(
             "container sharing network namespace with another container or host cannot be"
             " connected to any other network",
-            hint="connect the other container",
+            hint="" if mode == "host" else "connect the other container",
         )
-    if "host" in (mode, network.name):
+    if network.name == "host":
         message = "container cannot be disconnected from host network or connected to host network"
         raise Conflict(message, hint="'cuddy run --network host' makes one that is")
-    if "none" in (mode, network.name):
+    if "none" in (*endpoint.asked(record), network.name):
         raise Conflict(
             "container cannot be connected to multiple networks with one of the networks in"
             " private (none) mode",
-            hint="make the container without --network none",
+            hint="disconnect it from none first",
         )
     if network.name in endpoint.asked(record):
         name = container.display_name(record)

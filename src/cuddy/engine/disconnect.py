@@ -55,7 +55,7 @@ def disconnect(home: Home, network_ref: str, container_ref: str, *, force: bool 
 
 def check(record: Container, network: Network) -> None:
     """Whether the container is on the network, in Docker's words. Raises Conflict."""
-    if "host" in (record["HostConfig"]["NetworkMode"], network.name):
+    if record["HostConfig"]["NetworkMode"] == network.name == "host":
         message = "container cannot be disconnected from host network or connected to host network"
         raise Conflict(message)
     if network.name not in endpoint.asked(record):
@@ -74,7 +74,8 @@ def detach(home: Home, record: Container, network: Network) -> None:
         live_network.lead(home, record, before, after, netns_fd)
         for place in gone:
             drivers.of(network).detach(network, place.endpoint, netns_fd)
-        live_network.release(home, record["Id"], network)
+        if network.name not in endpoint.WITHOUT_OWN:
+            live_network.release(home, record["Id"], network)
         live_network.note(home, record, after)
     finally:
         os.close(netns_fd)

@@ -57,9 +57,11 @@ def asked(record: Mapping[str, Any]) -> dict[str, EndpointConfig]:
 
 
 def has_own(record: Container) -> bool:
-    """Whether a container has a network of its own, so that it can be on several."""
-    mode = record["HostConfig"]["NetworkMode"]
-    return mode not in WITHOUT_OWN and not mode.startswith("container:")
+    """Whether a container is on its networks by links of its own.
+
+    One that was made with `none` is so, once it has been taken from there.
+    """
+    return not set(asked(record)).intersection(WITHOUT_OWN)
 
 
 def wanted(config: EndpointConfig) -> list[str]:

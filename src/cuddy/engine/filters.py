@@ -193,10 +193,11 @@ def networks_of(container: Container) -> dict[str, dict[str, str] | None]:
     known: dict[str, dict[str, str] | None] = (
         container.get("NetworkSettings", {}).get("Networks") or {}
     )
-    if known:
-        return known
     wishes = container.get("Networks")
-    return dict.fromkeys([container["HostConfig"]["NetworkMode"]] if wishes is None else wishes)
+    if wishes is None:
+        return known or {container["HostConfig"]["NetworkMode"]: None}
+    is_up = container["State"]["Running"] and known
+    return known if is_up else {name: known.get(name) for name in wishes}
 
 
 def _is_task(values: list[str]) -> Test:

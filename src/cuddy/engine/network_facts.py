@@ -20,7 +20,7 @@ def settings(home: Home, record: Container, connection: Connection) -> dict[str,
     found = document(connection.places)
     if not connection.places:
         mode = record["HostConfig"]["NetworkMode"]
-        if mode in ("host", "none"):
+        if mode in endpoint.WITHOUT_OWN and mode in endpoint.asked(record):
             network_id = networks.predefined_id(home.networks_dir, mode)
             found["Networks"] = {mode: {"NetworkID": network_id, "EndpointID": record["Id"]}}
         return {"Ports": {}, **found}
