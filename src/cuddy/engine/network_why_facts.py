@@ -47,6 +47,7 @@ class Place(NamedTuple):
     host_address: str = ""  # this machine's own on that network
     is_internal: bool = False
     is_isolated: bool = False  # the network keeps its own containers apart: icc=false
+    is_ready: bool = True  # nothing of it is missing on this machine: link, address, rules
     has_names: bool = True  # a network of the user's, whose containers find each other by name
 
     def has(self, address: str) -> bool:
@@ -118,7 +119,6 @@ class Facts(NamedTuple):
     openings: tuple[Publication, ...] = ()  # all that lead to the target
     is_forwarding: bool = True
     obstacles: tuple[str, ...] = ()  # chains of others that drop what nobody accepts
-    has_rules: bool = True  # our own rules of the network are there
     egress: str = ""  # "no": the policy rejects it, "ok": it allows it, "": nobody knows
     listeners: tuple[Listener, ...] | None = None
     attempt: Attempt | None = None

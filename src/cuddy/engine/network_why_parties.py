@@ -6,7 +6,7 @@ from cuddy.engine import container, containers, sharing
 from cuddy.engine.network_why_facts import Party, Place, Publication, is_loopback
 from cuddy.errors import CorruptContent, InvalidArgument, NoSuchContainer
 from cuddy.kernel import netlink, rtnetlink
-from cuddy.network import ipam
+from cuddy.network import drivers, ipam
 from cuddy.network import network as networks
 
 TYPE_CHECKING = False
@@ -97,6 +97,7 @@ def _with_network(home: Home, place: Place) -> Place:
         driver=network.driver,
         bridge=network.bridge,
         host_address=network.gateway or network.gateway6 if network.driver == "bridge" else "",
+        is_ready=network.driver != "bridge" or drivers.of(network).is_ready(network),
         is_internal=network.internal,
         is_isolated=network.options.get(ICC, "true").lower() in ("false", "0", "f"),
     )

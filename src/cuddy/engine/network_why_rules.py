@@ -104,9 +104,10 @@ def _to_outside(facts: Facts) -> Iterator[Step]:
         text = f"{places[0].network} is internal: nothing leaves it"
         yield Step("rule", NO, text, f"'cuddy network connect bridge {facts.source.title}'")
         return
-    if places and not facts.has_rules:
-        remedy = "'cuddy restart' of one of its containers makes them anew"
-        yield Step("rule", NO, f"cuddy's rules of {places[0].network} are gone", remedy)
+    if lacking := [place for place in places if not place.is_ready]:
+        text = f"somebody took away what {lacking[0].network} needs of links, addresses or rules"
+        remedy = f"'cuddy restart {facts.source.title}' makes them anew"
+        yield Step("rule", NO, text, remedy)
         return
     if places:
         yield Step("rule", OK, "it leaves this machine under this machine's address")

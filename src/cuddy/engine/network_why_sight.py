@@ -6,7 +6,7 @@ from cuddy.engine.network_why_facts import HOST, OUTSIDE, Facts
 from cuddy.engine.network_why_listener import destination, serves
 from cuddy.engine.vantage import OWN
 from cuddy.kernel import control_file, nftables
-from cuddy.network import bridge, chains, nat, reach, reach_trace, resolv
+from cuddy.network import bridge, nat, openings, reach, reach_trace, resolv
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,13 +58,19 @@ def see_routes(facts: Facts, source: Vantage | None, target: Vantage | None) -> 
 
 def see_rules(facts: Facts) -> Facts:
     """What the firewall has, ours and others'."""
-    bridges = [p.bridge for end in (facts.source, facts.target) for p in end.places if p.bridge]
     with nftables.open() as firewall:
-        return facts._replace(
+        facts = facts._replace(
             is_forwarding=control_file.read(bridge.IP_FORWARD) == "1",
             obstacles=tuple(nat.obstacles(firewall)),
-            has_rules=not bridges or chains.is_ready(firewall, bridges[0]),
         )
+        if facts.published is None or not openings.is_readable(firewall):
+            return facts
+        led = [each.address for each in openings.list_all(firewall) if each.is_of(facts.published)]
+    here = [address for address in led if facts.target.place_at(address)]
+    found = facts.published._replace(
+        address=here[0] if here else facts.published.address, is_in_kernel=bool(here)
+    )
+    return facts._replace(published=found)
 
 
 def see_listeners(facts: Facts, target: Vantage) -> list[Listener]:

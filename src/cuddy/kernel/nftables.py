@@ -107,6 +107,16 @@ def parse_chain(body: bytes) -> Chain:
     )
 
 
+def list_sets(socket: netlink.Socket) -> list[tuple[str, str, str]]:
+    """Family, table and name of every set and map. Raises OSError."""
+    answers = socket.dump(_request(NFT_MSG_GETSET, "", b"", "list sets"))
+    found = [(answer.body[0], attributes(answer.body[4:])) for answer in answers]
+    return [
+        (FAMILIES.get(family, str(family)), text(names[NFTA_SET_TABLE]), text(names[NFTA_SET_NAME]))
+        for family, names in found
+    ]
+
+
 def has_set(socket: netlink.Socket, family: str, table: str, name: str) -> bool:
     """Whether a set or map exists. Raises OSError."""
     names = attribute(NFTA_SET_TABLE, table) + attribute(NFTA_SET_NAME, name)

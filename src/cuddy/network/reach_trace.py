@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cuddy.kernel import nftrace, program
-from cuddy.network import chains, reach
+from cuddy.network import reach
 from cuddy.network.ports import PROTOCOLS
 from cuddy.shapes import NamedTuple
 
@@ -58,8 +58,7 @@ def watch(netns_fds: list[int], packets: Flow, act: Callable[[], T]) -> tuple[T,
 def _tell(netns_fd: int, drop: nftrace.Drop) -> Drop:
     """With the text of the rule."""
     where = f"{drop.family} {drop.table} {drop.chain}"
-    is_ours = drop.table == chains.TABLE or drop.table.startswith(OURS)
-    is_ours = is_ours or drop.chain.startswith(OURS)
+    is_ours = drop.table.startswith(OURS) or drop.chain.startswith(OURS)
     if not drop.handle:
         return Drop(where, "its policy is drop", is_ours)
     text = reach.inside(netns_fd, lambda: rule_text(drop))
