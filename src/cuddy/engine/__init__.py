@@ -165,6 +165,7 @@ prune_containers  remove containers that do not run
 prune_system      remove all of these
 df                what everything takes on disk
 check_resolver   are names answered
+check_networks   is nothing left of networks that are gone
 check_volumes     are volumes what containers expect
 check             is everything what it says it is, and making it so
 info              everything known of the engine

@@ -12,6 +12,7 @@ import stat
 
 from cuddy import files
 from cuddy.engine import (
+    check_networks,
     check_resolver,
     check_volumes,
     connection,
@@ -28,7 +29,7 @@ from cuddy.image import check as image_check
 from cuddy.image import garbage, host, index, snapshots, store
 from cuddy.image.finding import Finding, move_to_lost, strangers
 from cuddy.kernel import cgroup
-from cuddy.network import endpoint, network
+from cuddy.network import endpoint
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -61,7 +62,7 @@ class Report(NamedTuple):
 def check(home: Home) -> Report:
     """Look at everything, change nothing. Raises CuddyError."""
     try:
-        findings = list(_remains(home, repairing=False))
+        findings = [*_kernel(home, repairing=False)]
         with store.lease(home.storage):
             return Report(findings + _examine(home, None), is_repaired=False)
     except OSError as error:
@@ -72,7 +73,7 @@ def repair(home: Home) -> Report:
     """Look at everything and put right what can be. Raises Conflict while others work."""
     try:
         # Takes containers' locks, which come before those of the store.
-        findings = list(_remains(home, repairing=True))
+        findings = [*_kernel(home, repairing=True)]
         with garbage.Removal(home.storage) as removal:
             if not removal.is_alone:
                 raise Conflict(
@@ -94,7 +95,8 @@ def _examine(home: Home, removal: Removal | None) -> list[Finding]:
     }  # fmt: skip
     repairing = removal is not None
     for step in (_containers(home, lacking, repairing), _names(home, repairing),
-                 _networks(home, repairing), check_volumes.examine(home, repairing=repairing),
+                 check_networks.examine_records(home, repairing=repairing),
+                 check_volumes.examine(home, repairing=repairing),
                  check_resolver.examine(home, repairing=repairing),
                  _root(home, repairing)):  # fmt: skip
         findings += step
@@ -225,19 +227,6 @@ def _second_names(
                 os.unlink(f"{home.names_dir}/{other}")
 
 
-def _networks(home: Home, repairing: bool) -> Iterator[Finding]:
-    """Records of networks that can be read."""
-    for name in sorted(files.list_directory(home.networks_dir)):
-        if not name.endswith(".json"):
-            continue
-        try:
-            network.read(home.networks_dir, name.removesuffix(".json"))
-        except CorruptContent:
-            yield Finding(f"networks/{name}", "it is not a network", "make it anew when needed")
-            if repairing:
-                move_to_lost(home.root, f"{home.networks_dir}/{name}")
-
-
 def _root(home: Home, repairing: bool) -> Iterator[Finding]:
     """Files beside the directories of a home."""
 
@@ -263,6 +252,13 @@ def _root(home: Home, repairing: bool) -> Iterator[Finding]:
                 move_to_lost(home.root, path)
             elif repairing:
                 files.remove_tree(path)
+
+
+def _kernel(home: Home, *, repairing: bool) -> Iterator[Finding]:
+    """What is not on disk: leases, then what dead monitors left, then the rest of networks."""
+    yield from check_networks.examine_leases(home, repairing=repairing)
+    yield from _remains(home, repairing)
+    yield from check_networks.examine(home, repairing=repairing)
 
 
 def _remains(home: Home, repairing: bool) -> Iterator[Finding]:

@@ -22,6 +22,7 @@ port_proxy  what comes to a published port and no rule can lead on
 resolv    resolv.conf and hosts of a container
 reach     what can be seen of whether one reaches another
 reach_names  how a container finds the address of a name
+strays    what networks leave behind in the kernel
 openings  which ports of the host lead to which address, as the firewall has it
 reach_trace  which rule of whose firewall drops a packet
 zones         the names of containers, network by network

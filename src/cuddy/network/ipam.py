@@ -262,6 +262,11 @@ def sweep(path: str, is_living: Callable[[str], bool]) -> list[str]:
         return dead
 
 
+def restore(path: str, leases: Mapping[str, Lease]) -> None:
+    """Write all leases anew, in the place of what nobody can read; the caller has the lock."""
+    _write(path, {}, leases)
+
+
 def read_leases(path: str) -> dict[str, Lease]:
     """Who is on a network: container id -> lease."""
     return _read(path)[1]
