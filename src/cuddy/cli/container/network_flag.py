@@ -5,7 +5,6 @@ opts/network.go).
 from __future__ import annotations
 
 from cuddy.cli import comma_separated, values
-from cuddy.cli.escape import quote
 from cuddy.engine.endpoint import EndpointConfig, EndpointWish
 
 ADDRESSES = {"ip": "IPv4Address", "ip6": "IPv6Address", "link-local-ip": "LinkLocalIPs"}
@@ -49,14 +48,22 @@ def fill(config: EndpointConfig, key: str, value: str) -> None:
             raise ValueError("invalid key value pair format in driver options")
         config.setdefault("DriverOpts", {})[option.strip().lower()] = setting.strip()
     elif key == "gw-priority":
-        try:
-            config["GwPriority"] = int(value)
-        except ValueError:
-            raise ValueError(f"invalid gw-priority ({quote(value)}): invalid syntax") from None
+        config["GwPriority"] = priority(value)
     elif key in ADDRESSES:
         address(config, key, value)
     else:
         raise ValueError(f"invalid field key {key}")
+
+
+def priority(value: str) -> int:
+    """As Go's strconv.Atoi reads it. Raises ValueError."""
+    try:
+        found = int(value if value.isascii() and "_" not in value else "")
+    except ValueError:
+        raise ValueError(f"invalid gw-priority ({value}): invalid syntax") from None
+    if not -(1 << 63) <= found < 1 << 63:
+        raise ValueError(f"invalid gw-priority ({value}): value out of range")
+    return found
 
 
 def address(config: EndpointConfig, key: str, value: str) -> None:
