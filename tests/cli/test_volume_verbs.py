@@ -157,6 +157,20 @@ class TestCopy:
         assert (copied.stat().st_uid, copied.stat().st_mode) == (5, original.stat().st_mode)
         assert os.listxattr(copied) == ["system.posix_acl_access"]
 
+    def test_no_directory_is_copied_into_itself(self, stocked: Cuddy) -> None:
+        data = stocked.root / "volumes/data/_data"
+        for source, target in (
+            ("data:/dir", "data:/dir/deep"),
+            ("data:/", "data:/dir"),
+            ("data:/dir/.", "data:/dir"),
+            ("data:/dir", f"{data}/dir/new"),
+            (f"{data}/dir", "data:/dir/new"),
+        ):
+            result = stocked("volume", "cp", source, target)
+            assert (result.code, "into itself" in result.complaint) == (1, True), (source, target)
+        stocked.ok("volume", "cp", "data:/dir/deep", "data:/copy")
+        assert (data / "copy/file").read_text() == "two\n"
+
     def test_into_a_volume_that_a_container_uses(self, cuddy: Cuddy, tmp_path: Path) -> None:
         cuddy.ok("volume", "create", *RAM)
         assert "no container has it" in cuddy("volume", "cp", "/etc/hostname", "ram:/").complaint
@@ -230,7 +244,10 @@ class TestArchives:
         result = stocked("volume", "import", "other", input=packed)
         assert "volume other is not empty (--replace" in result.complaint
         assert "more" in look(stocked, "other")
+        words = ["--network", "none", "-v", "other:/in", "alpine", "cat", "/in/dir/file"]
+        stocked.ok("create", "--name", "one", *words)
         assert stocked("volume", "import", "--replace", "other", input=packed).code == 0
+        assert stocked.ok("start", "-a", "one") == "one"
         assert look(stocked, "other") == before
         assert stocked.ok("volume", "inspect", "-f", "{{.Labels.c}}", "other") == "d"
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.errors import CorruptContent
+from cuddy.errors import CorruptContent, InvalidArgument
 from cuddy.image import blobs, tar, tar_writer
 from cuddy.image.layer import MAX_ENTRIES
 from cuddy.kernel import transfer
@@ -37,9 +37,16 @@ class Carriage:
         self._reported = 0
 
     def put(self, found: Iterator[Found], deposit: Deposit) -> int:
-        """Put entries of one tree into another; returns what they are as a tar."""
+        """Put entries of one tree into another; returns what they are as a tar.
+
+        Raises InvalidArgument when the walk comes to the directory that is being filled: it would
+        never end.
+        """
+        goal = os.fstat(deposit.directory_fd)
         with deposit:
             for entry in found:
+                if entry.member.kind == tar.DIRECTORY and os.path.samestat(entry.status, goal):
+                    raise InvalidArgument("cannot copy a directory into itself")
                 self.count(entry.member)
                 deposit.add(entry.member, lambda fd: _fill(fd, entry))  # noqa: B023
         return self.total

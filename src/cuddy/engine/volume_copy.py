@@ -19,7 +19,7 @@ import stat
 from cuddy import files
 from cuddy.engine import volumes
 from cuddy.errors import SystemFailure
-from cuddy.image import changeset, walk
+from cuddy.image import walk
 from cuddy.kernel import resolve, transfer
 from cuddy.shapes import NamedTuple
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cuddy.engine.home import Home
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 
 
 class Shelf(NamedTuple):
@@ -187,7 +188,7 @@ def copy_file(source: int, target: int, name: bytes) -> None:
 
     Somebody may just have put something else in its place: that is not waited for, nor copied.
     """
-    reading = os.open(name, changeset.READ, dir_fd=source)
+    reading = os.open(name, OPEN_FILE, dir_fd=source)
     try:
         status = os.fstat(reading)
         if not stat.S_ISREG(status.st_mode):
