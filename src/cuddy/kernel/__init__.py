@@ -32,6 +32,7 @@ way                which of them a packet would take
 nftables           the firewall: looked at by messages, changed by scripts
 nft_rules          rules as messages, for those that every container needs
 nftrace            which of its rules a packet comes to
+nflog              packets that firewall rules have logged
 iptables           the same on hosts without nft
 poll               waiting for many descriptors at once, and for times
 inotify            a file or directory has changed

@@ -128,6 +128,10 @@ class Socket:
         data, (port, _) = self._socket.recvfrom(RECEIVE_BYTES, _socket.MSG_DONTWAIT)
         return split(data) if port == 0 else iter(())  # port 0 is the kernel: netlink(7)
 
+    def detach(self) -> int:
+        """The descriptor, for whoever goes on with it."""
+        return self._socket.detach()
+
     def close(self) -> None:
         """Give the socket back."""
         self._socket.close()

@@ -55,6 +55,10 @@ NFTA_SET_ELEM_LIST_TABLE, NFTA_SET_ELEM_LIST_SET, NFTA_SET_ELEM_LIST_ELEMENTS = 
 NFTA_LIST_ELEM = 1
 NFTA_SET_ELEM_KEY, NFTA_SET_ELEM_DATA = 1, 2
 NFTA_DATA_VALUE = 1
+NFT_MSG_GETOBJ_RESET = 21
+NFTA_OBJ_TABLE, NFTA_OBJ_NAME, NFTA_OBJ_TYPE, NFTA_OBJ_DATA = 1, 2, 3, 4
+NFTA_COUNTER_PACKETS = 2
+NFT_OBJECT_COUNTER = 1
 
 UNKNOWN = (errno.EINVAL, errno.EOPNOTSUPP)
 """What a kernel without nf_tables answers to any question about it."""
@@ -189,6 +193,17 @@ def delete_elements(family: str, table: str, name: str, keys: Iterable[bytes]) -
     elements = [nest(NFTA_LIST_ELEM, _value(NFTA_SET_ELEM_KEY, key)) for key in keys]
     body = _elements(table, name, elements)
     return _request(NFT_MSG_DELSETELEM, family, body, f"delete elements of {table} {name}")
+
+
+def take_count(socket: netlink.Socket, family: str, table: str, name: str) -> int:
+    """How many packets a named counter has seen since the last look. Raises OSError."""
+    kind = attribute(NFTA_OBJ_TYPE, struct.pack("!I", NFT_OBJECT_COUNTER))
+    names = attribute(NFTA_OBJ_TABLE, table) + attribute(NFTA_OBJ_NAME, name)
+    about = f"reset counter {table} {name}"
+    for answer in socket.ask(_request(NFT_MSG_GETOBJ_RESET, family, names + kind, about)):
+        data = attributes(attributes(answer.body[4:]).get(NFTA_OBJ_DATA, b""))
+        return int.from_bytes(data.get(NFTA_COUNTER_PACKETS, b""))
+    return 0
 
 
 def list_elements(

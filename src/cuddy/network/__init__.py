@@ -19,6 +19,9 @@ nat_iptables  the same on hosts without nft
 ports     what --publish and --expose say
 publish   ports of the host that lead to a container's
 port_proxy  what comes to a published port and no rule can lead on
+egress    where a container may connect to: what --egress says
+egress_rules  the same as rules of its network namespace
+egress_pins   addresses that it may reach because a name led there
 resolv    resolv.conf and hosts of a container
 reach     what can be seen of whether one reaches another
 reach_names  how a container finds the address of a name
