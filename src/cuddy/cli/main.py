@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 NETWORK = {
     "connect": "network.connect", "create": "network.create", "disconnect": "network.disconnect",
-    "inspect": "network.inspect", "ls": "network.ls", "list": "network.ls",
+    "inspect": "network.inspect", "ls": "network.ls", "list": "network.ls", "log": "network.log",
     "prune": "network.prune", "rm": "network.rm", "remove": "network.rm", "why": "network.why",
 }  # fmt: skip
 GROUPS: dict[str, dict[str, str]] = {

@@ -62,6 +62,11 @@ resolver_roll    the containers that it serves
 resolver_worker  what answers them
 resolver_desk    one of them: its sockets, its questions
 resolver_stream  a connection of it
+egress           where it may connect to
+egress_powers    what it must not have for that
+egress_policy    what the resolver does for it
+egress_attempts  what it tried, as lines of a file
+egress_log       reading them
 spec             container record -> config.json
 create           options and image -> record
 background       how a process leaves the command that started it

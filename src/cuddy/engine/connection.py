@@ -180,15 +180,27 @@ def host_address(places: Sequence[Place]) -> str:
 def asks_resolver(record: Container, places: Sequence[Place]) -> bool:
     """Whether a container's names are answered by our own resolver: on any network but `bridge`,
     and wherever what it may ask is limited."""
-    is_limited = record["HostConfig"].get("Egress") not in (None, "", "all")
-    return is_limited or any(not place.network.is_default for place in places)
+    limited = bool(places) and is_limited(record)
+    return limited or any(not place.network.is_default for place in places)
+
+
+def is_limited(record: Container) -> bool:
+    """Whether it is under egress control."""
+    return record["HostConfig"].get("Egress") not in (None, "", "all")
 
 
 def serve_names(
     home: Home, record: Container, places: Sequence[Place], netns_fd: int, pid: int
 ) -> None:
     """Have the resolver answer the container from now on, if it is to. Raises SystemFailure."""
-    if asks_resolver(record, places):
+    if is_limited(record):
+        # Imported here: few containers are.
+        from cuddy.engine import egress
+
+        found = [place.endpoint for place in places]
+        hosts = etc_files.hosts_text(record, found, host=host_address(places))
+        egress.begin(home, record, netns_fd, pid, hosts)
+    elif asks_resolver(record, places):
         # Imported here: those on `bridge` ask the host's servers.
         from cuddy.engine import resolver
 

@@ -236,7 +236,8 @@ def build_record(
         | network_options.config(options, config),
         "HostConfig": build_host_config(options)
         | sharing.host_config(options, others)
-        | network_options.host_config(home, options),
+        | network_options.host_config(home, options)
+        | network_options.egress_config(options, others),
         "Mounts": points,
         **network_options.networks(home, options),
         "ChainIds": list(image.chain_ids),

@@ -12,6 +12,19 @@ if TYPE_CHECKING:
 
 PATH = "PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
+ROUND_THE_RULES = {
+    "CAP_NET_ADMIN": "changes the rules",
+    "CAP_NET_RAW": "sends packets past the rules",
+    "CAP_SYS_ADMIN": "enters other namespaces",
+    "CAP_SYS_PTRACE": "takes over processes that have more power",
+    "CAP_SYS_MODULE": "changes the kernel",
+    "CAP_SYS_RAWIO": "changes the kernel",
+    "CAP_BPF": "changes what the network does",
+    "CAP_PERFMON": "changes what the network does",
+    "CAP_DAC_READ_SEARCH": "opens files of the host",
+    "CAP_SYS_BOOT": "changes the kernel",
+}
+"""Capabilities that a container under egress control never has, and what each of them does."""
 CAPABILITIES = frozenset(
     f"CAP_{name}"
     for name in (

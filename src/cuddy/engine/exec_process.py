@@ -75,6 +75,10 @@ def build_process(record: Container, own: Bundle, document: State, options: Exec
     identity = identify(record, document, options)
     host_config = record["HostConfig"]
     if options.privileged:
+        if host_config.get("Egress"):
+            from cuddy.engine import egress_powers
+
+            egress_powers.check_exec(record)
         host_config = host_config | {"Privileged": True}
     powers = process.granted(host_config, capabilities.own())
     entrant |= {

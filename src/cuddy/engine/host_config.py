@@ -87,6 +87,7 @@ DEFAULTS: dict[str, Any] = {
     "MaskedPaths": defaults.MASKED_PATHS,
     "ReadonlyPaths": defaults.READONLY_PATHS,
     "Init": None,
+    "Egress": "",  # ours: network/egress.py
 }
 
 NULL_IF_EMPTY = frozenset((
@@ -94,7 +95,7 @@ NULL_IF_EMPTY = frozenset((
     "DeviceCgroupRules", "DeviceRequests",
 ))  # fmt: skip
 ABSENT_IF_EMPTY = frozenset((
-    "Annotations", "StorageOpt", "Tmpfs", "Sysctls", "Mounts", "Init",
+    "Annotations", "StorageOpt", "Tmpfs", "Sysctls", "Mounts", "Init", "Egress",
 ))  # fmt: skip
 
 

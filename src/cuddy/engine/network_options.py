@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from typing import Any
 
+    from cuddy.engine.container import Container
     from cuddy.engine.endpoint import EndpointConfig, IPAMConfig
     from cuddy.engine.home import Home
     from cuddy.engine.options import ContainerOptions
@@ -40,6 +41,7 @@ def check(options: ContainerOptions) -> None:
         from cuddy.engine import network_wishes
 
         network_wishes.refuse_user_defined(found)
+    egress_config(options, {})
 
 
 def check_wishes(options: ContainerOptions) -> None:
@@ -138,3 +140,16 @@ def networks(home: Home, options: ContainerOptions) -> dict[str, Any]:
 
     wishes = {name: wish_of(options, name) for name in (options.network, *others)}
     return {"Networks": network_wishes.settle(home, wishes)}
+
+
+def egress_config(options: ContainerOptions, others: Mapping[str, Container]) -> dict[str, Any]:
+    """HostConfig.Egress, or that of the container whose network it is.
+
+    Raises InvalidArgument, Conflict, SystemFailure.
+    """
+    if not options.egress and not others:
+        return {}
+    # Imported here: few containers are under egress control.
+    from cuddy.engine import egress
+
+    return egress.host_config(options, others)

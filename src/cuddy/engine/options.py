@@ -69,6 +69,7 @@ class ContainerOptions(NamedTuple):
     publish_all: bool = False  # every exposed port at one of the host's that is free
     expose: tuple[str, ...] = ()  # PORT[/PROTOCOL]
     links: tuple[str, ...] = ()  # NAME[:ALIAS]
+    egress: tuple[str, ...] = ()  # none | all | allow:WHERE,...; () all
     mac_address: str = ""
     network_aliases: tuple[str, ...] = ()  # these four: of `network`, if it is the user's own
     ip: str = ""

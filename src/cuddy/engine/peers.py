@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import container, containers, sharing
+from cuddy.engine import container, containers, egress_powers, sharing
 from cuddy.errors import Conflict, NoSuchContainer, SystemFailure
 from cuddy.kernel import mount, namespaces, process, resolve
 from cuddy.runtime import state
@@ -46,6 +46,8 @@ def find_peer(home: Home, record: Container, kind: str, other: str) -> Peer:
     if other == record["Id"]:
         raise Conflict(f"cannot join own {kind}")
     found = containers.read(home, other)
+    if kind != "ipc":
+        egress_powers.check_peer(record, kind, found)
     if found["State"].get("Restarting"):
         message = f"Container {other} is restarting, wait until the container is running"
         raise Conflict(message)

@@ -115,6 +115,8 @@ def granted(host_config: dict[str, Any], own: frozenset[str]) -> frozenset[str]:
     wanted = capability_set(
         host_config["CapAdd"], host_config["CapDrop"], privileged=host_config["Privileged"]
     )
+    if host_config.get("Egress") not in (None, "", "all"):
+        wanted -= defaults.ROUND_THE_RULES.keys()
     return wanted & own
 
 

@@ -13,7 +13,7 @@ import time
 from cuddy.engine import resolver_roll
 from cuddy.engine.resolver_stream import Stream
 from cuddy.kernel import namespaces
-from cuddy.network import dns, dns_messages
+from cuddy.network import dns, dns_messages, egress_rules
 from cuddy.network.dns_messages import BADVERS, NOERROR, SERVFAIL, Malformed, Query
 from cuddy.network.upstream import Exchange
 
@@ -214,6 +214,9 @@ class Desk:
             return self._worker.make_socket(family, kind)
         namespaces.setns(self._netns_fd, namespaces.CLONE_NEWNET)
         try:
-            return self._worker.make_socket(family, kind)
+            made = self._worker.make_socket(family, kind)
+            if self.asker.egress is not None:
+                made.setsockopt(_socket.SOL_SOCKET, egress_rules.SO_MARK, egress_rules.ASKING)
+            return made
         finally:
             namespaces.setns(self._worker.netns_fd, namespaces.CLONE_NEWNET)

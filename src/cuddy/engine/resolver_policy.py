@@ -80,4 +80,9 @@ def open_policy(run_root: str, asker: Asker, netns_fd: int, watch: Watch) -> Pol
     `netns_fd`: its network namespace, which the policy may enter (`namespaces.Joined`); it stays
     open as long as the policy. `watch`: for sockets of the policy's own.
     """
-    return Free()
+    if asker.egress is None:
+        return Free()
+    # Imported here: few containers are under egress control.
+    from cuddy.engine import egress_policy
+
+    return egress_policy.Confined(asker.egress, netns_fd, watch)

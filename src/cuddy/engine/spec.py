@@ -269,9 +269,14 @@ def seccomp_profile(
 ) -> dict[str, Any]:
     """The filter: Docker's default, the user's own, or none."""
     choice = options.get("seccomp", "unconfined" if host_config["Privileged"] else "builtin")
+    names = process.granted(host_config, host.capabilities)
+    if choice in ("unconfined", "builtin") and host_config.get("Egress"):
+        # Imported here: few containers are under egress control.
+        from cuddy.engine import egress_powers
+
+        return egress_powers.seccomp_profile(choice, host_config, names, host.kernel, host.machine)
     if choice == "unconfined":
         return {}
-    names = process.granted(host_config, host.capabilities)
     if choice == "builtin":
         return default_profile.build(names, host.kernel, host.machine)
     return docker_profile.specialize(files.parse_json(choice), names, host.kernel, host.machine)

@@ -134,6 +134,8 @@ FLAGS = (
     Flag("dns-option", "", LIST, "Set DNS options", into="dns_options", aliases=("dns-opt",)),
     Flag("dns-search", "", _list_of(values.domain), "Set custom DNS search domains"),
     Flag("domainname", "", STRING, "Container NIS domain name"),
+    Flag("egress", "", _list_of(str, "policy"),
+         "Where it may connect to: none, all or allow:DOMAIN,*.DOMAIN,CIDR:PORT"),
     Flag("entrypoint", "", STRING, "Overwrite the default ENTRYPOINT of the image"),
     Flag("env", "e", settings.VARIABLES, "Set environment variables"),
     Flag("env-file", "", LIST, "Read in a file of environment variables"),
