@@ -120,6 +120,7 @@ def test_mounts_on_it_stay_in_the_container(cuddy: Cuddy, data: Path, secrets: P
     ["--mount", "type=volume,src=data,dst=/in,volume-subpath=dir/deep"],
     ["--mount", "type=volume,src=data,dst=/in/file,volume-subpath=dir/file"],
     ["-v", "{data}/dir:/in"],
+    ["-v", "{data}/dir/deep/made/new:/in:map=5"],
 ])  # fmt: skip
 def test_parts_of_it_are_never_others(
     cuddy: Cuddy, data: Path, secrets: Path, mount_words: list[str]

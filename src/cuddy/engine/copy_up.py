@@ -103,8 +103,8 @@ def map_shelf(record: Container, errand: Errand, shelf: Shelf, room: str, root_f
     # Imported here: few volumes are mapped.
     from cuddy.engine import owner_map
 
-    owner = owner_map.find(errand.owner, shelf.data)
     status = os.stat(shelf.data)
+    owner = owner_map.find(errand.owner, status)
     if (status.st_uid, status.st_gid) == (os.geteuid(), os.getegid()):
         os.chown(shelf.data, *owner)
     top = os.path.commonpath(shelf)

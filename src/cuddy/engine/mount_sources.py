@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import mounts
+from cuddy.engine import mounts, volumes
 from cuddy.engine.mount_grammar import OF_SOURCE
 from cuddy.engine.volume_use import Claim
 from cuddy.errors import InvalidArgument, SystemFailure
@@ -28,14 +28,14 @@ def claim(home: Home, record: Container, lenders: Sequence[Lender]) -> Claim:
     points = record["Mounts"]
     for point in points:
         if point["Type"] == "bind":
-            find_bind(point)
+            find_bind(home, point)
         elif point["Type"] == "image" and "Image" not in point:
             find_image(home, point)
     lent = {point.get("Name", "") for lender in lenders for point in lender["mounts"]}
     return Claim(home, record["Id"], mounts.wishes(points), frozenset(lent))
 
 
-def find_bind(point: MountPoint) -> None:
+def find_bind(home: Home, point: MountPoint) -> None:
     """The source of a bind is there; one of -v is made if need be.
 
     Raises InvalidArgument, SystemFailure.
@@ -50,14 +50,34 @@ def find_bind(point: MountPoint) -> None:
             hint="make it first; -v would have made a directory",
         )
     try:
-        files.make_directory(source, 0o755)
-        if point.get("Map", OF_SOURCE) != OF_SOURCE:
-            # Imported here: few mounts are mapped.
-            from cuddy.engine import owner_map
+        fd = make_directory(home, source)
+        try:
+            if point.get("Map", OF_SOURCE) != OF_SOURCE:
+                # Imported here: few mounts are mapped.
+                from cuddy.engine import owner_map
 
-            os.chown(source, *owner_map.parse(point["Map"]))
+                os.chown(f"/proc/self/fd/{fd}", *owner_map.parse(point["Map"]))
+        finally:
+            os.close(fd)
     except OSError as error:
         raise SystemFailure.from_os(f"cannot make the volume {source}", error) from error
+
+
+def make_directory(home: Home, source: str) -> int:
+    """A directory of the host with those above it, open as O_PATH. Raises OSError."""
+    flags = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
+    top, below = volumes.split_path(home, source)
+    if not below:
+        files.make_directory(source, 0o755)
+        return os.open(source, flags)
+    # Imported here: few sources are in a volume.
+    from cuddy.runtime import rootfs
+
+    top_fd = os.open(top, flags)
+    try:
+        return rootfs.make_target(top_fd, f"/{below}", directory=True)
+    finally:
+        os.close(top_fd)
 
 
 def find_image(home: Home, point: MountPoint) -> None:

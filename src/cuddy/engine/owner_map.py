@@ -52,11 +52,10 @@ def user_of(root_fd: int, record: Container) -> Owner:
     return Owner(identity.uid, identity.gid)
 
 
-def find(recorded: str, source: str) -> Owner:
-    """Whose the files of a source shall be. Raises OSError."""
+def find(recorded: str, status: os.stat_result) -> Owner:
+    """Whose the files of a source shall be, by its record or its own owner."""
     if recorded != OF_SOURCE:
         return parse(recorded)
-    status = os.stat(source)
     return Owner(status.st_uid, status.st_gid)
 
 

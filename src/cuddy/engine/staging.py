@@ -53,7 +53,7 @@ class Staging:
         for number, point in enumerate(self.points):
             if point["Type"] != "bind":
                 continue
-            mount_sources.find_bind(point)
+            mount_sources.find_bind(self.home, point)
             if point["Propagation"] in SHARED:
                 # A mount made in the container reaches the host only through one of the host's
                 # view, or what is left of it from an earlier life under the same monitor.
@@ -94,7 +94,7 @@ class Staging:
             source = self._spot(str(number), is_directory=is_directory(peer))
             mount.move_mount(peer, source)
         elif point["Type"] == "bind":
-            source, subpath = find_volume(self.home, source)
+            source, subpath = volumes.split_path(self.home, source)
         if subpath:
             source = self._subpath(number, point, source, subpath)
         if "Map" in point:
@@ -150,7 +150,7 @@ class Staging:
             os.close(root_fd)
         tree_fd = mount.open_tree(source, flags)
         try:
-            owner_map.apply(tree_fd, owner_map.find(point["Map"], source), user, source)
+            owner_map.apply(tree_fd, owner_map.find(point["Map"], os.fstat(tree_fd)), user, source)
             spot = self._spot(f"mapped/{number}", is_directory=is_directory(tree_fd))
             mount.move_mount(tree_fd, spot)
         finally:
@@ -199,18 +199,6 @@ def borrow(home: Home, name: str, *, but: str = "") -> int:
         finally:
             os.close(pidfd)
     return -1
-
-
-def find_volume(home: Home, source: str) -> tuple[str, str]:
-    """A bind's source that is in a volume, as the volume's top and the path below it.
-
-    There a container may put a link in its way (CVE-2017-1002101); elsewhere links are the host's.
-    """
-    name, _, rest = source.removeprefix(f"{home.volumes_dir}/").partition("/")
-    top = volumes.data_path(home, name)
-    if not source.startswith(f"{top}/"):
-        return source, ""
-    return top, rest.partition("/")[2]
 
 
 def room(home: Home, record: Container) -> str:

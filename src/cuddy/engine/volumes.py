@@ -68,6 +68,18 @@ def data_path(home: Home, name: str) -> str:
     return f"{home.volumes_dir}/{name}/_data"
 
 
+def split_path(home: Home, source: str) -> tuple[str, str]:
+    """A path of the host that lies in a volume, as the volume's top and the path below it; of
+    another one all, and "".
+
+    In a volume a container may have put a link in its way (CVE-2017-1002101); elsewhere links are
+    the host's.
+    """
+    name, _, rest = source.removeprefix(f"{home.volumes_dir}/").partition("/")
+    top = data_path(home, name)
+    return (top, rest.partition("/")[2]) if source.startswith(f"{top}/") else (source, "")
+
+
 def check_name(name: str) -> None:
     """Docker's grammar of volume names. Raises InvalidArgument."""
     if len(name) == 1 and name in names.LETTERS:
