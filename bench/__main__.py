@@ -29,7 +29,21 @@ from bench import (  # noqa: E402
     timing,
 )
 from bench.engines import Engine, makers, running  # noqa: E402
-from bench.scenarios import IMAGE, KEEP_LINES, LIFE, LINES, PRINT_LINES, SCENARIOS, C, Scenario  # noqa: E402
+from bench.scenarios import (  # noqa: E402
+    ASIDE,
+    CONNECT,
+    IMAGE,
+    KEEP_LINES,
+    LASTING,
+    LIFE,
+    LINES,
+    NAMED,
+    NETWORK,
+    PRINT_LINES,
+    SCENARIOS,
+    C,
+    Scenario,
+)
 
 import images  # noqa: E402
 import isolation  # noqa: E402
@@ -75,17 +89,23 @@ def measure_containers(
     directory: Path, program: list[str], image: str, options: argparse.Namespace
 ) -> None:
     scenarios = [each for each in SCENARIOS if options.only in each.title]
-    is_many = options.many and options.only in many.TITLE
+    are_many = [each for each in many.KINDS if options.many and options.only in each]
     is_crowd = options.only in crowd.SCENARIO.title
-    if not (scenarios or is_many or is_crowd):
+    if not (scenarios or are_many or is_crowd):
         return
     with running(directory, program) as engines:
         for engine in engines:
             prepare(engine, image)
         for scenario in scenarios:
             report.print_scenario(scenario, measure(scenario, engines, image, options.rounds))
-        if is_many:
-            report.print_many([many.measure(engine, image, options.many) for engine in engines])
+        for title in are_many:
+            report.print_many(
+                title,
+                [
+                    many.measure(engine, [*many.KINDS[title], image], options.many)
+                    for engine in engines
+                ],
+            )
         if is_crowd:
             found = crowd.measure(engines, image, options.rounds)
             report.print_scenario(crowd.SCENARIO, found)
@@ -99,7 +119,11 @@ def prepare(engine: Engine, image: str) -> None:
     words = ["run", "-d", "--name", LINES, "--network", "none", *KEEP_LINES]
     engine.ask(*words, image, "sh", "-c", PRINT_LINES)
     engine.ask("run", "-d", "--name", LIFE, image, "sleep", "100000")
-    for _ in range(47):
+    for name in (NETWORK, LASTING, ASIDE):
+        engine.ask("network", "create", name)
+    engine.ask("run", "-d", "--name", NAMED, "--network", NETWORK, image, "sleep", "100000")
+    engine.ask(*CONNECT)
+    for _ in range(46):
         engine.ask("create", "--network", "none", image, "true")
     engine.ask("wait", LINES)
 

@@ -38,15 +38,6 @@ class Engine(NamedTuple):
     def version(self) -> str:
         return self.ask("--version").splitlines()[0]
 
-    def engine_memory_bytes(self, container: str) -> int:
-        """Proportional set size of the process that watches over a container."""
-        pid = self.ask("inspect", "--format", "{{.State.Pid}}", container)
-        status = Path(f"/proc/{pid}/status").read_text()
-        parent = next(line.split()[1] for line in status.splitlines() if line.startswith("PPid"))
-        rollup = Path(f"/proc/{parent}/smaps_rollup").read_text()
-        pss = next(line.split()[1] for line in rollup.splitlines() if line.startswith("Pss:"))
-        return int(pss) * 1024
-
 
 Maker = Callable[[Path], AbstractContextManager[Engine]]
 
@@ -84,7 +75,9 @@ def make_podman(directory: Path) -> Engine:
     cgroups = ("--cgroup-manager", "cgroupfs")
     if shutil.which("runc"):
         cgroups += ("--runtime", "runc")  # Debian's crun refuses hosts with both cgroup versions
-    return Engine("podman", ("podman", *flags, *cgroups), ("--tls-verify=false",))
+    # Networks are not of the Home otherwise.
+    networks = ("--network-config-dir", f"{directory}/networks")
+    return Engine("podman", ("podman", *flags, *cgroups, *networks), ("--tls-verify=false",))
 
 
 @contextmanager

@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
+import os
 import statistics
 import subprocess
 import time
 from typing import NamedTuple
 
+from bench import watch
 from bench.engines import Engine
+from bench.scenarios import NETWORK
 
-TITLE = "many"
+KINDS = {
+    "many at once": (),
+    "many at once, a network and a port": ("--network", NETWORK, "-p", "80"),
+}
+"""By title: what they get."""
 CLIENTS = 4
 SETTLE_S = 8  # until monitors with nothing to do sleep: docs/decisions/0040
 
@@ -26,16 +33,21 @@ class Many(NamedTuple):
     remove_s: float
 
 
-def measure(engine: Engine, image: str, count: int) -> Many:
-    """Start them from one client, weigh and remove them; then again from four clients."""
-    words = engine.words("run", "-d", image, "sleep", "100000")
+def measure(engine: Engine, what: list[str], count: int) -> Many:
+    """Start them from one client, weigh and remove them; then again from four clients.
+
+    `what`: flags and image.
+    """
+    words = engine.words("run", "-d", *what, "sleep", "100000")
     took, ids = [], []
+    before = all_pids()
     for _ in range(count):
         began = time.perf_counter()
         ids.append(subprocess.check_output(words, text=True).strip())
         took.append(time.perf_counter() - began)
     time.sleep(SETTLE_S)
-    memory = sum(map(engine.engine_memory_bytes, ids)) / count
+    own = set(engine.ask("inspect", "--format", "{{.State.Pid}}", *ids).split())
+    memory = watch.memory_bytes(all_pids() - before - set(map(int, own))) / count
     remove_s = remove(engine, ids)
     began = time.perf_counter()
     ids = start_from_clients(words, count)
@@ -43,6 +55,11 @@ def measure(engine: Engine, image: str, count: int) -> Many:
     remove(engine, ids)
     growth = statistics.median(took[-10:]) / statistics.median(took[:10])
     return Many(engine.name, count, count / sum(took), four, growth, memory, remove_s)
+
+
+def all_pids() -> set[int]:
+    """Every process of the session."""
+    return {int(name) for name in os.listdir("/proc") if name.isdigit()}
 
 
 def remove(engine: Engine, ids: list[str]) -> float:

@@ -22,7 +22,7 @@ from bench.engines import Engine, makers
 from bench.rooms import HERE, Room
 
 IMAGE = "bench-network"
-SERVER, CLIENT = "bench-server", "bench-client"
+SERVER, CLIENT, NETWORK = "bench-server", "bench-client", "bench-net"
 PORTS = {"iperf3": (15201, 5201), "wrk": (18080, 80), "redis-benchmark": (16379, 6379)}
 """By tool: the port of the host, and the container's."""
 SECONDS = 1
@@ -87,14 +87,14 @@ CONNECTIONS = Flow(
 )
 COMMANDS = Flow((Row("redis SET", "/s"), Row("redis GET", "/s")), (*REDIS, "--csv"), parse_redis)
 
-PLACES = ("loopback", "host", "outside", "container", "network")
-"""From where: the host by its loopback or another address of it, beyond, the neighbour on the
-default bridge, the neighbour on a network of the user's by its name."""
 FLOWS = {
+    # Who asks: the host by its loopback or another address of it, somebody beyond, the neighbour
+    # on the default bridge, the neighbour on a network of the user's.
     "loopback": (THROUGHPUT, BACK, REQUESTS, CONNECTIONS),
     "host": (THROUGHPUT, REQUESTS),
     "outside": (THROUGHPUT, BACK, REQUESTS, CONNECTIONS),
     "container": (THROUGHPUT, DATAGRAMS, REQUESTS, CONNECTIONS, COMMANDS),
+    "network": (THROUGHPUT, REQUESTS, CONNECTIONS, COMMANDS),
 }
 
 
@@ -125,7 +125,7 @@ def measure(directory: Path, program: list[str], options: argparse.Namespace) ->
             room = Room()
             stack.callback(room.close)
             engine = stack.enter_context(rooms.engine(make, directory / name, room))
-            stack.callback(engine.ask, "rm", "-f", SERVER, CLIENT)
+            stack.callback(remove, engine)
             prepare(engine, network_image.path(options.cache))
             parties.append((engine, room))
         for place, flow in chosen(options.only):
@@ -140,11 +140,20 @@ def measure(directory: Path, program: list[str], options: argparse.Namespace) ->
 
 
 def prepare(engine: Engine, archive: Path) -> None:
-    """The image, a container that serves, and one that asks."""
+    """The image; on the default bridge and on a network one that serves, and one that asks."""
     engine.ask("import", str(archive), IMAGE)
+    engine.ask("network", "create", NETWORK)
     published = [f"--publish={ours}:{theirs}" for ours, theirs in PORTS.values()]
-    engine.ask("run", "-d", "--name", SERVER, *published, IMAGE, "sh", "/serve")
-    engine.ask("run", "-d", "--name", CLIENT, IMAGE, "sleep", "100000")
+    for network, ending, more in (("bridge", "", published), (NETWORK, "-net", [])):
+        words = ("run", "-d", "--network", network, "--name")
+        engine.ask(*words, SERVER + ending, *more, IMAGE, "sh", "/serve")
+        engine.ask(*words, CLIENT + ending, IMAGE, "sleep", "100000")
+
+
+def remove(engine: Engine) -> None:
+    """What `prepare` has made, but for the image."""
+    engine.ask("rm", "-f", *(name + ending for name in (SERVER, CLIENT) for ending in ("", "-net")))
+    engine.ask("network", "rm", NETWORK)
 
 
 def run(flow: Flow, place: str, engine: Engine, room: Room) -> tuple[float, ...]:
@@ -164,6 +173,9 @@ def aim(tool: str, place: str, engine: Engine) -> tuple[str, int]:
     outer, inner = PORTS[tool]
     if place == "container":
         return engine.ask("inspect", "--format", "{{.NetworkSettings.IPAddress}}", SERVER), inner
+    if place == "network":
+        template = f'{{{{(index .NetworkSettings.Networks "{NETWORK}").IPAddress}}}}'
+        return engine.ask("inspect", "--format", template, f"{SERVER}-net"), inner
     return "127.0.0.1" if place == "loopback" else HERE, outer
 
 
@@ -171,4 +183,6 @@ def command(place: str, engine: Engine, room: Room, words: list[str]) -> list[st
     """How to have somebody at a place run these words."""
     if place == "container":
         return engine.words("exec", CLIENT, *words)
+    if place == "network":
+        return engine.words("exec", f"{CLIENT}-net", *words)
     return rooms.enter(room.outside if place == "outside" else room.own, *words)

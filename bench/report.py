@@ -92,9 +92,9 @@ ROWS = (
 )
 
 
-def print_many(results: list[Many]) -> None:
+def print_many(title: str, results: list[Many]) -> None:
     columns = "".join(f"{each.engine:>16}" for each in results)
-    print(f"\n{f'{results[0].count} containers at once':{WIDTH}}{columns}")
+    print(f"\n{f'{results[0].count} {title}':{WIDTH}}{columns}")
     ours, *peers = results
     for title, field, factor, budget, more_is_better in ROWS:
         figures = [getattr(each, field) * factor for each in results]

@@ -15,6 +15,12 @@ KEEP_LINES = ("--log-opt", "max-size=100m")  # cuddy would put some of them asid
 PRINT_LINES = "yes {} | head -n 200000".format("x" * 99)
 RUN = ("run", "-d", "--name", "bench-short", IMAGE, "sleep", "100000")
 START = ("start", LIFE)
+NETWORK, NAMED = "bench-network", "bench-named"
+"""A network, and who is on it, together with C."""
+PUBLISH = ("run", "--rm", "-p")
+LASTING, ASIDE, BRIEF = "bench-lasting", "bench-aside", "bench-brief"
+"""More networks: two that are there, and one that is not."""
+CONNECT = ("network", "connect", NETWORK, C)
 STOP = ("stop", "-t", "0", LIFE)
 
 
@@ -37,6 +43,31 @@ SCENARIOS = (
     ),
     Scenario(
         "run --rm IMAGE true, host", ("run", "--rm", "--network", "host", IMAGE, "true"), 0.35
+    ),
+    Scenario("run --rm -p, 1 port", (*PUBLISH, "18000:8000", IMAGE, "true"), 0.30),
+    Scenario("run --rm -p, 10 ports", (*PUBLISH, "18000-18009:8000-8009", IMAGE, "true"), 0.30),
+    Scenario(
+        "run --rm -p, 100 ports",
+        (*PUBLISH, "18000-18099:8000-8099", IMAGE, "true"),
+        0.30,
+        share=0.34,
+    ),
+    Scenario("run --rm, a network", ("run", "--rm", "--network", NETWORK, IMAGE, "true"), 0.30),
+    Scenario(
+        "run --rm, finds a neighbour",
+        ("run", "--rm", "--network", NETWORK, IMAGE, "ping", "-c", "1", NAMED),
+        0.30,
+    ),
+    Scenario(
+        "network create", ("network", "create", LASTING), 1.0, before=(("network", "rm", LASTING),)
+    ),
+    Scenario("network rm", ("network", "rm", BRIEF), 1.0, before=(("network", "create", BRIEF),)),
+    Scenario("network connect", CONNECT, 1.0, before=(("network", "disconnect", NETWORK, C),)),
+    Scenario(
+        "network disconnect",
+        ("network", "disconnect", ASIDE, C),
+        1.0,
+        before=(("network", "connect", ASIDE, C),),
     ),
     Scenario("exec C true", ("exec", C, "true"), 0.6, "docker"),
     Scenario("start C", ("start", LIFE), 0.35, before=(STOP,)),
