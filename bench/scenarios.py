@@ -58,10 +58,21 @@ SCENARIOS = (
         ("run", "--rm", "--network", NETWORK, IMAGE, "ping", "-c", "1", NAMED),
         0.30,
     ),
+    # podman only writes a file then; the bridge comes and goes with containers.
     Scenario(
-        "network create", ("network", "create", LASTING), 1.0, before=(("network", "rm", LASTING),)
+        "network create",
+        ("network", "create", LASTING),
+        1.0,
+        "docker",
+        before=(("network", "rm", LASTING),),
     ),
-    Scenario("network rm", ("network", "rm", BRIEF), 1.0, before=(("network", "create", BRIEF),)),
+    Scenario(
+        "network rm",
+        ("network", "rm", BRIEF),
+        1.0,
+        "docker",
+        before=(("network", "create", BRIEF),),
+    ),
     Scenario("network connect", CONNECT, 1.0, before=(("network", "disconnect", NETWORK, C),)),
     Scenario(
         "network disconnect",
