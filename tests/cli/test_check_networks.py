@@ -101,13 +101,15 @@ def plant_half_a_connect(box: Cuddy) -> list[str]:
 
 
 def plant_files(box: Cuddy) -> list[str]:
-    """Leases of a network that is gone, half a file, the lease of a dead container."""
+    """Of a network that is gone, of a writer, a container and a resolver that were killed."""
     where = box.run_root / "networks"
     (where / f"{'e' * 64}.json").write_text('{"last": {}, "leases": {}}')
     (where / "x.json.999999999-5-abcdef.tmp").write_text("")
     lease = {"addresses": ["172.31.7.8"], "names": ["dead"]}
     change(leases_of(box), lambda document: document["leases"].update({"d" * 64: lease}))
+    (box.run_root / "resolver.sock").touch()
     return [
+        "resolver: it was killed (remove its socket)",
         f"who is on network {'e' * 12}: the network is gone",
         "networks/x.json.999999999-5-abcdef.tmp: its owner died over it",
         f"container {'d' * 12}: its monitor died",
@@ -120,8 +122,9 @@ def files_of(cuddy: Cuddy) -> dict[str, str]:
 
 def test_strays_are_told_and_removed_and_nothing_else(box: Cuddy) -> None:
     box.ok("network", "create", "net")
-    box.ok("run", "-d", "--network", "net", "-p", "8081:80", *SLEEP)
+    box.ok("run", "--rm", "--network", "net", "alpine", "true")
     box.ok("run", "-d", "--network", "container:box", *SLEEP)
+    wait_until(lambda: not (box.run_root / "resolver.sock").exists())
     before = links(), set(nftables())
     leases = {name: json.loads(text or "{}") for name, text in files_of(box).items()}
     told = [*plant_links(box), *plant_rules(box), *plant_half_a_connect(box), *plant_files(box)]

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from console import ENGINE, Cuddy, bridge_of, is_alive, wait_until
+from console import ENGINE, Cuddy, is_alive, wait_until
 from cuddy.kernel import namespaces
 from leaks import nftables
 from outside import Outside
@@ -96,8 +96,15 @@ def remains(cuddy: Cuddy) -> list[str]:
     for path in (cuddy.run_root / "networks").glob("*.json"):
         found += [f"lease {each}" for each in json.loads(path.read_text()).get("leases", ())]
     found += [name for name in os.listdir(cuddy.run_root) if len(name) == 64]
-    bridge = bridge_of(cuddy)
-    return found + [each for each in nftables() if each.startswith("element") and bridge in each]
+    entries = [line.split(" ") for line in nftables() if line.startswith("element 1 cuddy ")]
+    return found + [f"{name} {key}" for *_, name, key in entries if "ports" in name]
+
+
+def expect_nothing_left(cuddy: Cuddy) -> None:
+    try:
+        wait_until(lambda: not remains(cuddy), 10)
+    except AssertionError:
+        pytest.fail(f"left: {remains(cuddy)}")
 
 
 def test_all_serve_and_go(cuddy: Cuddy, outside: Outside) -> None:
@@ -112,7 +119,7 @@ def test_all_serve_and_go(cuddy: Cuddy, outside: Outside) -> None:
     assert cuddy.ok("rm", "-f", *ids, timeout=120).split() == ids
     tell("rm -f", [time.monotonic() - began])
     if ENGINE == "cuddy":
-        wait_until(lambda: not remains(cuddy), what="something is left")
+        expect_nothing_left(cuddy)
 
 
 @ours
@@ -121,7 +128,7 @@ def test_after_all_monitors_are_killed_nothing_is_left_but_their_records(cuddy: 
     assert len([*processes("cuddy monitor")]) == CROWD
     kill_all([*processes("cuddy monitor")])
     assert cuddy.ok("ps", "-q") == ""
-    wait_until(lambda: not remains(cuddy), what="something is left")
+    expect_nothing_left(cuddy)
     # Their ports and addresses are free for the next ones.
     cuddy.ok("rm", "-f", *ids, timeout=120)
     expect_all_to_serve(start(cuddy, 2), "127.0.0.1")
@@ -136,4 +143,50 @@ def test_after_all_processes_are_killed_they_start_and_serve_again(cuddy: Cuddy)
     tell("start again", [time.monotonic() - began])
     expect_all_to_serve(ids, "127.0.0.1")
     cuddy.ok("rm", "-f", *ids, timeout=120)
-    wait_until(lambda: not remains(cuddy), what="something is left")
+    expect_nothing_left(cuddy)
+
+
+@ours
+def test_networks_come_full_and_go(cuddy: Cuddy) -> None:
+    """Three containers on each know each other by name, whoever was killed meanwhile."""
+    count = max(CROWD * 3 // 10, 4)
+    made, took = [f"net{number}" for number in range(count)], []
+    for name in made:
+        began = time.monotonic()
+        cuddy.ok("network", "create", name)
+        for number in range(3):
+            words = ("--network", name, "--network-alias", f"c{number}", "alpine")
+            cuddy.ok("run", "-d", "--name", f"{name}-{number}", *words, "sh", "-c", SERVE)
+        took.append(time.monotonic() - began)
+    tell("network create and three containers", took)
+    expect_neighbours(cuddy, made)
+    kill_all([*processes("cuddy resolver")])
+    cuddy.ok("run", "--rm", "--network", made[0], "alpine", "true")  # it brings the resolver back
+    expect_neighbours(cuddy, made)
+    began = time.monotonic()
+    cuddy.remove_all()
+    tell("rm -f and network rm", [time.monotonic() - began])
+    expect_nothing_left(cuddy)
+
+
+def expect_neighbours(cuddy: Cuddy, networks: list[str]) -> None:
+    """In each network, one finds the others by name and alias, and not those next door."""
+    for name, other in zip(networks, networks[1:] + networks[:1], strict=True):
+        script = f"nc {name}-1 7000; nc c2 7000; nslookup {other}-1 >/dev/null || echo nobody"
+        out = cuddy.ok("exec", f"{name}-0", "sh", "-c", script)
+        ids = [cuddy.inspect(f"{name}-{number}")["Id"][:12] for number in (1, 2)]
+        assert out.split() == [*ids, "nobody"]
+
+
+@ours
+def test_networks_of_the_killed_are_made_empty_and_can_be_removed(cuddy: Cuddy) -> None:
+    cuddy.ok("network", "create", "net")
+    ids = start(cuddy, max(CROWD // 3, 4), "--network", "net")
+    expect_all_to_serve(ids, "127.0.0.1")
+    kill_all([*processes("cuddy ")])
+    cuddy.ok("network", "rm", "net")
+    assert cuddy.ok("ps", "-q") == ""
+    expect_nothing_left(cuddy)
+    # Of the resolver its socket is left, until the next one needs it.
+    cuddy.ok("network", "create", "net")
+    cuddy.ok("run", "--rm", "--network", "net", "alpine", "true")
