@@ -1,9 +1,9 @@
 """Killed at any moment: whichever process dies while containers come, work and go, all is well.
 
 A few containers are run, used, stopped and removed at random, and in the middle of each command
-one process is killed: the command itself, a monitor, or a container's first process. After each
-kill the next command must find a sound world. `make soak` kills a thousand times;
-CUDDY_TESTS_KILLS is how often, CUDDY_TESTS_SEED which moments.
+one process is killed: the command itself, a monitor, a container's first process, or one of the
+resolver's. After each kill the next command must find a sound world. `make soak` kills a thousand
+times; CUDDY_TESTS_KILLS is how often, CUDDY_TESTS_SEED which moments.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ COMMANDS: tuple[tuple[str, ...], ...] = (
     (*RUN, "--rm", "-P", "--expose", "7000-7003", *SLEEP),
     ("run", "--rm", "-v", "/data", "alpine", "sh", "-c", "echo said; sleep 0.03"),
     ("run", "--rm", "--network", "none", "alpine", "true"),
-    (*RUN, "--network", "{network}", *SLEEP),
+    (*RUN, "--network", "{network}", "-p", "7000", *SLEEP),
+    (*RUN, "--network", "{network}", "--restart", "always", "alpine", "sleep", "0.2"),
     (*RUN, "--network", "{network}", "--network", "bridge", *SLEEP),
     ("network", "create", "{network}"),
     ("network", "rm", "{network}"),
@@ -119,8 +120,8 @@ class World:
         return [word.format(**places) for word in words]
 
     def kill(self, process: subprocess.Popen[bytes]) -> None:
-        """SIGKILL for the command, for one of the monitors, or for one of the first processes."""
-        kind = self.chance.choice(("command", "command", "monitor", "init"))
+        """SIGKILL for the command, for a monitor, for a first process, or for a resolver."""
+        kind = self.chance.choice(("command", "command", "monitor", "init", "resolver"))
         found = [process.pid] if kind == "command" else sorted(KINDS[kind]())
         if found:
             victim = self.chance.choice(found)
@@ -257,7 +258,14 @@ def titles() -> Iterator[tuple[int, bytes]]:
             continue
 
 
-KINDS: dict[str, Callable[[], set[int]]] = {"monitor": monitors, "init": first_processes}
+def resolvers() -> set[int]:
+    """Both processes of those that answer for names."""
+    return {pid for pid, title in titles() if title.startswith(b"cuddy resolver")}
+
+
+KINDS: dict[str, Callable[[], set[int]]] = {
+    "monitor": monitors, "init": first_processes, "resolver": resolvers,
+}  # fmt: skip
 
 
 def test_whatever_is_killed_the_next_command_finds_a_sound_world(
