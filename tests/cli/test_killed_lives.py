@@ -99,6 +99,9 @@ class World:
                 self.kill(process)
                 _, complaint = process.communicate(timeout=20)
             assert b"Traceback" not in complaint, f"{self.when}: {complaint.decode()}"
+            if words[1] in ("connect", "disconnect"):
+                # What is left of one that was killed goes with the next, or with the container.
+                self.cuddy("network", "disconnect", *words[2:])
             self.expect_sound()
 
     def choose(self) -> list[str]:

@@ -42,6 +42,11 @@ def address(cuddy: Cuddy, container: str, network: str) -> str:
     return str(networks[network]["IPAddress"])
 
 
+def networks_of(cuddy: Cuddy, container: str) -> list[str]:
+    """The networks that a container is on."""
+    return list(cuddy.inspect(container)["NetworkSettings"]["Networks"])
+
+
 @pytest.fixture
 def stranger() -> Iterator[str]:
     """A bridge of somebody else's, 10.77.0.1/24."""
@@ -360,3 +365,28 @@ class TestKilled:
             assert links() == before
             left = os.listdir(cuddy.run_root / "networks")
             assert len([name for name in left if name.endswith(".json")]) <= 1  # that of `bridge`
+
+    def test_a_connect_that_was_killed_can_be_repeated(self, cuddy: Cuddy) -> None:
+        cuddy.ok("network", "create", "back")
+        cuddy.ok("run", "-d", "--name", "web", *SLEEP)
+        for _ in range(KILLS):
+            self.kill(cuddy, "network", "connect", "back", "web")
+            if "back" not in networks_of(cuddy, "web"):
+                cuddy.ok("network", "connect", "back", "web")
+            inside = cuddy.ok("exec", "web", "ip", "-4", "-o", "addr")
+            assert inside.count("eth") == 2 * 2, inside  # two lines, each names its link twice
+            assert address(cuddy, "web", "back") in inside
+            self.kill(cuddy, "network", "disconnect", "back", "web")
+            cuddy("network", "disconnect", "back", "web")
+            assert cuddy.ok("exec", "web", "ip", "-4", "-o", "addr").count("eth") == 2
+        cuddy.ok("network", "rm", "back")
+
+    def test_a_connect_that_was_killed_does_not_keep_the_network(self, cuddy: Cuddy) -> None:
+        cuddy.ok("run", "-d", "--name", "web", *SLEEP)
+        for _ in range(KILLS):
+            cuddy.ok("network", "create", "back")
+            self.kill(cuddy, "network", "connect", "back", "web")
+            if "back" in networks_of(cuddy, "web"):
+                cuddy.ok("network", "disconnect", "back", "web")
+            cuddy.ok("network", "rm", "back")
+            assert cuddy.ok("exec", "web", "ip", "-4", "-o", "addr").count("eth") == 2

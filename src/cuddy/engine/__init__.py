@@ -52,6 +52,7 @@ connection       the places on networks that a container has
 etc_files        the files that tell of them
 network_facts    what inspect says of them
 live_network     what changes for a running container with one more or less
+stray_links      and what a killed change has left
 connect          it is on another network
 disconnect       it is no longer on one
 dns_names        the names by which others find it there

@@ -14,6 +14,7 @@ from cuddy.engine import (
     live_network,
     liveness,
     network_wishes,
+    stray_links,
 )
 from cuddy.errors import Conflict, InvalidArgument, NotRunning, SystemFailure
 from cuddy.kernel import namespaces
@@ -40,15 +41,28 @@ def connect(home: Home, network_ref: str, container_ref: str, asked: EndpointCon
         record = containers.read(home, container_id, locked=True)
         check(record, network)
         network_wishes.check(home, network, asked)
-        if record["State"]["Running"] and record["State"]["Pid"]:
-            try:
-                place = attach(home, record, network, asked)
-            except OSError as error:
-                what = f"cannot connect {container_ref} to network {network.name}"
-                raise SystemFailure.from_os(what, error) from error
-            events.emit_network(home, "connect", place.network, container_id)
-        wishes = endpoint.asked(record) | {network.name: asked}
-        container.change_record(home, container_id, lambda own: own.update({"Networks": wishes}))
+        before = endpoint.asked(record)
+        with Undo() as undo:
+            # First the wish: killed after it, the container is there from its next start on.
+            undo.add(keep, home, container_id, before)
+            keep(home, container_id, before | {network.name: asked})
+            if is_up(record):
+                try:
+                    network = attach(home, record, network, asked).network
+                except OSError as error:
+                    what = f"cannot connect {container_ref} to network {network.name}"
+                    raise SystemFailure.from_os(what, error) from error
+                events.emit_network(home, "connect", network, container_id)
+
+
+def keep(home: Home, container_id: str, wishes: dict[str, EndpointConfig]) -> None:
+    """Write down what is asked of networks."""
+    container.change_record(home, container_id, lambda own: own.update({"Networks": wishes}))
+
+
+def is_up(record: Container) -> bool:
+    """Whether a container has a network namespace."""
+    return bool(record["State"]["Running"] and record["State"]["Pid"])
 
 
 def check(record: Container, network: Network) -> None:
@@ -69,7 +83,8 @@ def check(record: Container, network: Network) -> None:
             " private (none) mode",
             hint="disconnect it from none first",
         )
-    if network.name in endpoint.asked(record):
+    known = record["NetworkSettings"].get("Networks") if is_up(record) else endpoint.asked(record)
+    if network.name in (known or ()):
         name = container.display_name(record)
         raise Conflict(f"endpoint with name {name} already exists in network {network.name}")
     if record["State"]["Status"] in ("dead", "removing"):
@@ -82,6 +97,7 @@ def attach(home: Home, record: Container, network: Network, asked: EndpointConfi
     before = live_network.places(home, record)
     netns_fd = namespaces.open_namespace(record["State"]["Pid"], "network")
     try:
+        stray_links.sweep(home, record, netns_fd)
         with Undo() as undo:
             undo.add(live_network.release, home, record["Id"], network)
             slot = live_network.free_slot(record["Id"], netns_fd)

@@ -13,6 +13,7 @@ from cuddy.engine import (
     events,
     live_network,
     network_wishes,
+    stray_links,
 )
 from cuddy.errors import Conflict, NoSuchContainer, SystemFailure
 from cuddy.kernel import namespaces
@@ -58,7 +59,8 @@ def check(record: Container, network: Network) -> None:
     if record["HostConfig"]["NetworkMode"] == network.name == "host":
         message = "container cannot be disconnected from host network or connected to host network"
         raise Conflict(message)
-    if network.name not in endpoint.asked(record):
+    known = record["NetworkSettings"].get("Networks") or () if record["State"]["Running"] else ()
+    if network.name not in (*endpoint.asked(record), *known):
         name = container.display_name(record)
         raise Conflict(f"container {name} is not connected to network {network.name}")
 
@@ -70,6 +72,7 @@ def detach(home: Home, record: Container, network: Network) -> None:
     gone = [place for place in before if place.network.id == network.id]
     netns_fd = namespaces.open_namespace(record["State"]["Pid"], "network")
     try:
+        stray_links.sweep(home, record, netns_fd)
         # First the ports: nothing may lead to an address that is given back.
         live_network.lead(home, record, before, after, netns_fd)
         for place in gone:

@@ -11,7 +11,15 @@ from __future__ import annotations
 import _socket
 
 from cuddy import files
-from cuddy.engine import connection, container, events, liveness, names, new_network
+from cuddy.engine import (
+    connection,
+    container,
+    events,
+    liveness,
+    names,
+    new_network,
+    stray_links,
+)
 from cuddy.errors import (
     Conflict,
     CorruptContent,
@@ -198,6 +206,7 @@ def remove(home: Home, ref: str, *, force: bool = False) -> str:
             raise NotPermitted(f"{network.name} is a pre-defined network and cannot be removed")
         run_dir = connection.networks_run_dir(home)
         files.make_directory(run_dir)
+        stray_links.free(home, network)
         with records.lock(run_dir):
             if records.read(home.networks_dir, network.id) is None:
                 raise NoSuchNetwork(ref)

@@ -1,0 +1,106 @@
+"""What a `network connect` that was killed has left: links and leases that no status knows of.
+
+The container's next `connect` or `disconnect` takes them away, and so does the removal of the
+network, which they would keep for as long as the container runs.
+"""
+
+from __future__ import annotations
+
+import _socket
+import os
+
+from cuddy.engine import connection, container, containers, endpoint, live_network
+from cuddy.errors import Conflict, CorruptContent, NoSuchContainer
+from cuddy.kernel import namespaces, netlink, rtnetlink
+from cuddy.network import bridge, ipam
+from cuddy.network import endpoint as endpoints
+from cuddy.network import network as networks
+from cuddy.network.endpoint import Endpoint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from cuddy.engine.connection import Place
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+    from cuddy.network.ipam import Lease
+    from cuddy.network.network import Network
+
+
+def sweep(home: Home, record: Container, netns_fd: int) -> None:
+    """Take from a running container what its status does not know of. Under its lock.
+
+    Raises OSError, SystemFailure, Conflict.
+    """
+    places = live_network.places(home, record)
+    known = {place.network.id for place in places}
+    _delete_outside(record["Id"], {place.endpoint.host_link for place in places})
+    for path in endpoints.lease_files(connection.networks_run_dir(home)):
+        network_id = os.path.basename(path).removesuffix(".json")
+        held = ipam.read_leases(path).get(record["Id"])
+        if held is None or network_id in known:
+            continue
+        _delete_inside(netns_fd, held)
+        if network := networks.read(home.networks_dir, network_id):
+            before = (*places, _place(record, network, held))
+            live_network.lead(home, record, before, places, netns_fd)
+        ipam.release(path, record["Id"])
+
+
+def _delete_outside(container_id: str, known: Iterable[str]) -> None:
+    """Delete the host's ends of pairs that are not `known`; the other ends go with them."""
+    first = endpoints.host_link(container_id, 0)[:-1]
+    with netlink.open() as kernel:
+        found = [link.name for link in rtnetlink.list_links(kernel)]
+    for name in found:
+        if name.startswith(first) and name not in known:
+            bridge.delete_link(name)
+
+
+def _delete_inside(netns_fd: int, held: Lease) -> None:
+    """Delete the container's link that has an address of the lease."""
+    with netlink.open(netns_fd) as kernel:
+        addresses = [
+            address
+            for family in (_socket.AF_INET, _socket.AF_INET6)
+            for address in rtnetlink.list_addresses(kernel, family)
+        ]
+        for link in {a.link for a in addresses if a.address in (held.address, held.address6)}:
+            kernel.ask(rtnetlink.delete_link(link))
+
+
+def _place(record: Container, network: Network, held: Lease) -> Place:
+    """Where the container would be, as far as its ways out depend on it."""
+    found = Endpoint(
+        network.name, held.address, 0, network.gateway, "", "", "", network.id, held.address6, 0,
+        network.gateway6 if held.address6 else "",
+    )  # fmt: skip
+    asked = endpoint.asked(record).get(network.name) or {}
+    return connection.Place(network, found, asked, "", held.names)
+
+
+def free(home: Home, network: Network) -> None:
+    """Sweep all containers that have a lease on a network and are not on it."""
+    path = networks.leases_path(connection.networks_run_dir(home), network.id)
+    for container_id in ipam.read_leases(path):
+        try:
+            if not is_stray(container.read(home, container_id), network):
+                continue
+            with container.lock(home, container_id):  # whoever connects it now has this
+                record = containers.read(home, container_id, locked=True)
+                if is_stray(record, network):
+                    netns_fd = namespaces.open_namespace(record["State"]["Pid"], "network")
+                    try:
+                        sweep(home, record, netns_fd)
+                    finally:
+                        os.close(netns_fd)
+        except (NoSuchContainer, CorruptContent, Conflict, OSError):
+            continue  # it is on its way out, or in use
+
+
+def is_stray(record: Container, network: Network) -> bool:
+    """Whether a container that has a lease runs, and knows nothing of the network."""
+    state, settings = record["State"], record["NetworkSettings"]
+    is_up = state["Running"] and state["Pid"]
+    return bool(is_up) and network.name not in (settings.get("Networks") or {})
