@@ -116,6 +116,16 @@ def test_a_macvlan_container_is_on_the_wire(cuddy: Cuddy) -> None:
     assert mac in cuddy.ok("exec", "box", "ip", "link", "show", "eth0")
 
 
+def test_links_in_containers_are_named_as_the_network_says(cuddy: Cuddy) -> None:
+    option = "com.docker.network.container_iface_prefix=lan"
+    cuddy.ok("network", "create", "-o", option, "named")
+    cuddy.ok("network", "create", "plain")
+    words = ("--network", "named", "--network", "plain")
+    out = cuddy.ok("run", "--rm", *words, "alpine", "ls", "/sys/class/net")
+    assert "lan0" in out.split()
+    assert cuddy.ok("run", "--rm", *words, "alpine", "ip", "route").startswith("default via")
+
+
 def test_options_that_make_no_sense_are_refused(cuddy: Cuddy) -> None:
     for words, message in (
         (("-o", "com.docker.network.bridge.gateway_mode_ipv4=open"), "unknown gateway mode open"),

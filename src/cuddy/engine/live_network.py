@@ -55,7 +55,8 @@ def free_slot(container_id: str, netns_fd: int) -> int:
     with netlink.open(netns_fd) as kernel:
         inside = {link.name for link in rtnetlink.list_links(kernel)}
     slot = 0
-    while f"eth{slot}" in inside or endpoints.host_link(container_id, slot) in outside:
+    numbers = {name[len(name.rstrip("0123456789")) :] for name in inside}
+    while str(slot) in numbers or endpoints.host_link(container_id, slot) in outside:
         slot += 1
     return slot
 

@@ -6,7 +6,8 @@ What Docker does not know either is kept in the network's record, and means noth
 from __future__ import annotations
 
 from cuddy.errors import InvalidArgument
-from cuddy.network import ipam
+from cuddy.network import ipam, network
+from cuddy.network.endpoint import LINK_PREFIX
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
 PREFIX = "com.docker.network.bridge."
 NAME = f"{PREFIX}name"
 MTU = "com.docker.network.driver.mtu"
-LINK_PREFIX = "com.docker.network.container_iface_prefix"
 HOST_IPV4, HOST_IPV6 = "com.docker.network.host_ipv4", "com.docker.network.host_ipv6"
 GATEWAY_MODES = ("nat", "nat-unprotected", "routed", "isolated")
 MIN_MTU, MAX_MTU = 68, 65535
@@ -53,7 +53,7 @@ def parse(options: Mapping[str, str], *, internal: bool = False) -> BridgeOption
         gateway_mode=modes,
         host_address=(_address(options, HOST_IPV4, 32), _address(options, HOST_IPV6, 128)),
         inhibit_ipv4=_boolean(options, f"{PREFIX}inhibit_ipv4", False),
-        link_prefix=options.get(LINK_PREFIX) or "eth",
+        link_prefix=network.check_link_name(f"{options.get(LINK_PREFIX) or 'eth'}0")[:-1],
         mtu=parse_mtu(options),
     )
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 CONTAINER_MAC = 0x02
+LINK_PREFIX = "com.docker.network.container_iface_prefix"
 
 
 class Endpoint(NamedTuple):
@@ -62,9 +63,10 @@ def lease(
     pool, length = _pool_of(network, found.address)
     pool6, length6 = _pool_of(network, found.address6)
     mac = mac or networks.mac_of(found.address or found.address6 or "0.0.0.0", CONTAINER_MAC)
+    prefix = network.options.get(LINK_PREFIX) or "eth"
     return Endpoint(
         network.name, found.address, length, pool.gateway, mac,
-        host_link(container_id, slot), f"eth{slot}", network.id,
+        host_link(container_id, slot), f"{prefix}{slot}", network.id,
         found.address6, length6, pool6.gateway, tuple(link_local),
     )  # fmt: skip
 

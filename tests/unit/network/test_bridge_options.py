@@ -43,6 +43,7 @@ def test_each_option_is_read() -> None:
         (f"{PREFIX}host_binding_ipv6", "x", "not an IP address: 'x'"),
         (f"{PREFIX}gateway_mode_ipv4", "open", "unknown gateway mode open"),
         (f"{PREFIX}gateway_mode_ipv4", "isolated", "only be used for an internal network"),
+        ("com.docker.network.container_iface_prefix", "../x", "not a name for a network link"),
         ("com.docker.network.driver.mtu", "fast", "invalid value for .*mtu: fast"),
         ("com.docker.network.driver.mtu", "67", "invalid value for .*mtu: 67"),
         ("com.docker.network.driver.mtu", "\u0663\u0663\u0663", "invalid value for .*mtu"),
