@@ -211,6 +211,42 @@ for name in ("host", "meta"):
         verdicts = [attempt[0] for attempt in await_log(cuddy, "box", 4)]
         assert verdicts == ["refused", "allowed"] * 2
 
+    def test_it_can_be_updated_while_it_runs(self, cuddy: Cuddy, outside: Outside) -> None:
+        server = "import socket; s = socket.create_server(('', 80)); s.accept()"
+        cuddy.ok("run", "-d", "--name", "box", "--egress", "none", "host", "python3", "-c", server)
+        attempt = f'tcp("{outside.address}", 80)'
+        execute = ("exec", "box", "python3", "-c", TRY + attempt)
+        assert cuddy.ok(*execute) == f"{outside.address} 80 ECONNREFUSED at once"
+        cuddy.ok("update", "--egress", f"allow:{outside.address}:80", "box")
+        assert cuddy.ok(*execute) == f"{outside.address} 80 reached at once"
+        assert await_log(cuddy, "box", 2)[-1][0] == "allowed"
+        cuddy.ok("update", "--egress", "none", "box")
+        assert "ECONNREFUSED" in cuddy.ok(*execute)
+        assert len(await_log(cuddy, "box", 3)) == 3
+        cuddy.ok("update", "--egress", "all", "box")
+        assert "reached" in cuddy.ok(*execute)
+        result = cuddy("update", "--egress", "none", "box")
+        assert (result.code, "round the rules" in result.err) == (1, True)
+        cuddy.ok("stop", "-t", "0", "box")
+        cuddy.ok("update", "--egress", "none", "box")
+        cuddy.ok("start", "box")
+        assert "ECONNREFUSED" in cuddy.ok(*execute)
+
+    def test_a_network_that_comes_later_is_under_the_rules_from_the_first_packet(
+        self, cuddy: Cuddy, outside: Outside
+    ) -> None:
+        cuddy.ok("network", "create", "laternet")
+        words = ("--network", "none", "--egress", "none", "host", "sleep", "1000")
+        cuddy.ok("run", "-d", "--name", "box", *words)
+        tables = ["nsenter", f"--net=/proc/{cuddy.pid('box')}/ns/net", "nft", "list", "tables"]
+        listed = subprocess.run(tables, check=True, capture_output=True, text=True).stdout
+        assert "cuddy-egress" in listed
+        cuddy.ok("network", "disconnect", "none", "box")
+        cuddy.ok("network", "connect", "laternet", "box")
+        found = cuddy.ok("exec", "box", "python3", "-c", TRY + f'tcp("{outside.address}", 80)')
+        assert found == f"{outside.address} 80 ECONNREFUSED at once"
+        assert await_log(cuddy, "box", 1)[0][:4] == ("refused", "tcp", outside.address, "80")
+
     def test_inspect_shows_the_policy(self, cuddy: Cuddy) -> None:
         cuddy.ok("create", "--name", "box", "--egress", "allow:A.test.:443", "--egress",
                  "allow:10.1.2.3/8", "alpine")  # fmt: skip

@@ -64,6 +64,7 @@ resolver_worker  what answers them
 resolver_desk    one of them: its sockets, its questions
 resolver_stream  a connection of it
 egress           where it may connect to
+egress_update    another policy for it, while it runs
 egress_powers    what it must not have for that
 egress_policy    what the resolver does for it
 egress_attempts  what it tried, as lines of a file

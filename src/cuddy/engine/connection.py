@@ -55,6 +55,11 @@ def connect(home: Home, record: Container, pid: int) -> Connection:
     """Give a newborn container its networks. Raises SystemFailure, Conflict, NoSuchNetwork."""
     asked = endpoint.asked(record)
     if not asked or not endpoint.has_own(record):
+        if is_limited(record) and not sharing.peer_of(record["HostConfig"]["NetworkMode"]):
+            # Imported here: few containers are. Its rules are there before its first network is.
+            from cuddy.engine import egress
+
+            egress.confine(record, pid)
         return Connection()
     found = [prepare(home, name) for name in asked]
     netns_fd = namespaces.open_namespace(pid, "network")

@@ -7,6 +7,8 @@ addresses and writes the log: `egress_policy.py`, in the resolver process.
 
 from __future__ import annotations
 
+import os
+
 from cuddy.engine import egress_attempts, egress_powers, sharing
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import namespaces, nftables, program
@@ -48,7 +50,10 @@ def host_config(options: ContainerOptions, others: Mapping[str, Container]) -> d
     if "network" in others:
         text = others["network"]["HostConfig"].get("Egress", "")
     if egress.is_confined(text):
-        egress_powers.check(options)
+        egress_powers.check(
+            options.network, options.pid_mode, privileged=options.privileged,
+            cap_add=options.cap_add,
+        )  # fmt: skip
         check_host()
     if "pid" in others:
         network = egress_powers.network_of(others["network"]) if "network" in others else ""
@@ -56,20 +61,35 @@ def host_config(options: ContainerOptions, others: Mapping[str, Container]) -> d
     return {"Egress": text}
 
 
-def begin(home: Home, record: Container, netns_fd: int, pid: int, hosts: str = "") -> None:
+def begin(
+    home: Home, record: Container, netns_fd: int, pid: int, hosts: str = "", *, anew: bool = False
+) -> None:
     """Put a newborn container under its policy; from now on its attempts are logged.
 
-    One that runs already, and gets another network, is under it and stays so. `hosts`: the text of
-    its /etc/hosts, whose names are asked of nobody. Raises SystemFailure.
+    One that runs already, and gets another network, is under it and stays so, unless it is to be
+    put under another one `anew`. `hosts`: the text of its /etc/hosts, whose names are asked of
+    nobody. Raises SystemFailure.
     """
     from cuddy.engine import resolver
 
     policy = policy_of(record)
     known = read_hosts(hosts)
-    if not is_imposed(netns_fd):
+    if anew or not is_imposed(netns_fd):
         impose(egress.with_hosts(policy, known), netns_fd)
+    if policy.mode == egress.ALL:
+        resolver.begin(home, record, netns_fd, pid)
+        return
     told = {"policy": str(policy), "log": egress_attempts.path(home, record["Id"]), "hosts": known}
     resolver.begin(home, record, netns_fd, pid, egress=told)
+
+
+def confine(record: Container, pid: int) -> None:
+    """Make the rules of a newborn container that is on no network yet. Raises SystemFailure."""
+    netns_fd = namespaces.open_namespace(pid, "network")
+    try:
+        impose(policy_of(record), netns_fd)
+    finally:
+        os.close(netns_fd)
 
 
 def read_hosts(text: str) -> list[tuple[str, str]]:

@@ -15,11 +15,10 @@ from cuddy.network import egress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from cuddy.engine.container import Container
-    from cuddy.engine.options import ContainerOptions
 
 VSOCK = 40
 """A family of sockets that reaches the machine below a virtual one, past all rules of networks."""
@@ -30,19 +29,19 @@ def is_confined(host_config: Mapping[str, Any]) -> bool:
     return egress.is_confined(host_config.get("Egress", ""))
 
 
-def check(options: ContainerOptions) -> None:
+def check(network: str, pid_mode: str, *, privileged: bool, cap_add: Iterable[str]) -> None:
     """What was asked for and cannot be given beside `--egress`. Raises Conflict."""
-    if options.network == "host":
+    if network == "host":
         refuse("the network mode host", "the rules would be the host's")
-    if options.privileged:
+    if privileged:
         refuse("--privileged")
-    added = set(process.normal(options.cap_add, "CapAdd"))
+    added = set(process.normal(cap_add, "CapAdd"))
     if "ALL" in added:
         refuse("--cap-add ALL")
     for name, reason in defaults.ROUND_THE_RULES.items():
         if name in added:
             refuse(f"--cap-add {name.removeprefix('CAP_')}", f"it {reason}")
-    if options.pid_mode == "host":
+    if pid_mode == "host":
         refuse("--pid host", "the host's processes are under no rules")
 
 

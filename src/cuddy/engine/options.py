@@ -142,6 +142,7 @@ class UpdateOptions(NamedTuple):
     blkio_weight: int | None = None
     pids_limit: int | None = None  # -1: unlimited
     restart: str = ""
+    egress: tuple[str, ...] = ()
 
 
 class ExecOptions(NamedTuple):

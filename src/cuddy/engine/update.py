@@ -89,6 +89,12 @@ def update(home: Home, name: str, options: UpdateOptions) -> list[str]:
         try:
             after = merge(record["HostConfig"], changes)
             policy = new_policy(record["HostConfig"], options.restart)
+            if options.egress:
+                # Imported here: few containers are under egress control.
+                from cuddy.engine import egress_update
+
+                policy |= egress_update.change(record, options.egress)
+                egress_update.put_in_force(home, record, after | policy)
             warnings += put_in_force(home, record, after | policy, changes)
         except REFUSALS as error:
             error.message = f"Cannot update container {container_id}: {error.message}"

@@ -17,7 +17,7 @@ and every packet that is refused, but for a flood of them, whose packets are onl
 from __future__ import annotations
 
 from cuddy.errors import InvalidArgument
-from cuddy.network.egress import ALLOW, Policy, Ports
+from cuddy.network.egress import ALL, ALLOW, Policy, Ports
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -69,12 +69,14 @@ def set_name(number: int, *, ipv6: bool) -> str:
 
 
 def script(policy: Policy) -> str:
-    """Makes the table, or makes it anew with empty sets, in one transaction.
+    """Makes the table, or makes it anew with empty sets, in one transaction; or takes it away.
 
     The chain comes last in its hook, after the redirection of questions to the resolver. Packets
     that name stations on their way (source routes) are refused: the first would be what we see.
     What is invalid belongs to a connection that is over, and no program can make such.
     """
+    if policy.mode == ALL:
+        return f"table {FAMILY} {TABLE}\ndelete table {FAMILY} {TABLE}\n"
     groups = port_groups(policy) if policy.mode == ALLOW else ()
     allowed = "".join(f"        {match} goto {ALLOWED}\n" for match in _matches(policy, groups))
     return f"""\

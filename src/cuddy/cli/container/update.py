@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 
 NAMES = (
     "blkio-weight", "cpu-period", "cpu-quota", "cpu-rt-period", "cpu-rt-runtime", "cpu-shares",
-    "cpus", "cpuset-cpus", "cpuset-mems", "help", "kernel-memory", "memory", "memory-reservation",
-    "memory-swap", "pids-limit", "restart",
+    "cpus", "cpuset-cpus", "cpuset-mems", "egress", "help", "kernel-memory", "memory",
+    "memory-reservation", "memory-swap", "pids-limit", "restart",
 )  # fmt: skip
 HELP = {
     "cpu-rt-period": "Limit the CPU real-time period in microseconds",

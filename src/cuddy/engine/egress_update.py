@@ -1,0 +1,66 @@
+"""Another policy for a container under egress control, also while it runs.
+
+The rules are replaced in one transaction and what names have led to is forgotten; connections that
+exist go on.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.engine import connection, egress, egress_powers, etc_files, live_network, sharing
+from cuddy.errors import Conflict, InvalidArgument, NoSuchContainer
+from cuddy.kernel import namespaces
+from cuddy.network.egress import is_confined
+from cuddy.runtime import state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from typing import Any
+
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+
+
+def change(record: Container, texts: Iterable[str]) -> dict[str, str]:
+    """HostConfig.Egress after an update. Raises InvalidArgument, Conflict, SystemFailure."""
+    config = record["HostConfig"]
+    text = str(egress.parse(texts))
+    if sharing.peer_of(config["NetworkMode"]):
+        hint = "it is that of the container whose network it is"
+        raise InvalidArgument("conflicting options: egress and its network mode", hint=hint)
+    if is_confined(text):
+        egress.check_host()
+        egress_powers.check(
+            config["NetworkMode"], config["PidMode"], privileged=config["Privileged"],
+            cap_add=config["CapAdd"],
+        )  # fmt: skip
+        if record["State"]["Running"] and not is_confined(config.get("Egress", "")):
+            hint = "stop it before, or make it with --egress"
+            raise Conflict("its programs have powers that reach round the rules", hint=hint)
+    return {"Egress": text}
+
+
+def put_in_force(home: Home, record: Container, config: dict[str, Any]) -> None:
+    """Replace the rules of a running container. The caller has its lock. Raises SystemFailure."""
+    before = record["HostConfig"].get("Egress", "")
+    if not record["State"]["Running"] or not (is_confined(before) or is_confined(config["Egress"])):
+        return
+    changed: Container = {**record, "HostConfig": config}
+    try:
+        document = state.read(home.run_root, record["Id"])
+        netns_fd = namespaces.open_namespace(document["pid"], "network")
+    except (NoSuchContainer, FileNotFoundError):
+        return  # it has just ended: its next life will have them
+    try:
+        # The namespace was found by pid: it is the container's only if that lives still.
+        if files.start_time(document["pid"]) != document["startTime"]:
+            return
+        places = live_network.places(home, record)
+        host = connection.host_address(places)
+        hosts = etc_files.hosts_text(changed, [place.endpoint for place in places], host=host)
+        egress.begin(home, changed, netns_fd, document["pid"], hosts, anew=True)
+    finally:
+        os.close(netns_fd)
