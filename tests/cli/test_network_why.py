@@ -253,3 +253,22 @@ class TestUserNetworks:
         result = why(networks, "closed", f"{outside.address}:80")
         assert result.code == 1
         assert "-> inner is internal, nothing leaves it" in result.out
+
+
+def test_egress_policies(cuddy: Cuddy, outside: Outside) -> None:
+    cuddy.ok("run", "-d", "--name", "none", "--egress", "none", "alpine", "sleep", "1000")
+    result = why(cuddy, "none", f"{outside.address}:80")
+    assert result.code == 1
+    assert "does not allow it: --egress none" in result.out.splitlines()[-1]
+    assert f"-> allow it when it is made: --egress allow:{outside.address}:80" in result.out
+    policy = f"allow:{outside.name}:80"
+    cuddy.ok("run", "-d", "--name", "some", "--egress", policy, "alpine", "sleep", "1000")
+    result = why(cuddy, "some", f"{outside.name}:80")
+    assert result.code == 0, result.out
+    assert "the egress policy of some allows it" in result.out
+    result = why(cuddy, "some", f"{outside.name}:81")
+    assert result.code == 1
+    assert "cuddy-egress" in result.out
+    result = why(cuddy, "some", "other.example:80")
+    assert result.code == 1
+    assert "-> its egress policy does not allow the name" in result.out

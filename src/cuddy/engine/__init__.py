@@ -144,6 +144,7 @@ network_why_facts    all that was found out
 network_why_steps    what it says, step by step
 network_why_step     one of them
 network_why_rules    those about rules
+network_why_egress   what the egress policy says of it
 network_why_listener  the one about who listens
 patterns         Go's patterns of names
 images           find and list images

@@ -66,7 +66,7 @@ class Party(NamedTuple):
     health: str = ""
     mode: str = ""  # HostConfig.NetworkMode
     places: tuple[Place, ...] = ()
-    egress: tuple[str, ...] = ()  # HostConfig.Egress: what it may reach; () everything
+    egress: str = ""  # HostConfig.Egress: what it may reach; "" everything
     netns: int = 0  # which network namespace, by inode
 
     @property
@@ -119,7 +119,6 @@ class Facts(NamedTuple):
     openings: tuple[Publication, ...] = ()  # all that lead to the target
     is_forwarding: bool = True
     obstacles: tuple[str, ...] = ()  # chains of others that drop what nobody accepts
-    egress: str = ""  # "no": the policy rejects it, "ok": it allows it, "": nobody knows
     listeners: tuple[Listener, ...] | None = None
     attempt: Attempt | None = None
     drops: tuple[Drop, ...] = ()  # the rules that ended packets of the attempt

@@ -31,7 +31,7 @@ def find(home: Home, name: str) -> Container | None:
 
 def describe(home: Home, record: Container, vantage: Vantage | None) -> Party:
     """A container as one end."""
-    state, config = record["State"], record["HostConfig"]
+    state = record["State"]
     network = owner_of_network(home, record)
     status = state["Status"]
     if status == "running" and vantage is None:
@@ -45,7 +45,7 @@ def describe(home: Home, record: Container, vantage: Vantage | None) -> Party:
         (state.get("Health") or {}).get("Status") or "",
         network["HostConfig"]["NetworkMode"],
         tuple(places(home, network)),
-        tuple(_words(config.get("Egress") or network["HostConfig"].get("Egress"))),
+        network["HostConfig"]["Egress"],
         vantage.netns if vantage else 0,
     )
 
@@ -54,13 +54,6 @@ def owner_of_network(home: Home, record: Container) -> Container:
     """The container whose network it is: another's with --network container:X."""
     peer = sharing.peer_of(record["HostConfig"]["NetworkMode"])
     return (find(home, peer) if peer else None) or record
-
-
-def _words(policy: Any) -> Iterator[str]:
-    if isinstance(policy, str):
-        yield from policy.split(",")
-    elif policy:
-        yield from map(str, policy)
 
 
 def places(home: Home, record: Container) -> Iterator[Place]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from cuddy.engine import network_why_egress
 from cuddy.engine.network_why_facts import HOST, OUTSIDE, Facts, Publication, is_loopback
 from cuddy.engine.network_why_step import NO, OK, UNKNOWN, Step
+from cuddy.network import egress
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -30,18 +32,21 @@ def rules(facts: Facts) -> Iterator[Step]:
 
 def _egress(facts: Facts) -> Iterator[Step]:
     """The policy of the source: --egress."""
-    policy = ",".join(facts.source.egress)
-    if not policy or policy == "all":
+    policy, title = facts.source.egress, facts.source.title
+    if not egress.is_confined(policy) or facts.is_same_netns or facts.is_loopback:
         return
-    if facts.egress == "no":
-        text = f"the egress policy of {facts.source.title} rejects it: --egress {policy}"
-        yield Step("rule", NO, text, f"allow it: --egress allow:{facts.question.place}")
-    elif facts.egress == "ok":
-        yield Step("rule", OK, f"the egress policy of {facts.source.title} allows it")
+    answer = network_why_egress.allows(facts)
+    if answer == NO:
+        text = f"the egress policy of {title} does not allow it: --egress {policy}"
+        remedy = f"allow it when it is made: --egress allow:{network_why_egress.wish(facts)}"
+        yield Step("rule", NO, text, remedy)
+    elif answer == OK:
+        yield Step("rule", OK, f"the egress policy of {title} allows it")
     else:
-        text = f"{facts.source.title} has an egress policy: --egress {policy}"
-        remedy = f"'cuddy network log {facts.source.title}' shows what it rejected"
-        yield Step("rule", UNKNOWN, text, remedy)
+        text = f"{title} may reach only the addresses of names that it has asked for lately"
+        yield Step(
+            "rule", UNKNOWN, text, f"ask by name; 'cuddy network log {title}' shows the rest"
+        )
 
 
 def _between(facts: Facts) -> Iterator[Step]:

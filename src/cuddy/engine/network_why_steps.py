@@ -6,7 +6,7 @@ A real attempt outweighs what rules and sockets look like; a name that leads now
 
 from __future__ import annotations
 
-from cuddy.engine import network_why_listener, network_why_rules
+from cuddy.engine import network_why_egress, network_why_listener, network_why_rules
 from cuddy.engine.network_why_facts import HOST, OUTSIDE, Facts, Party
 from cuddy.engine.network_why_step import NO, OK, UNKNOWN, Step
 from cuddy.shapes import NamedTuple
@@ -204,6 +204,9 @@ def _no_name(facts: Facts) -> Iterator[Step]:
 def _name_remedy(facts: Facts) -> str:
     naming, source, target = facts.naming, facts.source, facts.target
     assert naming
+    if not network_why_egress.allows_name(facts):
+        wish = network_why_egress.wish(facts)
+        return f"its egress policy does not allow the name: --egress allow:{wish}"
     if target.kind == "container":
         shared = {p.network for p in source.places if p.has_names}
         shared &= {p.network for p in target.places}

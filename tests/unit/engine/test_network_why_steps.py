@@ -292,9 +292,40 @@ def test_udp_that_is_silent_is_no_failure() -> None:
 
 
 def test_an_egress_policy_that_rejects_it() -> None:
-    web = WEB._replace(egress=("none",))
-    found = explain(OUT._replace(source=web, egress="no", attempt=Attempt("refused")))
+    web = WEB._replace(egress="none")
+    found = explain(OUT._replace(source=web, attempt=Attempt("refused")))
     assert "--egress none" in found.verdict
+    assert "--egress allow:198.51.100.2:80" in remedies(found)
+
+
+@pytest.mark.parametrize(
+    ("policy", "state"),
+    [
+        ("allow:198.51.100.0/24", "ok"),
+        ("allow:198.51.100.2:80/tcp", "ok"),
+        ("allow:198.51.100.2:79-81", "ok"),
+        ("allow:198.51.100.2:443", "no"),
+        ("allow:198.51.100.2:80/udp", "no"),
+        ("allow:203.0.113.0/24", "no"),
+        ("allow:example.com", "?"),
+        ("allow:example.com:443", "no"),
+    ],
+)
+def test_what_an_egress_policy_says_of_an_address(policy: str, state: str) -> None:
+    found = explain(OUT._replace(source=WEB._replace(egress=policy), attempt=None))
+    assert [step.state for step in found.steps if step.what == "rule"][0] == state
+
+
+def test_a_name_that_an_egress_policy_allows_or_not() -> None:
+    question = Question("web", "api.example.com", 443)
+    naming = Naming("api.example.com", ("198.51.100.2",), "127.0.0.11")
+    facts = OUT._replace(question=question, naming=naming)
+    for policy, reached in (("allow:*.example.com", True), ("allow:example.com:443", False)):
+        found = explain(facts._replace(source=WEB._replace(egress=policy), attempt=None))
+        assert found.is_reached == reached
+    unknown = facts._replace(naming=Naming("api.example.com", problem="refused"), address="")
+    found = explain(unknown._replace(source=WEB._replace(egress="none")))
+    assert "--egress allow:api.example.com:443" in remedies(found)
 
 
 @pytest.mark.parametrize(
