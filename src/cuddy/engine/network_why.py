@@ -143,7 +143,7 @@ class Inquiry:
         for place in source.party.places:
             if place.host_address:
                 return place.host_address
-        return reach.find_way(vantage.OWN, SOMEWHERE).source or "127.0.0.1"
+        return reach.find_way(vantage.OWN, SOMEWHERE).source or network_why_parties.own_address()
 
     def at(self, facts: Facts, source: End) -> tuple[Facts, End]:
         """Whoever has the address, and where that leads."""

@@ -114,6 +114,15 @@ def is_own(address: str) -> bool:
     return address in found or (bits == 32 and number >> 24 == 127)
 
 
+def own_address() -> str:
+    """An address by which others may reach this machine; "" without any."""
+    with netlink.open() as kernel:
+        bridges = {link.ifindex for link in rtnetlink.list_links(kernel) if link.kind == "bridge"}
+        found = rtnetlink.list_addresses(kernel)
+    usable = [a.address for a in found if a.link not in bridges and not is_loopback(a.address)]
+    return next(iter(usable), "")
+
+
 def openings(records: Iterable[Container]) -> Iterator[Publication]:
     """The ports of this machine that lead to containers."""
     for record in records:

@@ -21,7 +21,7 @@ def rules(facts: Facts) -> Iterator[Step]:
         yield Step("rule", OK, "cuddy filters nothing within one network namespace")
     elif facts.published:
         yield from _published(facts, facts.published)
-    elif facts.target.kind == "container":
+    elif facts.target.kind == "container" and facts.target.mode != HOST:
         yield from _between(facts)
     elif facts.target.kind == OUTSIDE:
         yield from _to_outside(facts)

@@ -41,7 +41,13 @@ def _steps(facts: Facts) -> Iterator[Step]:
     yield from states
     if facts.naming or facts.is_id:
         yield from name(facts)
-    if any(step.state == NO for step in states) or not facts.address:
+    if any(step.state == NO for step in states):
+        return
+    if not facts.address:
+        if not facts.naming:
+            whose = "this machine" if facts.source.kind == OUTSIDE else facts.target.title
+            text = f"{whose} has no address that {facts.source.title} could use"
+            yield Step("route", NO, text)
         return
     yield from route(facts)
     yield from network_why_rules.rules(facts)
@@ -207,6 +213,10 @@ def _name_remedy(facts: Facts) -> str:
     if not network_why_egress.allows_name(facts):
         wish = network_why_egress.wish(facts)
         return f"its egress policy does not allow the name: --egress allow:{wish}"
+    if target.kind == "container" and target.mode == HOST:
+        return f"{target.title} is on this machine's network: ask for host.docker.internal"
+    if target.kind == "container" and source.mode == HOST:
+        return f"ask for its address, {facts.address}, or for a port that it publishes"
     if target.kind == "container":
         shared = {p.network for p in source.places if p.has_names}
         shared &= {p.network for p in target.places}
@@ -291,6 +301,8 @@ def _way_out(facts: Facts) -> Iterator[Step]:
 
 def _route_remedy(facts: Facts) -> str:
     source, target = facts.source, facts.target
+    if source.mode == HOST:
+        return "see 'ip route'"
     internal = [place.network for place in source.places if place.is_internal]
     if target.kind == "container" and target.places:
         net = target.places[0].network
@@ -300,9 +312,7 @@ def _route_remedy(facts: Facts) -> str:
             f"{internal[0]} is internal, nothing leaves it: "
             f"'cuddy network connect bridge {source.title}'"
         )
-    if source.kind == "container":
-        return f"'cuddy network connect N {source.title}' with a network that leads there"
-    return "see 'ip route'"
+    return f"'cuddy network connect N {source.title}' with a network that leads there"
 
 
 def _route_from_outside(facts: Facts) -> Iterator[Step]:

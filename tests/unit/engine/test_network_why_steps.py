@@ -353,3 +353,21 @@ def test_how_a_place_is_written(text: str, question: tuple[str, int, str]) -> No
 def test_what_is_no_place(text: str) -> None:
     with pytest.raises(InvalidArgument):
         facts_of.parse_target("web", text)
+
+
+def test_a_container_on_the_machines_own_network() -> None:
+    hosty = Party("container", "hosty", "c" * 64, pid=3, mode="host", netns=9)
+    naming = Naming("hosty", where="127.0.0.11", problem="unknown")
+    facts = GOOD._replace(
+        question=Question("web", "hosty", 5432), target=hosty, address="172.18.0.1", naming=naming
+    )
+    found = explain(facts)
+    assert [step.state for step in found.steps if step.what == "rule"] == ["ok"]
+    assert "ask for host.docker.internal" in remedies(found)
+    back = GOOD._replace(source=hosty, naming=Naming("db", problem="unknown"))
+    assert "ask for its address, 172.18.0.3" in remedies(explain(back))
+
+
+def test_nobody_has_an_address() -> None:
+    facts = Facts(Question("web", "host"), WEB, HERE)
+    assert explain(facts).verdict.endswith("this machine has no address that web could use")
