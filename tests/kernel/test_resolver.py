@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
+import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -14,7 +17,7 @@ import netns
 from console import wait_until
 from cuddy.kernel import program
 from cuddy.network import dns_messages as messages
-from resolver_world import World, query, read
+from resolver_world import Container, World, query, read
 
 pytestmark = pytest.mark.skipif(not program.find("nft"), reason="nft is not installed")
 
@@ -78,6 +81,41 @@ class TestKilled:
             asking.send(query("web"))
             assert read("web", messages.A, asking.recv(512))[0] == messages.NOERROR
 
+    def test_killed_at_any_moment_it_serves_every_container_that_was_told_so(
+        self, world: World
+    ) -> None:
+        made = [world.container(begin=False) for _ in range(12)]
+        killer = os.fork()
+        if killer == 0:
+            try:
+                kill_at_random(world)
+            finally:
+                os._exit(0)
+        try:
+            for container in made * 8:
+                container.begin()
+        finally:
+            os.kill(killer, signal.SIGKILL)
+            os.waitpid(killer, 0)
+        world.container("last")  # brings all back, should both be dead just now
+        for container in made:
+            wait_until(lambda asker=container: answers(asker))
+
+
+def kill_at_random(world: World) -> None:
+    while True:
+        time.sleep(random.uniform(0, 0.25))
+        for pid in random.sample(pids := world.processes(), min(len(pids), random.choice((1, 2)))):
+            with suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGKILL)
+
+
+def answers(container: Container) -> bool:
+    try:
+        return container.ask("last")[0] == messages.NOERROR
+    except OSError:
+        return False
+
 
 class TestLife:
     """There is one process for all containers, as long as there are any."""
@@ -92,6 +130,14 @@ class TestLife:
         other.process.kill()
         wait_until(lambda: not world.processes())
         assert not Path(world.home.run_root, "resolver.sock").exists()
+
+    def test_it_ends_also_when_its_home_is_gone(self, world: World) -> None:
+        web = world.container("web")
+        for entry in Path(world.home.run_root).iterdir():
+            subprocess.run(["rm", "-rf", str(entry)], check=True)
+        Path(world.home.run_root).rmdir()
+        web.process.kill()
+        wait_until(lambda: not world.processes())
 
     def test_it_is_there_again_for_the_next(self, world: World) -> None:
         world.container("web").process.kill()

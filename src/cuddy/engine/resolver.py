@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import _socket
 import os
+import time
 
 from cuddy import files
 from cuddy.engine import etc_files, resolver_roll
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 HOST_RESOLV_CONF = "/etc/resolv.conf"
 PATIENCE_S = 10.0
-ATTEMPTS = 3
+PAUSE_S = 0.01
 BACKLOG = 256
 
 
@@ -67,18 +68,22 @@ def describe(record: Container, pid: int, egress: Any) -> Asker:
 
 
 def register(home: Home, asker: Asker, netns_fd: int) -> str:
-    """Tell the resolver; what it answers. Raises OSError."""
-    for _ in range(ATTEMPTS):
-        client = connect(home)
+    """Tell the resolver; what it answers. Raises OSError, SystemFailure."""
+    deadline = time.monotonic() + PATIENCE_S
+    while time.monotonic() < deadline:
+        try:
+            client = connect(home)
+        except ConnectionRefusedError:
+            continue  # killed just after its start
         client.settimeout(PATIENCE_S)
         try:
             resolver_roll.send(client, [*asker], [netns_fd])
             return str(resolver_roll.receive(client)[0])
         except (EOFError, BrokenPipeError, ConnectionResetError):
-            continue  # it was killed just now; another one takes over
+            time.sleep(PAUSE_S)  # it was killed just now; another one takes over
         finally:
             client.close()
-    raise ConnectionResetError
+    raise SystemFailure("the resolver does not come up", hint="is somebody killing it?")
 
 
 def connect(home: Home) -> _socket.socket:

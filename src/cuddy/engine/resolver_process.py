@@ -38,7 +38,7 @@ LINGER_S = 0.5
 """After the last container: the next one may be there in a moment."""
 SHORT_LIFE_S = 1.0
 FIRST_PAUSE_S = 0.02
-MAX_PAUSE_S = 5.0
+MAX_PAUSE_S = 0.5
 
 
 class Role:
@@ -238,18 +238,25 @@ class Keeper(Role):
             client.close()
 
     def end(self) -> None:
-        """Nobody needs a resolver any more, unless somebody is just coming: they hold the lock."""
+        """Nobody needs a resolver any more, unless somebody is just coming: they hold the gate."""
         if self.roll.entries:
             return
-        lock = Gate(self.home)
-        if not self.clients and lock.attempt():
-            self.accept()
-            if not self.clients:
-                os.unlink(f"{self.home.run_root}/{SOCKET}")
-                self.tell(END)
-                os._exit(0)
-            lock.close()
+        try:
+            gate = Gate(self.home)
+            if not self.clients and gate.attempt():
+                self.accept()
+                if not self.clients:
+                    os.unlink(f"{self.home.run_root}/{SOCKET}")
+                    self.leave()
+                gate.close()
+        except FileNotFoundError:
+            self.leave()  # somebody has removed the Home
         self.poll.after(LINGER_S, self.end)
+
+    def leave(self) -> NoReturn:
+        """Both processes end."""
+        self.tell(END)
+        os._exit(0)
 
     def let_go(self) -> None:
         """In a child: nobody waits for it."""

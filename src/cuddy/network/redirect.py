@@ -11,10 +11,11 @@ import _socket
 import errno
 
 from cuddy.errors import SystemFailure
-from cuddy.kernel import namespaces, nft_rules, nftables
+from cuddy.kernel import namespaces, nft_rules, nftables, rtnetlink
 from cuddy.kernel.nft_rules import Hook
 from cuddy.network.resolv import OWN_SERVER
 from cuddy.shapes import NamedTuple
+from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,8 +26,6 @@ OUTPUT_DNAT = Hook("nat", nft_rules.NF_INET_LOCAL_OUT, -100)
 IPTABLES_CHAIN = "CUDDY-NAMES"
 PORT = 53
 BACKLOG = 64
-IP_FREEBIND = 15
-"""ip(7): bind to an address that is not there yet, as the loopback link may not be up."""
 PROTOCOLS = {"udp": b"\x11", "tcp": b"\x06"}
 ADDRESS_REGISTER, PORT_REGISTER = nft_rules.REGISTER, nft_rules.REGISTER_32 + 4
 NO_NFTABLES = (errno.EINVAL, errno.EOPNOTSUPP, errno.ENOENT, errno.EPROTONOSUPPORT)
@@ -42,23 +41,29 @@ class Sockets(NamedTuple):
 def open_sockets(netns_fd: int) -> Sockets:
     """Make the sockets, and lead to them. Raises SystemFailure."""
     try:
-        with namespaces.Joined(netns_fd, "network"):
+        with namespaces.Joined(netns_fd, "network"), Undo() as undo:
+            rtnetlink.loopback_up()
             udp, tcp = bound_socket(_socket.SOCK_DGRAM), bound_socket(_socket.SOCK_STREAM)
+            undo.add(udp.close)
+            undo.add(tcp.close)
             tcp.listen(BACKLOG)
             lead({"udp": udp.getsockname()[1], "tcp": tcp.getsockname()[1]})
-            return Sockets(udp.detach(), tcp.detach())
     except OSError as error:
         raise SystemFailure.from_os(
             "cannot lead a container to the resolver", error,
             hint="the kernel needs nf_tables with nat, or the host iptables",
         ) from error  # fmt: skip
+    return Sockets(udp.detach(), tcp.detach())
 
 
 def bound_socket(kind: int) -> _socket.socket:
     """A socket on our address, at any port, in the namespace we are in. Raises OSError."""
     made = _socket.socket(_socket.AF_INET, kind | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
-    made.setsockopt(_socket.IPPROTO_IP, IP_FREEBIND, 1)
-    made.bind((OWN_SERVER, 0))
+    try:
+        made.bind((OWN_SERVER, 0))
+    except OSError:
+        made.close()
+        raise
     return made
 
 
