@@ -44,7 +44,7 @@ def attempt(kind, where, port, family=socket.AF_INET):
             said = "reached"
     except OSError as error:
         said = errno.errorcode.get(error.errno, repr(error))
-    print(where, port, said, "late" if time.monotonic() - began > 0.1 else "at once")
+    print(where, port, said, "late" if time.monotonic() - began > 0.5 else "at once")
 def tcp(where, port): attempt(socket.SOCK_STREAM, where, port)
 def udp(where, port): attempt(socket.SOCK_DGRAM, where, port)
 def look_up(name):

@@ -24,7 +24,7 @@ pytestmark = pytest.mark.skipif(not program.find("nft"), reason="nft is not inst
 
 HERE, THERE, OTHER = "198.51.100.1", "198.51.100.2", "198.51.100.3"
 HERE6, THERE6 = "fd00:51::1", "fd00:51::2"
-AT_ONCE_S = 0.1
+AT_ONCE_S = 0.5  # a packet that was dropped is sent again after a second
 IPV4, IPV6, STREAM, DATAGRAM = (
     socket.AF_INET,
     socket.AF_INET6,

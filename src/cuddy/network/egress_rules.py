@@ -73,7 +73,8 @@ def script(policy: Policy) -> str:
 
     The chain comes last in its hook, after the redirection of questions to the resolver. Packets
     that name stations on their way (source routes) are refused: the first would be what we see.
-    What is invalid belongs to a connection that is over, and no program can make such.
+    Of what is related to a connection only errors pass, never what a helper of the kernel expects,
+    as for FTP. What is invalid belongs to a connection that is over; no program can make such.
     """
     if policy.mode == ALL:
         return f"table {FAMILY} {TABLE}\ndelete table {FAMILY} {TABLE}\n"
@@ -88,7 +89,8 @@ table {FAMILY} {TABLE} {{
         meta mark & {MARK_MASK:#x} == {MARK:#x} goto pin
         meta mark {ASKING:#x} accept
         oif lo accept
-        ct state established,related accept
+        ct state established accept
+        ct state related meta l4proto {{ icmp, ipv6-icmp }} accept
         meta l4proto tcp ct state invalid drop
         ip hdrlength > 5 goto {REFUSED}
         exthdr rt exists goto {REFUSED}
