@@ -18,7 +18,7 @@ import pytest
 from console import ENGINE, Cuddy, wait_until
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="judged by tests/golden/networks")
-KILLS = int(os.environ.get("CUDDY_TESTS_KILLS", "6"))
+KILLS = int(os.environ.get("CUDDY_TESTS_KILLS", "4"))
 SLEEP = ("alpine", "sleep", "1000")
 
 

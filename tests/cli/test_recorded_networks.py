@@ -57,7 +57,8 @@ class Player:
     def play(self, exchange: Exchange) -> str:
         """What is not as docker has it; "" if all is well."""
         result = self.cuddy(*exchange.words)
-        if exchange.words[1:2] == ("create",) or exchange.words[0] in ("run", "create"):
+        makes = exchange.words[1:2] == ("create",) or exchange.words[0] in ("run", "create")
+        if makes and not result.code:
             self.learn()
         command = shlex.join(exchange.words)
         problem = self.compare(exchange, result, by_code=command in DIFFERENT)

@@ -30,7 +30,7 @@ from cuddy.errors import (
     SystemFailure,
 )
 from cuddy.kernel import netlink, rtnetlink
-from cuddy.network import bridge, drivers, ipam, parent_link, subnets
+from cuddy.network import bridge, bridge_options, drivers, ipam, parent_link, subnets
 from cuddy.network import network as records
 from cuddy.network.network import Network
 from cuddy.undo import Undo
@@ -118,7 +118,7 @@ def _settle(home: Home, kernel: Socket, made: Network, others: list[Network]) ->
     made = made._replace(bridge=link_of(made))
     if made.driver != "bridge" and not made.options.get(parent_link.OPTION):
         made = made._replace(internal=True)  # a wire that leads nowhere, as docker's
-    made = made._replace(mtu=new_network.parse_mtu(made.options) or mtu_of(kernel, made))
+    made = made._replace(mtu=bridge_options.parse_mtu(made.options) or mtu_of(kernel, made))
     if made.driver == "bridge":
         check_link(kernel, made, others)
     pools = list(made.pools)
@@ -169,7 +169,7 @@ def holder_of(kernel: Socket, wanted: ipam.Subnet) -> str:
 def link_of(made: Network) -> str:
     """The name of a network's link on the host."""
     if made.driver == "bridge":
-        return made.options.get(new_network.BRIDGE_NAME) or records.bridge_name(made.id)
+        return made.options.get(bridge_options.NAME) or records.bridge_name(made.id)
     return parent_link.name_of(made)
 
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cuddy import files
 from cuddy.errors import Conflict, InvalidArgument, NoSuchPlugin, NotFound, NotPermitted
-from cuddy.network import ipam, network
+from cuddy.network import bridge_options, ipam, network
 from cuddy.network.ipam import Pool, Subnet
 from cuddy.shapes import NamedTuple
 
@@ -19,21 +19,7 @@ DRIVERS = ("bridge", "macvlan", "ipvlan")
 DEFAULT_NAMES = (*network.PREDEFINED, "default")
 NO_SWARM = "cuddy knows no Swarm"
 
-BRIDGE_NAME = "com.docker.network.bridge.name"
-MTU = "com.docker.network.driver.mtu"
-SWITCHES = (
-    "com.docker.network.bridge.enable_icc", "com.docker.network.bridge.enable_ip_masquerade",
-    "com.docker.network.bridge.inhibit_ipv4",
-)  # fmt: skip
-ADDRESSES = ("com.docker.network.bridge.host_binding_ipv4", "com.docker.network.host_ipv4")
-MODES = {
-    "macvlan": ("macvlan_mode", ("bridge", "private", "vepa", "passthru")),
-    "ipvlan": ("ipvlan_mode", ("l2", "l3", "l3s")),
-}
-"""By driver: the option that says how its links behave, and its values; the first is usual."""
 NO_ROOM = "failed to allocate gateway (): No available addresses on this pool"
-TRUTHS = ("1", "t", "T", "TRUE", "true", "True", "0", "f", "F", "FALSE", "false", "False")
-MTUS = (68, 65535)
 
 
 class Wish(NamedTuple):
@@ -69,7 +55,8 @@ def check(wish: Wish) -> None:
         raise NoSuchPlugin(wish.ipam_driver)
     if not wish.ipv4 and not wish.ipv6:
         raise InvalidArgument("IPv4 or IPv6 must be enabled", hint="--ipv6")
-    check_options(wish.driver, wish.options)
+    if name := wish.options.get(bridge_options.NAME):
+        network.check_link_name(name)
     check_pools(wish)
 
 
@@ -164,42 +151,6 @@ def record(wish: Wish, network_id: str, created: str) -> network.Network:
         config_only=wish.config_only,
         config_from=wish.config_from,
     )
-
-
-def check_options(driver: str, options: dict[str, str]) -> None:
-    """Those that are known; Docker too takes any others. Raises InvalidArgument."""
-    for name, value in options.items():
-        if name in SWITCHES and value not in TRUTHS:
-            why = f"strconv.ParseBool: parsing {files.quote(value)}: invalid syntax"
-            raise unreadable(name, value, why)
-        if name in ADDRESSES and value and not is_address(value):
-            raise unreadable(name, value, "nil ip")
-    parse_mtu(options)
-    if options.get(BRIDGE_NAME):
-        network.check_link_name(options[BRIDGE_NAME])
-    name, modes = MODES.get(driver, ("", ()))
-    if options.get(name) and options[name] not in modes:
-        raise InvalidArgument(
-            f"requested {driver} mode '{options[name]}' is not valid, "
-            f"'{modes[0]}' mode is the {driver} driver default",
-            hint=f"one of {', '.join(modes)}",
-        )
-
-
-def unreadable(name: str, value: str, why: str) -> InvalidArgument:
-    """An option whose value is none."""
-    return InvalidArgument(f"failed to parse {name} value: {value} ({why})")
-
-
-def parse_mtu(options: dict[str, str]) -> int:
-    """The MTU that the options ask for; 0 if they do not. Raises InvalidArgument."""
-    text = options.get(MTU, "") or "0"
-    if not (text.isascii() and text.removeprefix("-").isdecimal() and len(text) < 10):
-        raise unreadable(MTU, text, f"strconv.Atoi: parsing {files.quote(text)}: invalid syntax")
-    low, high = MTUS
-    if int(text) and not low <= int(text) <= high:
-        raise InvalidArgument(f"invalid MTU number: {text}", hint=f"from {low} to {high}")
-    return int(text)
 
 
 def is_address(text: str) -> bool:

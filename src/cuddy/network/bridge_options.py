@@ -5,6 +5,7 @@ What Docker does not know either is kept in the network's record, and means noth
 
 from __future__ import annotations
 
+from cuddy import files
 from cuddy.errors import InvalidArgument
 from cuddy.network import ipam, network
 from cuddy.network.endpoint import LINK_PREFIX
@@ -63,11 +64,16 @@ def parse_mtu(options: Mapping[str, str]) -> int:
     text = options.get(MTU, "")
     if not text:
         return 0
-    is_number = text.isascii() and text.isdecimal() and len(text) <= 5
-    if is_number and MIN_MTU <= int(text) <= MAX_MTU:
-        return int(text)
-    hint = f"a number from {MIN_MTU} to {MAX_MTU}"
-    raise InvalidArgument(f"invalid value for {MTU}: {text}", hint=hint)
+    if not (text.isascii() and text.removeprefix("-").isdecimal() and len(text) <= 9):
+        raise _unreadable(MTU, text, f"strconv.Atoi: parsing {files.quote(text)}: invalid syntax")
+    if int(text) and not MIN_MTU <= int(text) <= MAX_MTU:
+        hint = f"a number from {MIN_MTU} to {MAX_MTU}"
+        raise InvalidArgument(f"invalid MTU number: {text}", hint=hint)
+    return int(text)
+
+
+def _unreadable(key: str, text: str, why: str) -> InvalidArgument:
+    return InvalidArgument(f"failed to parse {key} value: {text} ({why})")
 
 
 def _boolean(options: Mapping[str, str], key: str, default: bool) -> bool:
@@ -75,7 +81,8 @@ def _boolean(options: Mapping[str, str], key: str, default: bool) -> bool:
     if not text:
         return default
     if text not in (*TRUE, *FALSE):
-        raise InvalidArgument(f"failed to parse {key} value: {text}", hint="true or false")
+        why = f"strconv.ParseBool: parsing {files.quote(text)}: invalid syntax"
+        raise _unreadable(key, text, why)
     return text in TRUE
 
 
@@ -83,7 +90,10 @@ def _address(options: Mapping[str, str], key: str, bits: int) -> str:
     text = options.get(key, "")
     if not text:
         return ""
-    number, found = ipam.parse_address(text)
+    try:
+        number, found = ipam.parse_address(text)
+    except InvalidArgument:
+        raise _unreadable(key, text, "nil ip") from None
     if found != bits:
         family = "IPv4" if bits == 32 else "IPv6"
         raise InvalidArgument(f"{key} must be an {family} address: {text}")

@@ -40,13 +40,15 @@ def test_each_option_is_read() -> None:
     [
         (f"{PREFIX}enable_icc", "no", "failed to parse .*enable_icc value: no"),
         (f"{PREFIX}host_binding_ipv4", "::1", "must be an IPv4 address: ::1"),
-        (f"{PREFIX}host_binding_ipv6", "x", "not an IP address: 'x'"),
+        (f"{PREFIX}host_binding_ipv6", "x", "failed to parse .*ipv6 value: x .nil ip"),
         (f"{PREFIX}gateway_mode_ipv4", "open", "unknown gateway mode open"),
         (f"{PREFIX}gateway_mode_ipv4", "isolated", "only be used for an internal network"),
         ("com.docker.network.container_iface_prefix", "../x", "not a name for a network link"),
-        ("com.docker.network.driver.mtu", "fast", "invalid value for .*mtu: fast"),
-        ("com.docker.network.driver.mtu", "67", "invalid value for .*mtu: 67"),
-        ("com.docker.network.driver.mtu", "\u0663\u0663\u0663", "invalid value for .*mtu"),
+        ("com.docker.network.driver.mtu", "fast", "strconv.Atoi: parsing .fast."),
+        ("com.docker.network.driver.mtu", "-1", "invalid MTU number: -1"),
+        ("com.docker.network.driver.mtu", "1" * 5000, "strconv.Atoi"),
+        ("com.docker.network.driver.mtu", "67", "invalid MTU number: 67"),
+        ("com.docker.network.driver.mtu", "\u0663\u0663\u0663", "strconv.Atoi"),
     ],
 )
 def test_what_makes_no_sense_is_refused(key: str, value: str, message: str) -> None:
