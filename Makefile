@@ -8,7 +8,8 @@ BIN := $(VENV)/bin
 SOURCES := pyproject.toml README.md $(shell find src -name '*.py')
 NEED_RUN := venv=python3-venv ip=iproute2 nft=nftables
 NEED_TEST := $(NEED_RUN) docker-registry=docker-registry skopeo=skopeo busybox-static=busybox-static \
-             ps=procps curl=curl openssl=openssl redis-server=redis-server redis-cli=redis-tools
+             ps=procps curl=curl openssl=openssl redis-server=redis-server redis-cli=redis-tools \
+             dig=bind9-dnsutils
 NEED_PEERS := dockerd=docker.io podman=podman runc=runc umoci=umoci
 NEED_BENCH := iperf3=iperf3 wrk=wrk redis-benchmark=redis-tools nsenter=util-linux
 PYTEST := CUDDY=$(CURDIR)/$(BIN)/cuddy $(BIN)/python -m pytest

@@ -117,7 +117,7 @@ FEATURES = {
     "cdi", "devices", "gpus", "health_keeper", "health_waiter", "links", "logdriver", "logoptions",
     "mount_grammar", "mount_sources", "mounts", "peers", "program_facts", "publishing", "remains",
     "resources", "restart_policy", "rm", "kill", "staging", "support", "volumes", "volume_use",
-    "exit_report",
+    "exit_report", "resolver", "resolver_policy", "resolver_roll",
 }  # fmt: skip
 """Of the engine, what a container pays for only if it uses it."""
 

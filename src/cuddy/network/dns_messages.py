@@ -32,6 +32,7 @@ IN = 1
 
 MIN_UDP_BYTES = 512  # what every client can take: RFC 1035, section 4.2.1
 OWN_UDP_BYTES = 1232  # what we say that we take: no router between, but no reason for more either
+MAX_UDP_BYTES = 65000  # a datagram has headers too
 MAX_BYTES = 65535
 MAX_NAME_BYTES = 255
 MAX_POINTERS = 128
@@ -102,7 +103,7 @@ def read_query(data: bytes) -> Query:
         for record in records(data, end, sum(others)):
             if record.type == OPT:
                 version = record.ttl >> 16 & 0xFF
-                size = max(record.class_, MIN_UDP_BYTES)
+                size = min(max(record.class_, MIN_UDP_BYTES), MAX_UDP_BYTES)
                 known = known._replace(udp_bytes=size, has_edns=True, edns_version=version)
     except (struct.error, Malformed):
         raise Malformed(FORMERR) from None

@@ -51,6 +51,7 @@ class TestQueries:
         found = query(udp_len=4096)
         assert (found.udp_bytes, found.has_edns, found.edns_version) == (4096, True, 0)
         assert query(udp_len=1).udp_bytes == 512
+        assert query(udp_len=65535).udp_bytes == messages.MAX_UDP_BYTES
         assert query(version=1).edns_version == 1
 
     @pytest.mark.parametrize(
