@@ -333,6 +333,20 @@ class TestAtTheSameTime:
                 assert "has active endpoints" in removal.complaint
             cuddy.remove_all()
 
+    def test_a_removal_and_a_connect_do_not_meet_halfway(self, cuddy: Cuddy) -> None:
+        cuddy.ok("run", "-d", "--name", "web", *SLEEP)
+        for _ in range(5):
+            cuddy.ok("network", "create", "back")
+            with ThreadPoolExecutor(2) as pool:
+                joining = pool.submit(cuddy, "network", "connect", "back", "web")
+                time.sleep(random.uniform(0, 0.08))
+                removal = cuddy("network", "rm", "back")
+                joined = joining.result()
+            assert (joined.code, removal.code) in ((0, 1), (1, 0)), (joined.err, removal.err)
+            assert networks_of(cuddy, "web") == ["back", "bridge"][joined.code :]
+            cuddy("network", "disconnect", "back", "web")
+            cuddy.ok("network", "rm", "-f", "back")
+
 
 class TestKilled:
     def kill(self, cuddy: Cuddy, *words: str) -> None:
