@@ -116,6 +116,14 @@ def test_a_macvlan_container_is_on_the_wire(cuddy: Cuddy) -> None:
     assert mac in cuddy.ok("exec", "box", "ip", "link", "show", "eth0")
 
 
+@ours
+def test_links_on_the_host_say_whose_they_are(cuddy: Cuddy, both: str) -> None:
+    container_id = cuddy.ok("run", "-d", "--network", both, "alpine", "sleep", "100")
+    shown = subprocess.check_output(["ip", "-d", "link"], text=True)
+    assert f"alias cuddy {container_id}" in shown
+    assert f"alias cuddy {cuddy.root}/networks" in shown
+
+
 def test_links_in_containers_are_named_as_the_network_says(cuddy: Cuddy) -> None:
     option = "com.docker.network.container_iface_prefix=lan"
     cuddy.ok("network", "create", "-o", option, "named")

@@ -202,7 +202,7 @@ def test_a_container_has_address_route_and_loopback(home: Home) -> None:
     container = home.container()
     assert container.endpoint == Endpoint(
         "bridge", "172.17.0.2", 16, "172.17.0.1", "02:42:ac:11:00:02", VETH, "eth0",
-        home.network_id,
+        home.network_id, container_id=container.id,
     )  # fmt: skip
     shown = container.netns.run("ip", "address")
     assert "inet 172.17.0.2/16 brd 172.17.255.255 scope global eth0" in shown

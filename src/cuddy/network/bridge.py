@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from cuddy.network.bridge_options import BridgeOptions
 ALIAS = "cuddy"
-"""First word of what a bridge of ours says of itself; the second is `owner`."""
+"""First word of what a link of ours says of itself; the second is whose it is: for a bridge that is
+`owner`, for a container's link the id of the container."""
 
 IP_FORWARD = "/proc/sys/net/ipv4/ip_forward"
 IP6_FORWARD = "/proc/sys/net/ipv6/conf/all/forwarding"
@@ -274,7 +275,8 @@ def make_pair(kernel: netlink.Socket, network: Network, endpoint: Endpoint, netn
         mtu=network.mtu,
         master=_socket.if_nametoindex(network.bridge),
     )
-    settings = [rtnetlink.set_up(endpoint.host_link, without_ipv6=has_ipv6())]
+    alias = f"{ALIAS} {endpoint.container_id}".rstrip()
+    settings = [rtnetlink.set_up(endpoint.host_link, without_ipv6=has_ipv6(), alias=alias)]
     if network.options and not read_options(network).icc and not is_filtered(network):
         from cuddy.kernel import bridge_port
 

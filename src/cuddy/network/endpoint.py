@@ -37,6 +37,7 @@ class Endpoint(NamedTuple):
     gateway6: str = ""
     link_local: tuple[str, ...] = ()  # further addresses, within the link only
     has_default_route: bool = True  # the driver sets it at once: there is no other endpoint
+    container_id: str = ""  # for whoever finds the link on the host
 
 
 def lease(
@@ -67,7 +68,7 @@ def lease(
     return Endpoint(
         network.name, found.address, length, pool.gateway, mac,
         host_link(container_id, slot), f"{prefix}{slot}", network.id,
-        found.address6, length6, pool6.gateway, tuple(link_local),
+        found.address6, length6, pool6.gateway, tuple(link_local), container_id=container_id,
     )  # fmt: skip
 
 
