@@ -117,6 +117,22 @@ class TestGlibc:
         assert "ANSWER: 0" in found
         assert cuddy.ok("exec", "client", "dig", "+short", "-x", web) == "web.mynet."
 
+    def test_on_a_network_with_ipv6_both_addresses_are_found(self, cuddy: Cuddy) -> None:
+        cuddy.ok("network", "create", "--ipv6", "six")
+        web = run(cuddy, "web", network="six")
+        run(cuddy, "client", image="host", network="six")
+        six = cuddy.field("web", "{{.NetworkSettings.Networks.six.GlobalIPv6Address}}")
+        assert getent(cuddy, "client", "web") == sorted([web, six])
+        assert "web.six" in cuddy.ok("exec", "client", "getent", "hosts", six)
+
+    def test_who_is_on_an_internal_network_learns_nothing_of_the_outside(
+        self, cuddy: Cuddy, outside: Outside
+    ) -> None:
+        cuddy.ok("network", "create", "--internal", "inner")
+        web = run(cuddy, "web", image="host", network="inner")
+        assert getent(cuddy, "web", "web") == [web]
+        assert getent(cuddy, "web", outside.name) == []
+
     @needs_dig
     def test_one_name_for_several_takes_turns(self, cuddy: Cuddy, net: str) -> None:
         found = sorted(run(cuddy, f"web{n}", "--network-alias", "web") for n in range(3))
