@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from console import ENGINE, Cuddy, Result, wait_until
+from console import ENGINE, Cuddy, Result, bridge_of, wait_until
 from outside import Outside
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="no other engine has it")
@@ -272,3 +272,12 @@ def test_egress_policies(cuddy: Cuddy, outside: Outside) -> None:
     result = why(cuddy, "some", "other.example:80")
     assert result.code == 1
     assert "-> its egress policy does not allow the name" in result.out
+
+
+def test_an_entry_that_somebody_took_away(pair: Cuddy) -> None:
+    maps = subprocess.check_output(["nft", "list", "maps", "inet"], text=True).split()
+    name = next(word for word in maps if word == f"{bridge_of(pair)}-ports")
+    subprocess.run(["nft", "flush", "map", "inet", "cuddy", name], check=True)
+    result = why(pair, "host", "127.0.0.1:8080")
+    assert result.code == 0  # the monitor, which keeps the port, takes the connection
+    assert "but the firewall has no such entry" in result.out

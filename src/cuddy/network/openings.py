@@ -11,7 +11,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from typing import Protocol
 
     from cuddy.kernel.netlink import Socket
@@ -65,10 +65,10 @@ def sets(firewall: Socket) -> list[tuple[str, str, str]]:
         raise
 
 
-def list_all(firewall: Socket) -> Iterator[Opening]:
+def list_all(firewall: Socket, known: Collection[str] = ()) -> Iterator[Opening]:
     """Every entry of every bridge, of all Homes. Raises OSError."""
     for family, table, name in sets(firewall):
-        bridge = bridge_of_map(name)
+        bridge = bridge_of_map(name, known)
         if (family, table) != (chains.FAMILY, chains.TABLE) or not bridge:
             continue
         try:
@@ -79,15 +79,19 @@ def list_all(firewall: Socket) -> Iterator[Opening]:
             yield parse(bridge, key, value)
 
 
-def bridge_of_map(name: str) -> str:
+def bridge_of_map(name: str, known: Collection[str] = ()) -> str:
     """Whose bridge a map or set of published ports is; "" for other sets. Pure."""
-    return bridge_of(name, ENDINGS)
+    return bridge_of(name, ENDINGS, known)
 
 
-def bridge_of(name: str, endings: Iterable[str]) -> str:
-    """A name of a chain or map without the ending that tells what it is for. Pure."""
-    fitting = [each for each in endings if name.endswith(each)]
-    return name.removesuffix(max(fitting, key=len)) if fitting else ""
+def bridge_of(name: str, endings: Iterable[str], known: Collection[str] = ()) -> str:
+    """A name of a chain or map without the ending that tells what it is for. Pure.
+
+    `known`: bridges that there are, for names that could mean two: `br-address-ports`.
+    """
+    fitting = sorted((each for each in endings if name.endswith(each)), key=len, reverse=True)
+    bridges = [name.removesuffix(each) for each in fitting]
+    return next((each for each in bridges if each in known), next(iter(bridges), ""))
 
 
 def parse(bridge: str, key: bytes, value: bytes) -> Opening:

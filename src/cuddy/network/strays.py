@@ -75,11 +75,11 @@ def rules_without_link(links: Iterable[Link]) -> list[str]:
     """
     there = {link.name for link in links}
     with nftables.open() as firewall:
-        found = bridges_with_rules(firewall)
+        found = bridges_with_rules(firewall, there)
     return sorted(found - there)
 
 
-def bridges_with_rules(firewall: Socket) -> set[str]:
+def bridges_with_rules(firewall: Socket, known: Collection[str]) -> set[str]:
     """The bridges that chains and maps of our table are about. Raises OSError."""
     try:
         found_chains = nftables.list_chains(firewall)
@@ -89,16 +89,16 @@ def bridges_with_rules(firewall: Socket) -> set[str]:
         raise
     ours = (chains.FAMILY, chains.TABLE)
     names = [each.name for each in found_chains if (each.family, each.table) == ours]
-    found = {openings.bridge_of(name, CHAIN_ENDINGS) for name in names}
+    found = {openings.bridge_of(name, CHAIN_ENDINGS, known) for name in names}
     maps = [name for family, table, name in openings.sets(firewall) if (family, table) == ours]
-    found.update(map(openings.bridge_of_map, maps))
+    found.update(openings.bridge_of_map(name, known) for name in maps)
     return found - {""}
 
 
 def openings_of(bridges: Collection[str]) -> list[Opening]:
     """The published ports of these bridges. Raises OSError."""
     with nftables.open() as firewall:
-        return [each for each in openings.list_all(firewall) if each.bridge in bridges]
+        return [each for each in openings.list_all(firewall, bridges) if each.bridge in bridges]
 
 
 def delete_link(name: str) -> None:
