@@ -129,11 +129,12 @@ def copy_tree(source: int, target: int) -> None:
                 os.mkdir(name, 0o700, dir_fd=pair.target)
                 directories.append(path)
                 continue
-            earlier = links.setdefault((status.st_dev, status.st_ino), path)
-            if earlier is not path:
-                os.link(earlier, name, src_dir_fd=target, dst_dir_fd=pair.target)
-            else:
-                copy_leaf(pair.source, pair.target, name, status)
+            if status.st_nlink > 1:
+                earlier = links.setdefault((status.st_dev, status.st_ino), path)
+                if earlier is not path:
+                    add_name(target, earlier, pair.target, name)
+                    continue
+            copy_leaf(pair.source, pair.target, name, status)
         # Last, and the innermost first: what is made in a directory changes its times.
         for path in reversed(directories):
             pair.enter(path)
@@ -167,6 +168,18 @@ class Pair:
         self.path = None
 
 
+def add_name(root: int, path: bytes, directory: int, name: bytes) -> None:
+    """A second name for what was copied before. A symbolic link can have two as well, and is not
+    followed: it may lead to a file of the host.
+    """
+    parent, _, old = path.rpartition(b"/")
+    parent_fd = resolve.open_beneath(root, parent or b".", os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.link(old, name, src_dir_fd=parent_fd, dst_dir_fd=directory, follow_symlinks=False)
+    finally:
+        os.close(parent_fd)
+
+
 def copy_leaf(source: int, target: int, name: bytes, status: os.stat_result) -> None:
     """Copy what is not a directory: file, link, device, fifo, socket."""
     if stat.S_ISREG(status.st_mode):
@@ -175,12 +188,21 @@ def copy_leaf(source: int, target: int, name: bytes, status: os.stat_result) -> 
     if stat.S_ISLNK(status.st_mode):
         os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
     else:
-        os.mknod(name, status.st_mode, status.st_rdev, dir_fd=target)
+        os.mknod(name, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev, dir_fd=target)
     os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
     if not stat.S_ISLNK(status.st_mode):
-        os.chmod(name, stat.S_IMODE(status.st_mode), dir_fd=target)
+        set_mode(target, name, stat.S_IMODE(status.st_mode))
     times = (status.st_atime_ns, status.st_mtime_ns)
     os.utime(name, ns=times, dir_fd=target, follow_symlinks=False)
+
+
+def set_mode(directory: int, name: bytes, mode: int) -> None:
+    """chmod(2) that follows no link, should somebody have put one there. Raises OSError."""
+    fd = os.open(name, os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=directory)
+    try:
+        os.chmod(f"/proc/self/fd/{fd}", mode)
+    finally:
+        os.close(fd)
 
 
 def copy_file(source: int, target: int, name: bytes) -> None:
