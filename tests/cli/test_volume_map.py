@@ -60,11 +60,47 @@ def test_who_calls_by_sudo_is_the_caller(cuddy: Cuddy, tmp_path: Path) -> None:
     assert owner(tmp_path / "new/dir") == owner(tmp_path / "new/dir/file") == (1234, 1235)
 
 
-def test_everybody_else_stays_who_he_is(cuddy: Cuddy, theirs: Path) -> None:
+OTHERS = ("1000:1000", "33:33", "0:1000", "0:6")
+"""The caller's number, somebody else's, and root in groups that are not his: "disk" among them."""
+
+
+@pytest.mark.parametrize("user", ["0:0", "1000:100", "65534:65534"])
+def test_nobody_gets_more_power_on_the_host_than_the_caller_has(
+    cuddy: Cuddy, theirs: Path, user: str
+) -> None:
+    """A program that knows the trick makes a file of root's, and sets its set-user-id bit."""
+    theirs.chmod(0o777)
+    (theirs / "root").write_text("root's\n")
+    (theirs / "root").chmod(0o666)
+    words = ["--name", "one", "--network", "none", "--user", user, "-v", f"{theirs}:/in:map"]
+    cuddy.ok("run", "-d", *words, "alpine", "sleep", "1000")
+    for other in {*OTHERS, "0:0", "1000:100"} - {user}:
+        script = "cp /bin/busybox /in/new; mkdir /in/dir; ln -s x /in/link; mkfifo /in/fifo"
+        assert cuddy("exec", "-u", other, "one", "sh", "-c", script).code
+    assert {path.name for path in theirs.iterdir()} == {"file", "root"}
+    script = """
+    cp /bin/busybox /in/new; mkdir /in/dir; chmod 6755 /in/new; chmod 2755 /in/dir; cd /in
+    for id in 0 1000 33; do chown $id file new; chgrp $id file new; chown $id:$id dir; done
+    chgrp 6 new dir; chmod 6777 root; ln root linked; chown 1000 root; echo spoilt >root
+    cp /bin/busybox dir/new; stat -c %u:%g root
+    """
+    out = cuddy("exec", "one", "sh", "-c", script).out
+    assert out == "65534:65534"  # nobody's
+    made = {path: owner(path) for path in theirs.rglob("*") if path.name not in ("root", "linked")}
+    assert {path.name for path in made} == {"file", "new", "dir"}
+    assert set(made.values()) == {(1000, 100)}
+    status = (theirs / "root").stat()
+    assert (status.st_uid, status.st_mode & 0o7777) == (0, 0o666)
+    assert (theirs / "root").read_text() == "root's\n"
+
+
+def test_files_of_others_can_be_read_but_not_changed(cuddy: Cuddy, theirs: Path) -> None:
     os.chown(theirs / "file", 7, 8)
-    script = "stat -c %u:%g /in/file; touch /in/new; chown 9:10 /in/new"
-    assert cuddy.ok(*RUN, "-v", f"{theirs}:/in:map", "alpine", "sh", "-ec", script) == "7:8"
-    assert owner(theirs / "new") == (9, 10)
+    (theirs / "file").chmod(0o646)
+    script = "stat -c %u:%g /in/file; cat /in/file; echo x >/in/file"
+    result = cuddy(*RUN, "-v", f"{theirs}:/in:map", "alpine", "sh", "-c", script)
+    assert result.out == "65534:65534\ntheirs"
+    assert "ermission denied" in result.err
 
 
 def test_read_only_and_a_single_file(cuddy: Cuddy, theirs: Path) -> None:
@@ -107,6 +143,28 @@ def test_cp_goes_through_the_map(cuddy: Cuddy, theirs: Path) -> None:
     cuddy.ok("create", "--name", "one", "-v", f"{theirs}:/in:map", "alpine", "true")
     cuddy.ok("cp", "/etc/hostname", "one:/in/copied")
     assert owner(theirs / "copied") == (1000, 100)
+
+
+@pytest.mark.parametrize("words", [("cp",), ("cp", "-a")])
+def test_cp_gives_the_caller_what_was_others(
+    cuddy: Cuddy, theirs: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    for path in (tmp_path / "tree", tmp_path / "tree/file"):
+        path.mkdir() if path.name == "tree" else path.write_text("x")
+        os.chown(path, 7, 8)
+        path.chmod(0o6755)
+    cuddy.ok("create", "--name", "one", "-v", f"{theirs}:/in:map", "alpine", "true")
+    cuddy.ok(*words, str(tmp_path / "tree"), "one:/in/tree")
+    for path in (theirs / "tree", theirs / "tree/file"):
+        assert owner(path) == (1000, 100)
+    assert (theirs / "tree/file").stat().st_mode & 0o6000 in (0, 0o6000)
+
+
+def test_cp_says_so_if_root_is_nobody_there(cuddy: Cuddy, theirs: Path) -> None:
+    words = ["--name", "one", "--user", "nobody", "-v", f"{theirs}:/in:map", "alpine", "true"]
+    cuddy.ok("create", *words)
+    result = cuddy("cp", "/etc/hostname", "one:/in/copied")
+    assert (result.code, "root is nobody in it" in result.complaint) == (1, True)
 
 
 def test_inspect_shows_it_as_it_was_given(cuddy: Cuddy, theirs: Path) -> None:

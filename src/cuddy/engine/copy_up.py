@@ -13,13 +13,13 @@ from cuddy import files
 from cuddy.engine import rootfs, staging, volume_copy, volumes
 from cuddy.engine.volume_copy import Shelf
 from cuddy.image import workers
-from cuddy.kernel import mount
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.engine.owner_map import Owner
     from cuddy.image.workers import Send
 
 IN_MEMORY = ("tmpfs", "ramfs")
@@ -50,7 +50,7 @@ def fill(home: Home, record: Container, where: str) -> None:
         root = rootfs.view_image(home, record, where)
         root_fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         for errand in errands:
-            run(home, record, errand, where, root_fd)
+            run(home, errand, where, root_fd)
 
     with workers.Crew() as crew:
         crew.start("copying into volumes", work).finish()
@@ -75,7 +75,7 @@ def find_errands(home: Home, record: Container) -> list[Errand]:
     return list(found.values())
 
 
-def run(home: Home, record: Container, errand: Errand, where: str, root_fd: int) -> None:
+def run(home: Home, errand: Errand, where: str, root_fd: int) -> None:
     """Fill one volume, in the worker's view."""
     shelf = volume_copy.shelf_of(home, errand.name)
     if errand.options.get("type"):
@@ -86,35 +86,21 @@ def run(home: Home, record: Container, errand: Errand, where: str, root_fd: int)
     try:
         if not volume_copy.is_fillable(shelf):
             return
-        if errand.owner:
-            shelf = map_shelf(record, errand, shelf, f"{where}/mounts", root_fd)
-        if volume_copy.copy(shelf, errand.place, root_fd):
+        owner = give(shelf, errand.owner) if errand.owner else None
+        if volume_copy.copy(shelf, errand.place, root_fd, owner):
             volume_copy.finish(shelf)
     except OSError as error:
         if error.errno != errno.EROFS:  # mounted read-only: it stays as it is
             raise
 
 
-def map_shelf(record: Container, errand: Errand, shelf: Shelf, room: str, root_fd: int) -> Shelf:
-    """A volume as the container will see it, so that what is copied belongs to whom it shall.
-
-    A new one is given to that owner.
-    """
+def give(shelf: Shelf, wanted: str) -> Owner:
+    """Whose the files of a mapped volume shall be. A new one is given to him."""
     # Imported here: few volumes are mapped.
     from cuddy.engine import owner_map
 
     status = os.stat(shelf.data)
-    owner = owner_map.find(errand.owner, status)
+    owner = owner_map.find(wanted, status)
     if (status.st_uid, status.st_gid) == (os.geteuid(), os.getegid()):
         os.chown(shelf.data, *owner)
-    top = os.path.commonpath(shelf)
-    tree_fd = mount.open_tree(top)
-    try:
-        user = owner_map.user_of(root_fd, record)
-        owner_map.apply(tree_fd, owner, user, top)
-        spot = f"{room}/{errand.name}.mapped"
-        files.make_directory(spot)
-        mount.move_mount(tree_fd, spot)
-    finally:
-        os.close(tree_fd)
-    return Shelf(*(spot + path.removeprefix(top) for path in shelf))
+    return owner

@@ -176,6 +176,11 @@ def have_done(reach_in: Callable[[Send], None], progress: Progress | None) -> in
             worker = crew.start("copy", begin)
             told = worker.finish(progress and (lambda message: progress(message.get("done", 0))))
     except OSError as error:
+        if error.errno == errno.EOVERFLOW:
+            raise SystemFailure(
+                "cannot copy all of it: a mount there is mapped, and root is nobody in it",
+                hint="copy to its source on the host, or have the container's user copy",
+            ) from None
         if error.errno not in CHANGED:
             raise
         why = os.strerror(error.errno).lower()

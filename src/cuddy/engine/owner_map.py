@@ -1,8 +1,11 @@
 """`map`: whose the files of one mount are, told the container otherwise (an idmapped mount).
 
-The container's user and the files' owner on the host change places in the mount; everybody else
-stays who he is. So what the container's user makes belongs to the owner, and what belongs to the
-owner is the container's user's. Whose the files shall be, in this order:
+The files' owner on the host is the container's user in the mount, and nobody else is anybody
+there: the map has one number. What the container's user makes belongs to the owner, and what
+belongs to the owner is the container's user's. Others in the container can make nothing, and give
+nothing away (EOVERFLOW, EINVAL); files of others on the host are nobody's, to be read at most. So
+by no number, none of root's and no group's like "disk", does a container's program get more power
+on the host than the owner has. Whose the files shall be, in this order:
 
     map=UID[:GID]    who is named
     map              who has called cuddy by sudo; else whom the source belongs to
@@ -17,6 +20,7 @@ from cuddy.engine import users
 from cuddy.engine.mount_grammar import OF_SOURCE
 from cuddy.errors import SystemFailure
 from cuddy.kernel import idmap, mount
+from cuddy.kernel.idmap import IdRange
 from cuddy.shapes import NamedTuple
 
 NOT_ALLOWED = (errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
@@ -60,16 +64,12 @@ def find(recorded: str, status: os.stat_result) -> Owner:
 
 
 def apply(tree_fd: int, owner: Owner, user: Owner, source: str) -> None:
-    """Let two change places in a mount that is attached nowhere, and in those below it.
+    """Let an owner be the user in a mount that is attached nowhere, and in those below it.
 
     `source`: what it shows, for the error. Raises SystemFailure.
     """
-    if owner == user:
-        return
     try:
-        fd = idmap.make_namespace(
-            idmap.exchange(owner.uid, user.uid), idmap.exchange(owner.gid, user.gid)
-        )
+        fd = make_namespace(owner, user)
         try:
             mount.mount_setattr(tree_fd, mount.MOUNT_ATTR_IDMAP, recursive=True, userns_fd=fd)
         finally:
@@ -80,15 +80,21 @@ def apply(tree_fd: int, owner: Owner, user: Owner, source: str) -> None:
         raise refusal(source, owner, user) from error
 
 
+def make_namespace(owner: Owner, user: Owner) -> int:
+    """A user namespace that knows these two only. Raises OSError."""
+    return idmap.make_namespace(
+        [IdRange(owner.uid, user.uid, 1)], [IdRange(owner.gid, user.gid, 1)]
+    )
+
+
 def refusal(source: str, owner: Owner, user: Owner) -> SystemFailure:
     """Says which file system it is that knows no maps."""
-    uids, gids = idmap.exchange(owner.uid, user.uid), idmap.exchange(owner.gid, user.gid)
     mounts = mount.list_mounts()
     real = os.path.realpath(source)
     above = max((m for m in mounts if mount.contains(m.target, real)), key=lambda m: len(m.target))
     concerned = [above, *(m for m in mounts if mount.contains(real, m.target) and m is not above)]
     for each in concerned:
-        if not allows_maps(real if each is above else each.target, uids, gids):
+        if not allows_maps(real if each is above else each.target, owner, user):
             where = f" at {each.target}" if each is not above else ""
             return SystemFailure(
                 f"cannot map the owners of {source}: "
@@ -99,14 +105,14 @@ def refusal(source: str, owner: Owner, user: Owner) -> SystemFailure:
     return SystemFailure(f"cannot map the owners of {source}: the kernel refuses it")
 
 
-def allows_maps(path: str, uids: list[idmap.IdRange], gids: list[idmap.IdRange]) -> bool:
+def allows_maps(path: str, owner: Owner, user: Owner) -> bool:
     """Whether a mount of what is at a path can be idmapped."""
     try:
         tree_fd = mount.open_tree(path)
     except OSError:
         return True  # it cannot be mounted at all: that is another matter
     try:
-        fd = idmap.make_namespace(uids, gids)
+        fd = make_namespace(owner, user)
         try:
             mount.mount_setattr(tree_fd, mount.MOUNT_ATTR_IDMAP, userns_fd=fd)
         finally:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cuddy.engine.home import Home
+    from cuddy.engine.owner_map import Owner
 
 OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 OPEN_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
@@ -60,7 +61,7 @@ def is_fillable(shelf: Shelf) -> bool:
         return next(entries, None) is None
 
 
-def copy(shelf: Shelf, place: str, root_fd: int) -> bool:
+def copy(shelf: Shelf, place: str, root_fd: int, owner: Owner | None) -> bool:
     """Copy what the image has at a place; False if it has nothing there. Raises SystemFailure."""
     try:
         source = resolve.open_in_root(root_fd, place, os.O_RDONLY | os.O_DIRECTORY)
@@ -74,7 +75,7 @@ def copy(shelf: Shelf, place: str, root_fd: int) -> bool:
     os.mkdir(shelf.copying, 0o700)
     target = os.open(shelf.copying, OPEN_DIRECTORY)
     try:
-        copy_tree(source, target)
+        copy_tree(source, target, owner)
         os.fsync(target)
     finally:
         os.close(source)
@@ -116,8 +117,11 @@ def finish(shelf: Shelf) -> None:
     files.remove_tree(shelf.copied)
 
 
-def copy_tree(source: int, target: int) -> None:
-    """Copy all that is below a directory, and its own attributes. Raises OSError."""
+def copy_tree(source: int, target: int, owner: Owner | None = None) -> None:
+    """Copy all that is below a directory, and its own attributes. Raises OSError.
+
+    `owner`: whose all of it shall be, instead of those whose it was.
+    """
     links: dict[tuple[int, int], bytes] = {}
     directories = [b""]
     pair = Pair(source, target)
@@ -134,11 +138,11 @@ def copy_tree(source: int, target: int) -> None:
                 if earlier is not path:
                     add_name(target, earlier, pair.target, name)
                     continue
-            copy_leaf(pair.source, pair.target, name, status)
+            copy_leaf(pair.source, pair.target, name, status, owner)
         # Last, and the innermost first: what is made in a directory changes its times.
         for path in reversed(directories):
             pair.enter(path)
-            copy_attributes(pair.source, pair.target)
+            copy_attributes(pair.source, pair.target, owner)
     finally:
         pair.leave()
 
@@ -180,16 +184,19 @@ def add_name(root: int, path: bytes, directory: int, name: bytes) -> None:
         os.close(parent_fd)
 
 
-def copy_leaf(source: int, target: int, name: bytes, status: os.stat_result) -> None:
+def copy_leaf(
+    source: int, target: int, name: bytes, status: os.stat_result, owner: Owner | None
+) -> None:
     """Copy what is not a directory: file, link, device, fifo, socket."""
     if stat.S_ISREG(status.st_mode):
-        copy_file(source, target, name)
+        copy_file(source, target, name, owner)
         return
     if stat.S_ISLNK(status.st_mode):
         os.symlink(os.readlink(name, dir_fd=source), name, dir_fd=target)
     else:
         os.mknod(name, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev, dir_fd=target)
-    os.chown(name, status.st_uid, status.st_gid, dir_fd=target, follow_symlinks=False)
+    uid, gid = owner or (status.st_uid, status.st_gid)
+    os.chown(name, uid, gid, dir_fd=target, follow_symlinks=False)
     if not stat.S_ISLNK(status.st_mode):
         set_mode(target, name, stat.S_IMODE(status.st_mode))
     times = (status.st_atime_ns, status.st_mtime_ns)
@@ -205,7 +212,7 @@ def set_mode(directory: int, name: bytes, mode: int) -> None:
         os.close(fd)
 
 
-def copy_file(source: int, target: int, name: bytes) -> None:
+def copy_file(source: int, target: int, name: bytes, owner: Owner | None) -> None:
     """Copy a file's bytes, holes as holes, and its attributes.
 
     Somebody may just have put something else in its place: that is not waited for, nor copied.
@@ -219,20 +226,20 @@ def copy_file(source: int, target: int, name: bytes) -> None:
         writing = os.open(name, flags, 0o600, dir_fd=target)
         try:
             transfer.copy_file(reading, writing, status)
-            copy_attributes(reading, writing)
+            copy_attributes(reading, writing, owner)
         finally:
             os.close(writing)
     finally:
         os.close(reading)
 
 
-def copy_attributes(source: int, target: int) -> None:
+def copy_attributes(source: int, target: int, owner: Owner | None = None) -> None:
     """Owner, extended attributes, mode and times of an open file or directory.
 
     Changing the owner clears capabilities and set-uid bits, so it comes first.
     """
     status = os.fstat(source)
-    os.fchown(target, status.st_uid, status.st_gid)
+    os.fchown(target, *(owner or (status.st_uid, status.st_gid)))
     for name in xattrs(source):
         try:
             os.setxattr(target, name, os.getxattr(source, name))

@@ -9,6 +9,7 @@ written to. Directories that are there stay, and take the attributes of those th
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -33,6 +34,8 @@ ATTEMPTS = 16
 SPECIAL_BITS = stat.S_ISUID | stat.S_ISGID
 IMPLIED_MODE = 0o755
 """Of directories that an archive passes through without describing them."""
+ONE_OWNER = errno.EOVERFLOW
+"""Of a mount with `map` there is only one owner, whose everything is (engine/owner_map.py)."""
 DEVICES = (tar.CHARACTER, tar.BLOCK_DEVICE)
 
 
@@ -132,10 +135,7 @@ class Deposit:
                     continue
                 raise
             try:
-                uid, gid = self.ownership.of(member)
-                if uid >= 0:
-                    os.fchown(fd, uid, gid)
-                os.fchmod(fd, self.ownership.mode(member))
+                os.fchmod(fd, self.hand_over(fd, member))
                 os.utime(fd, ns=(member.mtime_ns, member.mtime_ns))
             finally:
                 os.close(fd)
@@ -224,19 +224,30 @@ class Deposit:
             self.make_special(parent_fd, name, path, member)
 
     def make_file(self, parent_fd: int, name: bytes, member: Member, fill: Fill) -> None:
-        uid, gid = self.ownership.of(member)
         mode = self.ownership.mode(member)
         fd = os.open(name, CREATE, mode & ~SPECIAL_BITS, dir_fd=parent_fd)
         try:
             fill(fd)
-            if uid >= 0:
-                os.fchown(fd, uid, gid)
+            mode = self.hand_over(fd, member)
             if mode & SPECIAL_BITS:
                 os.fchmod(fd, mode)  # only now: it is whole, and its owner's
             self.set_attributes(fd, member)
             os.utime(fd, ns=(member.mtime_ns, member.mtime_ns))
         finally:
             os.close(fd)
+
+    def hand_over(self, fd: int, member: Member) -> int:
+        """Give an open file or directory to whom it shall belong; the mode that it may have now."""
+        uid, gid = self.ownership.of(member)
+        mode = self.ownership.mode(member)
+        if uid >= 0:
+            try:
+                os.fchown(fd, uid, gid)
+            except OSError as error:
+                if error.errno != ONE_OWNER:
+                    raise
+                mode &= ~SPECIAL_BITS
+        return mode
 
     def set_attributes(self, fd: int, member: Member) -> None:
         """Extended attributes; powers over the system (capabilities) only with the owner."""
@@ -299,6 +310,9 @@ class Deposit:
             os.utime(name, ns=times, dir_fd=parent_fd, follow_symlinks=False)
         except FileNotFoundError:
             pass  # somebody has removed it
+        except OSError as error:
+            if error.errno != ONE_OWNER:
+                raise
 
     def check_link(self, path: bytes, target: bytes) -> None:
         """Refuse what Docker refuses: a relative link that leads out of the directory."""

@@ -12,9 +12,6 @@ import os
 from cuddy.kernel import namespaces
 from cuddy.shapes import NamedTuple
 
-ALL_IDS = (1 << 32) - 1
-"""How many there are: the last number means "none"."""
-
 
 class IdRange(NamedTuple):
     """`size` ids from `container_id` inside are `host_id` and following outside."""
@@ -41,21 +38,6 @@ def map_id(container_id: int, ranges: list[IdRange]) -> int:
         if r.container_id <= container_id < r.container_id + r.size:
             return r.host_id + container_id - r.container_id
     return -1
-
-
-def exchange(one: int, other: int) -> list[IdRange]:
-    """All ids as they are, but for two that change places."""
-    low, high = sorted((one, other))
-    if low == high:
-        return [IdRange(0, 0, ALL_IDS)]
-    ranges = (
-        IdRange(0, 0, low),
-        IdRange(low, high, 1),
-        IdRange(low + 1, low + 1, high - low - 1),
-        IdRange(high, low, 1),
-        IdRange(high + 1, high + 1, ALL_IDS - high - 1),
-    )
-    return [each for each in ranges if each.size]
 
 
 def make_namespace(uids: list[IdRange], gids: list[IdRange]) -> int:
