@@ -11,11 +11,14 @@ import subprocess
 import tarfile
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
 from console import ENGINE, Cuddy, wait_until
+from cuddy.engine import volume_rest
+from cuddy.engine.home import Home
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="no other engine has these verbs")
 
@@ -355,6 +358,33 @@ class TestSnapshots:
         cuddy.ok("volume", "snapshot", "--pause=false", "data")
         words = ["events", "--since", "1m", "--until", "0s", "--filter", "event=pause"]
         assert cuddy.ok(*words, "--filter", f"container={container}") == ""
+
+    def test_containers_that_start_meanwhile_wait(self, cuddy: Cuddy) -> None:
+        words = ["--network", "none", "-v", "data:/in", "alpine", "sh", "-c"]
+        script = "echo >>/in/$0; sleep 100"
+        cuddy.ok("create", "--name", "stopped", *words, script, "stopped")
+        lives = "echo >>/in/lives; sleep 0.05"
+        cuddy.ok("run", "-d", "--name", "again", "--restart", "always", *words, lives)
+        writes = "while sleep 0.02; do echo >>/in/paused; done"
+        cuddy.ok("run", "-d", "--name", "paused", *words, writes)
+        cuddy.ok("pause", "paused")
+        home = Home(str(cuddy.root), str(cuddy.run_root))
+        commands = (
+            ("start", "stopped"), ("unpause", "paused"), ("run", "-d", *words, script, "new"),
+        )  # fmt: skip
+        with ExitStack() as stack:
+            with volume_rest.Stillness(home, "data"):
+                begun = [stack.enter_context(cuddy.start(*words)) for words in commands]
+                before = look(cuddy, "data")
+                time.sleep(0.7)
+                assert look(cuddy, "data") == before
+                assert [process.poll() for process in begun] == [None] * len(begun)
+            assert [process.wait(20) for process in begun] == [0] * len(begun)
+        was = before["lives"]
+        wait_until(lambda: {"stopped", "new"} <= set(look(cuddy, "data")))
+        wait_until(lambda: look(cuddy, "data")["lives"] != was)
+        cuddy.ok("volume", "snapshot", "data", "copy")
+        cuddy.ok("rm", "-f", *cuddy.ok("ps", "-aq").split())
 
     def test_of_what_is_in_memory(self, cuddy: Cuddy) -> None:
         cuddy.ok("volume", "create", *RAM)

@@ -158,7 +158,7 @@ import_          make one of a tar
 rmi              remove them
 volume_filters   --filter of volume ls
 volume_view      what is in a volume, for those who copy
-volume_rest      no container moves it meanwhile
+volume_rest      no container starts or moves meanwhile
 volume_cp        files from a volume and into it
 volume_export    all of it as a tar
 volume_import    and back

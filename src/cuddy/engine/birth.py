@@ -106,7 +106,13 @@ class Delivery:
         self.confirm_peers()
         if birth.terminal_fd >= 0:
             self.stdin, self.outputs = birth.terminal_fd, [[birth.terminal_fd, frames.STDOUT]]
-        self.record_start(birth, connected)
+        if self.record.get("Mounts"):
+            from cuddy.engine import volume_use
+
+            with volume_use.Turn(self.home, volume_use.names_of(self.record)):
+                self.record_start(birth, connected)
+        else:
+            self.record_start(birth, connected)
         start.start(self.home.run_root, self.id)
         create.await_program(birth)
 

@@ -135,7 +135,8 @@ def move_in(home: Home, name: str, draft: Draft) -> None:
 
 def exchange(home: Home, name: str, draft: Draft) -> None:
     """In place of what is in a volume; that goes with the draft."""
-    with volume_rest.AtRest(home, name):
+    with volume_rest.Seclusion(home, name):
+        volume_rest.check_at_rest(home, name)
         shelf = volume_copy.shelf_of(home, name)
         volume_copy.finish(shelf)
         files.remove_tree(shelf.copying)

@@ -1,8 +1,8 @@
 """Volume snapshot: a copy of a volume as it is at one moment, which is a volume too.
 
 Blocks are shared with the original where its file system can (ioctl_ficlone(2)), else copied within
-the kernel. The running containers that have the volume stand still meanwhile, unless the user does
-without. Labels say what a snapshot is of, and when it was made.
+the kernel. The running containers that have the volume stand still meanwhile, and none starts,
+unless the user does without (volume_rest.py). Labels say what a snapshot is of and when it was made.
 """
 
 from __future__ import annotations
@@ -10,24 +10,14 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import commit, containers, events, volume_copy, volume_view, volumes
+from cuddy.engine import volume_copy, volume_rest, volume_view, volumes
 from cuddy.engine.volumes import Draft, Hold
-from cuddy.errors import (
-    Conflict,
-    CorruptContent,
-    NoSuchContainer,
-    NoSuchVolume,
-    SystemFailure,
-)
+from cuddy.errors import Conflict, CorruptContent, NoSuchVolume, SystemFailure
 from cuddy.image import workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
-
-    from cuddy.engine.container import Container
     from cuddy.engine.home import Home
-    from cuddy.engine.standstill import Standstill
     from cuddy.engine.volumes import Volume, Wish
     from cuddy.image.workers import Send
 
@@ -53,7 +43,12 @@ def snapshot(
         raise taken
     try:
         with Draft(home, wish) as draft:
-            with Stillness(home, name if pause else ""):
+            if pause:
+                with volume_rest.Stillness(home, name):
+                    # What an image brought and a killed command left; the worker would wait for us.
+                    volume_copy.finish(volume_copy.shelf_of(home, name))
+                    copy(home, name, draft.data)
+            else:
                 copy(home, name, draft.data)
             if not draft.publish():
                 raise taken
@@ -111,66 +106,3 @@ def follow(home: Home, old: str, new: str) -> None:
                 volumes.change(home, each["Name"], change)
         except (NoSuchVolume, CorruptContent):
             continue  # somebody has removed it
-
-
-class Stillness:
-    """Inside `with`, no container that has the volume moves. "": none is kept from moving.
-
-    Raises Conflict, NotPermitted, SystemFailure.
-    """
-
-    def __init__(self, home: Home, name: str) -> None:
-        self.home = home
-        self.name = name
-        self._held: list[tuple[Container, Standstill]] = []
-
-    def __enter__(self) -> Stillness:
-        try:
-            for record in moving(self.home, self.name) if self.name else ():
-                try:
-                    standstill = commit.freeze(self.home, record)
-                    standstill.__enter__()
-                except (Conflict, SystemFailure):
-                    if is_moving(self.home, record["Id"]):
-                        raise
-                    continue  # it has just ended
-                self._held.append((record, standstill))
-                events.emit_container(self.home, "pause", record)
-        except BaseException:
-            self._go_on()
-            raise
-        return self
-
-    def _go_on(self) -> None:
-        while self._held:
-            record, standstill = self._held.pop()
-            commit.go_on(self.home, record, standstill)
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._go_on()
-
-
-def moving(home: Home, name: str) -> list[Container]:
-    """The containers that have a volume, run, and are not paused."""
-    found = []
-    for container_id in volumes.users(home, name):
-        try:
-            record = containers.read(home, container_id)
-        except (NoSuchContainer, CorruptContent):
-            continue
-        if record["State"]["Running"] and not record["State"]["Paused"]:
-            found.append(record)
-    return found
-
-
-def is_moving(home: Home, container_id: str) -> bool:
-    """Whether a container runs still."""
-    try:
-        return containers.read(home, container_id)["State"]["Running"]
-    except (NoSuchContainer, CorruptContent):
-        return False

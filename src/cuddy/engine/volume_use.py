@@ -61,6 +61,30 @@ class Claim:
             leave(self.home, self.container_id, [hold.name for hold in self._held])
 
 
+class Turn:
+    """Inside `with`, nobody has one of these volumes for himself: that is waited for.
+
+    So a container begins when they are whole again, and who takes one then knows that it runs.
+    """
+
+    def __init__(self, home: Home, names: Iterable[str]) -> None:
+        self._locks = [
+            files.Lock(f"{volumes.path(home, name)}/lock", shared=True) for name in sorted(names)
+        ]
+
+    def __enter__(self) -> Turn:
+        for lock in self._locks:
+            try:
+                lock.__enter__()
+            except (FileNotFoundError, NotADirectoryError):
+                pass  # the volume is gone, by force
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for lock in self._locks:
+            lock.close()
+
+
 def note(home: Home, name: str, container_id: str) -> None:
     """Put a container among the users of a volume, whose lock the caller has."""
     path = f"{volumes.path(home, name)}/users/{container_id}"
