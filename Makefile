@@ -28,11 +28,13 @@ test: $(VENV)/tests
 test-root: $(VENV)/tests
 	@$(PYTEST) tests/kernel tests/cli $(ARGS)
 
-# A hundred kills of each command that changes the image store, a thousand among containers, and a
-# crowd of a hundred with published ports; CUDDY_TESTS_SEED repeats a run.
+# A hundred kills of each command that changes the image store or a volume, a thousand among
+# containers, long races in volumes, and a crowd of a hundred with published ports; CUDDY_TESTS_SEED
+# repeats a run.
 soak: $(VENV)/tests
 	@CUDDY_TESTS_KILLS=100 CUDDY_TESTS_CROWD=100 $(PYTEST) tests/cli/test_killed_images.py \
-	 tests/cli/test_killed_lives.py tests/cli/test_network_crowd.py $(ARGS)
+	 tests/cli/test_killed_lives.py tests/cli/test_network_crowd.py \
+	 tests/cli/test_volume_races.py tests/cli/test_volume_verbs.py $(ARGS)
 
 check: $(VENV)/tests
 	$(BIN)/ruff check src tests bench

@@ -22,7 +22,7 @@ from cuddy.engine.home import Home
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="no other engine has these verbs")
 
-KILLS = int(os.environ.get("CUDDY_TESTS_KILLS", "2"))
+KILLS = int(os.environ.get("CUDDY_TESTS_KILLS", "1"))
 RAM = ("-o", "type=tmpfs", "-o", "device=tmpfs", "ram")
 FILL = """
 cd /in; mkdir -p dir/deep; echo one >dir/file; echo two >dir/deep/file; ln dir/file hard

@@ -54,21 +54,30 @@ class Staging:
             if point["Type"] != "bind":
                 continue
             mount_sources.find_bind(self.home, point)
-            if point["Propagation"] in SHARED:
-                # A mount made in the container reaches the host only through one of the host's
-                # view, or what is left of it from an earlier life under the same monitor.
-                source = f"{self.room}/{number}" if had_life else point["Source"]
-                self._take_peer(point, source, had_life=had_life)
-            elif not had_life:
-                check_propagation(point)
+            if point["Propagation"] in (SHARED if had_life else (*SHARED, *SLAVE)):
+                self._take_peer(point, f"{self.room}/{number}" if had_life else "")
         take_down(self.home, self.record)
         return self
 
-    def _take_peer(self, point: MountPoint, source: str, *, had_life: bool) -> None:
-        if not had_life:
-            check_propagation(point)
-        flags = mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE
-        self.peers[point["Destination"]] = mount.open_tree(source, flags)
+    def _take_peer(self, point: MountPoint, earlier: str) -> None:
+        """See that mounts can travel, and take what is shared.
+
+        A mount made in the container reaches the host only through one of the host's view, or
+        what is left of it from an earlier life under the same monitor: `earlier`.
+        """
+        if earlier:
+            source_fd = os.open(earlier, os.O_PATH | os.O_CLOEXEC)
+        else:
+            source_fd = open_source(self.home, point)
+        try:
+            if not earlier:
+                check_propagation(point, os.readlink(f"/proc/self/fd/{source_fd}"))
+            if point["Propagation"] in SHARED:
+                flags = mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE | mount.AT_EMPTY_PATH
+                tree_fd = mount.open_tree("", flags, dir_fd=source_fd)
+                self.peers[point["Destination"]] = tree_fd
+        finally:
+            os.close(source_fd)
 
     def __exit__(self, *_: object) -> None:
         for fd in self.peers.values():
@@ -123,6 +132,8 @@ class Staging:
             inside_fd = open_inside(top_fd, subpath, point)
             try:
                 flags = mount.OPEN_TREE_CLONE | mount.AT_EMPTY_PATH
+                if point["Type"] == "bind":
+                    flags |= mount.AT_RECURSIVE  # unless it is to be flat, which the runtime does
                 tree_fd = mount.open_tree("", flags, dir_fd=inside_fd)
                 try:
                     spot = self._spot(f"below/{number}", is_directory=is_directory(inside_fd))
@@ -248,12 +259,9 @@ def announce(home: Home, record: Container) -> None:
             events.emit(home, "volume", "mount", point["Name"], attributes)
 
 
-def check_propagation(point: MountPoint) -> None:
+def check_propagation(point: MountPoint, path: str) -> None:
     """Whether mounts can travel from or to where the source is. Raises SystemFailure."""
-    wanted = point.get("Propagation")
-    if wanted not in (*SHARED, *SLAVE):
-        return
-    path = os.path.realpath(point["Source"])
+    wanted = point["Propagation"]
     above = [each for each in mount.list_mounts() if mount.contains(each.target, path)]
     nearest = max(enumerate(above), key=lambda pair: (len(pair[1].target), pair[0]))[1]
     if "shared:" in nearest.tags or (wanted in SLAVE and "master:" in nearest.tags):
@@ -263,6 +271,21 @@ def check_propagation(point: MountPoint) -> None:
         f"path {path} is mounted on {nearest.target} but it is not a {kind} mount",
         hint=f"'mount --make-shared {nearest.target}' makes it one",
     )
+
+
+def open_source(home: Home, point: MountPoint) -> int:
+    """The source of a bind as O_PATH: what lies in a volume only if it does not lead out of it.
+
+    Raises InvalidArgument, OSError.
+    """
+    top, subpath = volumes.split_path(home, point["Source"])
+    top_fd = os.open(top, os.O_PATH | os.O_CLOEXEC)
+    if not subpath:
+        return top_fd
+    try:
+        return open_inside(top_fd, subpath, point)
+    finally:
+        os.close(top_fd)
 
 
 def open_inside(top_fd: int, subpath: str, point: MountPoint) -> int:

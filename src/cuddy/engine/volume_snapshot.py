@@ -2,7 +2,7 @@
 
 Blocks are shared with the original where its file system can (ioctl_ficlone(2)), else copied within
 the kernel. The running containers that have the volume stand still meanwhile, and none starts,
-unless the user does without (volume_rest.py). Labels say what a snapshot is of and when it was made.
+unless the user does without (volume_rest.py). Labels say what a snapshot is of, and of when.
 """
 
 from __future__ import annotations
