@@ -103,6 +103,8 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
                                      "plugins",
     (("network create",), "subnet"): "one that this host has a route or link in is refused; without "
                                      "one, a /22 is chosen in which it has none",
+    (("network connect",), "driver-opt"): "`com.docker.network.endpoint.ifname` and `.sysctls`; others "
+                                          "are refused, where docker ignores them",
     (("network inspect",), "verbose"): "taken and ignored: there are no other nodes",
     (("network ls",), "filter"): "`dangling` knows which networks running containers are on",
     (("system df",), "verbose"): "docker's tables, by the blocks that are allocated; they add up "

@@ -241,3 +241,44 @@ class TestTheHostGoesSomewhereElse:
         result = cuddy("run", "--rm", "--network", "home", "alpine", "true")
         assert result.code == 125
         assert "a route of this host leads to 10.93.0.0/24 by now" in result.err
+
+
+class TestLinksAsAskedFor:
+    IFNAME = "driver-opt=com.docker.network.endpoint.ifname"
+    SYSCTLS = "driver-opt=com.docker.network.endpoint.sysctls"
+    MARTIANS = "net.ipv4.conf.IFNAME.log_martians=1"
+
+    def test_have_names_and_settings(self, networks: Cuddy) -> None:
+        first = f'name=front,"{self.SYSCTLS}={self.MARTIANS},net.ipv4.conf.IFNAME.arp_filter=1"'
+        run(networks, "web", "--network", first, "--network", f"name=back,{self.IFNAME}=eth0")
+        networks.ok("restart", "-t", "0", "web")
+        assert list(links(networks, "web")) == ["eth2", "eth0"]
+        settings = "/proc/sys/net/ipv4/conf/eth2"
+        found = networks.ok(
+            "exec", "web", "cat", f"{settings}/log_martians", f"{settings}/arp_filter",
+            "/proc/sys/net/ipv4/conf/eth0/log_martians",
+        )  # fmt: skip
+        assert found.split() == ["1", "1", "0"]
+
+    def test_while_it_runs(self, networks: Cuddy) -> None:
+        run(networks, "web", "--network", "front")
+        name = "com.docker.network.endpoint.ifname"
+        taken = networks("network", "connect", "--driver-opt", f"{name}=eth0", "back", "web")
+        assert "two links of the container would have the name eth0" in taken.complaint
+        setting = f"com.docker.network.endpoint.sysctls={self.MARTIANS}"
+        asked = ["--driver-opt", f"{name}=up", "--driver-opt", setting]
+        networks.ok("network", "connect", *asked, "back", "web")
+        assert list(links(networks, "web")) == ["eth0", "up"]
+        path = "/proc/sys/net/ipv4/conf/up/log_martians"
+        assert networks.ok("exec", "web", "cat", path).strip() == "1"
+
+    def test_settings_of_eth0_are_those_of_the_first(self, networks: Cuddy) -> None:
+        setting = ["--sysctl", "net.ipv4.conf.eth0.log_martians=1"]
+        show = ["alpine", "cat", "/proc/sys/net/ipv4/conf/eth0/log_martians"]
+        for network in ("bridge", "front"):
+            found = networks.ok("run", "--rm", "--network", network, *setting, *show)
+            assert found.strip() == "1"
+        wrong = networks(
+            "run", "--rm", "--sysctl", "net.ipv4.conf.eth0.nonsense=1", "alpine", "true"
+        )
+        assert "eth0/nonsense: no such file" in wrong.complaint

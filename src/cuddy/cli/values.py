@@ -7,6 +7,7 @@ wrong; `flags.py` adds which flag it was. Grammars: docker/go-units, docker/cli 
 from __future__ import annotations
 
 from cuddy.cli.escape import quote
+from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -236,8 +237,22 @@ def filters(words: Iterable[str]) -> list[tuple[str, str]]:
 
 
 def comma_separated(words: Iterable[str]) -> list[str]:
-    """The values of a flag of the kind `strings`, which may also be written with commas."""
-    return [part for word in words for part in word.split(",") if part]
+    """The values of a flag of the kind `strings`, which may also be written with commas.
+
+    One with a comma of its own stands in quotes. Raises InvalidArgument.
+    """
+    return [part for word in words for part in _parts(word) if part]
+
+
+def _parts(word: str) -> list[str]:
+    if '"' not in word:
+        return word.split(",")
+    from cuddy.cli import comma_separated as lines
+
+    try:
+        return lines.read_record(word)
+    except ValueError as error:
+        raise InvalidArgument(f"invalid value {word!r}: {error}") from error
 
 
 def pairs(words: Iterable[str]) -> dict[str, str]:

@@ -43,6 +43,7 @@ publishing       -p and --expose: what shall be published, and what is
 port_proxy       the process that carries what no rule of the firewall can lead to a container
 links            --link: another container's address and variables
 endpoint         what is asked of each network of a container
+link_options     and of the link that leads there: its name, its kernel settings
 network_options  the options that ask
 network_wishes   whether networks can give it
 copy_up          new volumes get what the image has at their places

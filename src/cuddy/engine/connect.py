@@ -23,6 +23,8 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cuddy.engine.connection import Place
     from cuddy.engine.container import Container
     from cuddy.engine.endpoint import EndpointConfig
@@ -42,6 +44,8 @@ def connect(home: Home, network_ref: str, container_ref: str, asked: EndpointCon
         check(record, network)
         network_wishes.check(home, network, asked)
         before = endpoint.asked(record)
+        if asked.get("DriverOpts"):
+            check_name(record, asked, before)
         with Undo() as undo:
             # First the wish: killed after it, the container is there from its next start on.
             undo.add(keep, home, container_id, before)
@@ -91,6 +95,18 @@ def check(record: Container, network: Network) -> None:
         raise InvalidArgument(f"container {container.display_name(record)} is being removed")
 
 
+def check_name(
+    record: Container, asked: EndpointConfig, before: Mapping[str, EndpointConfig]
+) -> None:
+    """No other link of the container has the name that is asked for. Raises Conflict."""
+    from cuddy.engine import link_options
+
+    facts = record["NetworkSettings"].get("Networks") or {} if is_up(record) else {}
+    taken = [link for each in facts.values() if (link := each.get("Link"))]
+    names = [name for config in before.values() if (name := link_options.name_of(config))]
+    link_options.check_names((asked,), (*taken, *names))
+
+
 def attach(home: Home, record: Container, network: Network, asked: EndpointConfig) -> Place:
     """Give a running container another link, and lead everything where it belongs then."""
     network = connection.prepare(home, network.name)
@@ -100,7 +116,8 @@ def attach(home: Home, record: Container, network: Network, asked: EndpointConfi
         stray_links.sweep(home, record, netns_fd)
         with Undo() as undo:
             undo.add(live_network.release, home, record["Id"], network)
-            slot = live_network.free_slot(record["Id"], netns_fd)
+            asked_names = live_network.asked_names(record)
+            slot = live_network.free_slot(record["Id"], netns_fd, asked_names)
             place = connection.join(home, record, network, asked, netns_fd, slot, alone=not before)
             undo.add(drivers.of(network).detach, network, place.endpoint, netns_fd)
             # The monitor gives back what is leased when the container ends, but not later.

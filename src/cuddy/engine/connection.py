@@ -161,9 +161,22 @@ def join(
         networks.forget_leases(run_dir, network.id)
         raise NoSuchNetwork(network.name)
     place = place._replace(has_default_route=alone and not network.internal)
+    place = with_options(record, asked, place, slot)
     drivers.of(network).attach(network, place, netns_fd)
     own_names = dns_names.names_of(record, asked.get("Aliases") or ())
     return Place(network, place, asked, names.generate_id(), tuple(own_names))
+
+
+def with_options(record: Container, asked: EndpointConfig, place: Endpoint, slot: int) -> Endpoint:
+    """The endpoint with the name and the kernel settings that were asked for its link."""
+    others = endpoint.asked(record)
+    if not any(each.get("DriverOpts") for each in (asked, *others.values())):
+        return place
+    # Imported here: few ask for any.
+    from cuddy.engine import link_options
+
+    name = link_options.name_of(asked) or link_options.free_name(place.link, slot, others)
+    return place._replace(link=name, sysctls=link_options.sysctls_of(asked))
 
 
 def write_files(

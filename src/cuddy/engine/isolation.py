@@ -39,6 +39,10 @@ def check(options: ContainerOptions) -> None:
     process.capability_set(options.cap_add, options.cap_drop, privileged=options.privileged)
     for text in options.sysctls:
         check_sysctl(text, options)
+    if options.sysctls:
+        from cuddy.engine import link_options
+
+        link_options.check_sysctls(options)
     for group in options.group_add:
         if not group or any(c in group for c in ":,\n\0"):
             raise InvalidArgument(f"invalid group {group!r}", hint="NAME or GID")
@@ -84,9 +88,19 @@ def host_config(options: ContainerOptions) -> dict[str, Any]:
         "ReadonlyRootfs": options.read_only,
         "Runtime": options.runtime or RUNTIME,
         "SecurityOpt": security_options(options),
-        "Sysctls": pairs(options.sysctls, "sysctl"),
+        "Sysctls": own_sysctls(options),
         **hidden_paths(options),
     }
+
+
+def own_sysctls(options: ContainerOptions) -> dict[str, str]:
+    """Kernel settings but for those of a link, which are its own: `link_options.py`."""
+    found = pairs(options.sysctls, "sysctl")
+    if not found:
+        return found
+    from cuddy.engine import link_options
+
+    return link_options.split(found)[0]
 
 
 def requested_devices(options: ContainerOptions) -> dict[str, list[Any]]:

@@ -15,7 +15,7 @@ from cuddy.network.endpoint import Endpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping, Sequence
     from typing import Any
 
     from cuddy.engine.connection import Place
@@ -48,12 +48,24 @@ def endpoint_of(network: Network, facts: Mapping[str, Any]) -> Endpoint:
     )  # fmt: skip
 
 
-def free_slot(container_id: str, netns_fd: int) -> int:
-    """The lowest number that none of a container's links has, here and inside."""
+def asked_names(record: Container) -> list[str]:
+    """The names that links of a container are to have."""
+    options = [config.get("DriverOpts") for config in endpoint.asked(record).values()]
+    if not any(options):
+        return []
+    from cuddy.engine import link_options
+
+    return [
+        name for each in endpoint.asked(record).values() if (name := link_options.name_of(each))
+    ]
+
+
+def free_slot(container_id: str, netns_fd: int, asked: Collection[str] = ()) -> int:
+    """The lowest number that none of a container's links has, here and inside, nor is to have."""
     with netlink.open() as kernel:
         outside = {link.name for link in rtnetlink.list_links(kernel)}
     with netlink.open(netns_fd) as kernel:
-        inside = {link.name for link in rtnetlink.list_links(kernel)}
+        inside = {link.name for link in rtnetlink.list_links(kernel)}.union(asked)
     slot = 0
     numbers = {name[len(name.rstrip("0123456789")) :] for name in inside}
     while str(slot) in numbers or endpoints.host_link(container_id, slot) in outside:

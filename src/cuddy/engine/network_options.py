@@ -45,8 +45,8 @@ def check(options: ContainerOptions) -> None:
 
 
 def check_wishes(options: ContainerOptions) -> None:
-    """Several networks, or one with wishes of its own. Raises InvalidArgument."""
-    from cuddy.engine import network_wishes
+    """Several networks, or one with wishes of its own. Raises InvalidArgument, Conflict."""
+    from cuddy.engine import link_options, network_wishes
 
     names = [wish.network for wish in options.endpoints]
     for name in names:
@@ -73,8 +73,18 @@ def check_wishes(options: ContainerOptions) -> None:
             raise InvalidArgument(f"conflicting options: cannot specify both {what}")
     for wish in options.endpoints:
         network_wishes.check_wish(wish.config)
+        if wish.config.get("DriverOpts") and not has_links(wish.network):
+            raise InvalidArgument(
+                f"conflicting options: driver-opt and the network mode {wish.network}"
+            )
         if wish.network in BUILT_IN:
             network_wishes.refuse_user_defined(wish.config)
+    link_options.check_names(wish.config for wish in options.endpoints)
+
+
+def has_links(network: str) -> bool:
+    """Whether a container on it has a link of its own there."""
+    return network not in WITHOUT_OWN and not network.startswith("container:")
 
 
 def wish_of(options: ContainerOptions, name: str) -> EndpointConfig:
@@ -98,7 +108,24 @@ def wish_of(options: ContainerOptions, name: str) -> EndpointConfig:
         found["Aliases"] = list(options.network_aliases)
     if options.links and name not in BUILT_IN:
         found["Links"] = list(options.links)
+    if options.sysctls and has_links(name):
+        found = add_sysctls(found, options)
     return found
+
+
+def add_sysctls(config: EndpointConfig, options: ContainerOptions) -> EndpointConfig:
+    """Kernel settings of eth0 are those of the first link, whatever its name is to be."""
+    # Imported here: most containers ask for no such thing.
+    from cuddy.engine import link_options
+
+    texts = [text.partition("=") for text in options.sysctls]
+    found = link_options.split({name: value for name, _, value in texts})[1]
+    if not found:
+        return config
+    asked = config.get("DriverOpts") or {}
+    earlier = asked.get(link_options.SYSCTLS)
+    together = ",".join((earlier, *found) if earlier else found)
+    return config | {"DriverOpts": {**asked, link_options.SYSCTLS: together}}
 
 
 def config(options: ContainerOptions, image: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,11 @@ def check(home: Home, network: Network, config: EndpointConfig) -> None:
 
 
 def check_wish(config: EndpointConfig) -> None:
-    """Addresses are addresses. Raises InvalidArgument."""
+    """Addresses are addresses, options known ones. Raises InvalidArgument."""
+    if config.get("DriverOpts"):
+        from cuddy.engine import link_options
+
+        link_options.check(config)
     if mac := config.get("MacAddress"):
         check_mac(mac)
     asked = config.get("IPAMConfig") or {}

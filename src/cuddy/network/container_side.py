@@ -34,6 +34,7 @@ def configure(endpoint: Endpoint, netns_fd: int, *, default_by_link: bool = Fals
             protect_ipv6(endpoint.link)
         else:
             turn_ipv6_off(endpoint.link)
+        set_own(endpoint)
         with kernel:
             kernel.ask(
                 rtnetlink.set_up(rtnetlink.LOOPBACK_INDEX),
@@ -43,6 +44,12 @@ def configure(endpoint: Endpoint, netns_fd: int, *, default_by_link: bool = Fals
             )
         if endpoint.address6:
             wait_until_heard(endpoint.address6)
+
+
+def set_own(endpoint: Endpoint) -> None:
+    """Kernel settings of the link that were asked for. Raises OSError with the path."""
+    for path, value in endpoint.sysctls:
+        control_file.write(f"/proc/sys/{path.format(endpoint.link)}", value)
 
 
 def wait_until_heard(address: str) -> None:

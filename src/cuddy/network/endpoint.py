@@ -38,6 +38,7 @@ class Endpoint(NamedTuple):
     link_local: tuple[str, ...] = ()  # further addresses, within the link only
     has_default_route: bool = True  # the driver sets it at once: there is no other endpoint
     container_id: str = ""  # for whoever finds the link on the host
+    sysctls: tuple[tuple[str, str], ...] = ()  # paths with {} for the link's name, and values
 
 
 def lease(
