@@ -318,6 +318,10 @@ def test_a_drop_policy_of_others_is_respected_and_named(
         assert to_neighbour != bridged_frames_are_filtered
     with nftables.open() as firewall:
         assert nat.obstacles(firewall) == ["ip filter FORWARD"]
+        assert nat.obstacles(firewall, "ip6") == []
+    nftables.apply(DROP_ALL.replace("table ip ", "table ip6 "))
+    with nftables.open() as firewall:
+        assert nat.obstacles(firewall, "ip6") == ["ip6 filter FORWARD"]
 
 
 def test_a_subnet_that_the_host_uses_is_not_chosen(make_home: Callable[[str], Home]) -> None:

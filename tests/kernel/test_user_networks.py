@@ -245,6 +245,47 @@ def test_an_unprotected_network_is_reached_at_all_ports(lan: Lan) -> None:
         assert not stranger.reaches(box.address, 81)
 
 
+@pytest.mark.parametrize("tool", ["nft", "iptables"])
+def test_an_unprotected_network_is_closed_to_bridges_that_a_user_has_named(
+    lan: Lan, tool: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if tool == "iptables":
+        if not program.find("ip6tables-restore"):
+            pytest.skip("iptables is not installed")
+        find = program.find
+        monkeypatch.setattr(program, "find", lambda name: "" if name == "nft" else find(name))
+    modes = {f"{OPTION}gateway_mode_ipv4": "nat-unprotected"}
+    before, after = (network(number, bridge=f"br-mine{number}") for number in (2, 3))
+    lan.make(before)
+    far, net = lan.outside(), lan.make(network(1, options=modes, ipv6=False))
+    lan.make(after)
+    far.run("ip", "route", "add", "10.1.0.0/24", "via", HOST)
+    box = lan.container(net)
+    with box.listen():
+        assert far.reaches(box.address)
+        for other in (before, after):
+            assert not lan.container(other).reaches(box.address)
+    for each in (before, net, after):
+        bridge.remove(each)
+    assert netns.run("nft", "list", "ruleset").lower().count("cuddy") == 0
+
+
+def test_half_of_the_rules_is_not_all_of_them(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not program.find("ip6tables-restore"):
+        pytest.skip("iptables is not installed")
+    find = program.find
+    monkeypatch.setattr(program, "find", lambda name: "" if name == "nft" else find(name))
+    net = lan.make(network(1))
+    if not bridge.is_ready(net):
+        pytest.skip("this iptables does not write to nf_tables")
+    netns.run("ip6tables", "-D", "FORWARD", "-j", "CUDDY-cud-1")
+    netns.run("ip6tables", "-F", "CUDDY-cud-1")
+    netns.run("ip6tables", "-X", "CUDDY-cud-1")
+    assert not bridge.is_ready(net)
+    lan.make(net)
+    assert bridge.is_ready(net)
+
+
 def test_an_isolated_bridge_has_no_address(lan: Lan) -> None:
     modes = {f"{OPTION}gateway_mode_ipv4": "isolated", f"{OPTION}gateway_mode_ipv6": "isolated"}
     net = lan.make(network(1, internal=True, options=modes))

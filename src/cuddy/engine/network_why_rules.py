@@ -173,8 +173,9 @@ def _accept(facts: Facts, chain: str) -> str:
     """What lets containers through a chain of others; iptables' own is for iptables to change."""
     links = {p.bridge for end in (facts.source, facts.target) for p in end.places if p.bridge}
     link = min(links, default="the bridge")
-    if chain == "ip filter FORWARD":
-        return f"'iptables -I FORWARD -i {link} -j ACCEPT' and the same with -o"
+    if chain in ("ip filter FORWARD", "ip6 filter FORWARD"):
+        program = f"{chain.partition(' ')[0]}tables"
+        return f"'{program} -I FORWARD -i {link} -j ACCEPT' and the same with -o"
     return f"'nft insert rule {chain} iifname {link} accept' and the same with oifname"
 
 

@@ -61,7 +61,7 @@ def see_rules(facts: Facts) -> Facts:
     with nftables.open() as firewall:
         facts = facts._replace(
             is_forwarding=control_file.read(bridge.IP_FORWARD) == "1",
-            obstacles=tuple(nat.obstacles(firewall)),
+            obstacles=tuple(nat.obstacles(firewall, "ip6" if ":" in facts.address else "ip")),
         )
         if facts.published is None or not openings.is_readable(firewall):
             return facts

@@ -122,10 +122,16 @@ def is_ready(network: Network) -> bool:
             if not link or not link.is_up or not has_addresses(kernel, link, wanted):
                 return False
         with nftables.open() as firewall:
-            has_rules = chains.is_ready(firewall, network.bridge)
+            has_rules = chains.is_ready(firewall, network.bridge, layers(network))
     except OSError:
         return False  # to make it will tell what is wrong
     return has_rules and all(control_file.read(path) == "1" for path in switches(network))
+
+
+def layers(network: Network) -> tuple[str, ...]:
+    """The families of addresses that it has, as the firewall calls them."""
+    found = (("ip", network.subnet), ("ip6", network.subnet6))
+    return tuple(layer for layer, subnet in found if subnet)
 
 
 def switches(network: Network) -> list[str]:

@@ -63,11 +63,20 @@ def open_set(bridge: str, suffix: str = "") -> str:
 
 SETS = (anywhere_map, address_map, open_set)
 
+OWN_NAMES = ("cud-", "cuddy")
+"""How the bridges are called that we name ourselves."""
 
-def is_ready(firewall: Socket, bridge: str) -> bool:
-    """Whether the rules of a bridge are there: they came in one transaction, or not at all."""
+NAMED_BRIDGES = "bridges"
+"""The set of our bridges to which a user has given another name."""
+
+
+def is_ready(firewall: Socket, bridge: str, layers: tuple[str, ...] = ("ip",)) -> bool:
+    """Whether the rules of a bridge are there: they came in one transaction, or not at all.
+
+    `layers`: "ip", "ip6" or both, as the network has them.
+    """
     if nftables.has_chain(firewall, FAMILY, TABLE, forward_chain(bridge)):
         return nftables.has_chain(firewall, FAMILY, TABLE, guard_chain(bridge))
     from cuddy.network import nat_iptables  # only hosts without nft need it
 
-    return nat_iptables.is_ready(firewall, bridge)
+    return nat_iptables.is_ready(firewall, bridge, layers)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 CONTAINER_MAC = 0x02
+LEASES_NAME = 64 + len(".json")  # characters of a file of leases
 LINK_PREFIX = "com.docker.network.container_iface_prefix"
 
 
@@ -107,5 +108,6 @@ def sweep(run_dir: str, is_living: Callable[[str], bool]) -> None:
 
 
 def lease_files(run_dir: str) -> list[str]:
-    """The files of leases of all networks."""
-    return [f"{run_dir}/{name}" for name in files.list_directory(run_dir) if name.endswith(".json")]
+    """The files of leases of all networks; earlier versions had one of another name, and form."""
+    names = [name for name in files.list_directory(run_dir) if name.endswith(".json")]
+    return [f"{run_dir}/{name}" for name in names if len(name) == LEASES_NAME]

@@ -17,7 +17,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuddy.kernel.netlink import Socket
+    from cuddy.kernel.netlink import Request, Socket
     from cuddy.kernel.program import Finished
     from cuddy.network.network import Network
 
@@ -52,8 +52,7 @@ class Rules(NamedTuple):
     internal: bool = False
 
 
-LINKS = ("cud-*", "cuddy*")
-"""Bridges of ours, but for those that a user has given another name."""
+IFNAMSIZ = 16  # linux/if.h
 
 IPV4 = Layer("ip", (), "127.0.0.0/8", ("224.0.0.0/4", "255.255.255.255"))
 IPV6 = Layer("ip6", (), "::1", ("ff00::/8", "fe80::/10"))
@@ -90,6 +89,7 @@ def script(rules: Rules) -> str:
     return f"""\
 table {chains.FAMILY} {chains.TABLE} {{
 {"".join(map_texts(bridge, layer) for layer in rules.layers)}\
+{named_bridges(rules)}\
     chain {chains.masquerade_chain(bridge)} {{ type nat hook postrouting priority srcnat; }}
     chain {chains.forward_chain(bridge)} {{ type filter hook forward priority filter; }}
     chain {chains.publish_chain(bridge)} {{ type nat hook prerouting priority dstnat; }}
@@ -115,6 +115,16 @@ def map_texts(bridge: str, layer: Layer) -> str:
     map {chains.address_map(bridge, layer.suffix)} {{ type inet_proto . {target} : {target}; }}
     set {chains.open_set(bridge, layer.suffix)} {{ type inet_proto . {target}; }}
 """
+
+
+def named_bridges(rules: Rules) -> str:
+    """The set of our bridges that do not tell by their name that they are, if it is needed."""
+    elements = ""
+    if not rules.bridge.startswith(chains.OWN_NAMES):
+        elements = f' elements = {{ "{rules.bridge}" }};'
+    elif not any(layer.is_routed for layer in rules.layers):
+        return ""
+    return f"    set {chains.NAMED_BRIDGES} {{ type ifname;{elements} }}\n"
 
 
 def chain_text(name: str, rules: list[str]) -> str:
@@ -154,7 +164,8 @@ def forward_rules(rules: Rules) -> list[str]:
     found.append("ct status dnat accept")
     if any(layer.is_routed for layer in rules.layers):
         # What is open to the world is so by way of the host's uplinks, not for other networks.
-        found += [f'iifname "{name}" counter drop' for name in LINKS]
+        found += [f'iifname "{name}*" counter drop' for name in chains.OWN_NAMES]
+        found.append(f"iifname @{chains.NAMED_BRIDGES} counter drop")
     for layer in rules.layers:
         if layer.mode == "nat-unprotected":
             found.append(f'iifname != "{rules.bridge}" {layer.ip} daddr {own(layer)} accept')
@@ -249,9 +260,13 @@ def remove(bridge: str) -> None:
             for name in names
             if nftables.has_set(firewall, chains.FAMILY, chains.TABLE, name)
         ]
-        nftables.change(firewall, *gone)
+        nftables.change(firewall, *gone, *forget_name(firewall, bridge))
+        last = [nftables.delete_empty_table(chains.FAMILY, chains.TABLE)]
+        if nftables.has_set(firewall, chains.FAMILY, chains.TABLE, chains.NAMED_BRIDGES):
+            named = nftables.delete_set(chains.FAMILY, chains.TABLE, chains.NAMED_BRIDGES)
+            last.insert(0, named)
         try:
-            nftables.change(firewall, nftables.delete_empty_table(chains.FAMILY, chains.TABLE))
+            nftables.change(firewall, *last)
         except OSError as error:
             # another bridge's chains are in it, or there is none
             if error.errno not in (errno.EBUSY, errno.ENOENT):
@@ -261,8 +276,21 @@ def remove(bridge: str) -> None:
     nat_iptables.remove(bridge)
 
 
-def obstacles(firewall: Socket) -> list[str]:
+def forget_name(firewall: Socket, bridge: str) -> list[Request]:
+    """Take a bridge out of the set of those with names of the user's, if it is in it."""
+    place = (chains.FAMILY, chains.TABLE, chains.NAMED_BRIDGES)
+    if bridge.startswith(chains.OWN_NAMES) or not nftables.has_set(firewall, *place):
+        return []
+    name = bridge.encode().ljust(IFNAMSIZ, b"\0")
+    if not any(key == name for key, _ in nftables.list_elements(firewall, *place)):
+        return []
+    return [nftables.delete_elements(*place, [name])]
+
+
+def obstacles(firewall: Socket, layer: str = "ip") -> list[str]:
     """Chains of others that drop forwarded packets unless told otherwise, as docker's does.
+
+    `layer`: "ip" or "ip6".
 
     We leave them as they are: containers then reach each other and the host, but not the outside.
     """
@@ -271,5 +299,5 @@ def obstacles(firewall: Socket) -> list[str]:
         for chain in nftables.list_chains(firewall)
         if chain.hook == nftables.NF_INET_FORWARD
         and chain.policy == nftables.NF_DROP
-        and chain.family in ("inet", "ip")
+        and chain.family in ("inet", layer)
     ]

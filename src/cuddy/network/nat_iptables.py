@@ -8,6 +8,7 @@ from __future__ import annotations
 from cuddy.errors import SystemFailure
 from cuddy.kernel import iptables, nftables
 from cuddy.kernel.program import Finished
+from cuddy.network.chains import OWN_NAMES
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +21,8 @@ JUMPS = (("nat", "POSTROUTING"), ("filter", "FORWARD"), ("raw", "PREROUTING"))
 TO_HOST = ("-m", "addrtype", "--dst-type", "LOCAL")
 FAMILIES = ("ip", "ip6")
 LOOPBACK = {"ip": "127.0.0.0/8", "ip6": "::1/128"}
+NAMED_CHAIN = "CUDDY-BRIDGES"
+"""What comes from our bridges with names of the user's ends there, in the table `filter`."""
 
 
 def own_chain(bridge: str) -> str:
@@ -78,7 +81,8 @@ def _forward_rules(rules: Rules, layer: Layer) -> Iterable[str]:
         yield f"-i {bridge} -j RETURN"
     yield "-m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j RETURN"
     if layer.is_routed:
-        yield from (f"-i {name} -j DROP" for name in ("cud-+", "cuddy+"))
+        yield from (f"-i {name}+ -j DROP" for name in OWN_NAMES)
+        yield f"-j {NAMED_CHAIN}"
     if layer.mode == "nat-unprotected":
         yield from (f"! -i {bridge} -d {subnet} -j RETURN" for subnet in layer.subnets)
     elif layer.mode == "routed":
@@ -110,13 +114,14 @@ def jumps(bridge: str, family: str) -> list[tuple[str, ...]]:
     ]
 
 
-def is_ready(firewall: Socket, bridge: str) -> bool:
-    """Whether the chains are there: today's iptables(8) writes to nf_tables, so they can be seen
-    as others are; with the older one the answer is no, and they are made anew.
+def is_ready(firewall: Socket, bridge: str, layers: tuple[str, ...]) -> bool:
+    """Whether the chains of these layers are there: today's iptables(8) writes to nf_tables, so
+    they can be seen as others are; with the older one the answer is no, and they are made anew.
     """
-    return any(
-        all(nftables.has_chain(firewall, family, table, own_chain(bridge)) for table, _ in JUMPS)
-        for family in FAMILIES
+    return all(
+        nftables.has_chain(firewall, family, table, own_chain(bridge))
+        for family in layers
+        for table, _ in JUMPS
     )
 
 
@@ -124,6 +129,7 @@ def apply(rules: Rules) -> Finished:
     """Make the rules; the ports that are published stay. Raises FileNotFoundError."""
     finished = Finished(0, "")
     for layer in rules.layers:
+        _note_bridge(rules, layer)
         # Not in the text: what stands there is flushed, and ports may be published.
         iptables.edit("nat", "-N", publish_chain(rules.bridge), family=layer.ip)
         if layer.mode == "routed" and not iptables.has_chain(
@@ -138,6 +144,16 @@ def apply(rules: Rules) -> Finished:
         if finished.code:
             break
     return finished
+
+
+def _note_bridge(rules: Rules, layer: Layer) -> None:
+    """Have the chain that drops what comes from our bridges with names of the user's."""
+    iptables.edit("filter", "-N", NAMED_CHAIN, family=layer.ip)
+    drop = ("-i", rules.bridge, "-j", "DROP")
+    if not rules.bridge.startswith(OWN_NAMES) and not iptables.has_rule(
+        "filter", NAMED_CHAIN, *drop, family=layer.ip
+    ):
+        iptables.edit("filter", "-A", NAMED_CHAIN, *drop, family=layer.ip)
 
 
 def remove(bridge: str) -> None:
@@ -160,6 +176,9 @@ def _remove(bridge: str, family: str) -> None:
     for table, chain in ours:
         iptables.edit(table, "-F", chain, family=family)
         iptables.edit(table, "-X", chain, family=family)
+    iptables.edit("filter", "-D", NAMED_CHAIN, "-i", bridge, "-j", "DROP", family=family)
+    # It stays while it has a rule, or others lead to it.
+    iptables.edit("filter", "-X", NAMED_CHAIN, family=family)
 
 
 def add(bridge: str, family: str, rule: tuple[str, ...], *, table: str = "nat") -> None:
