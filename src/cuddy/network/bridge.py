@@ -200,7 +200,7 @@ def mac_of(network: Network) -> str:
 
 def is_ours(link: rtnetlink.Link) -> bool:
     """Whether we made a bridge: by its name, where a killed process did not come to say so."""
-    return link.alias.startswith(f"{ALIAS} ") or link.name.startswith(("cud-", "cuddy"))
+    return link.alias.startswith(f"{ALIAS} ") or link.name.startswith(networks.OWN_LINKS)
 
 
 def claim(kernel: netlink.Socket, network: Network, link: int) -> None:

@@ -63,9 +63,6 @@ def open_set(bridge: str, suffix: str = "") -> str:
 
 SETS = (anywhere_map, address_map, open_set)
 
-OWN_NAMES = ("cud-", "cuddy")
-"""How the bridges are called that we name ourselves."""
-
 NAMED_BRIDGES = "bridges"
 """The set of our bridges to which a user has given another name."""
 

@@ -13,6 +13,7 @@ import errno
 from cuddy.errors import SystemFailure
 from cuddy.kernel import nftables
 from cuddy.network import bridge_options, chains
+from cuddy.network.network import OWN_LINKS
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -120,7 +121,7 @@ def map_texts(bridge: str, layer: Layer) -> str:
 def named_bridges(rules: Rules) -> str:
     """The set of our bridges that do not tell by their name that they are, if it is needed."""
     elements = ""
-    if not rules.bridge.startswith(chains.OWN_NAMES):
+    if not rules.bridge.startswith(OWN_LINKS):
         elements = f' elements = {{ "{rules.bridge}" }};'
     elif not any(layer.is_routed for layer in rules.layers):
         return ""
@@ -164,7 +165,7 @@ def forward_rules(rules: Rules) -> list[str]:
     found.append("ct status dnat accept")
     if any(layer.is_routed for layer in rules.layers):
         # What is open to the world is so by way of the host's uplinks, not for other networks.
-        found += [f'iifname "{name}*" counter drop' for name in chains.OWN_NAMES]
+        found += [f'iifname "{name}*" counter drop' for name in OWN_LINKS]
         found.append(f"iifname @{chains.NAMED_BRIDGES} counter drop")
     for layer in rules.layers:
         if layer.mode == "nat-unprotected":
@@ -279,7 +280,7 @@ def remove(bridge: str) -> None:
 def forget_name(firewall: Socket, bridge: str) -> list[Request]:
     """Take a bridge out of the set of those with names of the user's, if it is in it."""
     place = (chains.FAMILY, chains.TABLE, chains.NAMED_BRIDGES)
-    if bridge.startswith(chains.OWN_NAMES) or not nftables.has_set(firewall, *place):
+    if bridge.startswith(OWN_LINKS) or not nftables.has_set(firewall, *place):
         return []
     name = bridge.encode().ljust(IFNAMSIZ, b"\0")
     if not any(key == name for key, _ in nftables.list_elements(firewall, *place)):

@@ -8,7 +8,7 @@ from __future__ import annotations
 from cuddy.errors import SystemFailure
 from cuddy.kernel import iptables, nftables
 from cuddy.kernel.program import Finished
-from cuddy.network.chains import OWN_NAMES
+from cuddy.network.network import OWN_LINKS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def _forward_rules(rules: Rules, layer: Layer) -> Iterable[str]:
         yield f"-i {bridge} -j RETURN"
     yield "-m conntrack --ctstate ESTABLISHED,RELATED,DNAT -j RETURN"
     if layer.is_routed:
-        yield from (f"-i {name}+ -j DROP" for name in OWN_NAMES)
+        yield from (f"-i {name}+ -j DROP" for name in OWN_LINKS)
         yield f"-j {NAMED_CHAIN}"
     if layer.mode == "nat-unprotected":
         yield from (f"! -i {bridge} -d {subnet} -j RETURN" for subnet in layer.subnets)
@@ -150,7 +150,7 @@ def _note_bridge(rules: Rules, layer: Layer) -> None:
     """Have the chain that drops what comes from our bridges with names of the user's."""
     iptables.edit("filter", "-N", NAMED_CHAIN, family=layer.ip)
     drop = ("-i", rules.bridge, "-j", "DROP")
-    if not rules.bridge.startswith(OWN_NAMES) and not iptables.has_rule(
+    if not rules.bridge.startswith(OWN_LINKS) and not iptables.has_rule(
         "filter", NAMED_CHAIN, *drop, family=layer.ip
     ):
         iptables.edit("filter", "-A", NAMED_CHAIN, *drop, family=layer.ip)

@@ -27,6 +27,8 @@ PREDEFINED = {DEFAULT: "bridge", "host": "host", "none": "null"}
 
 ETHERNET_MTU = 1500
 LINK_NAME_BYTES = 15  # IFNAMSIZ less the NUL
+OWN_LINKS = ("cud-", "cuddy")
+"""How the names of links begin that we name ourselves."""
 MAX_NAME_BYTES = 255
 
 
