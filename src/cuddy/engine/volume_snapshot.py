@@ -106,3 +106,6 @@ def follow(home: Home, old: str, new: str) -> None:
                 volumes.change(home, each["Name"], change)
         except (NoSuchVolume, CorruptContent):
             continue  # somebody has removed it
+        except OSError as error:
+            doing = f"volume {old} is {new} now, but its snapshot {each['Name']} does not know that"
+            raise SystemFailure.from_os(doing, error) from error

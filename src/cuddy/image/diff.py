@@ -11,9 +11,9 @@ import os
 import stat
 
 from cuddy.image import merged
-from cuddy.image.blobs import read_chunks
 from cuddy.image.merged import Entry, Place
 from cuddy.image.stack import ROOT, Stack, join
+from cuddy.kernel import transfer
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -129,8 +129,7 @@ class Comparison:
         try:
             right = self.right.open(other.layer, path)
             try:
-                pairs = zip(read_chunks(left), read_chunks(right))
-                return all(mine == theirs for mine, theirs in pairs)
+                return transfer.is_same(left, right, one.size)
             finally:
                 os.close(right)
         finally:
