@@ -11,7 +11,7 @@ import pytest
 
 import netns
 from cuddy.errors import SystemFailure
-from cuddy.kernel import iptables, nft_rules, program
+from cuddy.kernel import iptables, nftables, program
 from cuddy.network import redirect
 
 pytestmark = pytest.mark.skipif(not program.find("nft"), reason="nft is not installed")
@@ -63,7 +63,7 @@ def test_without_nf_tables_iptables_does_it(
     def refuse(*_: object) -> None:
         raise OSError(errno.EOPNOTSUPP, "a kernel without nf_tables")
 
-    monkeypatch.setattr(nft_rules, "commit", refuse)
+    monkeypatch.setattr(nftables, "change", refuse)
     for fd in redirect.open_sockets(room.fd):
         os.close(fd)
     check(room, redirect.open_sockets(room.fd))
@@ -78,7 +78,7 @@ def test_with_neither_the_error_says_what_is_needed(
     def refuse(*_: object) -> None:
         raise OSError(errno.EOPNOTSUPP, "a kernel without nf_tables")
 
-    monkeypatch.setattr(nft_rules, "commit", refuse)
+    monkeypatch.setattr(nftables, "change", refuse)
     monkeypatch.setattr(program, "find", lambda name: None)
     before = os.listdir("/proc/self/fd")
     with pytest.raises(SystemFailure, match="iptables"):

@@ -31,9 +31,9 @@ NLM_F_REQUEST = 0x001
 NLM_F_ACK = 0x004
 NLM_F_DUMP_INTR = 0x010
 NLM_F_DUMP = 0x300
-NLM_F_REPLACE = 0x100  # of a request to make something
 NLM_F_EXCL = 0x200
 NLM_F_CREATE = 0x400
+NLM_F_APPEND = 0x800
 NLM_F_NONREC = 0x100  # of a delete request: refuse when there is something inside
 NLM_F_ACK_TLVS = 0x200  # of an answer: attributes follow
 

@@ -83,7 +83,9 @@ def has_chain(socket: netlink.Socket, family: str, table: str, name: str) -> boo
     """Whether a chain exists. Raises OSError."""
     names = attribute(NFTA_CHAIN_TABLE, table) + attribute(NFTA_CHAIN_NAME, name)
     try:
-        socket.ask(_request(NFT_MSG_GETCHAIN, family, names, f"get chain {family} {table} {name}"))
+        socket.ask(
+            make_request(NFT_MSG_GETCHAIN, family, names, f"get chain {family} {table} {name}")
+        )
     except OSError as error:
         if error.errno in (errno.ENOENT, *UNKNOWN):
             return False
@@ -93,7 +95,7 @@ def has_chain(socket: netlink.Socket, family: str, table: str, name: str) -> boo
 
 def list_chains(socket: netlink.Socket) -> list[Chain]:
     """Every chain of every table. Raises OSError."""
-    answers = socket.dump(_request(NFT_MSG_GETCHAIN, "", b"", "list chains"))
+    answers = socket.dump(make_request(NFT_MSG_GETCHAIN, "", b"", "list chains"))
     return [parse_chain(answer.body) for answer in answers]
 
 
@@ -113,7 +115,7 @@ def parse_chain(body: bytes) -> Chain:
 
 def list_sets(socket: netlink.Socket) -> list[tuple[str, str, str]]:
     """Family, table and name of every set and map. Raises OSError."""
-    answers = socket.dump(_request(NFT_MSG_GETSET, "", b"", "list sets"))
+    answers = socket.dump(make_request(NFT_MSG_GETSET, "", b"", "list sets"))
     found = [(answer.body[0], attributes(answer.body[4:])) for answer in answers]
     return [
         (FAMILIES.get(family, str(family)), text(names[NFTA_SET_TABLE]), text(names[NFTA_SET_NAME]))
@@ -125,7 +127,7 @@ def has_set(socket: netlink.Socket, family: str, table: str, name: str) -> bool:
     """Whether a set or map exists. Raises OSError."""
     names = attribute(NFTA_SET_TABLE, table) + attribute(NFTA_SET_NAME, name)
     try:
-        socket.ask(_request(NFT_MSG_GETSET, family, names, f"get set {family} {table} {name}"))
+        socket.ask(make_request(NFT_MSG_GETSET, family, names, f"get set {family} {table} {name}"))
     except OSError as error:
         if error.errno in (errno.ENOENT, *UNKNOWN):
             return False
@@ -152,19 +154,19 @@ def change(socket: netlink.Socket, *requests: Request) -> None:
 def delete_chain(family: str, table: str, name: str) -> Request:
     """Delete a chain and its rules."""
     names = attribute(NFTA_CHAIN_TABLE, table) + attribute(NFTA_CHAIN_NAME, name)
-    return _request(NFT_MSG_DELCHAIN, family, names, f"delete chain {family} {table} {name}")
+    return make_request(NFT_MSG_DELCHAIN, family, names, f"delete chain {family} {table} {name}")
 
 
 def delete_set(family: str, table: str, name: str) -> Request:
     """Delete a set or map that no rule names."""
     names = attribute(NFTA_SET_TABLE, table) + attribute(NFTA_SET_NAME, name)
-    return _request(NFT_MSG_DELSET, family, names, f"delete map {family} {table} {name}")
+    return make_request(NFT_MSG_DELSET, family, names, f"delete map {family} {table} {name}")
 
 
 def delete_empty_table(family: str, table: str) -> Request:
     """Delete a table; EBUSY when something is in it."""
     name = attribute(NFTA_TABLE_NAME, table)
-    request = _request(NFT_MSG_DELTABLE, family, name, f"delete table {family} {table}")
+    request = make_request(NFT_MSG_DELTABLE, family, name, f"delete table {family} {table}")
     return request._replace(flags=NLM_F_NONREC)
 
 
@@ -184,7 +186,7 @@ def add_elements(
         for key, value in entries
     ]
     body = _elements(table, name, elements)
-    request = _request(NFT_MSG_NEWSETELEM, family, body, f"add elements to {table} {name}")
+    request = make_request(NFT_MSG_NEWSETELEM, family, body, f"add elements to {table} {name}")
     return request._replace(flags=NLM_F_CREATE | NLM_F_EXCL)
 
 
@@ -192,7 +194,7 @@ def delete_elements(family: str, table: str, name: str, keys: Iterable[bytes]) -
     """Delete entries of a set or map."""
     elements = [nest(NFTA_LIST_ELEM, _value(NFTA_SET_ELEM_KEY, key)) for key in keys]
     body = _elements(table, name, elements)
-    return _request(NFT_MSG_DELSETELEM, family, body, f"delete elements of {table} {name}")
+    return make_request(NFT_MSG_DELSETELEM, family, body, f"delete elements of {table} {name}")
 
 
 def take_count(socket: netlink.Socket, family: str, table: str, name: str) -> int:
@@ -200,7 +202,7 @@ def take_count(socket: netlink.Socket, family: str, table: str, name: str) -> in
     kind = attribute(NFTA_OBJ_TYPE, struct.pack("!I", NFT_OBJECT_COUNTER))
     names = attribute(NFTA_OBJ_TABLE, table) + attribute(NFTA_OBJ_NAME, name)
     about = f"reset counter {table} {name}"
-    for answer in socket.ask(_request(NFT_MSG_GETOBJ_RESET, family, names + kind, about)):
+    for answer in socket.ask(make_request(NFT_MSG_GETOBJ_RESET, family, names + kind, about)):
         data = attributes(attributes(answer.body[4:]).get(NFTA_OBJ_DATA, b""))
         return int.from_bytes(data.get(NFTA_COUNTER_PACKETS, b""))
     return 0
@@ -211,7 +213,7 @@ def list_elements(
 ) -> list[tuple[bytes, bytes]]:
     """Every entry of a map: key and value. Raises OSError."""
     body = _elements(table, name, [])
-    answers = socket.dump(_request(NFT_MSG_GETSETELEM, family, body, f"list {table} {name}"))
+    answers = socket.dump(make_request(NFT_MSG_GETSETELEM, family, body, f"list {table} {name}"))
     return [entry for answer in answers for entry in parse_elements(answer.body)]
 
 
@@ -250,6 +252,7 @@ def apply(script: str) -> program.Finished:
     return program.run(path, "-f", "-", stdin=script)
 
 
-def _request(kind: int, family: str, body: bytes, about: str) -> Request:
+def make_request(kind: int, family: str, body: bytes, about: str) -> Request:
+    """A question or a change (NFT_MSG_*), about one family of addresses or ("") all."""
     head = struct.pack("=BBH", NFPROTO.get(family, _socket.AF_UNSPEC), 0, 0)
     return Request(NFNL_SUBSYS_NFTABLES << 8 | kind, 0, head + body, about)

@@ -88,14 +88,13 @@ class Trace:
     def _mark(self, flow: Flow) -> None:
         """Make the table, in one transaction."""
         family, name = flow.family, self._name
-        table = rules.add_table(family, name)
         owned = attribute(NFTA_TABLE_FLAGS, struct.pack("!I", NFT_TABLE_F_OWNER))
-        requests = [table._replace(body=table.body + owned)]
+        requests = [rules.add_table(family, name, owned)]
         for chain, number in HOOKS.items():
             hook = rules.Hook("filter", number, BEFORE_ALL)
             requests.append(rules.add_chain(family, name, chain, hook=hook))
             requests.append(rules.add_rule(family, name, chain, expressions(flow)))
-        rules.commit(self._owner, f"trace in {name}", requests)
+        nftables.change(self._owner, *requests)
 
     def drops(self) -> Iterator[Drop]:
         """Where packets have ended so far."""

@@ -15,7 +15,6 @@ from cuddy.kernel import netlink
 from cuddy.kernel.netlink import (
     NLM_F_CREATE,
     NLM_F_EXCL,
-    NLM_F_REPLACE,
     Request,
     attribute,
     nest,
@@ -58,7 +57,6 @@ IFA_F_NODAD = 2
 LOOPBACK_INDEX = 1  # in every network namespace
 NEW = NLM_F_CREATE | NLM_F_EXCL
 ALIAS_CHARACTERS = 255
-UNREACHABLE = (errno.ENETUNREACH, errno.EHOSTUNREACH, errno.EACCES, errno.EINVAL)
 
 
 class Link(NamedTuple):
@@ -160,12 +158,6 @@ def set_up(
     return Request(RTM_SETLINK, 0, link_header(link, up=True) + extra, f"set link {link} up")
 
 
-def set_master(link: int | str, master: int) -> Request:
-    """Make a link a port of a bridge; master 0 takes it out."""
-    body = link_header(link) + u32(IFLA_MASTER, master)
-    return Request(RTM_SETLINK, 0, body, f"set link {link} master {master}")
-
-
 def delete_link(link: int | str) -> Request:
     """Delete a link; a veth's other end goes with it."""
     return Request(RTM_DELLINK, 0, link_header(link), f"delete link {link}")
@@ -210,13 +202,6 @@ def add_route(
     return Request(RTM_NEWROUTE, NEW, body, f"add {_about(destination, prefix_length, gateway)}")
 
 
-def replace_default(*, gateway: str = "", link: int = 0, family: int = 0) -> Request:
-    """The default route of a family; it takes the place of another without a gap."""
-    body = _route("", 0, gateway, link, family)
-    about = f"replace {_about('default', 0, gateway)}"
-    return Request(RTM_NEWROUTE, NLM_F_CREATE | NLM_F_REPLACE, body, about)
-
-
 def delete_default(family: int) -> Request:
     """Take the default route of a family away, wherever it leads; ESRCH if there is none."""
     body = _route("", 0, "", 0, family, scope=RT_SCOPE_NOWHERE)
@@ -227,20 +212,6 @@ def delete_route(destination: str, prefix_length: int, *, link: int, metric: int
     """Take back what `add_route` with a link added."""
     body = _route(destination, prefix_length, "", link, 0, metric)
     return Request(RTM_DELROUTE, 0, body, f"delete {_about(destination, prefix_length)}")
-
-
-def get_route(socket: netlink.Socket, address: str) -> Route | None:
-    """By which route the host sends to an address; None if by none, or if it is refused."""
-    family, packed = pack_address(address)
-    bits = len(packed) * 8
-    body = struct.pack("=BBBBBBBBI", family, bits, 0, 0, 0, 0, 0, 0, 0) + attribute(RTA_DST, packed)
-    try:
-        answers = socket.ask(Request(RTM_GETROUTE, 0, body, f"get route to {address}"))
-    except OSError as error:
-        if error.errno in UNREACHABLE:
-            return None
-        raise
-    return parse_route(answers[0].body)
 
 
 def find_link(socket: netlink.Socket, name: str) -> Link | None:

@@ -71,7 +71,7 @@ def lead(ports: dict[str, int]) -> None:
     """Make the rules of the namespace we are in, or make them anew. Raises OSError."""
     try:
         with nftables.open() as firewall:
-            nft_rules.commit(firewall, "lead to the resolver", requests(ports))
+            nftables.change(firewall, *requests(ports))
     except OSError as error:
         if error.errno not in NO_NFTABLES:
             raise

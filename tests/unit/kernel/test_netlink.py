@@ -90,8 +90,7 @@ def test_an_ipv6_address_is_used_without_asking_neighbours() -> None:
         (rtnetlink.add_route("10.0.0.0", 8, link=4), ("10.0.0.0", 8, "", 4)),
         (rtnetlink.add_route("fd00::", 64, link=4, metric=256), ("fd00::", 64, "", 4, 256)),
         (rtnetlink.add_route("", 0, gateway="fd00::1", link=2), ("", 0, "fd00::1", 2)),
-        (rtnetlink.replace_default(gateway="fd00::1"), ("", 0, "fd00::1", 0)),
-        (rtnetlink.replace_default(link=3, family=2), ("", 0, "", 3)),
+        (rtnetlink.add_route("", 0, link=3, family=2), ("", 0, "", 3)),
     ],
 )
 def test_a_route_is_read_as_it_was_written(request_: Request, route: tuple[object, ...]) -> None:
