@@ -15,7 +15,6 @@ from cuddy.engine import (
     check_networks,
     check_resolver,
     check_volumes,
-    connection,
     container,
     containers,
     in_use,
@@ -301,7 +300,7 @@ def _standing(home: Home, container_id: str, repairing: bool) -> Iterator[Findin
 
 def _leased(home: Home) -> Iterator[str]:
     """The containers that have an address."""
-    for path in endpoint.lease_files(connection.networks_run_dir(home)):
+    for path in endpoint.lease_files(home.networks_run_dir):
         try:
             yield from files.read_json(path)["leases"]
         except (OSError, ValueError, LookupError, TypeError):

@@ -11,7 +11,14 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import connection, container, containers, dns_names, endpoint, liveness
+from cuddy.engine import (
+    container,
+    containers,
+    dns_names,
+    endpoint,
+    live_network,
+    liveness,
+)
 from cuddy.errors import CorruptContent, NoSuchContainer
 from cuddy.image.finding import Finding, move_to_lost
 from cuddy.network import endpoint as endpoints
@@ -43,11 +50,11 @@ def examine_records(home: Home, *, repairing: bool) -> Iterator[Finding]:
 
 def examine_leases(home: Home, *, repairing: bool) -> Iterator[Finding]:
     """Who is on which network can be read: without it, no container of the network can end."""
-    for path in endpoints.lease_files(connection.networks_run_dir(home)):
+    for path in endpoints.lease_files(home.networks_run_dir):
         try:
             ipam.read_leases(path)
         except CorruptContent:
-            what = f"who is on network {network_id_of(path)[:12]}"
+            what = f"who is on network {networks.id_of(path)[:12]}"
             yield Finding(what, "it cannot be read", "write it anew, by the containers that run")
             if repairing:
                 restore(home, path)
@@ -55,7 +62,7 @@ def examine_leases(home: Home, *, repairing: bool) -> Iterator[Finding]:
 
 def examine(home: Home, *, repairing: bool) -> Iterator[Finding]:
     """All that is beside the records; after the remains of dead containers are cleared."""
-    run_dir = connection.networks_run_dir(home)
+    run_dir = home.networks_run_dir
     if not os.path.isdir(run_dir):
         return  # no container ever had a network
     with networks.lock(run_dir):
@@ -68,11 +75,6 @@ def examine(home: Home, *, repairing: bool) -> Iterator[Finding]:
         yield from _places(home, container_id, repairing)
 
 
-def network_id_of(path: str) -> str:
-    """The network of a file of leases."""
-    return path.rpartition("/")[2].removesuffix(".json")
-
-
 def restore(home: Home, path: str) -> None:
     """Write the leases of a network anew, as its running containers have them."""
     with files.Lock(f"{path}.lock"):
@@ -83,15 +85,15 @@ def restore(home: Home, path: str) -> None:
             except (NoSuchContainer, CorruptContent):
                 continue
             if is_alive(home, record):
-                for name, facts in networks_of(record).items():
-                    if facts.get("NetworkID") == network_id_of(path):
+                for name, facts in endpoint.facts(record).items():
+                    if facts.get("NetworkID") == networks.id_of(path):
                         found[container_id] = lease_of(record, name)
         ipam.restore(path, found)
 
 
 def lease_of(record: Container, name: str) -> ipam.Lease:
     """What a running container has on a network."""
-    facts, asked = networks_of(record)[name], endpoint.asked(record).get(name) or {}
+    facts, asked = endpoint.facts(record)[name], endpoint.asked(record).get(name) or {}
     names = dns_names.names_of(record, asked.get("Aliases") or ())
     return ipam.Lease(
         facts.get("IPAddress") or "",
@@ -101,15 +103,9 @@ def lease_of(record: Container, name: str) -> ipam.Lease:
     )
 
 
-def networks_of(record: Container) -> dict[str, dict[str, str]]:
-    """A container's networks and its places there, as its status tells."""
-    return record["NetworkSettings"].get("Networks") or {}
-
-
 def is_alive(home: Home, record: Container) -> bool:
     """Whether a container has its networks now."""
-    has_process = record["State"]["Running"] and bool(record["State"]["Pid"])
-    return has_process and liveness.monitor_lives(home.run_dir(record["Id"]))
+    return live_network.is_up(record) and liveness.monitor_lives(home.run_dir(record["Id"]))
 
 
 def _links(home: Home, repairing: bool) -> Iterator[Finding]:
@@ -159,11 +155,11 @@ def _rules(repairing: bool) -> Iterator[Finding]:
 
 def _files(home: Home, repairing: bool) -> Iterator[Finding]:
     """Files of the run root: leases of networks that are no more, what dead writers left."""
-    run_dir = connection.networks_run_dir(home)
+    run_dir = home.networks_run_dir
     known = {*networks.list_ids(home.networks_dir)}
     known.add(networks.predefined_id(home.networks_dir, networks.DEFAULT))
     for path in endpoints.lease_files(run_dir):
-        network_id = network_id_of(path)
+        network_id = networks.id_of(path)
         if network_id in known or any(_living(home, path)):
             continue
         yield Finding(
@@ -192,7 +188,7 @@ def _ports(home: Home, network: Network, repairing: bool) -> Iterator[Finding]:
     """Ports of the host that lead to an address of the network which nobody has."""
     if network.driver != "bridge":
         return
-    path = networks.leases_path(connection.networks_run_dir(home), network.id)
+    path = networks.leases_path(home.networks_run_dir, network.id)
     # Looked at before the leases: who comes meanwhile has its lease first, and then its ports.
     led = strays.openings_of((network.bridge,))
     try:
@@ -233,15 +229,15 @@ def _places(home: Home, container_id: str, repairing: bool) -> Iterator[Finding]
 
 def _surplus(home: Home, record: Container, repairing: bool) -> Iterator[Finding]:
     what, container_id = f"container {record['Id'][:12]}", record["Id"]
-    places = networks_of(record).values()
+    places = endpoint.facts(record).values()
     known = {each.get("NetworkID") for each in places}
-    for path in endpoints.lease_files(connection.networks_run_dir(home)):
-        if container_id in ipam.read_leases(path) and network_id_of(path) not in known:
-            problem = f"it has an address on network {network_id_of(path)[:12]}, and is not there"
+    for path in endpoints.lease_files(home.networks_run_dir):
+        if container_id in ipam.read_leases(path) and networks.id_of(path) not in known:
+            problem = f"it has an address on network {networks.id_of(path)[:12]}, and is not there"
             yield Finding(what, problem, "give it back")
             if repairing:
                 ipam.release(path, container_id)
-    prefix = endpoints.host_link(container_id)[:-1]
+    prefix = endpoints.host_link_prefix(container_id)
     links = {each.get("HostLink") for each in places}
     for link in strays.list_links():
         if link.name.startswith(prefix) and link.name not in links:

@@ -48,25 +48,15 @@ def connect(home: Home, network_ref: str, container_ref: str, asked: EndpointCon
             check_name(record, asked, before)
         with Undo() as undo:
             # First the wish: killed after it, the container is there from its next start on.
-            undo.add(keep, home, container_id, before)
-            keep(home, container_id, before | {network.name: asked})
-            if is_up(record):
+            undo.add(live_network.keep, home, container_id, before)
+            live_network.keep(home, container_id, before | {network.name: asked})
+            if live_network.is_up(record):
                 try:
                     network = attach(home, record, network, asked).network
                 except OSError as error:
                     what = f"cannot connect {container_ref} to network {network.name}"
                     raise SystemFailure.from_os(what, error) from error
                 events.emit_network(home, "connect", network, container_id)
-
-
-def keep(home: Home, container_id: str, wishes: dict[str, EndpointConfig]) -> None:
-    """Write down what is asked of networks."""
-    container.change_record(home, container_id, lambda own: own.update({"Networks": wishes}))
-
-
-def is_up(record: Container) -> bool:
-    """Whether a container has a network namespace."""
-    return bool(record["State"]["Running"] and record["State"]["Pid"])
 
 
 def check(record: Container, network: Network) -> None:
@@ -87,8 +77,8 @@ def check(record: Container, network: Network) -> None:
             " private (none) mode",
             hint="disconnect it from none first",
         )
-    known = record["NetworkSettings"].get("Networks") if is_up(record) else endpoint.asked(record)
-    if network.name in (known or ()):
+    known = endpoint.facts(record) if live_network.is_up(record) else endpoint.asked(record)
+    if network.name in known:
         name = container.display_name(record)
         raise Conflict(f"endpoint with name {name} already exists in network {network.name}")
     if record["State"]["Status"] in ("dead", "removing"):
@@ -101,7 +91,7 @@ def check_name(
     """No other link of the container has the name that is asked for. Raises Conflict."""
     from cuddy.engine import link_options
 
-    facts = record["NetworkSettings"].get("Networks") or {} if is_up(record) else {}
+    facts = endpoint.facts(record) if live_network.is_up(record) else {}
     taken = [link for each in facts.values() if (link := each.get("Link"))]
     names = [name for config in before.values() if (name := link_options.name_of(config))]
     link_options.check_names((asked,), (*taken, *names))

@@ -24,7 +24,7 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Collection, Sequence
     from typing import Any
 
     from cuddy.engine.container import Container
@@ -90,7 +90,7 @@ def prepare(home: Home, name: str) -> Network:
     Raises NoSuchNetwork, SystemFailure, Conflict.
     """
     servers = host_servers()
-    run_dir = networks_run_dir(home)
+    run_dir = home.networks_run_dir
     if name == networks.DEFAULT:
         return bridge.ensure_default(home.networks_dir, run_dir, home.bridge_link, avoid=servers)
     found = networks.find(home.networks_dir, name)
@@ -145,7 +145,7 @@ def join(
 
     `alone`: it is the only one, so its driver sets the default route at once. Raises as `connect`.
     """
-    run_dir, container_id = networks_run_dir(home), record["Id"]
+    run_dir, container_id = home.networks_run_dir, record["Id"]
     place = endpoints.lease(
         run_dir, network, container_id,
         slot=slot,
@@ -306,9 +306,9 @@ def withdraw_ports(home: Home, container_id: str) -> None:
         return
     from cuddy.network import publish
 
-    for path in endpoints.lease_files(networks_run_dir(home)):
+    for path in endpoints.lease_files(home.networks_run_dir):
         held = ipam.read_leases(path).get(container_id)
-        if held and (link := link_of(home, path.rpartition("/")[2][:64])):
+        if held and (link := link_of(home, networks.id_of(path))):
             addresses = [each for each in (held.address, held.address6) if each]
             publish.withdraw(link, *addresses)
 
@@ -330,16 +330,17 @@ def release(home: Home, container_id: str) -> None:
         # Somebody else is in the namespace, who must not keep an address that will be another's.
         delete_links(container_id)
     withdraw_ports(home, container_id)
-    endpoints.release(networks_run_dir(home), container_id)
+    endpoints.release(home.networks_run_dir, container_id)
 
 
-def delete_links(container_id: str) -> None:
-    """Take its links from a namespace that somebody else goes on in."""
-    prefix = endpoints.host_link(container_id)[:-1]
+def delete_links(container_id: str, known: Collection[str] = ()) -> None:
+    """Delete the host's ends of a container's links that are not `known`; the other ends go too."""
+    prefix = endpoints.host_link_prefix(container_id)
     with netlink.open() as kernel:
-        found = [link.name for link in rtnetlink.list_links(kernel) if link.name.startswith(prefix)]
+        found = [link.name for link in rtnetlink.list_links(kernel)]
     for name in found:
-        bridge.delete_link(name)
+        if name.startswith(prefix) and name not in known:
+            bridge.delete_link(name)
 
 
 def note_disconnection(home: Home, container_id: str, settings: dict[str, Any]) -> None:
@@ -349,8 +350,3 @@ def note_disconnection(home: Home, container_id: str, settings: dict[str, Any]) 
             continue
         found = Network(facts.get("NetworkID") or "", name, facts.get("Driver") or "bridge")
         events.emit_network(home, "disconnect", found, container_id)
-
-
-def networks_run_dir(home: Home) -> str:
-    """Where leases live."""
-    return f"{home.run_root}/networks"

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 
 from cuddy.engine import (
-    connection,
     container,
     containers,
     endpoint,
@@ -42,16 +41,16 @@ def disconnect(home: Home, network_ref: str, container_ref: str, *, force: bool 
     with container.lock(home, container_id, container_ref):
         record = containers.read(home, container_id, locked=True)
         check(record, network)
-        if record["State"]["Running"] and record["State"]["Pid"]:
+        if live_network.is_up(record):
             try:
                 detach(home, record, network)
             except OSError as error:
                 what = f"cannot disconnect {container_ref} from network {network.name}"
                 raise SystemFailure.from_os(what, error) from error
             events.emit_network(home, "disconnect", network, container_id)
-        wishes = {**endpoint.asked(record)}
-        wishes.pop(network.name, None)
-        container.change_record(home, container_id, lambda own: own.update({"Networks": wishes}))
+        asked = endpoint.asked(record).items()
+        wishes = {name: config for name, config in asked if name != network.name}
+        live_network.keep(home, container_id, wishes)
 
 
 def check(record: Container, network: Network) -> None:
@@ -59,7 +58,7 @@ def check(record: Container, network: Network) -> None:
     if record["HostConfig"]["NetworkMode"] == network.name == "host":
         message = "container cannot be disconnected from host network or connected to host network"
         raise Conflict(message)
-    known = record["NetworkSettings"].get("Networks") or () if record["State"]["Running"] else ()
+    known = endpoint.facts(record) if record["State"]["Running"] else {}
     if network.name not in (*endpoint.asked(record), *known):
         name = container.display_name(record)
         raise Conflict(f"container {name} is not connected to network {network.name}")
@@ -88,7 +87,7 @@ def detach(home: Home, record: Container, network: Network) -> None:
 
 def release_stray(home: Home, network: Network, ref: str) -> bool:
     """Release the lease of a container that is not there any more; whether there was one."""
-    path = networks.leases_path(connection.networks_run_dir(home), network.id)
+    path = networks.leases_path(home.networks_run_dir, network.id)
     found = [key for key, held in ipam.read_leases(path).items() if ref in (key, *held.names)]
     for container_id in found:
         ipam.release(path, container_id)

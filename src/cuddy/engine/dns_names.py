@@ -36,9 +36,9 @@ def renew(home: Home, record: Container) -> None:
         name: names_of(record, config.get("Aliases") or ())
         for name, config in endpoint.asked(record).items()
     }
-    for name, facts in (record["NetworkSettings"].get("Networks") or {}).items():
+    for name, facts in endpoint.facts(record).items():
         if name in found and facts.get("NetworkID"):
-            path = networks.leases_path(f"{home.run_root}/networks", facts["NetworkID"])
+            path = networks.leases_path(home.networks_run_dir, facts["NetworkID"])
             ipam.set_names(path, record["Id"], found[name])
 
     def change(status: Status) -> None:

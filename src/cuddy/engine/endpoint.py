@@ -56,6 +56,14 @@ def asked(record: Mapping[str, Any]) -> dict[str, EndpointConfig]:
     return {mode: {}} if found is None else found
 
 
+def facts(record: Container) -> dict[str, dict[str, Any]]:
+    """What became of them, network by network: the entries of NetworkSettings.Networks.
+
+    Those of a stopped container are of its last life.
+    """
+    return record["NetworkSettings"].get("Networks") or {}
+
+
 def has_own(record: Container) -> bool:
     """Whether a container is on its networks by links of its own.
 

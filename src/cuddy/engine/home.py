@@ -37,7 +37,7 @@ class Home(NamedTuple):
 
     @property
     def networks_dir(self) -> str:
-        """Records of networks."""
+        """Records of networks, one file each."""
         return f"{self.root}/networks"
 
     @property
@@ -61,6 +61,11 @@ class Home(NamedTuple):
         if self.root == DEFAULT_ROOT:
             return "cuddy0"
         return f"cud-{checksum.fnv(self.root.encode()):08x}"
+
+    @property
+    def networks_run_dir(self) -> str:
+        """Who is on which network; gone with the containers."""
+        return f"{self.run_root}/networks"
 
     def container_dir(self, container_id: str) -> str:
         """A container's bundle."""

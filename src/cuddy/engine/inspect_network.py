@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.engine import containers, networks
+from cuddy.engine import containers, endpoint, networks
 from cuddy.network import network as records
 
 TYPE_CHECKING = False
@@ -77,7 +77,7 @@ def members(home: Home, network: Network) -> dict[str, dict[str, str]]:
     """The running containers on a network, by id."""
     found = {}
     for container in containers.list_containers(home):
-        place = places(container).get(network.name)
+        place = endpoint.facts(container).get(network.name)
         if place is not None and place.get("NetworkID") == network.id:
             found[container["Id"]] = member(container, place)
     return found
@@ -86,12 +86,9 @@ def members(home: Home, network: Network) -> dict[str, dict[str, str]]:
 def used(home: Home) -> set[str]:
     """The ids of the networks that running containers are on."""
     running = containers.list_containers(home)
-    return {str(place.get("NetworkID")) for each in running for place in places(each).values()}
-
-
-def places(container: Container) -> dict[str, dict[str, Any]]:
-    """Where a container is, by the network's name."""
-    return container["NetworkSettings"].get("Networks") or {}
+    return {
+        str(place.get("NetworkID")) for each in running for place in endpoint.facts(each).values()
+    }
 
 
 def member(container: Container, place: dict[str, Any]) -> dict[str, str]:

@@ -20,21 +20,27 @@ if TYPE_CHECKING:
 
     from cuddy.engine.connection import Place
     from cuddy.engine.container import Container, Status
+    from cuddy.engine.endpoint import EndpointConfig
     from cuddy.engine.home import Home
     from cuddy.network.network import Network
     from cuddy.network.publish import Published
+
+
+def is_up(record: Container) -> bool:
+    """Whether a container has a network namespace."""
+    return bool(record["State"]["Running"] and record["State"]["Pid"])
 
 
 def places(home: Home, record: Container) -> tuple[Place, ...]:
     """Where a running container is, as its status tells."""
     asked = endpoint.asked(record)
     found = []
-    for name, facts in (record["NetworkSettings"].get("Networks") or {}).items():
-        network = networks.read(home.networks_dir, facts.get("NetworkID") or "-")
+    for name, known in endpoint.facts(record).items():
+        network = networks.read(home.networks_dir, known.get("NetworkID") or "-")
         if network:
-            config, names = asked.get(name) or {}, tuple(facts.get("DNSNames") or ())
-            place = endpoint_of(network, facts)
-            found.append(connection.Place(network, place, config, facts["EndpointID"], names))
+            config, names = asked.get(name) or {}, tuple(known.get("DNSNames") or ())
+            place = endpoint_of(network, known)
+            found.append(connection.Place(network, place, config, known["EndpointID"], names))
     return tuple(found)
 
 
@@ -98,6 +104,11 @@ def published_ports(record: Container) -> list[Published]:
     return publishing.read_published(document)
 
 
+def keep(home: Home, container_id: str, asked: dict[str, EndpointConfig]) -> None:
+    """Write down what is asked of each network, for this life of a container and the next ones."""
+    container.change_record(home, container_id, lambda own: own.update({"Networks": asked}))
+
+
 def note(home: Home, record: Container, after: Sequence[Place]) -> None:
     """Write down where the container is now, if it still runs."""
 
@@ -110,4 +121,4 @@ def note(home: Home, record: Container, after: Sequence[Place]) -> None:
 
 def release(home: Home, container_id: str, network: Network) -> None:
     """Give a container's addresses on a network back."""
-    ipam.release(networks.leases_path(connection.networks_run_dir(home), network.id), container_id)
+    ipam.release(networks.leases_path(home.networks_run_dir, network.id), container_id)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from cuddy.engine import container, containers, sharing
+from cuddy.engine import container, containers, endpoint, sharing
 from cuddy.engine.network_why_facts import Party, Place, Publication, is_loopback
 from cuddy.errors import CorruptContent, InvalidArgument, NoSuchContainer
 from cuddy.kernel import netlink, rtnetlink
-from cuddy.network import drivers, ipam
+from cuddy.network import bridge, drivers, ipam
 from cuddy.network import network as networks
 
 TYPE_CHECKING = False
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
     from cuddy.engine.vantage import Vantage
-
-ICC = "com.docker.network.bridge.enable_icc"
 
 
 def find(home: Home, name: str) -> Container | None:
@@ -58,24 +56,17 @@ def owner_of_network(home: Home, record: Container) -> Container:
 
 def places(home: Home, record: Container) -> Iterator[Place]:
     """A running container's endpoints, the one with its default route first."""
-    found = record["NetworkSettings"].get("Networks") or {}
+    found = endpoint.facts(record)
     first = record["NetworkSettings"].get("Gateway") or ""
     known = [name for name in found if found[name].get("IPAddress") or _address6(found[name])]
     for name in sorted(known, key=lambda each: (found[each].get("Gateway") or "") != first):
-        endpoint = found[name]
-        yield _with_network(
-            home,
-            Place(
-                name,
-                endpoint.get("IPAddress") or "",
-                _address6(endpoint),
-                has_names=name != networks.DEFAULT,
-            ),
-        )
+        address, address6 = found[name].get("IPAddress") or "", _address6(found[name])
+        place = Place(name, address, address6, has_names=name != networks.DEFAULT)
+        yield _with_network(home, place)
 
 
-def _address6(endpoint: dict[str, Any]) -> str:
-    return endpoint.get("GlobalIPv6Address") or ""
+def _address6(facts: dict[str, Any]) -> str:
+    return facts.get("GlobalIPv6Address") or ""
 
 
 def _with_network(home: Home, place: Place) -> Place:
@@ -92,15 +83,15 @@ def _with_network(home: Home, place: Place) -> Place:
         host_address=network.gateway or network.gateway6 if network.driver == "bridge" else "",
         is_ready=network.driver != "bridge" or drivers.of(network).is_ready(network),
         is_internal=network.internal,
-        is_isolated=network.options.get(ICC, "true").lower() in ("false", "0", "f"),
+        is_isolated=network.driver == "bridge" and not bridge.read_options(network).icc,
     )
 
 
 def holder_of(home: Home, address: str) -> Container | None:
     """The running container that has an address."""
     for record in containers.list_containers(home):
-        for endpoint in (record["NetworkSettings"].get("Networks") or {}).values():
-            if address in (endpoint.get("IPAddress"), endpoint.get("GlobalIPv6Address")):
+        for place in endpoint.facts(record).values():
+            if address in (place.get("IPAddress"), place.get("GlobalIPv6Address")):
                 return record
     return None
 

@@ -14,6 +14,7 @@ from cuddy import files
 from cuddy.engine import (
     connection,
     container,
+    endpoint,
     events,
     liveness,
     names,
@@ -69,7 +70,7 @@ def list_networks(home: Home) -> list[Network]:
 def create(home: Home, wish: Wish) -> Network:
     """Make a network, and its link at once. Raises what `new_network.check` does, SystemFailure."""
     new_network.check(wish)
-    run_dir = connection.networks_run_dir(home)
+    run_dir = home.networks_run_dir
     for directory in (home.networks_dir, run_dir):
         files.make_directory(directory)
     with records.lock(run_dir):
@@ -204,7 +205,7 @@ def remove(home: Home, ref: str, *, force: bool = False) -> str:
         network = find(home, ref)
         if network.name in records.PREDEFINED:
             raise NotPermitted(f"{network.name} is a pre-defined network and cannot be removed")
-        run_dir = connection.networks_run_dir(home)
+        run_dir = home.networks_run_dir
         files.make_directory(run_dir)
         stray_links.free(home, network)
         with records.lock(run_dir):
@@ -230,12 +231,12 @@ def _remove(home: Home, network: Network) -> None:
             )
         records.delete(home.networks_dir, network.id)
         return
-    path = records.leases_path(connection.networks_run_dir(home), network.id)
+    path = records.leases_path(home.networks_run_dir, network.id)
     with files.Lock(f"{path}.lock"):
         check_unused(home, network, path)
         drivers.of(network).remove(network)
         records.delete(home.networks_dir, network.id)
-        records.forget_leases(connection.networks_run_dir(home), network.id)
+        records.forget_leases(home.networks_run_dir, network.id)
 
 
 def check_unused(home: Home, network: Network, path: str) -> None:
@@ -258,8 +259,7 @@ def check_unused(home: Home, network: Network, path: str) -> None:
 def endpoint_of(home: Home, container_id: str, network: Network) -> str:
     """The id of a container's endpoint; "" while it is only just connecting."""
     try:
-        settings = container.read(home, container_id)["NetworkSettings"]
+        places = endpoint.facts(container.read(home, container_id))
     except (NoSuchContainer, CorruptContent):
         return ""
-    place = (settings.get("Networks") or {}).get(network.name) or {}
-    return str(place.get("EndpointID", ""))
+    return str(places.get(network.name, {}).get("EndpointID", ""))

@@ -36,7 +36,7 @@ class Worker:
 
     def __init__(self, home: Home, poll: Poll) -> None:
         self.poll = poll
-        self.zones = zones.Zones(home.networks_dir, f"{home.run_root}/networks")
+        self.zones = zones.Zones(home.networks_dir, home.networks_run_dir)
         self.ranking = Servers()
         self.netns_fd = namespaces.open_namespace("self", "network")
         self._home = home

@@ -12,15 +12,13 @@ import os
 from cuddy.engine import connection, container, containers, endpoint, live_network
 from cuddy.errors import Conflict, CorruptContent, NoSuchContainer
 from cuddy.kernel import namespaces, netlink, rtnetlink
-from cuddy.network import bridge, ipam
 from cuddy.network import endpoint as endpoints
+from cuddy.network import ipam
 from cuddy.network import network as networks
 from cuddy.network.endpoint import Endpoint
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
     from cuddy.engine.connection import Place
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
@@ -35,9 +33,9 @@ def sweep(home: Home, record: Container, netns_fd: int) -> None:
     """
     places = live_network.places(home, record)
     known = {place.network.id for place in places}
-    _delete_outside(record["Id"], {place.endpoint.host_link for place in places})
-    for path in endpoints.lease_files(connection.networks_run_dir(home)):
-        network_id = os.path.basename(path).removesuffix(".json")
+    connection.delete_links(record["Id"], {place.endpoint.host_link for place in places})
+    for path in endpoints.lease_files(home.networks_run_dir):
+        network_id = networks.id_of(path)
         held = ipam.read_leases(path).get(record["Id"])
         if held is None or network_id in known:
             continue
@@ -46,16 +44,6 @@ def sweep(home: Home, record: Container, netns_fd: int) -> None:
             before = (*places, _place(record, network, held))
             live_network.lead(home, record, before, places, netns_fd)
         ipam.release(path, record["Id"])
-
-
-def _delete_outside(container_id: str, known: Iterable[str]) -> None:
-    """Delete the host's ends of pairs that are not `known`; the other ends go with them."""
-    first = endpoints.host_link(container_id, 0)[:-1]
-    with netlink.open() as kernel:
-        found = [link.name for link in rtnetlink.list_links(kernel)]
-    for name in found:
-        if name.startswith(first) and name not in known:
-            bridge.delete_link(name)
 
 
 def _delete_inside(netns_fd: int, held: Lease) -> None:
@@ -82,7 +70,7 @@ def _place(record: Container, network: Network, held: Lease) -> Place:
 
 def free(home: Home, network: Network) -> None:
     """Sweep all containers that have a lease on a network and are not on it."""
-    path = networks.leases_path(connection.networks_run_dir(home), network.id)
+    path = networks.leases_path(home.networks_run_dir, network.id)
     for container_id in ipam.read_leases(path):
         try:
             if not is_stray(container.read(home, container_id), network):
@@ -101,6 +89,4 @@ def free(home: Home, network: Network) -> None:
 
 def is_stray(record: Container, network: Network) -> bool:
     """Whether a container that has a lease runs, and knows nothing of the network."""
-    state, settings = record["State"], record["NetworkSettings"]
-    is_up = state["Running"] and state["Pid"]
-    return bool(is_up) and network.name not in (settings.get("Networks") or {})
+    return live_network.is_up(record) and network.name not in endpoint.facts(record)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 CONTAINER_MAC = 0x02
 LEASES_NAME = 64 + len(".json")  # characters of a file of leases
+VETH, ID_DIGITS = "veth", 10
 LINK_PREFIX = "com.docker.network.container_iface_prefix"
 
 
@@ -86,11 +87,16 @@ def _pool_of(network: Network, address: str) -> tuple[ipam.Pool, int]:
 
 
 def host_link(container_id: str, slot: int = 0) -> str:
-    """The name of the host's end of a container's link: 10 digits of its id, and the slot.
+    """The name of the host's end of a container's link: digits of its id, and the slot.
 
     Names in veth* are left alone by the programs that manage a host's networks.
     """
-    return f"veth{container_id[:10]}{slot}"
+    return f"{host_link_prefix(container_id)}{slot}"
+
+
+def host_link_prefix(container_id: str) -> str:
+    """How the names of all host's ends of a container's links begin."""
+    return f"{VETH}{container_id[:ID_DIGITS]}"
 
 
 def release(run_dir: str, container_id: str) -> None:

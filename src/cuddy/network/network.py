@@ -117,6 +117,11 @@ def leases_path(run_dir: str, network_id: str) -> str:
     return f"{run_dir}/{network_id}.json"
 
 
+def id_of(path: str) -> str:
+    """The network whose record, or whose leases, a file has."""
+    return path.rpartition("/")[2].removesuffix(".json")
+
+
 def forget_leases(run_dir: str, network_id: str) -> None:
     """Remove the file of a network that is gone; who waited for its lock sees that it is."""
     path = leases_path(run_dir, network_id)
