@@ -39,7 +39,7 @@ def root_fd(tmp_path: Path) -> int:
 
 def test_everything_is_as_it_was(shelf: Shelf, root_fd: int) -> None:
     assert volume_copy.is_fillable(shelf)
-    assert volume_copy.copy(shelf, "/in", root_fd)
+    assert volume_copy.copy(shelf, "/in", root_fd, None)
     os.close(root_fd)
     volume_copy.finish(shelf)
     data = Path(shelf.data)
@@ -64,7 +64,7 @@ def test_a_copy_that_was_cut_off_is_forgotten(shelf: Shelf, root_fd: int) -> Non
 
 
 def test_a_complete_one_is_moved_in_by_the_next(shelf: Shelf, root_fd: int) -> None:
-    volume_copy.copy(shelf, "/in", root_fd)
+    volume_copy.copy(shelf, "/in", root_fd, None)
     os.close(root_fd)
     os.rename(f"{shelf.copied}/file", f"{shelf.data}/file")  # killed after the first
     Path(shelf.data, "link").write_text("somebody's own")
@@ -75,5 +75,5 @@ def test_a_complete_one_is_moved_in_by_the_next(shelf: Shelf, root_fd: int) -> N
 
 def test_what_is_not_there_is_nothing_to_copy(shelf: Shelf, root_fd: int) -> None:
     for place in ("/nothing", "/in/link", "/in/nothing/at/all"):
-        assert not volume_copy.copy(shelf, place, root_fd)
+        assert not volume_copy.copy(shelf, place, root_fd, None)
     os.close(root_fd)
