@@ -133,6 +133,14 @@ class Facts(NamedTuple):
         return None
 
     @property
+    def neighbourhood(self) -> Place | None:
+        """The source's network on which a stranger's address would be: no router is on the way."""
+        way = self.way
+        if self.target.kind != OUTSIDE or way is None or way.refusal or way.gateway or way.is_local:
+            return None
+        return self.source.place_at(way.source)
+
+    @property
     def is_same_netns(self) -> bool:
         """Whether both are in one network namespace: what one has is the other's."""
         return bool(self.source.netns) and self.source.netns == self.target.netns

@@ -38,7 +38,9 @@ def _egress(facts: Facts) -> Iterator[Step]:
     answer = network_why_egress.allows(facts)
     if answer == NO:
         text = f"the egress policy of {title} does not allow it: --egress {policy}"
-        remedy = f"allow it when it is made: --egress allow:{network_why_egress.wish(facts)}"
+        wider = f"{policy}," if policy.startswith("allow:") else "allow:"
+        wish = network_why_egress.wish(facts)
+        remedy = f"allow it: 'cuddy update --egress {wider}{wish} {title}'"
         yield Step("rule", NO, text, remedy)
     elif answer == OK:
         yield Step("rule", OK, f"the egress policy of {title} allows it")
@@ -102,7 +104,7 @@ def _published(facts: Facts, opening: Publication) -> Iterator[Step]:
 
 def _to_outside(facts: Facts) -> Iterator[Step]:
     """From a container by way of this machine, under its address."""
-    if facts.source.kind == HOST or facts.source.mode == HOST:
+    if facts.source.kind == HOST or facts.source.mode == HOST or facts.neighbourhood:
         return
     places = [place for place in facts.source.places if place.driver == "bridge"]
     if places and all(place.is_internal for place in facts.source.places):

@@ -289,6 +289,13 @@ def _way_back(facts: Facts) -> Iterator[Step]:
 def _way_out(facts: Facts) -> Iterator[Step]:
     """Beyond this machine, as it sends what comes from its containers."""
     out = facts.way_out
+    if near := facts.neighbourhood:
+        if near.driver == "bridge":
+            text = f"{facts.address} would be on {near.network} itself, where no container has it"
+            yield Step(
+                "route", UNKNOWN, text, f"'cuddy network inspect {near.network}' shows who is there"
+            )
+        return
     if out is None:
         return
     if out.refusal:

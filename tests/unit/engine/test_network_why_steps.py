@@ -371,3 +371,20 @@ def test_a_container_on_the_machines_own_network() -> None:
 def test_nobody_has_an_address() -> None:
     facts = Facts(Question("web", "host"), WEB, HERE)
     assert explain(facts).verdict.endswith("this machine has no address that web could use")
+
+
+def test_nobody_of_the_network_has_the_address() -> None:
+    facts = OUT._replace(address="172.18.0.99", way=Way("eth0", "172.18.0.2"))
+    found = explain(facts._replace(attempt=Attempt("silent", 2)))
+    assert not found.is_reached
+    said = texts(found, "route")
+    assert "172.18.0.99 would be on back itself, where no container has it" in said
+    assert "passes it on" not in said
+    assert "leaves this machine" not in texts(found, "rule")
+
+
+def test_the_wire_is_not_this_machines_business() -> None:
+    wire = WEB._replace(places=(WEB_PLACE._replace(driver="macvlan"),))
+    found = explain(OUT._replace(source=wire, way=Way("eth0", "172.18.0.2")))
+    assert found.is_reached
+    assert "passes it on" not in texts(found, "route")
