@@ -79,6 +79,23 @@ class TestLinksWithTwoNames:
         assert is_untouched(secret)
 
 
+def test_no_volume_is_what_a_link_in_another_leads_to(
+    cuddy: Cuddy, data: Path, secret: Path
+) -> None:
+    (data / "link").symlink_to(secret.parent)
+    (data / "inside").symlink_to("dir")
+    (data / "dir").mkdir()
+    for name in ("link", "inside"):
+        words = ["-o", "type=none", "-o", "o=bind", "-o", f"device={data / name}", f"is-{name}"]
+        cuddy.ok("volume", "create", *words)
+    result = cuddy("run", "--rm", "-v", "is-link:/in", "alpine", "cat", "/in/secret")
+    assert (result.code, result.out, "leads out of it" in result.complaint) == (125, "", True)
+    assert "leads out of it" in cuddy("volume", "export", "is-link").complaint
+    cuddy.ok("run", "--rm", "-v", "is-inside:/in", "alpine", "touch", "/in/file")
+    assert (data / "dir/file").exists()
+    assert is_untouched(secret)
+
+
 class TestHoles:
     """Files of terabytes that take no room: nobody reads them through."""
 

@@ -81,7 +81,7 @@ def run(home: Home, errand: Errand, where: str, root_fd: int) -> None:
     if errand.options.get("type"):
         spot = f"{where}/mounts/{errand.name}"
         files.make_directory(spot)
-        staging.mount_volume(errand.name, errand.options, spot)
+        staging.mount_volume(home, errand.name, errand.options, spot)
         shelf = volume_copy.shelf_in(spot)
     try:
         if not volume_copy.is_fillable(shelf):

@@ -189,7 +189,7 @@ class Staging:
                 mount.move_mount(tree_fd, spot)
                 os.close(tree_fd)
             else:
-                mount_volume(name, options, spot)
+                mount_volume(self.home, name, options, spot)
                 volume_copy.finish(volume_copy.shelf_in(spot))
         return spot
 
@@ -326,7 +326,7 @@ def clone_elsewhere(pidfd: int, path: str) -> int:
         os.close(here)
 
 
-def mount_volume(name: str, options: dict[str, str], target: str) -> None:
+def mount_volume(home: Home, name: str, options: dict[str, str], target: str) -> None:
     """Mount what the local driver's options say, as mount(8) would. Raises SystemFailure."""
     kind, device, words = options["type"], options.get("device", ""), options.get("o", "")
     if kind in ADDRESSED:
@@ -334,7 +334,15 @@ def mount_volume(name: str, options: dict[str, str], target: str) -> None:
     flags, propagation, data = rootfs.parse_options(words.split(",") if words else [])
     plan = Mount(device, target, kind, flags, ",".join(data), propagation)
     try:
-        mount.perform(plan)
+        if flags & mount.MS_BIND:
+            # Here, so that no link in another volume leads out of that.
+            source_fd = open_source(home, {"Type": "bind", "Source": device})
+            try:
+                mount.perform(plan._replace(source=f"/proc/self/fd/{source_fd}"))
+            finally:
+                os.close(source_fd)
+        else:
+            mount.perform(plan)
     except OSError as error:
         # Not the options: a password may be among them.
         doing = f"cannot mount volume {name}: failed to mount local volume: mount {device}"

@@ -66,7 +66,7 @@ def open_mounted(home: Home, name: str, options: dict[str, str], *, writable: bo
     spot = f"{home.tmp_dir}/{files.name_temporary()}"
     os.mkdir(spot, 0o700)
     try:
-        staging.mount_volume(name, options, spot)
+        staging.mount_volume(home, name, options, spot)
         tree_fd = mount.open_tree(spot, mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE)
         mount.umount(spot, mount.MNT_DETACH)
     finally:
