@@ -165,5 +165,7 @@ class SystemFailure(CuddyError):
     def from_os(cls, doing: str, error: OSError, *, hint: str = "") -> SystemFailure:
         """A failed system call, told as 'doing: the kernel's words'."""
         reason = os.strerror(error.errno) if error.errno else str(error)
-        where = f": {error.filename}" if error.filename else ""
+        name = error.filename
+        # A descriptor's number tells nobody anything.
+        where = f": {os.fsdecode(name)}" if name and not isinstance(name, int) else ""
         return cls(f"{doing}{where}: {reason.lower()}", hint=hint)

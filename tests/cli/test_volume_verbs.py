@@ -282,6 +282,8 @@ class TestArchives:
         ({"name": "up/evil"}, ""),
         ({"name": "/abs/evil"}, '"/abs" is not a directory'),
         ({"name": "a" * 5000}, "name of 5000 bytes"),
+        ({"name": "a" * 300}, f": {'a' * 300}: file name too long"),
+        ({"name": "evil", "type": tarfile.LNKTYPE, "linkname": "dir"}, "link to a directory"),
     ])  # fmt: skip
     def test_a_hostile_archive_stays_inside(
         self, cuddy: Cuddy, tmp_path: Path, member: dict[str, object], complaint: str
@@ -293,6 +295,9 @@ class TestArchives:
                 info = tarfile.TarInfo(name)
                 info.type, info.linkname = tarfile.SYMTYPE, str(target)
                 tar.addfile(info)
+            info = tarfile.TarInfo("dir")
+            info.type = tarfile.DIRTYPE
+            tar.addfile(info)
             info = tarfile.TarInfo("x")
             for key, value in member.items():
                 setattr(info, key, value)

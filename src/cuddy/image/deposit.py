@@ -261,7 +261,7 @@ class Deposit:
         try:
             os.mkdir(name, 0o700, dir_fd=parent_fd)
         except FileExistsError:
-            if not stat.S_ISDIR(os.stat(name, dir_fd=parent_fd, follow_symlinks=False).st_mode):
+            if not is_directory(parent_fd, name):
                 raise
         self.describe(path, member)
 
@@ -274,12 +274,15 @@ class Deposit:
     def make_link(self, parent_fd: int, name: bytes, path: bytes, member: Member) -> None:
         """A second name for a file that came before."""
         above, _, old = self.clean(member.link).rpartition(b"/")
+        refusal = CorruptContent(f'"{self.shown(path)}" is a hard link to a directory')
         if not old:
-            raise CorruptContent(f'"{self.shown(path)}" is a hard link to a directory')
+            raise refusal
         # Both parents are needed at once; the second look-up may close what the first has opened.
         kept = os.dup(parent_fd)
         try:
             source_fd = self.parent(above)
+            if is_directory(source_fd, old):
+                raise refusal
             os.link(old, name, src_dir_fd=source_fd, dst_dir_fd=kept, follow_symlinks=False)
         except FileNotFoundError:
             raise CorruptContent(
@@ -321,3 +324,8 @@ class Deposit:
         led = os.path.normpath(os.path.join(above, target.lstrip(b"/")))
         if led != top and not led.startswith(top.rstrip(b"/") + b"/"):
             raise CorruptContent(f'invalid symlink "{self.shown(path)}" -> "{os.fsdecode(target)}"')
+
+
+def is_directory(parent_fd: int, name: bytes) -> bool:
+    """Whether an entry is a directory. Raises FileNotFoundError."""
+    return stat.S_ISDIR(os.stat(name, dir_fd=parent_fd, follow_symlinks=False).st_mode)
