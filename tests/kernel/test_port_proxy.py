@@ -41,7 +41,9 @@ def carried(*texts: str, endpoint: Endpoint = ENDPOINT) -> Iterator[None]:
     child = os.fork()
     if not child:
         try:
-            Proxy(port_proxy.find_ways(published, holders, endpoint), pidfd).run()
+            address = endpoint.address6 or endpoint.address
+            ways = port_proxy.find_ways(published, holders, lambda: address)
+            Proxy(ways, pidfd).run()
         finally:
             os._exit(0)
     try:

@@ -100,7 +100,7 @@ def _make(home: Home, wish: Wish, others: list[Network]) -> Network:
         with Undo() as undo:
             undo.add(records.delete, home.networks_dir, made.id)
             records.write(home.networks_dir, made)
-            undo.add(drivers.of(made).remove, made)
+            undo.add(remove_link, home, made)
             try:
                 drivers.of(made).ensure(made, owner=home.networks_dir)
                 return made
@@ -234,9 +234,16 @@ def _remove(home: Home, network: Network) -> None:
     path = records.leases_path(home.networks_run_dir, network.id)
     with files.Lock(f"{path}.lock"):
         check_unused(home, network, path)
-        drivers.of(network).remove(network)
+        remove_link(home, network)
         records.delete(home.networks_dir, network.id)
         records.forget_leases(home.networks_run_dir, network.id)
+
+
+def remove_link(home: Home, network: Network) -> None:
+    """Delete a network's link, unless another network rides on the same one. SystemFailure."""
+    others = [each for each in records.read_all(home.networks_dir) if each.id != network.id]
+    if not any(each.bridge == network.bridge for each in others):
+        drivers.of(network).remove(network)
 
 
 def check_unused(home: Home, network: Network, path: str) -> None:

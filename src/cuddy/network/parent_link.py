@@ -111,8 +111,14 @@ def far_end(name: str) -> str:
 
 
 def is_ours(link: rtnetlink.Link) -> bool:
-    """Whether we made it: by its name, where a killed process did not come to say so."""
-    return link.alias.startswith(f"{ALIAS} ") or link.alias == ALIAS or link.name.startswith("dm-")
+    """Whether we made it: by its name, where a killed process did not come to say so.
+
+    What else of ours a user may have named as the parent, a bridge or a container's link, has such
+    an alias too, but is none of the kinds that are made for parents.
+    """
+    if link.name.startswith("dm-"):
+        return link.kind in ("dummy", "veth")
+    return link.kind == "vlan" and (link.alias == ALIAS or link.alias.startswith(f"{ALIAS} "))
 
 
 def remove(network: Network) -> None:
