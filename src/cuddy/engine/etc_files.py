@@ -14,12 +14,15 @@ from cuddy.network import resolv
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from cuddy.engine.container import Container
     from cuddy.network.endpoint import Endpoint
 
 MAX_FILE_BYTES = 1 << 20
+CAREFULLY = os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+KEEP = "surrogateescape"
+"""Bytes that are no text stay what they are."""
 
 
 def make(record: Container) -> None:
@@ -106,37 +109,62 @@ def addresses(place: Endpoint) -> list[str]:
 def add_endpoint(record: Container, place: Endpoint) -> None:
     """A running container has another address. What it has written into its files stays."""
     text = resolv.format_own(own_names(record), addresses(place))
-    fd = os.open(record["HostsPath"], os.O_WRONLY | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW)
+    try:
+        fd = os.open(record["HostsPath"], os.O_WRONLY | os.O_APPEND | CAREFULLY)
+    except OSError:
+        return
     try:
         files.write_all(fd, text.encode())
+    except OSError:
+        pass  # as in `edit`
     finally:
         os.close(fd)
 
 
 def remove_endpoint(record: Container, gone: Sequence[str]) -> None:
     """Some of a running container's addresses are no longer its own."""
-    lines = read_text(record["HostsPath"]).splitlines(keepends=True)
-    kept = [line for line in lines if line.split("\t")[0] not in gone]
-    if kept != lines:
-        overwrite(record["HostsPath"], "".join(kept))
+
+    def change(before: str) -> str:
+        lines = before.splitlines(keepends=True)
+        return "".join(line for line in lines if line.split("\t")[0] not in gone)
+
+    edit(record["HostsPath"], change)
 
 
 def lead_to_host(record: Container, before: str, now: str) -> None:
     """The host is reached at another address than before; "" if at none."""
     if before == now:
         return
-    text = read_text(record["HostsPath"])
     old = {f"{before}\t{name}" for name in resolv.HOST_NAMES}
-    kept = [line for line in text.splitlines() if line not in old]
-    own = "".join(f"{line}\n" for line in kept)
-    overwrite(record["HostsPath"], own + resolv.format_hosts(resolv.host_names(now, own)))
+
+    def change(text: str) -> str:
+        own = "".join(f"{line}\n" for line in text.splitlines() if line not in old)
+        return own + resolv.format_hosts(resolv.host_names(now, own))
+
+    edit(record["HostsPath"], change)
 
 
 def renew_resolver(record: Container, *, asks_resolver: bool) -> None:
     """Names are resolved in another way from now on, unless the container has written its own."""
-    before = resolv_text(record, asks_resolver=not asks_resolver)
-    if read_text(record["ResolvConfPath"]) == before:
-        overwrite(record["ResolvConfPath"], resolv_text(record, asks_resolver=asks_resolver))
+    ours = resolv_text(record, asks_resolver=not asks_resolver)
+    now = resolv_text(record, asks_resolver=asks_resolver)
+    edit(record["ResolvConfPath"], lambda before: now if before == ours else before)
+
+
+def edit(path: str, change: Callable[[str], str]) -> None:
+    """Change one of the files while the container runs, which can write to it too.
+
+    It can also fill it, or its disk, or keep us waiting by a lease (fcntl(2)): then the file stays
+    as it is, which harms nobody else.
+    """
+    try:
+        with os.fdopen(os.open(path, os.O_RDONLY | CAREFULLY), errors=KEEP) as file:
+            before = file.read(MAX_FILE_BYTES + 1)
+        after = change(before)
+        if after != before and len(before) <= MAX_FILE_BYTES:
+            overwrite(path, after)
+    except OSError:
+        pass
 
 
 def read_text(path: str) -> str:
@@ -150,8 +178,8 @@ def read_text(path: str) -> str:
 
 def overwrite(path: str, text: str) -> None:
     """Replace a file's content but not the file."""
-    fd = os.open(path, os.O_WRONLY | os.O_TRUNC | os.O_CLOEXEC | os.O_NOFOLLOW)
+    fd = os.open(path, os.O_WRONLY | os.O_TRUNC | CAREFULLY)
     try:
-        files.write_all(fd, text.encode())
+        files.write_all(fd, text.encode(errors=KEEP))
     finally:
         os.close(fd)
