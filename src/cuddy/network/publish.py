@@ -16,7 +16,7 @@ import errno
 import time
 
 from cuddy.errors import Conflict, InvalidArgument, SystemFailure
-from cuddy.kernel import bridge_port, netlink, nftables
+from cuddy.kernel import bridge_port, netlink, nftables, rtnetlink
 from cuddy.network import chains, ipam
 from cuddy.network.ports import PROTOCOLS, Binding, Port
 from cuddy.shapes import NamedTuple
@@ -205,10 +205,31 @@ def publish(network: Network, endpoint: Endpoint, published: Iterable[Published]
                 firewall, chains.FAMILY, chains.TABLE, chains.publish_chain(bridge)
             ):
                 nftables.change(firewall, *_additions(bridge, endpoint, published))
-                return
-        _publish_by_iptables(bridge, endpoint, published)
+            else:
+                _publish_by_iptables(bridge, endpoint, published)
     except OSError as error:
         raise SystemFailure.from_os("cannot publish the container's ports", error) from error
+    _judge_anew(published)
+
+
+def _judge_anew(published: Iterable[Published]) -> None:
+    """Who has sent datagrams to such a port while nobody had it is led there from now on."""
+    for entry in published:
+        if entry.port.protocol != "udp" or not entry.host_port:
+            continue
+        # Imported here: few containers publish such ports.
+        from cuddy.kernel import conntrack
+
+        family = _socket.AF_INET6 if ":" in entry.host_ip else _socket.AF_INET
+        try:
+            with netlink.open() as kernel:
+                own = {each.address for each in rtnetlink.list_addresses(kernel, family)}
+            conntrack.forget_sent_to(
+                family, PROTOCOLS["udp"], entry.host_port,
+                lambda address: address in own or address.startswith("127."),  # noqa: B023
+            )  # fmt: skip
+        except OSError:
+            continue  # a kernel that does not tell
 
 
 def withdraw(bridge: str, *addresses: str) -> None:
@@ -219,11 +240,18 @@ def withdraw(bridge: str, *addresses: str) -> None:
                 each for address in addresses for each in _deletions(firewall, bridge, address)
             ]
             nftables.change(firewall, *changes)
-            return
-    from cuddy.network import nat_iptables  # only hosts without nft need it
+        else:
+            from cuddy.network import nat_iptables  # only hosts without nft need it
+
+            for address in addresses:
+                nat_iptables.withdraw(bridge, address)
+    from cuddy.kernel import conntrack
 
     for address in addresses:
-        nat_iptables.withdraw(bridge, address)
+        try:
+            conntrack.forget_answers_of(address)
+        except OSError:
+            continue  # a kernel that does not tell
 
 
 def _additions(bridge: str, endpoint: Endpoint, published: list[Published]) -> list[Request]:
