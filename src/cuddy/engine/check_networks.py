@@ -18,9 +18,11 @@ from cuddy.engine import (
     endpoint,
     live_network,
     liveness,
+    stray_links,
 )
 from cuddy.errors import CorruptContent, NoSuchContainer
 from cuddy.image.finding import Finding, move_to_lost
+from cuddy.kernel import namespaces
 from cuddy.network import endpoint as endpoints
 from cuddy.network import ipam, nat, publish, strays
 from cuddy.network import network as networks
@@ -228,19 +230,24 @@ def _places(home: Home, container_id: str, repairing: bool) -> Iterator[Finding]
 
 
 def _surplus(home: Home, record: Container, repairing: bool) -> Iterator[Finding]:
-    what, container_id = f"container {record['Id'][:12]}", record["Id"]
+    what, container_id, is_found = f"container {record['Id'][:12]}", record["Id"], False
     places = endpoint.facts(record).values()
     known = {each.get("NetworkID") for each in places}
     for path in endpoints.lease_files(home.networks_run_dir):
         if container_id in ipam.read_leases(path) and networks.id_of(path) not in known:
             problem = f"it has an address on network {networks.id_of(path)[:12]}, and is not there"
             yield Finding(what, problem, "give it back")
-            if repairing:
-                ipam.release(path, container_id)
+            is_found = True
     prefix = endpoints.host_link_prefix(container_id)
     links = {each.get("HostLink") for each in places}
     for link in strays.list_links():
         if link.name.startswith(prefix) and link.name not in links:
             yield Finding(what, f"its link {link.name} leads to no network of it", "delete it")
-            if repairing:
-                strays.delete_link(link.name)
+            is_found = True
+    if is_found and repairing:
+        # Ports may lead there already, so it is not enough to give the address back.
+        netns_fd = namespaces.open_namespace(record["State"]["Pid"], "network")
+        try:
+            stray_links.sweep(home, record, netns_fd)
+        finally:
+            os.close(netns_fd)

@@ -114,6 +114,8 @@ def attach(home: Home, record: Container, network: Network, asked: EndpointConfi
             if not liveness.monitor_lives(home.run_dir(record["Id"])):
                 raise NotRunning(record["Id"][:12])
             after = (*before, place)
+            # Undone before the address is given back: nothing may lead there then.
+            undo.add(live_network.lead, home, record, after, before, netns_fd)
             live_network.lead(home, record, before, after, netns_fd)
             was_asking = connection.asks_resolver(record, before)
             connection.serve_names(home, record, after, netns_fd, record["State"]["Pid"])

@@ -75,7 +75,7 @@ def connect(home: Home, record: Container, pid: int) -> Connection:
             for fd in holders:
                 undo.add(os.close, fd)
             publish_ports(home, record["Id"], places, published)
-            carry_ports(places, published, holders, pid)
+            carry_ports(home, record["Id"], places, published, holders, pid)
             serve_names(home, record, places, netns_fd, pid)
     finally:
         os.close(netns_fd)
@@ -280,29 +280,33 @@ def publish_ports(
         return
     from cuddy.network import publish
 
-    files.write(ports_path(home, container_id), b"", durable=False)
+    address = place.endpoint.address6 or place.endpoint.address
+    files.write(ports_path(home, container_id), address.encode(), durable=False)
     publish.publish(place.network, place.endpoint, published)
 
 
 def carry_ports(
-    places: Sequence[Place], published: Sequence[Published], holders: Sequence[int], pid: int
-) -> None:
+    home: Home, container_id: str, places: Sequence[Place], published: Sequence[Published],
+    holders: Sequence[int], pid: int,
+) -> None:  # fmt: skip
     """Have carried to the container what the kernel cannot lead there: some of IPv6."""
     place = publisher(places)
     if place and any(":" in entry.host_ip for entry in published):
         from cuddy.engine import port_proxy
 
-        port_proxy.begin(published, holders, place.endpoint, pid)
+        port_proxy.begin(published, holders, ports_path(home, container_id), pid)
 
 
 def ports_path(home: Home, container_id: str) -> str:
-    """It is there while something may lead to a container's address."""
+    """It is there while something may lead to a container's address, which it says."""
     return f"{home.run_dir(container_id)}/ports"
 
 
 def withdraw_ports(home: Home, container_id: str) -> None:
     """Nothing leads to the container any more. Raises OSError."""
-    if not os.path.exists(ports_path(home, container_id)):
+    try:
+        os.truncate(ports_path(home, container_id), 0)
+    except FileNotFoundError:
         return
     from cuddy.network import publish
 

@@ -32,7 +32,7 @@ class Way(NamedTuple):
     """What comes to a socket goes on to an address and port of a container."""
 
     source: _socket.socket
-    address: str
+    address: Callable[[], str]  # "" while it has none
     port: int
 
 
@@ -62,6 +62,7 @@ class Client:
 
     def __init__(self, way: Way, place: tuple[object, ...], upstream: _socket.socket) -> None:
         self.way, self.place, self.upstream = way, place, upstream
+        self.address = upstream.getpeername()[0]
         self.last = time.monotonic()
 
 
@@ -155,6 +156,9 @@ class Proxy:
             return
         key = (way.source.fileno(), place)
         client = self._clients.get(key)
+        if client and client.address != way.address():
+            self._forget(self._clients.pop(key).upstream)
+            client = None
         if client is None:
             upstream = dial(way, _socket.SOCK_DGRAM)
             if upstream is None or len(self._clients) >= MOST_FLOWS:
@@ -183,12 +187,15 @@ class Proxy:
 
 def dial(way: Way, kind: int) -> _socket.socket | None:
     """A socket on its way to the container; None if there is none to be had."""
-    family = _socket.AF_INET6 if ":" in way.address else _socket.AF_INET
+    address = way.address()
+    if not address:
+        return None
+    family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
     try:
         made = _socket.socket(family, kind | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
     except OSError:
         return None
-    code = made.connect_ex((way.address, way.port))
+    code = made.connect_ex((address, way.port))
     if code and code not in LATER:
         made.close()
         return None

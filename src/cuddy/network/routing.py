@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from cuddy.network.endpoint import Endpoint
 
 FAMILIES = (_socket.AF_INET, _socket.AF_INET6)
+MOST_DEFAULTS = 100
+"""Default routes that are taken away: a program with CAP_NET_ADMIN could make them without end."""
 
 
 def choose(
@@ -46,7 +48,9 @@ def set_default(netns_fd: int, chosen: Sequence[Endpoint | None]) -> None:
     with kernel:
         links = {link.name: link.ifindex for link in rtnetlink.list_links(kernel)}
         for family, endpoint in zip(FAMILIES, chosen, strict=True):
-            while has_default(kernel, family):
+            for _ in range(MOST_DEFAULTS):
+                if not has_default(kernel, family):
+                    break
                 kernel.ask(rtnetlink.delete_default(family))
             if endpoint:
                 gateway = gateway_of(endpoint, family)
