@@ -126,6 +126,16 @@ def test_a_new_volume_with_all_that_the_image_has_there(cuddy: Cuddy) -> None:
     script = "stat -c %u:%g /etc/apk /etc/apk/world; touch /etc/apk/new"
     words = ["-v", "data:/etc/apk:map=1000:100", "alpine", "sh", "-ec", script]
     assert cuddy.ok(*RUN, *words) == "0:0\n0:0"
+    words = [
+        "-v",
+        "empty:/etc/apk:map=1000:100,nocopy",
+        "alpine",
+        "sh",
+        "-ec",
+        "ls -A /etc/apk; touch /etc/apk/new",
+    ]
+    assert cuddy.ok(*RUN, *words) == ""
+    assert owner(cuddy.root / "volumes/empty/_data/new") == (1000, 100)
     data = cuddy.root / "volumes/data/_data"
     assert {owner(path) for path in (data, data / "world", data / "new")} == {(1000, 100)}
 

@@ -26,7 +26,8 @@ IN_MEMORY = ("tmpfs", "ramfs")
 
 
 class Errand(NamedTuple):
-    """One volume to fill. `options`: how it has to be mounted, if it has to.
+    """One volume to fill, from `place`; "": it is only given to its owner. `options`: how it has
+    to be mounted, if it has to.
 
     `owner`: whose its files shall be on the host, as the record's `Map` says it.
     """
@@ -61,17 +62,18 @@ def find_errands(home: Home, record: Container) -> list[Errand]:
     found: dict[str, Errand] = {}
     for point in record["Mounts"]:
         wanted = (point.get("Spec") or {}).get("VolumeOptions") or {}
-        if point["Type"] != "volume" or wanted.get("NoCopy") or wanted.get("Subpath"):
+        if point["Type"] != "volume" or wanted.get("Subpath"):
+            continue
+        if wanted.get("NoCopy") and "Map" not in point:
             continue
         name = point["Name"]
         options = volumes.read(home, name).get("Options") or {}
         is_mount = bool(options.get("type"))
         if is_mount and options["type"] in IN_MEMORY:
             continue
+        place = "" if wanted.get("NoCopy") else point["Destination"]
         if is_mount or volume_copy.is_fillable(volume_copy.shelf_of(home, name)):
-            found.setdefault(
-                name, Errand(name, point["Destination"], options, point.get("Map", ""))
-            )
+            found.setdefault(name, Errand(name, place, options, point.get("Map", "")))
     return list(found.values())
 
 
@@ -87,7 +89,7 @@ def run(home: Home, errand: Errand, where: str, root_fd: int) -> None:
         if not volume_copy.is_fillable(shelf):
             return
         owner = give(shelf, errand.owner) if errand.owner else None
-        if volume_copy.copy(shelf, errand.place, root_fd, owner):
+        if errand.place and volume_copy.copy(shelf, errand.place, root_fd, owner):
             volume_copy.finish(shelf)
     except OSError as error:
         if error.errno != errno.EROFS:  # mounted read-only: it stays as it is
