@@ -101,6 +101,7 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
                             "nothing",
     (("network create",), "driver"): "`bridge`, `macvlan`, `ipvlan`; `overlay` is Swarm's, others are "
                                      "plugins",
+    (("network create",), "opt"): "a warning about an option that means nothing to the driver",
     (("network create",), "subnet"): "one that this host has a route or link in is refused; without "
                                      "one, a /22 is chosen in which it has none",
     (("network connect",), "driver-opt"): "`com.docker.network.endpoint.ifname` and `.sysctls`; others "

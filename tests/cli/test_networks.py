@@ -113,6 +113,12 @@ class TestMade:
             assert cuddy("network", "create", *words, "back").code == 1
         assert (links(), os.listdir(cuddy.root / "networks")) == before
 
+    def test_an_option_that_nobody_knows_is_told_of(self, cuddy: Cuddy) -> None:
+        result = cuddy("network", "create", "-o", "warp=9", "-o", "parent=x", "back")
+        assert result.code == 0
+        for name in ("warp", "parent"):
+            assert f"warning: option {name} means nothing to driver bridge" in result.err
+
     def test_options_reach_the_links(self, cuddy: Cuddy) -> None:
         options = ["-o", "com.docker.network.driver.mtu=1380"]
         options += ["-o", "com.docker.network.bridge.name=cud-mine"]

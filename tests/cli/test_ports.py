@@ -145,3 +145,20 @@ def test_a_linked_container_is_known_by_name_and_variables(cuddy: Cuddy) -> None
 def test_the_mac_address_is_the_one_asked_for(cuddy: Cuddy) -> None:
     words = ("--mac-address", "92:d0:c6:0a:29:33", "alpine", "cat", "/sys/class/net/eth0/address")
     assert cuddy.ok("run", "--rm", *words) == "92:d0:c6:0a:29:33"
+
+
+def test_ports_that_nobody_can_publish_are_told_of(cuddy: Cuddy) -> None:
+    cuddy.ok("network", "create", "--internal", "inner")
+    cuddy.ok("network", "create", "open")
+    create = ["create", "-p", "8080:80", "--network"]
+    for network, complaint in (
+        ("host", "Published ports are discarded when using host network mode"),
+        ("inner", "Published ports are discarded: nothing leads in by inner (internal)"),
+        ("none", ""),
+        ("bridge", ""),
+        ("open", ""),
+    ):
+        result = cuddy(*create, network, "alpine")
+        assert (result.code, complaint in result.err) == (0, True)
+        assert complaint or not result.err
+    assert not cuddy(*create, "inner", "--network", "open", "alpine").err

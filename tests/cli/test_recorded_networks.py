@@ -32,6 +32,8 @@ DIFFERENT = {
     "network disconnect one shared": "we say its name, not its id",
     "network disconnect -f one nope": "it is the container that is not there",
     "network prune -f --filter until=x": "the words of our other prunes",
+    "network create -o unknown=1 full3": "we say that nobody knows the option",
+    "network create --opt a lab2": "we say that nobody knows the option",
     "network inspect -f '{{.Nope}}' one": "docker shows a blank line before it complains",
 }
 """Commands of which only the exit code is compared."""

@@ -124,6 +124,11 @@ def make(
     record = build_record(home, options, image, container_id, lenders)
     for text in unsupported(options, record):
         warn(text)
+    if options.publish or options.publish_all:
+        from cuddy.engine import publishing
+
+        for text in publishing.discarded(home, record):
+            warn(text)
     if not record["Mounts"]:
         write(home, record, options.name)
         return record

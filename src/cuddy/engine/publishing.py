@@ -8,8 +8,9 @@ NetworkSettings.Ports      {"80/tcp": [{"HostIp": "0.0.0.0", "HostPort": "8080"}
 from __future__ import annotations
 
 from cuddy import files
-from cuddy.engine import container
+from cuddy.engine import container, endpoint
 from cuddy.errors import Conflict, CorruptContent, InvalidArgument, NoSuchContainer
+from cuddy.network import network as networks
 from cuddy.network import ports
 
 TYPE_CHECKING = False
@@ -39,6 +40,20 @@ def check(options: ContainerOptions) -> None:
         ports.parse_publish(text)
     for text in options.expose:
         ports.parse_expose(text)
+
+
+def discarded(home: Home, record: Container) -> list[str]:
+    """What to say of a new container's ports that none of its networks can publish."""
+    names = list(endpoint.asked(record))
+    if names == ["host"]:
+        return ["Published ports are discarded when using host network mode"]  # Docker's words
+    if not names or "none" in names or networks.DEFAULT in names:
+        return []
+    found = [each for name in names if (each := networks.find(home.networks_dir, name))]
+    if any(each.driver == "bridge" and not each.internal for each in found):
+        return []
+    closed = ", ".join(f"{x.name} ({'internal' if x.internal else x.driver})" for x in found)
+    return [f"Published ports are discarded: nothing leads in by {closed}"]
 
 
 def exposed(options: ContainerOptions, image: Mapping[str, Any]) -> dict[str, Any] | None:

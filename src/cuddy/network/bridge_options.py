@@ -1,6 +1,6 @@
 """Options of the bridge driver, by the names that Docker gave them. Pure.
 
-What Docker does not know either is kept in the network's record, and means nothing.
+What Docker does not know either is kept in the network's record, and means nothing; `create` warns.
 """
 
 from __future__ import annotations
@@ -21,6 +21,13 @@ MTU = "com.docker.network.driver.mtu"
 HOST_IPV4, HOST_IPV6 = "com.docker.network.host_ipv4", "com.docker.network.host_ipv6"
 GATEWAY_MODES = ("nat", "nat-unprotected", "routed", "isolated")
 MIN_MTU, MAX_MTU = 68, 65535
+KNOWN = frozenset({
+    NAME, MTU, HOST_IPV4, HOST_IPV6, LINK_PREFIX,
+    *(f"{PREFIX}{name}" for name in (
+        "enable_icc", "enable_ip_masquerade", "host_binding_ipv4", "host_binding_ipv6",
+        "gateway_mode_ipv4", "gateway_mode_ipv6", "inhibit_ipv4",
+    )),
+})  # fmt: skip
 TRUE = ("1", "t", "T", "TRUE", "true", "True")
 FALSE = ("0", "f", "F", "FALSE", "false", "False")
 

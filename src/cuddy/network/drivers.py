@@ -58,3 +58,11 @@ def of(network: Network) -> Driver:
 
         return ipvlan
     raise NoSuchPlugin(network.driver)
+
+
+def unknown_options(network: Network) -> list[str]:
+    """Options that mean nothing to the network's driver, nor to Docker's."""
+    from cuddy.network import bridge_options, ipvlan, macvlan
+
+    known = {"bridge": bridge_options, "macvlan": macvlan, "ipvlan": ipvlan}[network.driver].KNOWN
+    return [name for name in network.options if name not in known]

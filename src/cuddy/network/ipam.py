@@ -222,6 +222,9 @@ def _take(
         if bits == subnet.bits and number in subnet:
             if number in numbers:
                 raise Conflict("Address already in use", hint=f"{text} is another one's")
+            low, high = usable(pool._replace(ip_range=""))
+            if not low <= number <= high:
+                raise Conflict("Address already in use", hint=f"{text} is that of {subnet} itself")
             return format_address(number, bits)
     after = parse_address(last[pool.subnet])[0] if pool.subnet in last else 0
     low, high = usable(pool)

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from cuddy.network.network import Network
 
 MODE, FLAG = "ipvlan_mode", "ipvlan_flag"
+KNOWN = frozenset({MODE, FLAG, parent_link.OPTION, bridge_options.MTU})
 DEFAULT_MODE, DEFAULT_FLAG = "l2", "bridge"
 
 ensure = parent_link.ensure

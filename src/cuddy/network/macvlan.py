@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 MODE = "macvlan_mode"
 DEFAULT_MODE = "bridge"
+KNOWN = frozenset({MODE, parent_link.OPTION, bridge_options.MTU})
 
 ensure = parent_link.ensure
 is_ready = parent_link.is_ready

@@ -214,7 +214,7 @@ def test_a_container_gets_the_address_it_asks_for(path: str) -> None:
     assert ipam.lease(path, BOTH, "b").address == "10.1.0.2"
 
 
-@pytest.mark.parametrize("address", ["10.1.0.1", "10.1.0.9", "10.1.0.5"])
+@pytest.mark.parametrize("address", ["10.1.0.1", "10.1.0.9", "10.1.0.5", "10.1.0.0", "10.1.0.255"])
 def test_an_address_that_is_another_ones_is_refused(path: str, address: str) -> None:
     pool = BOTH[0]._replace(auxiliary={"router": "10.1.0.9"})
     ipam.lease(path, (pool,), "a", wanted=("10.1.0.5",))

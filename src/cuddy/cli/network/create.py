@@ -7,7 +7,7 @@ from cuddy.cli.flags import BOOL, STRING, STRINGS, Args, Command, Flag, Kind
 from cuddy.engine import networks, new_network
 from cuddy.engine.new_network import Wish
 from cuddy.errors import InvalidArgument
-from cuddy.network import ipam
+from cuddy.network import drivers, ipam
 from cuddy.network.ipam import Pool
 
 TYPE_CHECKING = False
@@ -43,7 +43,9 @@ def create(home: Home, args: Args) -> int:
     )
     made = networks.create(home, wish)
     if not wish.config_only:
-        boundary.warn(left_out(wish))
+        unknown = drivers.unknown_options(made)
+        meaningless = [f"option {name} means nothing to driver {made.driver}" for name in unknown]
+        boundary.warn([*left_out(wish), *meaningless])
     print(made.id)
     return 0
 
