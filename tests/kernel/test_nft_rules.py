@@ -14,7 +14,7 @@ from cuddy.kernel.nft_rules import Hook
 
 pytestmark = pytest.mark.skipif(not program.find("nft"), reason="nft is not installed")
 
-REDIRECT = Hook("nat", rules.NF_INET_LOCAL_OUT, -100)
+REDIRECT = Hook("filter", rules.NF_INET_LOCAL_OUT, -300)
 TCP = b"\x06"
 
 
@@ -24,15 +24,15 @@ def host() -> Iterator[None]:
         yield
 
 
-def make(*expressions: bytes) -> str:
-    """A table with one chain of one rule; what nft makes of it."""
+def make(*rules_: list[bytes]) -> str:
+    """A table with one chain of these rules; what nft makes of it."""
     with nftables.open() as firewall:
         nftables.change(
             firewall,
             rules.add_table("ip", "t"),
             rules.add_chain("ip", "t", "c", hook=REDIRECT),
             rules.flush_chain("ip", "t", "c"),
-            rules.add_rule("ip", "t", "c", expressions),
+            *(rules.add_rule("ip", "t", "c", expressions) for expressions in rules_),
         )
     return listing()
 
@@ -42,24 +42,23 @@ def listing() -> str:
     return done.stdout
 
 
-def to_port(port: int) -> list[bytes]:
-    """Sends what is meant for TCP port 7001 to a port of 127.0.0.1."""
+def rewrite(offset: int, old: int, new: int) -> list[bytes]:
+    """Another port in TCP's header: that of the source, or at 2 that of the destination."""
     return [
         rules.meta(rules.META_L4PROTO), rules.equals(TCP),
-        rules.payload(rules.PAYLOAD_TRANSPORT, 2, 2), rules.equals((7001).to_bytes(2)),
-        rules.immediate(bytes([127, 0, 0, 1])),
-        rules.immediate(port.to_bytes(2), register=rules.REGISTER_32 + 4),
-        rules.dnat("ip", address=rules.REGISTER, port=rules.REGISTER_32 + 4),
+        rules.payload(rules.PAYLOAD_TRANSPORT, offset, 2), rules.equals(old.to_bytes(2)),
+        rules.immediate(new.to_bytes(2)),
+        rules.write_payload(rules.PAYLOAD_TRANSPORT, offset, 2, checksum=16),
     ]  # fmt: skip
 
 
 def test_a_rule_reads_as_it_was_meant() -> None:
-    text = make(
+    text = make([
         rules.payload(rules.PAYLOAD_NETWORK, 16, 4), rules.equals(bytes([127, 0, 0, 11])),
-        rules.immediate(b"\1"), rules.set_meta(12), *to_port(7002),
-    )  # fmt: skip
-    assert "type nat hook output priority -100; policy accept;" in text
-    expected = "ip daddr 127.0.0.11 meta nftrace set 1 tcp dport 7001 dnat to 127.0.0.1:7002"
+        rules.immediate(b"\1"), rules.set_meta(12), *rewrite(2, 7001, 7002),
+    ])  # fmt: skip
+    assert "type filter hook output priority raw; policy accept;" in text
+    expected = "ip daddr 127.0.0.11 meta nftrace set 1 tcp dport 7001 tcp dport set 7002"
     assert expected in text
 
 
@@ -70,8 +69,8 @@ def test_a_transaction_is_performed_wholly_or_not_at_all() -> None:
     assert listing() == ""
 
 
-def test_a_packet_is_sent_where_the_last_rule_says() -> None:
-    make(*to_port(7002))
-    assert make(*to_port(7003)).count("dnat to") == 1
+def test_packets_are_sent_where_the_last_rules_say_and_back() -> None:
+    make(rewrite(2, 7001, 7002), rewrite(0, 7002, 7001))
+    assert make(rewrite(2, 7001, 7003), rewrite(0, 7003, 7001)).count("dport set") == 1
     with netns.listen(7003):
         assert netns.reaches("127.0.0.1", 7001)

@@ -53,7 +53,7 @@ def test_made_anew_it_leads_to_the_new_sockets(room: netns.Netns) -> None:
     for fd in redirect.open_sockets(room.fd):
         os.close(fd)
     check(room, redirect.open_sockets(room.fd))
-    assert room.run("nft", "list", "ruleset").count("dnat to") == 2
+    assert room.run("nft", "list", "ruleset").count("dport set") == 2
 
 
 @needs_iptables

@@ -21,7 +21,6 @@ import struct
 from cuddy.kernel import nftables
 from cuddy.kernel.netlink import NLM_F_APPEND, NLM_F_CREATE, Request, attribute, nest
 from cuddy.kernel.nftables import (
-    NFPROTO,
     NFTA_CHAIN_HOOK,
     NFTA_CHAIN_NAME,
     NFTA_CHAIN_TABLE,
@@ -48,14 +47,13 @@ NFTA_EXPR_NAME, NFTA_EXPR_DATA = 1, 2
 NFTA_META_DREG, NFTA_META_KEY, NFTA_META_SREG = 1, 2, 3
 NFTA_PAYLOAD_DREG, NFTA_PAYLOAD_OFFSET, NFTA_PAYLOAD_LEN = 1, 3, 4
 NFTA_PAYLOAD_START = 2  # there it is NFTA_PAYLOAD_BASE
+NFTA_PAYLOAD_SREG, NFTA_PAYLOAD_CSUM_TYPE, NFTA_PAYLOAD_CSUM_OFFSET = 5, 6, 7
+NFT_PAYLOAD_CSUM_INET = 1
 NFTA_CMP_SREG, NFTA_CMP_OP, NFTA_CMP_DATA = 1, 2, 3
 NFTA_IMMEDIATE_DREG, NFTA_IMMEDIATE_DATA = 1, 2
-NFTA_NAT_TYPE, NFTA_NAT_FAMILY, NFTA_NAT_REG_ADDR_MIN, NFTA_NAT_REG_PROTO_MIN = 1, 2, 3, 5
 NFT_CMP_EQ = 0
-NFT_NAT_DNAT = 1
 
 REGISTER = 1  # NFT_REG_1: sixteen bytes
-REGISTER_32 = 8  # NFT_REG32_00: the first of sixteen registers of four bytes
 PAYLOAD_NETWORK, PAYLOAD_TRANSPORT = 1, 2
 META_L4PROTO = 16
 
@@ -143,14 +141,18 @@ def immediate(value: bytes, *, register: int = REGISTER) -> bytes:
     return _expression("immediate", _number(NFTA_IMMEDIATE_DREG, register), constant)
 
 
-def dnat(family: str, *, address: int, port: int = 0) -> bytes:
-    """Send a packet elsewhere: registers that hold an address, and a port if it is to change."""
+def write_payload(
+    start: int, offset: int, size: int, *, checksum: int, register: int = REGISTER
+) -> bytes:
+    """Put a register into a header; `checksum`: where in it the internet checksum is."""
     return _expression(
-        "nat",
-        _number(NFTA_NAT_TYPE, NFT_NAT_DNAT),
-        _number(NFTA_NAT_FAMILY, NFPROTO[family]),
-        _number(NFTA_NAT_REG_ADDR_MIN, address),
-        _number(NFTA_NAT_REG_PROTO_MIN, port) if port else b"",
+        "payload",
+        _number(NFTA_PAYLOAD_SREG, register),
+        _number(NFTA_PAYLOAD_START, start),
+        _number(NFTA_PAYLOAD_OFFSET, offset),
+        _number(NFTA_PAYLOAD_LEN, size),
+        _number(NFTA_PAYLOAD_CSUM_TYPE, NFT_PAYLOAD_CSUM_INET),
+        _number(NFTA_PAYLOAD_CSUM_OFFSET, checksum),
     )
 
 
