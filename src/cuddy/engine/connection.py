@@ -11,7 +11,7 @@ import _socket
 import os
 
 from cuddy import files
-from cuddy.engine import dns_names, endpoint, etc_files, events, names, sharing
+from cuddy.engine import dns_names, endpoint, etc_files, events, sharing
 from cuddy.errors import Conflict, CorruptContent, NoSuchNetwork
 from cuddy.kernel import namespaces, netlink, rtnetlink
 from cuddy.network import bridge, drivers, ipam, resolv
@@ -55,7 +55,7 @@ def connect(home: Home, record: Container, pid: int) -> Connection:
     """Give a newborn container its networks. Raises SystemFailure, Conflict, NoSuchNetwork."""
     asked = endpoint.asked(record)
     if not asked or not endpoint.has_own(record):
-        if is_limited(record) and not sharing.peer_of(record["HostConfig"]["NetworkMode"]):
+        if is_confined(record) and not sharing.peer_of(record["HostConfig"]["NetworkMode"]):
             # Imported here: few containers are. Its rules are there before its first network is.
             from cuddy.engine import egress
 
@@ -133,7 +133,7 @@ def place_subnet(home: Home, network: Network, avoid: Sequence[str]) -> Network:
 def host_servers() -> tuple[str, ...]:
     """The host's name servers, as far as containers can reach them."""
     return resolv.nameservers(
-        etc_files.read_text("/etc/resolv.conf"), etc_files.read_text(resolv.UPSTREAM_PATH)
+        etc_files.read_text(resolv.PATH), etc_files.read_text(resolv.UPSTREAM_PATH)
     )
 
 
@@ -146,11 +146,12 @@ def join(
     `alone`: it is the only one, so its driver sets the default route at once. Raises as `connect`.
     """
     run_dir, container_id = home.networks_run_dir, record["Id"]
+    own_names = tuple(dns_names.names_of(record, asked.get("Aliases") or ()))
     place = endpoints.lease(
         run_dir, network, container_id,
         slot=slot,
         wanted=endpoint.wanted(asked),
-        names=dns_names.names_of(record, asked.get("Aliases") or ()),
+        names=own_names,
         links=endpoint.links(asked),
         mac=asked.get("MacAddress") or ("" if slot else record["Config"].get("MacAddress") or ""),
         link_local=(asked.get("IPAMConfig") or {}).get("LinkLocalIPs") or (),
@@ -163,8 +164,7 @@ def join(
     place = place._replace(has_default_route=alone and not network.internal)
     place = with_options(record, asked, place, slot)
     drivers.of(network).attach(network, place, netns_fd)
-    own_names = dns_names.names_of(record, asked.get("Aliases") or ())
-    return Place(network, place, asked, names.generate_id(), tuple(own_names))
+    return Place(network, place, asked, os.urandom(32).hex(), own_names)
 
 
 def with_options(record: Container, asked: EndpointConfig, place: Endpoint, slot: int) -> Endpoint:
@@ -198,20 +198,26 @@ def host_address(places: Sequence[Place]) -> str:
 def asks_resolver(record: Container, places: Sequence[Place]) -> bool:
     """Whether a container's names are answered by our own resolver: on any network but `bridge`,
     and wherever what it may ask is limited."""
-    limited = bool(places) and is_limited(record)
+    limited = bool(places) and is_confined(record)
     return limited or any(not place.network.is_default for place in places)
 
 
-def is_limited(record: Container) -> bool:
+def is_confined(record: Container) -> bool:
     """Whether it is under egress control."""
-    return record["HostConfig"].get("Egress") not in (None, "", "all")
+    text = record["HostConfig"].get("Egress", "")
+    if not text:
+        return False
+    # Imported here: few containers are.
+    from cuddy.network import egress
+
+    return egress.is_confined(text)
 
 
 def serve_names(
     home: Home, record: Container, places: Sequence[Place], netns_fd: int, pid: int
 ) -> None:
     """Have the resolver answer the container from now on, if it is to. Raises SystemFailure."""
-    if is_limited(record):
+    if is_confined(record):
         # Imported here: few containers are.
         from cuddy.engine import egress
 

@@ -12,7 +12,7 @@ import os
 from cuddy.engine import egress_attempts, egress_powers, sharing
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import namespaces, nftables, program
-from cuddy.network import egress, egress_rules
+from cuddy.network import egress, egress_rules, resolv
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def begin(
     from cuddy.engine import resolver
 
     policy = policy_of(record)
-    known = read_hosts(hosts)
+    known = resolv.parse_hosts(hosts)[:MOST_HOSTS]
     if anew or not is_imposed(netns_fd):
         impose(egress.with_hosts(policy, known), netns_fd)
     if policy.mode == egress.ALL:
@@ -90,15 +90,6 @@ def confine(record: Container, pid: int) -> None:
         impose(policy_of(record), netns_fd)
     finally:
         os.close(netns_fd)
-
-
-def read_hosts(text: str) -> list[tuple[str, str]]:
-    """Names and addresses of a hosts(5)."""
-    found = []
-    for line in text.splitlines():
-        address, *names = line.partition("#")[0].split() or [""]
-        found += [(name, address) for name in names]
-    return found[:MOST_HOSTS]
 
 
 def policy_of(record: Container) -> Policy:

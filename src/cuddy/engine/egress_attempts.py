@@ -25,8 +25,6 @@ LIMITS = Limits(max_size=1 << 20, max_files=3)
 PER_SECOND = 100
 BURST = 1000
 ALLOWED, REFUSED, LEFT_OUT = "allowed", "refused", "left out"
-
-
 FILE = "egress.json"
 
 

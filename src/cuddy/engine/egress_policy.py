@@ -10,6 +10,7 @@ from cuddy.engine import egress_attempts
 from cuddy.engine.egress_attempts import ALLOWED, REFUSED
 from cuddy.kernel import namespaces, nflog, nftables
 from cuddy.network import egress, egress_rules
+from cuddy.network.dns_messages import NXDOMAIN
 from cuddy.network.egress_pins import Pins
 from cuddy.undo import Undo
 
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
 
     from cuddy.engine.resolver_policy import Watch
 
-NXDOMAIN = 3
 COUNT_EVERY_S = 1.0
 """How often the packets are counted that a flood left out of the log."""
 

@@ -58,13 +58,13 @@ def resolv_text(record: Container, *, asks_resolver: bool) -> str:
     host_config = record["HostConfig"]
     if asks_resolver:
         return resolv.own_resolv_conf(
-            read_text("/etc/resolv.conf"),
+            read_text(resolv.PATH),
             dns=host_config["Dns"],
             search=host_config["DnsSearch"],
             options=host_config["DnsOptions"],
         )
     return resolv.resolv_conf(
-        read_text("/etc/resolv.conf"),
+        read_text(resolv.PATH),
         dns=host_config["Dns"],
         search=host_config["DnsSearch"],
         options=host_config["DnsOptions"],

@@ -10,7 +10,7 @@ from cuddy.engine import containers, network_why_parties, network_why_steps, van
 from cuddy.engine import network_why_sight as sight
 from cuddy.engine.network_why_facts import HOST, OUTSIDE, Facts, Party, is_loopback
 from cuddy.errors import SystemFailure
-from cuddy.network import reach, reach_names, resolv
+from cuddy.network import ipam, reach, reach_names, resolv
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -92,7 +92,7 @@ class Inquiry:
             return self.at_host(facts._replace(address=self.address_of_host(source)))
         if asked == OUTSIDE:
             return facts._replace(address=SOMEWHERE), End(Party(OUTSIDE, "the outside"))
-        if resolv.is_address(asked):
+        if ipam.is_address(asked):
             return self.at(facts._replace(address=asked), source)
         if record := network_why_parties.find(self.home, asked):
             return self.find_container(facts, source, record)
@@ -120,9 +120,7 @@ class Inquiry:
         """Look the target's name up, from where the source is."""
         if source.view is None:
             return reach_names.Naming(self.question.target, problem="unknown")
-        files = reach_names.Files(
-            source.view.read("/etc/hosts"), source.view.read("/etc/resolv.conf")
-        )
+        files = reach_names.Files(source.view.read("/etc/hosts"), source.view.read(resolv.PATH))
         return reach_names.resolve(source.view.netns_fd, files, self.question.target, ASK_S)
 
     def address_of(self, source: End, target: End) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cuddy import files
 from cuddy.errors import Conflict, InvalidArgument, NoSuchPlugin, NotFound, NotPermitted
-from cuddy.network import bridge_options, ipam, network
+from cuddy.network import bridge_options, drivers, ipam, network
 from cuddy.network.ipam import Pool, Subnet
 from cuddy.shapes import NamedTuple
 
@@ -15,7 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-DRIVERS = ("bridge", "macvlan", "ipvlan")
 DEFAULT_NAMES = (*network.PREDEFINED, "default")
 NO_SWARM = "cuddy knows no Swarm"
 
@@ -87,7 +86,7 @@ def check_driver(driver: str) -> None:
     """Whether networks of it can be made. Raises NotPermitted, NoSuchPlugin."""
     if driver in ("host", "null"):
         raise NotPermitted(f'only one instance of "{driver}" network is allowed')
-    if driver not in DRIVERS:
+    if driver not in drivers.NAMES:
         raise NoSuchPlugin(driver)
 
 
@@ -151,15 +150,6 @@ def record(wish: Wish, network_id: str, created: str) -> network.Network:
         config_only=wish.config_only,
         config_from=wish.config_from,
     )
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an address of either family."""
-    try:
-        ipam.parse_address(text)
-    except InvalidArgument:
-        return False
-    return True
 
 
 def check_pools(wish: Wish) -> None:

@@ -13,7 +13,7 @@ import time
 
 from cuddy import files
 from cuddy.engine import etc_files, resolver_roll
-from cuddy.engine.resolver_policy import Asker
+from cuddy.engine.resolver_roll import Asker
 from cuddy.errors import SystemFailure
 from cuddy.network import resolv
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
 
-HOST_RESOLV_CONF = "/etc/resolv.conf"
 PATIENCE_S = 10.0
 PAUSE_S = 0.01
 BACKLOG = 256
@@ -35,7 +34,7 @@ def begin(home: Home, record: Container, netns_fd: int, pid: int, *, egress: Any
     """Have the resolver answer a container from now on; names can be asked when this returns.
 
     `netns_fd`: its network namespace. `pid`: its first process, whose end is the registration's.
-    `egress`: what its policy is made of, see `resolver_policy`. A container that is registered
+    `egress`: what its policy is made of, any JSON. A container that is registered
     already is so anew. Raises SystemFailure.
     """
     try:
@@ -61,7 +60,7 @@ def describe(record: Container, pid: int, egress: Any) -> Asker:
     host_config = record["HostConfig"]
     options = host_config["DnsOptions"]
     if not options:
-        options = resolv.parse(etc_files.read_text(HOST_RESOLV_CONF)).options
+        options = resolv.parse(etc_files.read_text(resolv.PATH)).options
     began = files.start_time(pid)
     has_ndots = resolv.ndots(options) > 0
     return Asker(record["Id"], pid, began, tuple(host_config["Dns"]), has_ndots, egress)

@@ -3,22 +3,19 @@ for policies, and the policy of those that have none.
 
 A policy lives in the resolver's worker, one object for each container, made by `open_policy` when
 the container is registered, and again when a worker was killed and a new one took over. All of it
-is called from the worker's loop: nothing in it may wait. For helper EGR:
-
-    is_restricted(record)   says whether a container needs the resolver for its policy alone
-    open_policy(...)        is to import and return yours where `asker.egress` says something
-
-`asker.egress` is what `resolver.begin` was given as `egress`: any JSON, None for no policy.
+is called from the worker's loop: nothing in it may wait.
 """
 
 from __future__ import annotations
 
-from cuddy.shapes import NamedTuple
+from cuddy.network.dns_messages import REFUSED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import Any, Protocol
+    from typing import Protocol
+
+    from cuddy.engine.resolver_roll import Asker
 
     Watch = Callable[[int, Callable[[], None]], None]
     """`watch(fd, ready)`: have `ready` called whenever `fd` can be read; after `close` no more."""
@@ -27,7 +24,7 @@ if TYPE_CHECKING:
         """What is asked before a name is answered, and told before the answer is sent."""
 
         refusal: int
-        """The code of the answer where something is not allowed: dns.REFUSED or dns.NXDOMAIN."""
+        """The code of the answer where something is not allowed: `dns_messages.NXDOMAIN` ..."""
 
         def allows(self, name: str, qtype: int, *, is_own: bool) -> bool:
             """Whether a question may be answered or forwarded.
@@ -47,21 +44,10 @@ if TYPE_CHECKING:
             """The container has ended: close what was opened."""
 
 
-class Asker(NamedTuple):
-    """A container that asks the resolver, as it is registered."""
-
-    id: str
-    pid: int
-    began: int  # start time of the process
-    servers: tuple[str, ...] = ()  # --dns: asked from the container's own namespace
-    has_ndots: bool = False  # a name of one label is never asked of others
-    egress: Any = None  # what the policy is made of
-
-
 class Free:
     """The policy of a container that has none: it may ask anything."""
 
-    refusal = 5  # REFUSED, which it never says
+    refusal = REFUSED  # which it never says
 
     def allows(self, name: str, qtype: int, *, is_own: bool) -> bool:
         """Yes."""
@@ -74,7 +60,7 @@ class Free:
         """Nothing was opened."""
 
 
-def open_policy(run_root: str, asker: Asker, netns_fd: int, watch: Watch) -> Policy:
+def open_policy(asker: Asker, netns_fd: int, watch: Watch) -> Policy:
     """The policy of a container that has been registered. Raises OSError.
 
     `netns_fd`: its network namespace, which the policy may enter (`namespaces.Joined`); it stays

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from typing import Any, NoReturn
 
     from cuddy.engine.home import Home
-    from cuddy.engine.resolver_policy import Asker
+    from cuddy.engine.resolver_roll import Asker
 
 TITLE = "cuddy resolver"
 LINGER_S = 0.5

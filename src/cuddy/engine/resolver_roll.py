@@ -12,7 +12,6 @@ import os
 import struct
 
 from cuddy import files
-from cuddy.engine.resolver_policy import Asker
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -55,6 +54,17 @@ class Gate(files.Lock):
             self.close()
             return False
         return True
+
+
+class Asker(NamedTuple):
+    """A container that asks the resolver, as it is registered."""
+
+    id: str
+    pid: int
+    began: int  # start time of the process
+    servers: tuple[str, ...] = ()  # --dns: asked from the container's own namespace
+    has_ndots: bool = False  # a name of one label is never asked of others
+    egress: Any = None  # what the policy is made of, None: there is none
 
 
 class Entry(NamedTuple):

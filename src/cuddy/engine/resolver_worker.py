@@ -26,9 +26,7 @@ if TYPE_CHECKING:
     from cuddy.kernel.poll import Poll
     from cuddy.network.dns_messages import Query
 
-HOST_RESOLV_CONF = "/etc/resolv.conf"
 MAX_TURNS = 10_000
-MAX_TEXT = 1 << 16
 
 
 class Worker:
@@ -39,7 +37,6 @@ class Worker:
         self.zones = zones.Zones(home.networks_dir, home.networks_run_dir)
         self.ranking = Servers()
         self.netns_fd = namespaces.open_namespace("self", "network")
-        self._home = home
         self._desks: dict[str, Desk] = {}
         self._turns: dict[tuple[str, int], int] = {}
         self._host_stamp = zones.Stamp(-1, 0, 0)
@@ -54,8 +51,7 @@ class Worker:
             self.poll.watch(fd, ready)
             watched.append(fd)
 
-        run_root = self._home.run_root
-        policy = resolver_policy.open_policy(run_root, entry.asker, entry.netns, watch)
+        policy = resolver_policy.open_policy(entry.asker, entry.netns, watch)
         self._desks[entry.asker.id] = Desk(self, entry, policy, watched)
 
     def drop(self, container_id: str) -> None:
@@ -87,10 +83,10 @@ class Worker:
     def host_servers(self) -> tuple[str, ...]:
         """Whom the host asks, as its file says now: laptops change networks."""
         try:
-            stamp = zones.stamp_of(HOST_RESOLV_CONF)
+            stamp = zones.stamp_of(resolv.PATH)
             if stamp != self._host_stamp or not zones.is_old(stamp):
-                with open(HOST_RESOLV_CONF, errors="replace") as file:
-                    self._host_servers = resolv.parse(file.read(MAX_TEXT)).nameservers
+                with open(resolv.PATH, errors="replace") as file:
+                    self._host_servers = resolv.parse(file.read(resolv.MAX_TEXT)).nameservers
                 self._host_stamp = stamp
         except OSError:
             self._host_servers = ()

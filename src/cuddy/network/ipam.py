@@ -76,6 +76,15 @@ def parse_address(text: str) -> tuple[int, int]:
     return int.from_bytes(packed), len(packed) * 8
 
 
+def is_address(text: str) -> bool:
+    """Whether a text is an address; a scope ("%eth0") makes it some machine's private affair."""
+    try:
+        parse_address(text)
+    except InvalidArgument:
+        return False
+    return True
+
+
 def format_address(address: int, bits: int = 32) -> str:
     """The text of an address."""
     family = _socket.AF_INET if bits == 32 else _socket.AF_INET6

@@ -10,7 +10,7 @@ import _socket
 import select
 import time
 
-from cuddy.network import reach, resolv
+from cuddy.network import ipam, reach, resolv
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -66,11 +66,11 @@ def resolve(netns_fd: int, files: Files, name: str, timeout_s: float) -> Naming:
 
 def in_hosts(text: str, name: str) -> tuple[str, ...]:
     """The addresses that a hosts(5) file gives a name; IPv4 first. Pure."""
-    found: list[str] = []
-    for line in text[: resolv.MAX_TEXT].splitlines():
-        address, *names = line.partition("#")[0].split() or [""]
-        if name.lower() in (each.lower() for each in names) and resolv.is_address(address):
-            found.append(address)
+    found = [
+        address
+        for each, address in resolv.parse_hosts(text)
+        if each.lower() == name.lower() and ipam.is_address(address)
+    ]
     return tuple(sorted(dict.fromkeys(found[:MAX_ANSWERS]), key=lambda each: ":" in each))
 
 
@@ -157,7 +157,7 @@ def read_answer(data: bytes, kind: str) -> Answer:
         code = message.header.rcode
     except (dnslib.DNSError, ValueError, LookupError, TypeError):
         return Answer(problem="refused")
-    addresses = tuple(each for each in found[:MAX_ANSWERS] if resolv.is_address(each))
+    addresses = tuple(each for each in found[:MAX_ANSWERS] if ipam.is_address(each))
     if addresses:
         return Answer(addresses)
     if code == dnslib.RCODE.NXDOMAIN:

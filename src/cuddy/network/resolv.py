@@ -15,6 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
+PATH = "/etc/resolv.conf"
 STUB = "127.0.0.53"
 UPSTREAM_PATH = "/run/systemd/resolve/resolv.conf"
 """Where systemd-resolved writes the servers behind its stub; callers read it."""
@@ -59,7 +60,7 @@ def parse(text: str) -> Resolver:
     for line in text[:MAX_TEXT].splitlines():
         words = line.split("#")[0].split(";")[0].split()
         directive, values = (words[0], words[1:]) if len(words) > 1 else ("", [])
-        if directive == "nameserver" and is_address(values[0]):
+        if directive == "nameserver" and ipam.is_address(values[0]):
             nameservers.append(values[0])
         elif directive in ("search", "domain"):
             search = values
@@ -194,9 +195,14 @@ def host_names(address: str, text: str) -> list[tuple[str, str]]:
     `text`: other lines of the file; whoever wrote them meant another machine. No `address`, no
     names: the host cannot be reached.
     """
-    lines = [line.partition("#")[0].split() for line in text.splitlines()]
-    taken = {word.lower() for words in lines for word in words[1:]}
+    taken = {name.lower() for name, _ in parse_hosts(text)}
     return [(name, address) for name in HOST_NAMES if address and name not in taken]
+
+
+def parse_hosts(text: str) -> list[tuple[str, str]]:
+    """Names and addresses of a hosts file; what stands for an address is anything."""
+    lines = [line.partition("#")[0].split() for line in text[:MAX_TEXT].splitlines()]
+    return [(name, words[0]) for words in lines for name in words[1:]]
 
 
 def format_hosts(extra: Iterable[tuple[str, str]]) -> str:
@@ -217,15 +223,6 @@ def parse_extra_host(text: str, *, gateway: str = "") -> tuple[str, str]:
     if address.startswith("[") and address.endswith("]"):
         address = address[1:-1]
     return check_word(name, "host name"), check_address(address)
-
-
-def is_address(text: str) -> bool:
-    """Whether a text is an IP address; a scope ("%eth0") makes it the host's private affair."""
-    try:
-        ipam.parse_address(text)
-    except InvalidArgument:
-        return False
-    return True
 
 
 def is_loopback(address: str) -> bool:

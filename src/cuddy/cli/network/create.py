@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cuddy.cli import boundary, values
 from cuddy.cli.flags import BOOL, STRING, STRINGS, Args, Command, Flag, Kind
-from cuddy.engine import networks, new_network
+from cuddy.engine import networks
 from cuddy.engine.new_network import Wish
 from cuddy.errors import InvalidArgument
 from cuddy.network import drivers, ipam
@@ -112,7 +112,7 @@ def _pool_of(found: dict[str, Pool], text: str, what: str) -> Pool:
 
 def _is_in(text: str, subnet: str) -> bool:
     """Whether an address lies in a subnet; what is neither is nowhere."""
-    if not new_network.is_address(text.partition("/")[0]):
+    if not ipam.is_address(text.partition("/")[0]):
         return False
     number, bits = ipam.parse_address(text.partition("/")[0])
     try:
