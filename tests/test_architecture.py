@@ -49,7 +49,6 @@ LIBRARIES = {
     "backports": {"image/compression.py"},
     "compression": {"image/compression.py"},  # the standard library's from 3.14 on
     "isal": {"image/compression.py"},
-    "dnslib": {"network/reach_names.py"},
     "rich": {"cli/progress.py"},
 }
 ERROR_BOUNDARIES = {

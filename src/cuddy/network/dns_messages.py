@@ -110,6 +110,14 @@ def read_query(data: bytes) -> Query:
     return known
 
 
+def write_query(name: str, qtype: int, identity: int) -> bytes:
+    """A question about a name, to a server that is to find the answer. Raises Malformed."""
+    if not is_name(name.removesuffix(".")):
+        raise Malformed
+    head = HEADER.pack(identity, RD, 1, 0, 0, 0)
+    return head + write_name(name.removesuffix(".")) + QUESTION_TAIL.pack(qtype, IN)
+
+
 def read_answer(query: Query, identity: int, data: bytes) -> Answer:
     """What an answer says. Raises Malformed unless it answers that query, sent as `identity`."""
     if len(data) < HEADER.size:

@@ -7,10 +7,12 @@ Both files are the container's, and what servers say is anybody's: all of it is 
 from __future__ import annotations
 
 import _socket
+import os
 import select
 import time
 
-from cuddy.network import ipam, reach, resolv
+from cuddy.network import dns_messages, ipam, reach, resolv
+from cuddy.network.dns_messages import Malformed
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -19,9 +21,10 @@ if TYPE_CHECKING:
 
 PORT = 53
 MAX_SERVERS = 3  # resolv.conf(5): MAXNS
+MAX_NDOTS = 15
 MAX_ANSWERS = 16
 MAX_MESSAGE = 4096
-KINDS = ("A", "AAAA")
+KINDS = (dns_messages.A, dns_messages.AAAA)
 
 
 class Naming(NamedTuple):
@@ -79,7 +82,8 @@ def search_order(name: str, config: resolv.Resolver) -> Iterator[str]:
     if name.endswith("."):
         yield name
         return
-    is_whole = name.count(".") >= ndots(config)
+    stated = resolv.ndots(config.options)
+    is_whole = name.count(".") >= (min(stated, MAX_NDOTS) if stated >= 0 else 1)
     if is_whole:
         yield name
     yield from (f"{name}.{domain}" for domain in config.search[:6] if domain.strip("."))
@@ -87,18 +91,8 @@ def search_order(name: str, config: resolv.Resolver) -> Iterator[str]:
         yield name
 
 
-def ndots(config: resolv.Resolver) -> int:
-    """So many dots make a name a whole one."""
-    found = 1
-    for option in config.options:
-        key, _, value = option.partition(":")
-        if key == "ndots" and value.isascii() and value.isdecimal():
-            found = min(int(value[:4]), 15)
-    return found
-
-
 def _ask_both(netns_fd: int, server: str, name: str, timeout_s: float) -> Naming:
-    """The addresses of a name, of the older kind or else of the newer."""
+    """The addresses of a name: of IPv4, or else of IPv6."""
     naming = Naming(name, where=server, full_name=name)
     for kind in KINDS:
         answer = ask(netns_fd, server, name, kind, timeout_s)
@@ -115,14 +109,12 @@ class Answer(NamedTuple):
     problem: str = ""
 
 
-def ask(netns_fd: int, server: str, name: str, kind: str, timeout_s: float) -> Answer:
+def ask(netns_fd: int, server: str, name: str, kind: int, timeout_s: float) -> Answer:
     """Ask one server one question, by UDP."""
-    import dnslib
-
+    identity = int.from_bytes(os.urandom(2))
     try:
-        question = dnslib.DNSRecord.question(name, kind)
-        query = bytes(question.pack())
-    except (dnslib.DNSError, ValueError):
+        message = dns_messages.write_query(name, kind, identity)
+    except Malformed:
         return Answer(problem="unknown")
     family = _socket.AF_INET6 if ":" in server else _socket.AF_INET
     kinds = _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC
@@ -135,11 +127,11 @@ def ask(netns_fd: int, server: str, name: str, kind: str, timeout_s: float) -> A
     poll.register(caller.fileno(), select.POLLIN)
     try:
         caller.connect((server, PORT))
-        caller.send(query)
+        caller.send(message)
         while (left := deadline - time.monotonic()) > 0 and poll.poll(int(left * 1000) + 1):
             data = caller.recv(MAX_MESSAGE)
-            if data[:2] == query[:2]:
-                return read_answer(data, kind)
+            if data[:2] == message[:2]:
+                return read_answer(message, data)
     except OSError:
         pass  # nobody is there
     finally:
@@ -147,19 +139,15 @@ def ask(netns_fd: int, server: str, name: str, kind: str, timeout_s: float) -> A
     return Answer(problem="silent")
 
 
-def read_answer(data: bytes, kind: str) -> Answer:
-    """What a message of a server says. Pure."""
-    import dnslib
-
+def read_answer(message: bytes, data: bytes) -> Answer:
+    """What a server says to a question of ours. Pure."""
+    query = dns_messages.read_query(message)
     try:
-        message = dnslib.DNSRecord.parse(data)
-        found = [str(each.rdata) for each in message.rr if dnslib.QTYPE[each.rtype] == kind]
-        code = message.header.rcode
-    except (dnslib.DNSError, ValueError, LookupError, TypeError):
+        found = dns_messages.read_answer(query, query.id, data)
+    except Malformed:
         return Answer(problem="refused")
-    addresses = tuple(each for each in found[:MAX_ANSWERS] if ipam.is_address(each))
-    if addresses:
-        return Answer(addresses)
-    if code == dnslib.RCODE.NXDOMAIN:
+    if found.addresses:
+        return Answer(found.addresses[:MAX_ANSWERS])
+    if found.code == dns_messages.NXDOMAIN:
         return Answer(problem="unknown")
-    return Answer(problem="refused" if code else "nothing")
+    return Answer(problem="refused" if found.code else "nothing")

@@ -7,7 +7,7 @@ import sys
 import dnslib
 import pytest
 
-from cuddy.network import reach, reach_names, resolv
+from cuddy.network import dns_messages, reach, reach_names, resolv
 
 HEAD = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid ...\n"
 
@@ -77,23 +77,30 @@ def test_search_domains_are_tried_in_the_resolvers_order(
 
 
 def test_what_a_server_says() -> None:
-    question = dnslib.DNSRecord.question("db", "A")
-    reply = question.reply()
-    assert reach_names.read_answer(reply.pack(), "A").problem == "nothing"
+    question = dns_messages.write_query("db", dns_messages.A, 7)
+    reply = dnslib.DNSRecord.parse(question).reply()
+    assert reach_names.read_answer(question, reply.pack()).problem == "nothing"
     reply.add_answer(dnslib.RR("db", rdata=dnslib.A("10.0.0.1"), ttl=1))
-    assert reach_names.read_answer(reply.pack(), "A").addresses == ("10.0.0.1",)
-    reply = question.reply()
+    assert reach_names.read_answer(question, reply.pack()).addresses == ("10.0.0.1",)
+    reply = dnslib.DNSRecord.parse(question).reply()
     reply.header.rcode = dnslib.RCODE.NXDOMAIN
-    assert reach_names.read_answer(reply.pack(), "A").problem == "unknown"
+    assert reach_names.read_answer(question, reply.pack()).problem == "unknown"
     reply.header.rcode = dnslib.RCODE.SERVFAIL
-    assert reach_names.read_answer(reply.pack(), "A").problem == "refused"
+    assert reach_names.read_answer(question, reply.pack()).problem == "refused"
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"\0" * 12, b"\xff" * 40, b"ab\x81\x80\0\1\0\1\0\0\0\0\xc0\x0c"]
 )
 def test_servers_may_say_anything(data: bytes) -> None:
-    assert reach_names.read_answer(data, "A").addresses == ()
+    question = dns_messages.write_query("db", dns_messages.A, 0x6162)
+    assert reach_names.read_answer(question, data).addresses == ()
+
+
+@pytest.mark.parametrize("name", ["", ".", "a..b", "ä", "x" * 64, "x." * 200])
+def test_names_that_cannot_be_asked_for_are_unknown(name: str) -> None:
+    answer = reach_names.ask(-1, "127.0.0.1", name, dns_messages.A, 0.1)
+    assert answer.problem == "unknown"
 
 
 def test_an_echo_request_has_its_checksum() -> None:
