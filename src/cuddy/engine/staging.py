@@ -99,9 +99,7 @@ class Staging:
             overlay.perform(snapshots.view(self.home.storage, point["ChainIds"], source))
             subpath = (spec.get("ImageOptions") or {}).get("Subpath") or ""
         elif point["Destination"] in self.peers:
-            peer = self.peers[point["Destination"]]
-            source = self._spot(str(number), is_directory=is_directory(peer))
-            mount.move_mount(peer, source)
+            source = self._attach(self.peers[point["Destination"]], str(number))
         elif point["Type"] == "bind":
             source, subpath = volumes.split_path(self.home, source)
         if subpath:
@@ -125,26 +123,26 @@ class Staging:
             os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         return path
 
+    def _attach(self, tree_fd: int, name: str) -> str:
+        """Where a mount that was attached nowhere is now."""
+        spot = self._spot(name, is_directory=is_directory(tree_fd))
+        mount.move_mount(tree_fd, spot)
+        return spot
+
     def _subpath(self, number: int, point: MountPoint, top: str, subpath: str) -> str:
         """A directory or file in a volume or image, wherever links in it lead: not out of it."""
-        top_fd = os.open(top, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        flags = mount.OPEN_TREE_CLONE | mount.AT_EMPTY_PATH
+        if point["Type"] == "bind":
+            flags |= mount.AT_RECURSIVE  # unless it is to be flat, which the runtime does
+        inside_fd = open_below(top, subpath, point)
         try:
-            inside_fd = open_inside(top_fd, subpath, point)
-            try:
-                flags = mount.OPEN_TREE_CLONE | mount.AT_EMPTY_PATH
-                if point["Type"] == "bind":
-                    flags |= mount.AT_RECURSIVE  # unless it is to be flat, which the runtime does
-                tree_fd = mount.open_tree("", flags, dir_fd=inside_fd)
-                try:
-                    spot = self._spot(f"below/{number}", is_directory=is_directory(inside_fd))
-                    mount.move_mount(tree_fd, spot)
-                    return spot
-                finally:
-                    os.close(tree_fd)
-            finally:
-                os.close(inside_fd)
+            tree_fd = mount.open_tree("", flags, dir_fd=inside_fd)
         finally:
-            os.close(top_fd)
+            os.close(inside_fd)
+        try:
+            return self._attach(tree_fd, f"below/{number}")
+        finally:
+            os.close(tree_fd)
 
     def _mapped(self, number: int, point: MountPoint, source: str) -> str:
         """What is to be mounted, its owners told otherwise."""
@@ -162,11 +160,9 @@ class Staging:
         tree_fd = mount.open_tree(source, flags)
         try:
             owner_map.apply(tree_fd, owner_map.find(point["Map"], os.fstat(tree_fd)), user, source)
-            spot = self._spot(f"mapped/{number}", is_directory=is_directory(tree_fd))
-            mount.move_mount(tree_fd, spot)
+            return self._attach(tree_fd, f"mapped/{number}")
         finally:
             os.close(tree_fd)
-        return spot
 
     def _volume(self, name: str) -> str:
         """Where what is in a volume is, mounted if it has to be. Raises NoSuchVolume."""
@@ -278,7 +274,11 @@ def open_source(home: Home, point: MountPoint) -> int:
 
     Raises InvalidArgument, OSError.
     """
-    top, subpath = volumes.split_path(home, point["Source"])
+    return open_below(*volumes.split_path(home, point["Source"]), point)
+
+
+def open_below(top: str, subpath: str, point: MountPoint) -> int:
+    """A path below a volume's or image's root, or without one that itself. As `open_inside`."""
     top_fd = os.open(top, os.O_PATH | os.O_CLOEXEC)
     if not subpath:
         return top_fd
