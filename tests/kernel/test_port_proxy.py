@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import socket
 import threading
 from collections.abc import Iterator
@@ -28,32 +27,39 @@ def host() -> Iterator[None]:
 
 @contextmanager
 def carried(*texts: str, endpoint: Endpoint = ENDPOINT) -> Iterator[None]:
-    """Ports published with a proxy, as long as a process lives that stands for the container."""
-    from cuddy.engine import port_proxy
-
+    """Ports published with a proxy, as long as somebody holds the other end of its leash."""
     wishes = [wish for text in texts for wish in ports.parse_publish(text)]
     places = publish.places(network(1, ipv6=bool(endpoint.address6)))
     published, holders = publish.reserve(wishes, places)
-    life = os.fork()
-    if not life:
-        signal.pause()
-    pidfd = os.pidfd_open(life)
+    targets = {entry.host_port: entry.port.number for entry in published}
+
+    def find(source: socket.socket) -> tuple[str, int]:
+        return endpoint.address6 or endpoint.address, targets[source.getsockname()[1]]
+
+    leash, other_end = os.pipe()
     child = os.fork()
     if not child:
         try:
-            address = endpoint.address6 or endpoint.address
-            ways = port_proxy.find_ways(published, holders, lambda: address)
-            Proxy(ways, pidfd).run()
+            os.close(other_end)
+            sources = [each for each in map(open_socket, holders) if is_ipv6(each)]
+            Proxy(sources, find, leash).run()
         finally:
             os._exit(0)
     try:
         yield
     finally:
-        os.kill(life, signal.SIGKILL)
-        for pid in (life, child):
-            os.waitpid(pid, 0)
-        for fd in (pidfd, *holders):
+        os.close(other_end)
+        os.waitpid(child, 0)
+        for fd in (leash, *holders):
             os.close(fd)
+
+
+def open_socket(fd: int) -> socket.socket:
+    return socket.socket(fileno=os.dup(fd))
+
+
+def is_ipv6(source: socket.socket) -> bool:
+    return source.family == socket.AF_INET6
 
 
 def test_a_connection_is_carried_both_ways_and_half_closed() -> None:

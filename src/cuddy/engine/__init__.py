@@ -41,6 +41,8 @@ peers            those other containers: they must run
 rootfs           the monitor's private view of the root
 publishing       -p and --expose: what shall be published, and what is
 port_proxy       the process that carries what no rule of the firewall can lead to a container
+held_ports       the sockets by which a monitor keeps the ports
+live_ports       ports follow a running container to other networks
 links            --link: another container's address and variables
 endpoint         what is asked of each network of a container
 link_options     and of the link that leads there: its name, its kernel settings

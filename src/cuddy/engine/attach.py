@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import _socket
 import os
+import select
+import struct
 
 from cuddy import files
 from cuddy.engine import containers, events, frames
-from cuddy.errors import Conflict, NotRunning
+from cuddy.errors import Conflict, NotRunning, SystemFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     Note = Callable[[str, dict[str, str]], None]
 
 CHUNK_BYTES = 1 << 17
+PATIENCE_S = 10  # for the answer of a monitor
 
 
 class Attachment:
@@ -109,9 +112,30 @@ class Attachment:
         """Say what this client is for."""
         self._post(frames.HELLO, bytes([wants]))
 
-    def request(self, kind: int) -> None:
-        """Ask the monitor for something; its answer is `receive`d as data of that kind."""
-        self._post(kind)
+    def request(self, kind: int, data: bytes = b"", descriptors: Sequence[int] = ()) -> bytes:
+        """Ask the monitor for something, and wait for its answer.
+
+        `descriptors`: it gets copies. Raises NotRunning, SystemFailure.
+        """
+        try:
+            if descriptors:
+                rights = memoryview(struct.pack(f"{len(descriptors)}i", *descriptors))
+                passed = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)]
+                message = frames.encode(kind, data)
+                self._socket.sendmsg([message], passed, _socket.MSG_NOSIGNAL)
+            else:
+                self._post(kind, data)
+            poll = select.poll()
+            poll.register(self._socket, select.POLLIN)
+            while poll.poll(PATIENCE_S * 1000):
+                for found, answer in self.receive():
+                    if found == kind:
+                        return answer
+        except (EOFError, BrokenPipeError, ConnectionResetError):
+            raise NotRunning("it has ended") from None
+        except OSError as error:
+            raise SystemFailure.from_os("cannot ask the container's monitor", error) from error
+        raise SystemFailure("the container's monitor does not answer")
 
     def close(self) -> None:
         """Let go."""

@@ -7,7 +7,6 @@ two lines; otherwise it is done here, under the lock that keeps it from being st
 from __future__ import annotations
 
 import os
-import select
 
 from cuddy.engine import attach, container, containers, frames, logoptions, logrotation
 from cuddy.errors import InvalidArgument, NotRunning, SystemFailure
@@ -16,7 +15,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.home import Home
 
-PATIENCE_S = 10
 ATTEMPTS = 3
 
 
@@ -53,18 +51,9 @@ def clear_files(path: str) -> None:
 def ask_monitor(home: Home, container_id: str) -> None:
     """Have a running container's monitor do it. Raises NotRunning, SystemFailure."""
     connection = attach.connect(home, container_id)
-    connection.request(frames.CLEAR)
-    poll = select.poll()
-    poll.register(connection, select.POLLIN)
     try:
-        while poll.poll(PATIENCE_S * 1000):
-            for kind, data in connection.receive():
-                if kind == frames.CLEAR and data:
-                    raise SystemFailure(f"cannot clear the log: {data.decode(errors='replace')}")
-                if kind == frames.CLEAR:
-                    return
-    except EOFError:
-        raise NotRunning(container_id) from None
+        problem = connection.request(frames.CLEAR)
     finally:
         connection.close()
-    raise SystemFailure("the container's monitor does not answer")
+    if problem:
+        raise SystemFailure(f"cannot clear the log: {problem.decode(errors='replace')}")

@@ -12,6 +12,7 @@ from cuddy.engine import (
     etc_files,
     events,
     live_network,
+    live_ports,
     liveness,
     network_wishes,
     stray_links,
@@ -115,11 +116,13 @@ def attach(home: Home, record: Container, network: Network, asked: EndpointConfi
                 raise NotRunning(record["Id"][:12])
             after = (*before, place)
             # Undone before the address is given back: nothing may lead there then.
-            undo.add(live_network.lead, home, record, after, before, netns_fd)
-            live_network.lead(home, record, before, after, netns_fd)
+            undo.add(live_ports.follow, home, record, after, before)
+            published = live_ports.follow(home, record, before, after)
+            undo.add(live_network.lead, record, after, before, netns_fd)
+            live_network.lead(record, before, after, netns_fd)
             was_asking = connection.asks_resolver(record, before)
             connection.serve_names(home, record, after, netns_fd, record["State"]["Pid"])
-            live_network.note(home, record, after)
+            live_network.note(home, record, after, published)
     finally:
         os.close(netns_fd)
     etc_files.add_endpoint(record, place.endpoint)

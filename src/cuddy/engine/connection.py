@@ -75,7 +75,6 @@ def connect(home: Home, record: Container, pid: int) -> Connection:
             for fd in holders:
                 undo.add(os.close, fd)
             publish_ports(home, record["Id"], places, published)
-            carry_ports(home, record["Id"], places, published, holders, pid)
             serve_names(home, record, places, netns_fd, pid)
     finally:
         os.close(netns_fd)
@@ -262,11 +261,16 @@ def publisher(places: Sequence[Place]) -> Place | None:
     return place if place and place.network.driver == "bridge" else None
 
 
+def is_publishing(record: Container) -> bool:
+    """Whether ports of it are to be published."""
+    return bool(record["HostConfig"]["PortBindings"] or record["HostConfig"]["PublishAllPorts"])
+
+
 def reserve_ports(
     home: Home, record: Container, places: Sequence[Place]
 ) -> tuple[list[Published], list[int]]:
     """Take the host's ports that it publishes; the descriptors keep them. Raises Conflict."""
-    if not (record["HostConfig"]["PortBindings"] or record["HostConfig"]["PublishAllPorts"]):
+    if not is_publishing(record):
         return [], []
     place = publisher(places)
     if place is None:
@@ -286,32 +290,19 @@ def publish_ports(
         return
     from cuddy.network import publish
 
-    address = place.endpoint.address6 or place.endpoint.address
-    files.write(ports_path(home, container_id), address.encode(), durable=False)
+    where: dict[str, Any] = {"address": place.endpoint.address6 or place.endpoint.address}
+    where["ports"] = [
+        [entry.port.protocol, entry.host_ip, entry.host_port, entry.port.number]
+        for entry in published
+    ]
+    files.write_json(home.ports_path(container_id), where, durable=False)
     publish.publish(place.network, place.endpoint, published)
-
-
-def carry_ports(
-    home: Home, container_id: str, places: Sequence[Place], published: Sequence[Published],
-    holders: Sequence[int], pid: int,
-) -> None:  # fmt: skip
-    """Have carried to the container what the kernel cannot lead there: some of IPv6."""
-    place = publisher(places)
-    if place and any(":" in entry.host_ip for entry in published):
-        from cuddy.engine import port_proxy
-
-        port_proxy.begin(published, holders, ports_path(home, container_id), pid)
-
-
-def ports_path(home: Home, container_id: str) -> str:
-    """It is there while something may lead to a container's address, which it says."""
-    return f"{home.run_dir(container_id)}/ports"
 
 
 def withdraw_ports(home: Home, container_id: str) -> None:
     """Nothing leads to the container any more. Raises OSError."""
     try:
-        os.truncate(ports_path(home, container_id), 0)
+        os.truncate(home.ports_path(container_id), 0)
     except FileNotFoundError:
         return
     from cuddy.network import publish

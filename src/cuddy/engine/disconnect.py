@@ -11,6 +11,7 @@ from cuddy.engine import (
     etc_files,
     events,
     live_network,
+    live_ports,
     network_wishes,
     stray_links,
 )
@@ -73,12 +74,13 @@ def detach(home: Home, record: Container, network: Network) -> None:
     try:
         stray_links.sweep(home, record, netns_fd)
         # First the ports: nothing may lead to an address that is given back.
-        live_network.lead(home, record, before, after, netns_fd)
+        published = live_ports.follow(home, record, before, after)
+        live_network.lead(record, before, after, netns_fd)
         for place in gone:
             drivers.of(network).detach(network, place.endpoint, netns_fd)
         if network.name not in endpoint.WITHOUT_OWN:
             live_network.release(home, record["Id"], network)
-        live_network.note(home, record, after)
+        live_network.note(home, record, after, published)
     finally:
         os.close(netns_fd)
     for place in gone:

@@ -22,6 +22,7 @@ CLOSE_STDIN = 4  # the client's input has ended
 HELLO = 5  # what the client wants: one byte of WANT_*
 EXIT = 6  # the container's end: JSON
 CLEAR = 7  # a client wants the log emptied; the answer is empty, or says why it could not be done
+PORTS = 8  # keep the ports that come along as descriptors; without data, let go of all first
 WANT_STDIN = 1
 WANT_STDOUT = 2
 WANT_STDERR = 4

@@ -75,6 +75,10 @@ class Home(NamedTuple):
         """A running container's state, gate and socket."""
         return f"{self.run_root}/{container_id}"
 
+    def ports_path(self, container_id: str) -> str:
+        """It is there while something may lead to a container's address, and says what does."""
+        return f"{self.run_dir(container_id)}/ports"
+
 
 def open_home(root: str = DEFAULT_ROOT, run_root: str = DEFAULT_RUN_ROOT) -> Home:
     """The home at these two directories, made if missing, swept of what dead commands left."""

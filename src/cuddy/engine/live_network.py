@@ -79,18 +79,12 @@ def free_slot(container_id: str, netns_fd: int, asked: Collection[str] = ()) -> 
     return slot
 
 
-def lead(
-    home: Home, record: Container, before: Sequence[Place], after: Sequence[Place], netns_fd: int
-) -> None:
-    """Have default routes and published ports follow the networks. Raises as they do."""
+def lead(record: Container, before: Sequence[Place], after: Sequence[Place], netns_fd: int) -> None:
+    """Have default routes follow the networks. Raises OSError."""
     ways = [connection.chosen(after, family) for family in routing.FAMILIES]
     if ways != [connection.chosen(before, family) for family in routing.FAMILIES]:
         routing.set_default(netns_fd, ways)
     etc_files.lead_to_host(record, connection.host_address(before), connection.host_address(after))
-    published = published_ports(record)
-    if published and connection.publisher(before) != connection.publisher(after):
-        connection.withdraw_ports(home, record["Id"])
-        connection.publish_ports(home, record["Id"], after, published)
 
 
 def published_ports(record: Container) -> list[Published]:
@@ -109,12 +103,16 @@ def keep(home: Home, container_id: str, asked: dict[str, EndpointConfig]) -> Non
     container.change_record(home, container_id, lambda own: own.update({"Networks": asked}))
 
 
-def note(home: Home, record: Container, after: Sequence[Place]) -> None:
+def note(
+    home: Home, record: Container, after: Sequence[Place], published: Sequence[Published]
+) -> None:
     """Write down where the container is now, if it still runs."""
+    found = connection.Connection(tuple(after), tuple(published))
+    ports = network_facts.ports_document(record, found) if after else {}
 
     def change(status: Status) -> None:
         if status.get("State", {}).get("Running"):
-            status["NetworkSettings"] |= network_facts.document(after)
+            status["NetworkSettings"] |= {"Ports": ports, **network_facts.document(after)}
 
     container.change_status(home, record["Id"], change, durable=False)
 

@@ -1,32 +1,67 @@
 """The process that carries to a container what the kernel cannot lead there.
 
-Only a container with ports at an IPv6 address has one (`network/port_proxy.py` says why). It is
-nobody's child and watches the container's own process: whatever becomes of the monitor, it ends
-with the container.
+The monitor starts it when somebody comes to a socket of IPv6 that keeps a port
+(`network/port_proxy.py` says why they do), and it ends when nobody has come for a while. It is
+nobody's child. The two hold a pair of sockets, by which each sees the other's end: whatever becomes
+of the monitor, this ends with it, and with the ports.
 """
 
 from __future__ import annotations
 
 import _socket
 import os
+import time
 
 from cuddy import files
 from cuddy.engine import background
-from cuddy.kernel import process
-from cuddy.network.port_proxy import Proxy, Way
+from cuddy.network.port_proxy import Proxy
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Sequence
 
-    from cuddy.network.publish import Published
+    from cuddy.network.port_proxy import Target
 
 TITLE = "cuddy port proxy"
 KINDS = {_socket.SOCK_STREAM: "tcp", _socket.SOCK_DGRAM: "udp"}
+CRASH_S = 1.0  # so that one that cannot do its work is not started in a circle
 
 
-class Target:
-    """Where a container is now, as a file says: its networks come and go while it runs.
+def begin(path: str, sources: Sequence[int]) -> int:
+    """Start it on these sockets. `path`: see `Targets`.
+
+    Returns our end of the pair. Raises OSError.
+    """
+    ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    with_us = ours.detach()
+    try:
+        child = os.fork()
+        if child:
+            os.waitpid(child, 0)
+            return with_us
+        try:
+            if os.fork() == 0:
+                serve(Targets(path), sources, theirs.fileno())
+        finally:
+            os._exit(0)
+    except BaseException:
+        os.close(with_us)
+        raise
+    finally:
+        theirs.close()
+
+
+def serve(targets: Targets, sources: Sequence[int], leash: int) -> None:
+    """Leave everybody behind and carry."""
+    background.leave(TITLE, {leash, *sources})
+    try:
+        Proxy([_socket.socket(fileno=fd) for fd in sources], targets.find, leash).run()
+    except Exception:
+        time.sleep(CRASH_S)
+
+
+class Targets:
+    """Where a container's ports lead now, as a file says: its networks come and go while it runs.
 
     An address that it has given back is another one's, and gets nothing more of what was meant for
     this one.
@@ -35,65 +70,26 @@ class Target:
     def __init__(self, path: str) -> None:
         self._path = path
         self._seen = (-1, -1, -1)
-        self._address = ""
+        self._found: dict[tuple[str, str, int], Target] = {}
 
-    def __call__(self) -> str:
-        """The address; "" for none."""
+    def find(self, source: _socket.socket) -> Target | None:
+        """Where what comes to a socket goes on to."""
         try:
             status = os.stat(self._path)
             seen = (status.st_ino, status.st_mtime_ns, status.st_size)
             if seen != self._seen:
-                self._address = files.read_bytes(self._path).decode()
-                self._seen = seen
+                self._found, self._seen = self._read(), seen
         except OSError:
-            return ""
-        return self._address
-
-
-def begin(published: Sequence[Published], holders: Iterable[int], path: str, pid: int) -> None:
-    """Start it if it is needed. `holders`: the sockets that keep the ports. `path`: see `Target`.
-
-    Raises OSError.
-    """
-    if not any(":" in entry.host_ip and entry.host_port for entry in published):
-        return
-    pidfd = process.pidfd_open(pid)
-    try:
-        child = os.fork()
-        if child:
-            os.waitpid(child, 0)
-            return
-        try:
-            if os.fork() == 0:
-                serve(find_ways(published, holders, Target(path)), pidfd)
-        finally:
-            os._exit(0)
-    finally:
-        os.close(pidfd)
-
-
-def find_ways(
-    published: Sequence[Published], holders: Iterable[int], address: Callable[[], str]
-) -> list[Way]:
-    """From each socket of IPv6 to what it stands for."""
-    targets = {
-        (entry.port.protocol, entry.host_ip, entry.host_port): entry.port.number
-        for entry in published
-    }
-    found = []
-    for fd in holders:
-        source = _socket.socket(fileno=fd)
+            return None
         host_ip, number, *_ = source.getsockname()
-        protocol = KINDS.get(source.type & 0xF, "")
-        if source.family == _socket.AF_INET6 and (protocol, host_ip, number) in targets:
-            port = targets[protocol, host_ip, number]
-            found.append(Way(source, address, port))
-        else:
-            source.detach()
-    return found
+        return self._found.get((KINDS.get(source.type & 0xF, ""), host_ip, number))
 
-
-def serve(ways: list[Way], pidfd: int) -> None:
-    """Leave everybody behind and carry."""
-    background.leave(TITLE, {pidfd, *(way.source.fileno() for way in ways)})
-    Proxy(ways, pidfd).run()
+    def _read(self) -> dict[tuple[str, str, int], Target]:
+        text = files.read_bytes(self._path)
+        if not text:
+            return {}
+        document = files.parse_json(text)
+        return {
+            (protocol, host_ip, host_port): (document["address"], number)
+            for protocol, host_ip, host_port, number in document["ports"]
+        }

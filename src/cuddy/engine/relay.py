@@ -20,9 +20,13 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from cuddy.engine.held_ports import HeldPorts
     from cuddy.engine.logwriter import LogWriter
 
+    HoldPorts = Callable[[list[int], int], HeldPorts]
+
 CHUNK_BYTES = 1 << 16
+RIGHTS_BYTES = _socket.CMSG_SPACE(4 * 200)
 MAX_QUEUE_BYTES = 1 << 20
 MAX_CLIENTS = 256
 
@@ -62,6 +66,7 @@ class Client:
         self.queue = bytearray()
         self.wants = 0
         self.is_leaving = False  # it has been told of the end, and goes when it has heard it
+        self.descriptors: list[int] = []  # that it has passed to us
 
     def fileno(self) -> int:
         return self.socket.fileno()
@@ -87,8 +92,9 @@ class Relay:
     """Copies until the container has ended and its output is drained."""
 
     def __init__(
-        self, streams: Streams, log: LogWriter, listener: _socket.socket, *, stdin_once: bool
-    ) -> None:
+        self, streams: Streams, log: LogWriter, listener: _socket.socket, hold_ports: HoldPorts,
+        *, stdin_once: bool,
+    ) -> None:  # fmt: skip
         self.streams = streams
         self.log = log
         self.listener = listener
@@ -99,6 +105,14 @@ class Relay:
         self.input_ends = False  # close stdin once `input` is written
         self.chore: Callable[[], None] | None = None  # to be done once, not before it is due
         self.chore_due = 0.0
+        self.ports: HeldPorts | None = None
+        self._hold_ports = hold_ports
+
+    def hold(self, holders: list[int], carrier: int = -1) -> None:
+        """Keep these ports from others, and no more those that were kept."""
+        if self.ports:
+            self.ports.close()
+        self.ports = self._hold_ports(holders, carrier) if holders else None
 
     def add(self, socket: _socket.socket) -> Client:
         """Serve one more client."""
@@ -115,7 +129,8 @@ class Relay:
         while not (ended and not self.streams.outputs):
             poll = self.interests()
             if not ended:
-                poll.register(pidfd, select.POLLIN)
+                for fd in (pidfd, *(self.ports.watched() if self.ports else ())):
+                    poll.register(fd, select.POLLIN)
             # After the end nobody inside can still write; what an outsider holds open is not ours.
             ready = dict(poll.poll(50 if ended else self.patience_ms(idle_s)))
             self.see_to_chores()
@@ -126,6 +141,8 @@ class Relay:
             elif ended and not ready and not self.is_held_back():
                 break
             self.serve(ready)
+            if self.ports and not ended:
+                self.ports.serve(ready)
         return True
 
     def see_to_chores(self) -> None:
@@ -143,13 +160,15 @@ class Relay:
     def end(self) -> None:
         """The container has ended: nothing more comes out of it, and nothing goes in."""
         self.log.close()
+        self.hold([])
         for fd in list(self.streams.outputs):
             self.streams.close_output(fd)
         self.streams.close_stdin()
         self.accepts = True
 
-    def begin(self, streams: Streams, log: LogWriter) -> None:
+    def begin(self, streams: Streams, log: LogWriter, holders: list[int]) -> None:
         """It lives again."""
+        self.hold(holders)
         self.streams, self.log = streams, log
         self.input.clear()
         self.input_ends = False
@@ -277,7 +296,11 @@ class Relay:
     def read_client(self, client: Client) -> None:
         """What a client sends: its wishes, input, window size."""
         try:
-            data = client.socket.recv(CHUNK_BYTES)
+            data, passed, *_ = client.socket.recvmsg(
+                CHUNK_BYTES, RIGHTS_BYTES, _socket.MSG_CMSG_CLOEXEC
+            )
+            if passed:
+                self.receive_descriptors(client, passed)
         except BlockingIOError:
             return
         except OSError:
@@ -305,6 +328,26 @@ class Relay:
             self.resize(*frames.WINDOW.unpack(frame.data))
         elif frame.kind == frames.CLEAR:
             self.clear_log(client)
+        elif frame.kind == frames.PORTS:
+            self.change_ports(client, add=bool(frame.data))
+
+    def receive_descriptors(self, client: Client, passed: list[tuple[int, int, bytes]]) -> None:
+        """Descriptors from a client; what they are for, its message says."""
+        from cuddy.engine import held_ports
+
+        client.descriptors += held_ports.descriptors_of(passed)
+
+    def change_ports(self, client: Client, *, add: bool) -> None:
+        """Other ports are to be kept, or more, as the container's networks are others now."""
+        if not add:
+            self.hold([])
+        holders, client.descriptors = client.descriptors, []
+        if self.ports:
+            self.ports.adopt(holders)
+        else:
+            self.hold(holders)
+        client.queue += frames.encode(frames.PORTS)
+        client.flush()
 
     def clear_log(self, client: Client) -> None:
         """Empty the log for a client, and tell it when that is done."""
@@ -345,6 +388,8 @@ class Relay:
         """A client is gone."""
         self.clients.remove(client)
         client.socket.close()
+        for fd in client.descriptors:
+            os.close(fd)
         self.accepts = True
         if client.wants & frames.WANT_STDIN and not self.streams.tty:
             self.end_input()

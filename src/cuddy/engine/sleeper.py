@@ -2,7 +2,7 @@
 
 Executed, not imported, by `watch.sleep`:
 
-    python -I -S sleeper.py PIDFD,DESCRIPTOR... EXIT_FILE WAKING COMMAND...
+    python -I -S sleeper.py PIDFD,LISTENER,OUTPUT...+CALLER+... EXIT_FILE WAKING COMMAND...
 
 It imports nothing that the interpreter has not in it: every module here would be in the memory of
 each running container. If the waking command cannot be executed because somebody removed Python or
@@ -16,11 +16,12 @@ import sys
 
 def main(words: list[str]) -> None:
     """Wait, then become the waking command."""
-    watched = [int(fd) for fd in words[0].split(",")]
+    own, *callers = words[0].split("+")
+    watched = [int(fd) for fd in own.split(",")]
     with open("/proc/self/comm", "w") as comm:
         comm.write("cuddy monitor")
     poll = select.poll()
-    for fd in watched:
+    for fd in (*watched, *map(int, callers)):
         poll.register(fd, select.POLLIN)
     poll.poll()
     try:

@@ -9,7 +9,14 @@ from __future__ import annotations
 import _socket
 import os
 
-from cuddy.engine import connection, container, containers, endpoint, live_network
+from cuddy.engine import (
+    connection,
+    container,
+    containers,
+    endpoint,
+    live_network,
+    live_ports,
+)
 from cuddy.errors import Conflict, CorruptContent, NoSuchContainer
 from cuddy.kernel import namespaces, netlink, rtnetlink
 from cuddy.network import endpoint as endpoints
@@ -42,7 +49,9 @@ def sweep(home: Home, record: Container, netns_fd: int) -> None:
         _delete_inside(netns_fd, held)
         if network := networks.read(home.networks_dir, network_id):
             before = (*places, _place(record, network, held))
-            live_network.lead(home, record, before, places, netns_fd)
+            published = live_ports.follow(home, record, before, places)
+            live_network.lead(record, before, places, netns_fd)
+            live_network.note(home, record, places, published)
         ipam.release(path, record["Id"])
 
 

@@ -26,7 +26,9 @@ from cuddy.undo import Undo
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container
+    from cuddy.engine.held_ports import HeldPorts
     from cuddy.engine.logwriter import LogWriter
+    from cuddy.engine.relay import HoldPorts
 
 FIRST_IDLE_S = 4.0
 MAX_IDLE_S = 128.0
@@ -50,6 +52,7 @@ class Held(NamedTuple):
     stdin: int  # -1: none
     outputs: list[list[int]]  # [descriptor, stream] of each
     holders: list[int]  # sockets that keep published ports from others
+    carrier: int = -1  # our end of what leads to the port proxy; -1: there is none
 
 
 def watch(
@@ -73,7 +76,9 @@ def watch(
     record = record or container.read(home, container_id)
     streams, log = open_streams(record, held), log or logwriter.reopen_writer(record)
     listener = _socket.socket(fileno=held.listener)
-    relay = Relay(streams, log, listener, stdin_once=record["Config"]["StdinOnce"])
+    ports = holding(home, container_id)
+    relay = Relay(streams, log, listener, ports, stdin_once=record["Config"]["StdinOnce"])
+    relay.hold(held.holders, held.carrier)
     if attached >= 0:
         relay.add(_socket.socket(fileno=attached)).wants = wants
     if is_new:
@@ -83,14 +88,26 @@ def watch(
         while not relay.run(life.pidfd, idle_s=idle_s):
             sleep(home, container_id, life, relay, idle_s or 0)
             idle_s = None  # it cannot be done here: stay awake
-        for fd in (life.pidfd, *life.holders):
-            os.close(fd)
+        os.close(life.pidfd)
+        relay.hold([])
         # Imported here, as below: one that was woken may only have something to relay.
         from cuddy.engine import burial
 
         delay_s = burial.bury(home, container_id, relay)
         life = None if delay_s is None else live_again(home, record, relay, delay_s)
         idle_s = FIRST_IDLE_S
+
+
+def holding(home: Home, container_id: str) -> HoldPorts:
+    """How the container's ports are held."""
+
+    def hold(holders: list[int], carrier: int) -> HeldPorts:
+        # Imported here: most containers publish nothing.
+        from cuddy.engine import held_ports
+
+        return held_ports.HeldPorts(home.ports_path(container_id), holders, carrier)
+
+    return hold
 
 
 def leave_session() -> None:
@@ -140,23 +157,28 @@ def deliver(home: Home, record: Container, relay: Relay, undo: Undo) -> Held:
         delivery.pidfd, relay.listener.fileno(), delivery.stdin, delivery.outputs, delivery.holders
     )
     assert delivery.log
-    relay.begin(open_streams(delivery.record, held), delivery.log)
+    relay.begin(open_streams(delivery.record, held), delivery.log, delivery.holders)
     return held
 
 
 def sleep(home: Home, container_id: str, held: Held, relay: Relay, idle_s: float) -> None:
     """Become the sleeper. Returns only where that is not possible."""
     now = held._replace(
-        stdin=relay.streams.stdin, outputs=[[fd, s] for fd, s in relay.streams.outputs.items()]
+        stdin=relay.streams.stdin,
+        outputs=[[fd, s] for fd, s in relay.streams.outputs.items()],
+        holders=relay.ports.holders if relay.ports else [],
+        carrier=relay.ports.carrier if relay.ports else -1,
     )
     source = __file__.rpartition("/cuddy/")[0]
     order = files.format_json([*home, container_id, *now, min(idle_s * 2, MAX_IDLE_S)])
     python = [sys.executable, "-I", "-S"]
     watched = [now.pidfd, now.listener, *relay.streams.outputs]
-    kept = {*watched, now.stdin, *now.holders} - {-1}
+    kept = {*watched, now.stdin, *now.holders, now.carrier} - {-1}
     for fd in kept:
         os.set_inheritable(fd, True)
     words = ",".join(str(fd) for fd in watched)
+    if relay.ports:
+        words += "".join(f"+{fd}" for fd in relay.ports.watched())
     try:
         sleeper = [compiled_sleeper(home), words, f"{home.run_dir(container_id)}/exit"]
         os.execv(sys.executable, [*python, *sleeper, *python, "-c", WAKE, source, order])
@@ -183,7 +205,7 @@ def wake(order: str) -> None:
     process.set_title(f"cuddy monitor {container_id[:12]}")
     descriptors = Held(*held)
     outputs = [fd for fd, _ in descriptors.outputs]
-    for fd in (*descriptors[:3], *outputs, *descriptors.holders):
+    for fd in (*descriptors[:3], *outputs, *descriptors.holders, descriptors.carrier):
         if fd >= 0:
             os.set_inheritable(fd, False)
     home = Home(root, run_root)

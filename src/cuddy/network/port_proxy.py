@@ -2,9 +2,9 @@
 ::1, and at any IPv6 address of the host's where the container has IPv4 only.
 
 IPv6 has no route_localnet: answers to ::1 are taken from `lo` alone, so no rule of the firewall can
-lead such a packet elsewhere. One process of its own for each container that needs it accepts the
-connections on the sockets that keep its ports from others anyway, until the container ends. The
-container sees them come from its bridge.
+lead such a packet elsewhere. A process accepts the connections on the sockets that keep the
+container's ports from others anyway. Where a port leads is asked for each connection, as containers
+change networks while they run; they see them come from their bridge.
 """
 
 from __future__ import annotations
@@ -14,11 +14,14 @@ import errno
 import select
 import time
 
-from cuddy.shapes import NamedTuple
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
+
+    Target = tuple[str, int]
+    """An address and a port of a container."""
+    Find = Callable[[_socket.socket], Target | None]
+    """Where what comes to a socket goes on to; None: nowhere."""
 
 CHUNK = 1 << 16
 MOST_BUFFERED = 1 << 18
@@ -26,14 +29,6 @@ MOST_FLOWS = 500
 DATAGRAM_BYTES = 1 << 16
 IDLE_S = 60  # of a UDP client; docker's proxy forgets it after 90
 LATER = (errno.EAGAIN, errno.EINTR, errno.EINPROGRESS)
-
-
-class Way(NamedTuple):
-    """What comes to a socket goes on to an address and port of a container."""
-
-    source: _socket.socket
-    address: Callable[[], str]  # "" while it has none
-    port: int
 
 
 class Half:
@@ -60,25 +55,31 @@ class Half:
 class Client:
     """Somebody who sends datagrams; the answers go back by the socket that he sent them to."""
 
-    def __init__(self, way: Way, place: tuple[object, ...], upstream: _socket.socket) -> None:
-        self.way, self.place, self.upstream = way, place, upstream
-        self.address = upstream.getpeername()[0]
+    def __init__(
+        self, source: _socket.socket, place: tuple[object, ...], target: Target,
+        upstream: _socket.socket,
+    ) -> None:  # fmt: skip
+        self.source, self.place, self.target, self.upstream = source, place, target, upstream
         self.last = time.monotonic()
 
 
 class Proxy:
-    """All ways of a container, and what goes along them. `run` ends with the container."""
+    """The sockets of a container's ports, and what goes on from them.
 
-    def __init__(self, ways: list[Way], pidfd: int) -> None:
+    `leash`: a descriptor that becomes readable when it is to end.
+    """
+
+    def __init__(self, sources: Iterable[_socket.socket], find: Find, leash: int) -> None:
         self._poll = select.poll()
         self._acts: dict[int, Callable[[int], None]] = {}
         self._flows: dict[int, tuple[Half, Half]] = {}
         self._clients: dict[tuple[int, object], Client] = {}
-        self._pidfd = pidfd
-        self._poll.register(pidfd, select.POLLIN)
-        for way in ways:
-            way.source.setblocking(False)
-            self._watch(way.source, select.POLLIN, self._way_act(way))
+        self._find = find
+        self._leash = leash
+        self._poll.register(leash, select.POLLIN)
+        for source in sources:
+            source.setblocking(False)
+            self._watch(source, select.POLLIN, self._source_act(source))
 
     def _watch(self, socket: _socket.socket, events: int, act: Callable[[int], None]) -> None:
         self._acts[socket.fileno()] = act
@@ -89,30 +90,33 @@ class Proxy:
             self._poll.unregister(socket.fileno())
         socket.close()
 
-    def run(self) -> None:
-        """Carry until the container has ended."""
+    def run(self, idle_s: float = IDLE_S) -> None:
+        """Carry until the leash says no, or nobody has come for a while."""
         while True:
-            for fd, events in self._poll.poll(IDLE_S * 1000):
-                if fd == self._pidfd:
+            ready = self._poll.poll(idle_s * 1000)
+            for fd, events in ready:
+                if fd == self._leash:
                     return
                 if act := self._acts.get(fd):
                     act(events)
             self._drop_idle()
+            if not (ready or self._flows or self._clients):
+                return
 
-    def _way_act(self, way: Way) -> Callable[[int], None]:
-        is_stream = way.source.type & 0xF == _socket.SOCK_STREAM
-        return lambda _: self._accept(way) if is_stream else self._take(way)
+    def _source_act(self, source: _socket.socket) -> Callable[[int], None]:
+        is_stream = source.type & 0xF == _socket.SOCK_STREAM
+        return lambda _: self._accept(source) if is_stream else self._take(source)
 
-    def _accept(self, way: Way) -> None:
+    def _accept(self, source: _socket.socket) -> None:
         try:
-            fd, _ = way.source._accept()  # type: ignore[attr-defined]
+            fd, _ = source._accept()  # type: ignore[attr-defined]
         except OSError:
             return
         near = _socket.socket(fileno=fd)
         if len(self._flows) >= 2 * MOST_FLOWS:
             near.close()
             return
-        far = dial(way, _socket.SOCK_STREAM)
+        far = dial(self._find(source), _socket.SOCK_STREAM)
         if far is None:
             near.close()
             return
@@ -148,33 +152,40 @@ class Proxy:
             self._flows.pop(each.socket.fileno(), None)
             self._forget(each.socket)
 
-    def _take(self, way: Way) -> None:
+    def _take(self, source: _socket.socket) -> None:
         """A datagram from a client, known or new."""
         try:
-            data, place = way.source.recvfrom(DATAGRAM_BYTES)
+            data, place = source.recvfrom(DATAGRAM_BYTES)
         except OSError:
             return
-        key = (way.source.fileno(), place)
-        client = self._clients.get(key)
-        if client and client.address != way.address():
-            self._forget(self._clients.pop(key).upstream)
-            client = None
+        client = self._client(source, place)
         if client is None:
-            upstream = dial(way, _socket.SOCK_DGRAM)
-            if upstream is None or len(self._clients) >= MOST_FLOWS:
-                return
-            client = self._clients[key] = Client(way, place, upstream)
-            self._watch(upstream, select.POLLIN, lambda _: self._answer(client))
+            return
         client.last = time.monotonic()
         try:
             client.upstream.send(data)
         except OSError:
             pass  # as when it is lost on the way
 
+    def _client(self, source: _socket.socket, place: tuple[object, ...]) -> Client | None:
+        """Whoever sends from that place, on his way to where the port leads now."""
+        key, target = (source.fileno(), place), self._find(source)
+        client = self._clients.get(key)
+        if client and client.target == target:
+            return client
+        if client:
+            self._forget(self._clients.pop(key).upstream)
+        upstream = dial(target, _socket.SOCK_DGRAM)
+        if target is None or upstream is None or len(self._clients) >= MOST_FLOWS:
+            return None
+        made = self._clients[key] = Client(source, place, target, upstream)
+        self._watch(upstream, select.POLLIN, lambda _: self._answer(made))
+        return made
+
     def _answer(self, client: Client) -> None:
         try:
             data = client.upstream.recv(DATAGRAM_BYTES)
-            client.way.source.sendto(data, client.place)
+            client.source.sendto(data, client.place)
         except OSError:
             return
         client.last = time.monotonic()
@@ -185,17 +196,16 @@ class Proxy:
             self._forget(self._clients.pop(key).upstream)
 
 
-def dial(way: Way, kind: int) -> _socket.socket | None:
+def dial(target: Target | None, kind: int) -> _socket.socket | None:
     """A socket on its way to the container; None if there is none to be had."""
-    address = way.address()
-    if not address:
+    if target is None:
         return None
-    family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
+    family = _socket.AF_INET6 if ":" in target[0] else _socket.AF_INET
     try:
         made = _socket.socket(family, kind | _socket.SOCK_NONBLOCK | _socket.SOCK_CLOEXEC)
     except OSError:
         return None
-    code = made.connect_ex((address, way.port))
+    code = made.connect_ex(target)
     if code and code not in LATER:
         made.close()
         return None
