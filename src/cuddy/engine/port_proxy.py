@@ -56,8 +56,9 @@ def serve(targets: Targets, sources: Sequence[int], leash: int) -> None:
     background.leave(TITLE, {leash, *sources})
     try:
         Proxy([_socket.socket(fileno=fd) for fd in sources], targets.find, leash).run()
-    except Exception:
+    except BaseException:
         time.sleep(CRASH_S)
+        raise
 
 
 class Targets:

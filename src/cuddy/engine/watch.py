@@ -74,11 +74,7 @@ def watch(
     started it.
     """
     record = record or container.read(home, container_id)
-    streams, log = open_streams(record, held), log or logwriter.reopen_writer(record)
-    listener = _socket.socket(fileno=held.listener)
-    ports = holding(home, container_id)
-    relay = Relay(streams, log, listener, ports, stdin_once=record["Config"]["StdinOnce"])
-    relay.hold(held.holders, held.carrier)
+    relay = open_relay(home, record, held, log or logwriter.reopen_writer(record))
     if attached >= 0:
         relay.add(_socket.socket(fileno=attached)).wants = wants
     if is_new:
@@ -96,6 +92,15 @@ def watch(
         delay_s = burial.bury(home, container_id, relay)
         life = None if delay_s is None else live_again(home, record, relay, delay_s)
         idle_s = FIRST_IDLE_S
+
+
+def open_relay(home: Home, record: Container, held: Held, log: LogWriter) -> Relay:
+    """A relay for what is held."""
+    listener, ports = _socket.socket(fileno=held.listener), holding(home, record["Id"])
+    once = record["Config"]["StdinOnce"]
+    relay = Relay(open_streams(record, held), log, listener, ports, stdin_once=once)
+    relay.hold(held.holders, held.carrier)
+    return relay
 
 
 def holding(home: Home, container_id: str) -> HoldPorts:
