@@ -243,6 +243,19 @@ class TestTheHostGoesSomewhereElse:
         assert "a route of this host leads to 10.93.0.0/24 by now" in result.err
 
 
+def test_who_has_ipv6_turned_off_gets_no_such_address(cuddy: Cuddy) -> None:
+    cuddy.ok("network", "create", "--ipv6", "--subnet", "fd00:91::/64", "both")
+    off = ["--sysctl", "net.ipv6.conf.all.disable_ipv6=1"]
+    run(cuddy, "web", "--network", "both", "-p", "8088:80", *off)
+    assert cuddy.ok("exec", "web", "ip", "-6", "-o", "addr") == ""
+    facts = endpoints(cuddy, "web")["both"]
+    assert (facts["GlobalIPv6Address"], facts["IPv6Gateway"]) == ("", "")
+    assert cuddy.ok("port", "web") == "80/tcp -> 0.0.0.0:8088"
+    off = ["--sysctl", "net.ipv6.conf.eth0.disable_ipv6=1"]
+    run(cuddy, "other", "--network", "both", *off)
+    assert "fd00" not in cuddy.ok("exec", "other", "ip", "-6", "-o", "addr")
+
+
 class TestLinksAsAskedFor:
     IFNAME = "driver-opt=com.docker.network.endpoint.ifname"
     SYSCTLS = "driver-opt=com.docker.network.endpoint.sysctls"

@@ -145,6 +145,7 @@ def join(
     `alone`: it is the only one, so its driver sets the default route at once. Raises as `connect`.
     """
     run_dir, container_id = home.networks_run_dir, record["Id"]
+    network = as_spoken(record, network, asked)
     own_names = tuple(dns_names.names_of(record, asked.get("Aliases") or ()))
     place = endpoints.lease(
         run_dir, network, container_id,
@@ -166,12 +167,25 @@ def join(
     return Place(network, place, asked, os.urandom(32).hex(), own_names)
 
 
+def as_spoken(record: Container, network: Network, asked: EndpointConfig) -> Network:
+    """A network as a container sees it, for whom a `--sysctl` may have turned IPv6 off."""
+    sysctls = record["HostConfig"].get("Sysctls")
+    if not (sysctls or asked.get("DriverOpts")):
+        return network
+    # Imported here, as below: few ask for any.
+    from cuddy.engine import link_options
+
+    ipv4 = tuple(pool for pool in network.pools if ":" not in pool.subnet)
+    if ipv4 and link_options.is_ipv6_off(sysctls or {}, asked):
+        return network._replace(pools=ipv4)
+    return network
+
+
 def with_options(record: Container, asked: EndpointConfig, place: Endpoint, slot: int) -> Endpoint:
     """The endpoint with the name and the kernel settings that were asked for its link."""
     others = endpoint.asked(record)
     if not any(each.get("DriverOpts") for each in (asked, *others.values())):
         return place
-    # Imported here: few ask for any.
     from cuddy.engine import link_options
 
     name = link_options.name_of(asked) or link_options.free_name(place.link, slot, others)

@@ -193,9 +193,9 @@ def networks_of(container: Container) -> dict[str, dict[str, str] | None]:
     known: dict[str, dict[str, str] | None] = (
         container.get("NetworkSettings", {}).get("Networks") or {}
     )
-    wishes = container.get("Networks")
+    wishes, mode = container.get("Networks"), container["HostConfig"]["NetworkMode"]
     if wishes is None:
-        return known or {container["HostConfig"]["NetworkMode"]: None}
+        return known or ({} if mode.startswith("container:") else {mode: None})
     is_up = container["State"]["Running"] and known
     return known if is_up else {name: known.get(name) for name in wishes}
 

@@ -80,6 +80,13 @@ def _parse(text: str) -> tuple[str, str]:
     return f"net/{parts[1]}/{parts[2]}/{{}}/{parts[4]}", value
 
 
+def is_ipv6_off(sysctls: Mapping[str, str], config: EndpointConfig) -> bool:
+    """Whether a kernel setting of the container, or of this link, says so."""
+    names = [f"net.ipv6.conf.{which}.disable_ipv6" for which in ("all", "default")]
+    own = ("net/ipv6/conf/{}/disable_ipv6", "1")
+    return any(sysctls.get(name) == "1" for name in names) or own in sysctls_of(config)
+
+
 def check_names(configs: Iterable[EndpointConfig], taken: Iterable[str] = ()) -> None:
     """Two links of a container cannot have one name. Raises Conflict."""
     seen = set(taken)
