@@ -30,10 +30,10 @@ pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="it is cuddy that make
 SECRET = "the host's secret"
 SOAK = "CUDDY_TESTS_KILLS" in os.environ
 """Asked for many rounds: `make soak`."""
-ROUNDS = 100 if SOAK else 4
+ROUNDS = 100 if SOAK else 3
 MOUNTS = 17
 """Of each container."""
-RACE_S = 20.0 if SOAK else 0.6
+RACE_S = 20.0 if SOAK else 0.4
 AT_FDCWD, RENAME_EXCHANGE = -100, 2
 libc = ctypes.CDLL(None, use_errno=True)
 RUN = ("run", "--rm", "--network", "none")
