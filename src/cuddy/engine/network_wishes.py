@@ -67,10 +67,9 @@ def check_wish(config: EndpointConfig) -> None:
     if mac := config.get("MacAddress"):
         check_mac(mac)
     asked = config.get("IPAMConfig") or {}
-    for key, bits in (("IPv4Address", 32), ("IPv6Address", 128)):
-        text: str = asked.get(key) or ""  # type: ignore[assignment]
+    for text, bits in ((asked.get("IPv4Address"), 32), (asked.get("IPv6Address"), 128)):
         if text and ipam.parse_address(text)[1] != bits:
-            raise InvalidArgument(f"invalid {key[:4]} address: {text}")
+            raise InvalidArgument(f"invalid IPv{4 if bits == 32 else 6} address: {text}")
     for text in asked.get("LinkLocalIPs") or ():
         ipam.parse_address(text)
 

@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cuddy.network.bridge_options import BridgeOptions
-ALIAS = "cuddy"
-"""First word of what a link of ours says of itself; the second is whose it is: for a bridge that is
-`owner`, for a container's link the id of the container."""
-
 IP_FORWARD = "/proc/sys/net/ipv4/ip_forward"
 IP6_FORWARD = "/proc/sys/net/ipv6/conf/all/forwarding"
 BRIDGE_NF_CALL = "/proc/sys/net/bridge/bridge-nf-call-{}"
@@ -185,7 +181,7 @@ def make_link(kernel: netlink.Socket, network: Network, owner: str) -> int:
     # For ports published on 127.0.0.1; the rules guard what else that would open.
     control_file.write(f"/proc/sys/net/ipv4/conf/{name}/route_localnet", "1")
     if is_made or is_ours(link):
-        alias = f"{ALIAS} {owner}".rstrip()
+        alias = networks.link_alias(owner)
         kernel.ask(rtnetlink.set_up(link.ifindex, mtu=network.mtu, alias=alias))
     else:
         kernel.ask(rtnetlink.set_up(link.ifindex))
@@ -200,7 +196,7 @@ def mac_of(network: Network) -> str:
 
 def is_ours(link: rtnetlink.Link) -> bool:
     """Whether we made a bridge: by its name, where a killed process did not come to say so."""
-    return link.alias.startswith(f"{ALIAS} ") or link.name.startswith(networks.OWN_LINKS)
+    return networks.is_marked(link.alias) or link.name.startswith(networks.OWN_LINKS)
 
 
 def claim(kernel: netlink.Socket, network: Network, link: int) -> None:
@@ -281,7 +277,7 @@ def make_pair(kernel: netlink.Socket, network: Network, endpoint: Endpoint, netn
         mtu=network.mtu,
         master=_socket.if_nametoindex(network.bridge),
     )
-    alias = f"{ALIAS} {endpoint.container_id}".rstrip()
+    alias = networks.link_alias(endpoint.container_id)
     settings = [rtnetlink.set_up(endpoint.host_link, without_ipv6=has_ipv6(), alias=alias)]
     if network.options and not read_options(network).icc and not is_filtered(network):
         from cuddy.kernel import bridge_port

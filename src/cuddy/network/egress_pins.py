@@ -10,8 +10,9 @@ from __future__ import annotations
 import _socket
 import time
 
+from cuddy.errors import InvalidArgument
 from cuddy.kernel import namespaces
-from cuddy.network import egress, egress_rules
+from cuddy.network import egress, egress_rules, ipam
 from cuddy.network.egress import Policy
 
 TYPE_CHECKING = False
@@ -107,24 +108,14 @@ def lifetime(ttl_s: int) -> int:
 
 def is_never_by_name(address: str) -> bool:
     """Whether an address, as text, is one that no name may lead to."""
-    family = _socket.AF_INET6 if ":" in address else _socket.AF_INET
     try:
-        packed = _socket.inet_pton(family, address)
-    except (OSError, ValueError):
+        number, bits = ipam.parse_address(address)
+    except InvalidArgument:
         return True
-    if packed[:12] in EMBEDDING:
-        packed = packed[12:]
-    networks = NEVER_4 if len(packed) == 4 else NEVER_6
-    return any(_is_within(packed, network) for network in networks)
-
-
-def _is_within(packed: bytes, network: str) -> bool:
-    start, _, length = network.partition("/")
-    family = _socket.AF_INET6 if len(packed) == 16 else _socket.AF_INET
-    shift = len(packed) * 8 - int(length)
-    return (
-        int.from_bytes(packed) >> shift == int.from_bytes(_socket.inet_pton(family, start)) >> shift
-    )
+    if bits == 128 and number.to_bytes(16)[:12] in EMBEDDING:
+        number, bits = number & 0xFFFFFFFF, 32
+    networks = NEVER_4 if bits == 32 else NEVER_6
+    return any(number in ipam.parse_subnet(network) for network in networks)
 
 
 def is_local(address: str) -> bool:

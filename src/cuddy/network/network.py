@@ -26,6 +26,7 @@ PREDEFINED = {DEFAULT: "bridge", "host": "host", "none": "null"}
 """The networks that are always there, and their drivers."""
 
 ETHERNET_MTU = 1500
+ALIAS, ALIAS_CHARACTERS = "cuddy", 255  # the kernel takes no more
 LINK_NAME_BYTES = 15  # IFNAMSIZ less the NUL
 OWN_LINKS = ("cud-", "cuddy")
 """How the names of links begin that we name ourselves."""
@@ -95,6 +96,19 @@ def check_link_name(name: str) -> str:
     if len(name) > LINK_NAME_BYTES:
         raise InvalidArgument(f"name of a network link longer than {LINK_NAME_BYTES}: {name!r}")
     return name
+
+
+def link_alias(owner: str) -> str:
+    """What a link of ours says of itself, as `ip link` shows: whose it is.
+
+    `owner`: of a network's link the directory of its record, of a container's the id.
+    """
+    return f"{ALIAS} {owner}".rstrip()[:ALIAS_CHARACTERS]
+
+
+def is_marked(alias: str) -> bool:
+    """Whether a link says so that we have made it."""
+    return alias == ALIAS or alias.startswith(f"{ALIAS} ")
 
 
 def predefined_id(networks_dir: str, name: str) -> str:

@@ -11,6 +11,7 @@ import errno
 
 from cuddy.errors import Conflict, InvalidArgument, NotFound, SystemFailure
 from cuddy.kernel import netlink, rtnetlink, sublinks
+from cuddy.network import network as networks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 
     from cuddy.network.network import Network
 
-ALIAS = "cuddy"
 OPTION = "parent"
 MAX_TAG = 4094
 UNKNOWN = (errno.EOPNOTSUPP, errno.ENODEV)
@@ -64,7 +64,7 @@ def ensure(network: Network, *, owner: str = "") -> None:
             link = rtnetlink.find_link(kernel, name_of(network))
             if link is None:
                 link = make(kernel, network)
-                alias = f"{ALIAS} {owner}".rstrip()
+                alias = networks.link_alias(owner)
                 kernel.ask(rtnetlink.set_up(link.ifindex, alias=alias))
             elif is_ours(link) and not link.is_up:
                 kernel.ask(rtnetlink.set_up(link.ifindex))
@@ -118,7 +118,7 @@ def is_ours(link: rtnetlink.Link) -> bool:
     """
     if link.name.startswith("dm-"):
         return link.kind in ("dummy", "veth")
-    return link.kind == "vlan" and (link.alias == ALIAS or link.alias.startswith(f"{ALIAS} "))
+    return link.kind == "vlan" and networks.is_marked(link.alias)
 
 
 def remove(network: Network) -> None:

@@ -74,14 +74,13 @@ def listeners(netns_fd: int, protocol: str) -> list[Listener]:
     """The sockets of a namespace that wait for others, by TCP or UDP. Raises OSError."""
     found: list[Listener] = []
     for name in (protocol, f"{protocol}6"):
-        text = inside(netns_fd, lambda name=name: _read(f"/proc/self/net/{name}"))  # type: ignore
-        found += parse_sockets(text, protocol)
+        found += parse_sockets(_read(netns_fd, f"/proc/self/net/{name}"), protocol)
     return found
 
 
-def _read(path: str) -> str:
+def _read(netns_fd: int, path: str) -> str:
     try:
-        with open(path, errors="replace") as file:
+        with inside(netns_fd, lambda: open(path, errors="replace")) as file:
             return file.read(MAX_TABLE)
     except FileNotFoundError:
         return ""  # a kernel without IPv6
@@ -226,9 +225,9 @@ def judge(code: int, seconds: float) -> Attempt:
 
 def ping(netns_fd: int, address: str, timeout_s: float) -> Attempt:
     """Ask whether anybody is there at all, by ICMP."""
-    is_new = ":" in address
-    family = _socket.AF_INET6 if is_new else _socket.AF_INET
-    protocol = _socket.IPPROTO_ICMPV6 if is_new else _socket.IPPROTO_ICMP
+    is_ipv6 = ":" in address
+    family = _socket.AF_INET6 if is_ipv6 else _socket.AF_INET
+    protocol = _socket.IPPROTO_ICMPV6 if is_ipv6 else _socket.IPPROTO_ICMP
     began = time.monotonic()
     mark = os.urandom(4)
     try:
@@ -240,8 +239,8 @@ def ping(netns_fd: int, address: str, timeout_s: float) -> Attempt:
         return judge(error.errno or 0, 0.0)
     try:
         caller.connect((address, 0))
-        caller.send(echo_request(ICMP6_ECHO if is_new else ICMP_ECHO, mark))
-        code = _await_echo(caller, mark, is_new, began + timeout_s)
+        caller.send(echo_request(ICMP6_ECHO if is_ipv6 else ICMP_ECHO, mark))
+        code = _await_echo(caller, mark, is_ipv6, began + timeout_s)
     except OSError as error:
         code = error.errno or 0
     finally:
@@ -259,16 +258,16 @@ def echo_request(kind: int, mark: bytes) -> bytes:
     return struct.pack("!BBH", kind, 0, ~total & 0xFFFF) + mark
 
 
-def _await_echo(caller: _socket.socket, mark: bytes, is_new: bool, deadline: float) -> int:
+def _await_echo(caller: _socket.socket, mark: bytes, is_ipv6: bool, deadline: float) -> int:
     poll = select.poll()
     poll.register(caller.fileno(), select.POLLIN)
     while (left := deadline - time.monotonic()) > 0:
         if not poll.poll(int(left * 1000) + 1):
             break
         packet = caller.recv(1500)
-        if not is_new:
+        if not is_ipv6:
             packet = packet[(packet[0] & 15) * 4 :]  # IPv4 comes with its header
-        answer = ICMP6_ANSWER if is_new else ICMP_ANSWER
+        answer = ICMP6_ANSWER if is_ipv6 else ICMP_ANSWER
         if packet[:1] == bytes((answer,)) and packet[4:8] == mark:
             return 0
     return errno.ETIMEDOUT

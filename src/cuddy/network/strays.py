@@ -10,6 +10,8 @@ from __future__ import annotations
 
 from cuddy.kernel import netlink, nftables, rtnetlink
 from cuddy.network import chains, openings
+from cuddy.network import network as networks
+from cuddy.network.endpoint import ID_DIGITS, VETH
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -20,11 +22,7 @@ if TYPE_CHECKING:
     from cuddy.kernel.rtnetlink import Link
     from cuddy.network.openings import Opening
 
-ALIAS = "cuddy"
-ALIAS_CHARACTERS = 255
 CHAIN_ENDINGS = tuple(name("") for name in chains.CHAINS)
-VETH = "veth"
-ID_DIGITS = 10  # of a container's id, in the name of its link
 
 
 class ContainerLink(NamedTuple):
@@ -43,7 +41,7 @@ def list_links() -> list[Link]:
 
 def network_links(links: Iterable[Link], networks_dir: str) -> set[str]:
     """Links that were made for networks of a Home, whether it still has them or not. Pure."""
-    alias = f"{ALIAS} {networks_dir}"[:ALIAS_CHARACTERS]
+    alias = networks.link_alias(networks_dir)
     return {link.name for link in links if link.alias == alias}
 
 
