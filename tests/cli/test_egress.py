@@ -270,6 +270,10 @@ fails("packet", lambda: socket.socket(socket.AF_PACKET, socket.SOCK_RAW, 0x0300)
 fails("raw", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 255))
 fails("raw6", lambda: socket.socket(socket.AF_INET6, socket.SOCK_RAW, 58))
 fails("vsock", lambda: socket.socket(40, socket.SOCK_STREAM))
+def ring():
+    if libc.syscall(425, 4, ctypes.create_string_buffer(120)) < 0:  # io_uring_setup
+        raise OSError(ctypes.get_errno(), "no ring")
+fails("ring", ring)
 def mark():
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
         s.setsockopt(socket.SOL_SOCKET, 36, struct.pack("I", MARK))
@@ -306,7 +310,7 @@ class TestHostilePrograms:
         script = HOSTILE + f'tcp("{outside.address}", 80); udp("{outside.address}", 53)'
         found = try_(cuddy, script, "--name", "box", "--egress", "none", *words)
         assert not [line for line in found if "WORKED" in line or "reached" in line]
-        assert len(found) == 12
+        assert len(found) == 13
         assert await_log(cuddy, "box", 2) == [
             ("refused", "tcp", outside.address, "80", ""),
             ("refused", "udp", outside.address, "53", ""),

@@ -68,9 +68,10 @@ class Poll:
 
     def turn(self) -> None:
         """Wait until something happens, and do what is to be done then."""
-        for fd, _ in self._epoll.poll(self._patience_s(), EVENTS_AT_ONCE):
-            action = self._actions.get(fd)  # what came before may have closed it
-            if action:
+        ready = self._epoll.poll(self._patience_s(), EVENTS_AT_ONCE)
+        for fd, action in [(fd, self._actions.get(fd)) for fd, _ in ready]:
+            # What came before may have closed it, and its number may be another one's by now.
+            if action and self._actions.get(fd) is action:
                 action()
         now = time.monotonic()
         while self._timers and self._timers[0].due <= now:

@@ -23,8 +23,13 @@ DISCARD = 9  # a port; the packets that pin go nowhere
 MOST_NAMES = 2 * egress_rules.MOST_PINNED
 MOST_ADDRESSES = 128
 """Of one answer; the rest of a longer one is not reached."""
-NEVER_4 = ("0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/3")
-NEVER_6 = ("::/96", "fe80::/10", "ff00::/8")
+METADATA_4 = ("100.100.100.200/32", "168.63.129.16/32")
+METADATA_6 = ("fd00:ec2::/32", "fd20:ce::254/128", "fd00:c1::a9fe:a9fe/128")
+"""Where clouds that do not, or not only, use 169.254.169.254 hand out a machine's keys."""
+NEVER_4 = (
+    "0.0.0.0/8", "127.0.0.0/8", "169.254.0.0/16", "192.0.0.0/24", "224.0.0.0/3", *METADATA_4,
+)  # fmt: skip
+NEVER_6 = ("::/96", "fe80::/10", "ff00::/8", *METADATA_6)
 EMBEDDING = (egress.MAPPED, bytes.fromhex("0064ff9b") + bytes(8))
 """IPv6 whose last four bytes are an IPv4 address: mapped, and NAT64 (RFC 6052)."""
 

@@ -153,7 +153,8 @@ class TestScript:
     "address",
     ["127.0.0.1", "127.9.9.9", "0.0.0.0", "169.254.169.254", "224.0.0.1", "255.255.255.255", "::",
      "::1", "::127.0.0.1", "fe80::1", "febf::1", "ff02::1", "::ffff:127.0.0.1",
-     "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "nonsense", "", "192.0.2.1\0"],
+     "::ffff:169.254.169.254", "64:ff9b::a9fe:a9fe", "100.100.100.200", "168.63.129.16",
+     "fd00:ec2::254", "fd20:ce::254", "fd00:c1::a9fe:a9fe", "nonsense", "", "192.0.2.1\0"],
 )  # fmt: skip
 def test_no_name_leads_to_loopback_metadata_or_groups(address: str) -> None:
     assert egress_pins.is_never_by_name(address)
