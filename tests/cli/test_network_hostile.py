@@ -92,6 +92,16 @@ class TestAnAddressGivenBack:
         assert address in nft(f"list map inet cuddy {bridge_of(cuddy)}-ports")
         assert ask("127.0.0.1", 8080) == "served"
 
+    def test_by_who_goes_on_in_the_network(self, cuddy: Cuddy) -> None:
+        cuddy.ok("network", "create", "-d", "macvlan", "--subnet", "10.93.0.0/24", "wire")
+        run(cuddy, "old", "--network", "wire")
+        run(cuddy, "joined", "--network", "container:old")
+        address = address_on(cuddy, "old", "wire")
+        assert address in cuddy.ok("exec", "joined", "ip", "addr")
+        cuddy.ok("rm", "-f", "old")
+        run(cuddy, "new", "--network", "wire", "--ip", address)
+        assert address not in cuddy.ok("exec", "joined", "ip", "addr")
+
     def test_by_what_the_kernel_remembers_of_datagrams(self, cuddy: Cuddy) -> None:
         """Who goes on sending reaches who has the port now, whoever had the address before."""
         cuddy.ok("network", "create", "--subnet", "10.91.1.0/24", "front")

@@ -54,6 +54,7 @@ staging          what mounts need before the runtime can bind them
 connection       the places on networks that a container has
 etc_files        the files that tell of them
 network_facts    what inspect says of them
+live_netns       the network namespaces of containers that run
 live_network     what changes for a running container with one more or less
 stray_links      and what a killed change has left
 connect          it is on another network

@@ -16,13 +16,13 @@ from cuddy.engine import (
     containers,
     dns_names,
     endpoint,
+    live_netns,
     live_network,
     liveness,
     stray_links,
 )
 from cuddy.errors import CorruptContent, NoSuchContainer
 from cuddy.image.finding import Finding, move_to_lost
-from cuddy.kernel import namespaces
 from cuddy.network import endpoint as endpoints
 from cuddy.network import ipam, nat, publish, strays
 from cuddy.network import network as networks
@@ -246,7 +246,7 @@ def _surplus(home: Home, record: Container, repairing: bool) -> Iterator[Finding
             is_found = True
     if is_found and repairing:
         # Ports may lead there already, so it is not enough to give the address back.
-        netns_fd = namespaces.open_namespace(record["State"]["Pid"], "network")
+        netns_fd = live_netns.open_of(home, record)
         try:
             stray_links.sweep(home, record, netns_fd)
         finally:

@@ -11,6 +11,7 @@ from cuddy.engine import (
     endpoint,
     etc_files,
     events,
+    live_netns,
     live_network,
     live_ports,
     liveness,
@@ -18,7 +19,6 @@ from cuddy.engine import (
     stray_links,
 )
 from cuddy.errors import Conflict, InvalidArgument, NotRunning, SystemFailure
-from cuddy.kernel import namespaces
 from cuddy.network import drivers
 from cuddy.undo import Undo
 
@@ -102,7 +102,7 @@ def attach(home: Home, record: Container, network: Network, asked: EndpointConfi
     """Give a running container another link, and lead everything where it belongs then."""
     network = connection.prepare(home, network.name)
     before = live_network.places(home, record)
-    netns_fd = namespaces.open_namespace(record["State"]["Pid"], "network")
+    netns_fd = live_netns.open_of(home, record)
     try:
         stray_links.sweep(home, record, netns_fd)
         with Undo() as undo:

@@ -343,7 +343,10 @@ def release(home: Home, container_id: str) -> None:
     """Give ports and addresses back; the links went with the container's namespace."""
     if os.path.exists(f"{home.run_dir(container_id)}/{sharing.JOINED}"):
         # Somebody else is in the namespace, who must not keep an address that will be another's.
+        from cuddy.engine import live_netns
+
         delete_links(container_id)
+        live_netns.take_from_joined(home, container_id)
     withdraw_ports(home, container_id)
     endpoints.release(home.networks_run_dir, container_id)
 

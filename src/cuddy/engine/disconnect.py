@@ -10,13 +10,13 @@ from cuddy.engine import (
     endpoint,
     etc_files,
     events,
+    live_netns,
     live_network,
     live_ports,
     network_wishes,
     stray_links,
 )
 from cuddy.errors import Conflict, NoSuchContainer, SystemFailure
-from cuddy.kernel import namespaces
 from cuddy.network import drivers, ipam
 from cuddy.network import network as networks
 
@@ -70,7 +70,7 @@ def detach(home: Home, record: Container, network: Network) -> None:
     before = live_network.places(home, record)
     after = tuple(place for place in before if place.network.id != network.id)
     gone = [place for place in before if place.network.id == network.id]
-    netns_fd = namespaces.open_namespace(record["State"]["Pid"], "network")
+    netns_fd = live_netns.open_of(home, record)
     try:
         stray_links.sweep(home, record, netns_fd)
         # First the ports: nothing may lead to an address that is given back.

@@ -8,12 +8,17 @@ from __future__ import annotations
 
 import os
 
-from cuddy import files
-from cuddy.engine import connection, egress, egress_powers, etc_files, live_network, sharing
-from cuddy.errors import Conflict, InvalidArgument, NoSuchContainer
-from cuddy.kernel import namespaces
+from cuddy.engine import (
+    connection,
+    egress,
+    egress_powers,
+    etc_files,
+    live_netns,
+    live_network,
+    sharing,
+)
+from cuddy.errors import Conflict, InvalidArgument, NotRunning
 from cuddy.network.egress import is_confined
-from cuddy.runtime import state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -50,17 +55,13 @@ def put_in_force(home: Home, record: Container, config: dict[str, Any]) -> None:
         return
     changed: Container = {**record, "HostConfig": config}
     try:
-        document = state.read(home.run_root, record["Id"])
-        netns_fd = namespaces.open_namespace(document["pid"], "network")
-    except (NoSuchContainer, FileNotFoundError):
+        netns_fd = live_netns.open_of(home, record)
+    except NotRunning:
         return  # it has just ended: its next life will have them
     try:
-        # The namespace was found by pid: it is the container's only if that lives still.
-        if files.start_time(document["pid"]) != document["startTime"]:
-            return
         places = live_network.places(home, record)
         host = connection.host_address(places)
         hosts = etc_files.hosts_text(changed, [place.endpoint for place in places], host=host)
-        egress.begin(home, changed, netns_fd, document["pid"], hosts, anew=True)
+        egress.begin(home, changed, netns_fd, record["State"]["Pid"], hosts, anew=True)
     finally:
         os.close(netns_fd)

@@ -63,7 +63,9 @@ def describe(record: Container, pid: int, egress: Any) -> Asker:
         options = resolv.parse(etc_files.read_text(resolv.PATH)).options
     began = files.start_time(pid)
     has_ndots = resolv.ndots(options) > 0
-    return Asker(record["Id"], pid, began, tuple(host_config["Dns"]), has_ndots, egress)
+    # To ask itself would have no end.
+    servers = tuple(each for each in host_config["Dns"] if each != resolv.OWN_SERVER)
+    return Asker(record["Id"], pid, began, servers, has_ndots, egress)
 
 
 def register(home: Home, asker: Asker, netns_fd: int) -> str:

@@ -6,7 +6,6 @@ network, which they would keep for as long as the container runs.
 
 from __future__ import annotations
 
-import _socket
 import os
 
 from cuddy.engine import (
@@ -14,13 +13,13 @@ from cuddy.engine import (
     container,
     containers,
     endpoint,
+    live_netns,
     live_network,
     live_ports,
 )
 from cuddy.errors import Conflict, CorruptContent, NoSuchContainer
-from cuddy.kernel import namespaces, netlink, rtnetlink
+from cuddy.network import container_side, ipam
 from cuddy.network import endpoint as endpoints
-from cuddy.network import ipam
 from cuddy.network import network as networks
 from cuddy.network.endpoint import Endpoint
 
@@ -46,25 +45,13 @@ def sweep(home: Home, record: Container, netns_fd: int) -> None:
         held = ipam.read_leases(path).get(record["Id"])
         if held is None or network_id in known:
             continue
-        _delete_inside(netns_fd, held)
+        container_side.delete_links_with(netns_fd, (held.address, held.address6))
         if network := networks.read(home.networks_dir, network_id):
             before = (*places, _place(record, network, held))
             published = live_ports.follow(home, record, before, places)
             live_network.lead(record, before, places, netns_fd)
             live_network.note(home, record, places, published)
         ipam.release(path, record["Id"])
-
-
-def _delete_inside(netns_fd: int, held: Lease) -> None:
-    """Delete the container's link that has an address of the lease."""
-    with netlink.open(netns_fd) as kernel:
-        addresses = [
-            address
-            for family in (_socket.AF_INET, _socket.AF_INET6)
-            for address in rtnetlink.list_addresses(kernel, family)
-        ]
-        for link in {a.link for a in addresses if a.address in (held.address, held.address6)}:
-            kernel.ask(rtnetlink.delete_link(link))
 
 
 def _place(record: Container, network: Network, held: Lease) -> Place:
@@ -87,7 +74,7 @@ def free(home: Home, network: Network) -> None:
             with container.lock(home, container_id):  # whoever connects it now has this
                 record = containers.read(home, container_id, locked=True)
                 if is_stray(record, network):
-                    netns_fd = namespaces.open_namespace(record["State"]["Pid"], "network")
+                    netns_fd = live_netns.open_of(home, record)
                     try:
                         sweep(home, record, netns_fd)
                     finally:

@@ -13,6 +13,8 @@ from cuddy.kernel import control_file, namespaces, netlink, rtnetlink
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from cuddy.kernel.netlink import Request
     from cuddy.network.endpoint import Endpoint
 
@@ -50,6 +52,18 @@ def set_own(endpoint: Endpoint) -> None:
     """Kernel settings of the link that were asked for. Raises OSError with the path."""
     for path, value in endpoint.sysctls:
         control_file.write(f"/proc/sys/{path.format(endpoint.link)}", value)
+
+
+def delete_links_with(netns_fd: int, gone: Collection[str]) -> None:
+    """Delete the links of a namespace that have one of these addresses. Raises OSError."""
+    with netlink.open(netns_fd) as kernel:
+        found = [
+            address
+            for family in (_socket.AF_INET, _socket.AF_INET6)
+            for address in rtnetlink.list_addresses(kernel, family)
+        ]
+        for link in {each.link for each in found if each.address in gone}:
+            kernel.ask(rtnetlink.delete_link(link))
 
 
 def wait_until_heard(address: str) -> None:
