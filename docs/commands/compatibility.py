@@ -80,6 +80,8 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
                       "`max-size` alone keeps three files, `-1` is without limit",
     (NEW, "mount"): "`bind`, `volume`, `tmpfs`, `image`; no `npipe` (Windows) and no `cluster` "
                     "(Swarm)",
+    (NEW, "publish"): "without an address, in IPv6 too only where the container's network has it; "
+                      "`-p [::]:8080:80` always",
     (NEW, "runtime"): "`cuddy` only so far",
     (NEW, "security-opt"): "no AppArmor profile is the default; SELinux labels are refused "
                             "but for `label=disable`",
