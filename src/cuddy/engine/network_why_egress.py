@@ -4,12 +4,17 @@ from __future__ import annotations
 
 from cuddy.engine.network_why_step import NO, OK, UNKNOWN
 from cuddy.errors import InvalidArgument
-from cuddy.network import egress, ipam
+from cuddy.network import egress, egress_rules, ipam
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.network_why_facts import Facts
     from cuddy.network.egress import Ports
+
+
+def has_refused(facts: Facts) -> bool:
+    """Whether the attempt's own packets ended at a rule of the policy."""
+    return any(drop.is_ours and egress_rules.TABLE in drop.where.split() for drop in facts.drops)
 
 
 def allows(facts: Facts) -> str:

@@ -45,10 +45,9 @@ def _egress(facts: Facts) -> Iterator[Step]:
     elif answer == OK:
         yield Step("rule", OK, f"the egress policy of {title} allows it")
     else:
+        state = NO if network_why_egress.has_refused(facts) else UNKNOWN
         text = f"{title} may reach only the addresses of names that it has asked for lately"
-        yield Step(
-            "rule", UNKNOWN, text, f"ask by name; 'cuddy network log {title}' shows the rest"
-        )
+        yield Step("rule", state, text, f"ask by name; 'cuddy network log {title}' shows the rest")
 
 
 def _between(facts: Facts) -> Iterator[Step]:

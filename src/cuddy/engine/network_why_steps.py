@@ -364,6 +364,8 @@ def _silence(facts: Facts, where: str) -> Step:
 
 
 def _refusal(facts: Facts) -> str:
+    if network_why_egress.has_refused(facts):
+        return ""
     if facts.target.kind == OUTSIDE:
         return "the machine is there, and nobody listens at that port; or a firewall says so"
     return ""

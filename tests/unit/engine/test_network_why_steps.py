@@ -316,6 +316,14 @@ def test_what_an_egress_policy_says_of_an_address(policy: str, state: str) -> No
     assert [step.state for step in found.steps if step.what == "rule"][0] == state
 
 
+def test_an_attempt_that_an_egress_policy_refused_is_its_doing() -> None:
+    drop = Drop("inet cuddy-egress reject-at-once", "reject with tcp reset", is_ours=True)
+    web = WEB._replace(egress="allow:example.com")
+    found = explain(OUT._replace(source=web, drops=(drop,), attempt=Attempt("refused", 0.001)))
+    assert "web may reach only the addresses of names" in found.verdict
+    assert "nobody listens at that port" not in remedies(found)
+
+
 def test_a_name_that_an_egress_policy_allows_or_not() -> None:
     question = Question("web", "api.example.com", 443)
     naming = Naming("api.example.com", ("198.51.100.2",), "127.0.0.11")
