@@ -153,7 +153,7 @@ def test_ports_that_nobody_can_publish_are_told_of(cuddy: Cuddy) -> None:
     create = ["create", "-p", "8080:80", "--network"]
     for network, complaint in (
         ("host", "Published ports are discarded when using host network mode"),
-        ("inner", "Published ports are discarded: nothing leads in by inner (internal)"),
+        ("inner", "No port is published until a network leads in, unlike inner (internal)"),
         ("none", ""),
         ("bridge", ""),
         ("open", ""),

@@ -53,7 +53,7 @@ def discarded(home: Home, record: Container) -> list[str]:
     if any(each.driver == "bridge" and not each.internal for each in found):
         return []
     closed = ", ".join(f"{x.name} ({'internal' if x.internal else x.driver})" for x in found)
-    return [f"Published ports are discarded: nothing leads in by {closed}"]
+    return [f"No port is published until a network leads in, unlike {closed}"]
 
 
 def exposed(options: ContainerOptions, image: Mapping[str, Any]) -> dict[str, Any] | None:
