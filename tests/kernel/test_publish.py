@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import socket
+import struct
 from collections.abc import Iterator
 
 import pytest
@@ -213,3 +215,28 @@ def test_what_cannot_be_published_whole_is_not_published(lan: Lan) -> None:
     with pytest.raises(Exception, match="cannot publish"):
         publish.publish(net, two.endpoints[0], wishes)
     assert "8081" not in netns.run("nft", "list", "table", "inet", "cuddy")
+
+
+@pytest.mark.usefixtures("tool")
+def test_no_container_speaks_as_a_program_of_the_host(lan: Lan) -> None:
+    box = lan.container(lan.make(network(1)))
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("0.0.0.0", 7000))
+        server.settimeout(0.5)
+        gateway = network(1).gateway
+        heard = []
+        # The first also finds the gateway. Others it can pretend to be, as with docker.
+        for source in (box.address, "127.9.9.9", "10.99.9.9"):
+            send_as(box.netns, source, gateway)
+            with contextlib.suppress(TimeoutError):
+                heard.append(server.recvfrom(100)[1][0])
+        assert heard == [box.address, "10.99.9.9"]
+
+
+def send_as(sender: netns.Netns, source: str, destination: str, port: int = 7000) -> None:
+    """A datagram from an address that is not the sender's own."""
+    with sender.inside(), socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as raw:
+        packed = [socket.inet_aton(each) for each in (source, destination)]
+        head = struct.pack("!BBHHHBBH", 0x45, 0, 29, 1, 0, 64, socket.IPPROTO_UDP, 0)
+        datagram = struct.pack("!4H", 5555, port, 9, 0) + b"x"
+        raw.sendto(head + b"".join(packed) + datagram, (destination, 0))

@@ -197,13 +197,16 @@ def publish_rules(rules: Rules) -> list[str]:
 
 def guard_rules(rules: Rules) -> list[str]:
     """Ports published on 127.0.0.1 need `route_localnet` on the bridge; the guard takes back what
-    that would give containers: the host's own loopback services (CVE-2020-8558).
+    that would give containers: the host's own loopback services (CVE-2020-8558), and to speak as
+    one of the host's own programs to those that listen elsewhere.
 
     And those of an internal network reach nobody else, nor the host but at its address there, even
     if one of them gives itself a route.
     """
     found = [
-        f'iifname "{rules.bridge}" {layer.ip} daddr {layer.loopback} drop' for layer in (IPV4, IPV6)
+        f'iifname "{rules.bridge}" {layer.ip} {end} {layer.loopback} drop'
+        for layer in (IPV4, IPV6)
+        for end in ("daddr", "saddr")
     ]
     if rules.internal:
         for layer in rules.layers:

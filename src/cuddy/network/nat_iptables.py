@@ -95,7 +95,8 @@ def _forward_rules(rules: Rules, layer: Layer) -> Iterable[str]:
 
 
 def _guard_rules(rules: Rules, layer: Layer) -> Iterable[str]:
-    yield f"-i {rules.bridge} -d {LOOPBACK[layer.ip]} -j DROP"
+    for end in ("-d", "-s"):
+        yield f"-i {rules.bridge} {end} {LOOPBACK[layer.ip]} -j DROP"
     if rules.internal:
         for place in (*layer.subnets, *layer.neighbours):
             yield f"-i {rules.bridge} -d {place} -j RETURN"
