@@ -10,7 +10,7 @@ SERVE = "while :; do echo served | nc -l -p 7000; done"
 
 def ask(address: str, port: int) -> str:
     """What a server says to the first who comes; it may need a moment to listen again."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 10
     while True:
         try:
             with socket.create_connection((address, port), timeout=1) as client:

@@ -22,6 +22,7 @@ from console import ENGINE, Cuddy, is_alive, wait_until
 from cuddy.kernel import namespaces
 from leaks import nftables
 from outside import Outside
+from serving import ask
 
 pytestmark = pytest.mark.slow
 ours = pytest.mark.skipif(ENGINE != "cuddy", reason="other engines have other processes")
@@ -51,20 +52,6 @@ def tell(what: str, took: list[float]) -> None:
     tenth = max(len(took) // 10, 1)
     first, last = (sum(part) / len(part) for part in (took[:tenth], took[-tenth:]))
     print(f"{what}: first {first * 1000:.0f} ms, last {last * 1000:.0f} ms, all {sum(took):.1f} s")
-
-
-def ask(address: str, port: int) -> str:
-    """What the server there says; between two clients it does not listen for a moment."""
-    deadline = time.monotonic() + 10
-    while True:
-        try:
-            with socket.create_connection((address, port), timeout=1) as client:
-                if said := client.recv(100).decode().strip():
-                    return said
-        except OSError:
-            pass
-        assert time.monotonic() < deadline, f"nobody answers at {address}:{port}"
-        time.sleep(0.01)
 
 
 def expect_all_to_serve(ids: list[str], address: str) -> None:

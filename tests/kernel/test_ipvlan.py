@@ -19,15 +19,6 @@ def host() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def lan(host: None) -> Iterator[Lan]:
-    made = Lan()
-    try:
-        yield made
-    finally:
-        made.close()
-
-
 def behind(**options: str) -> Network:
     """An ipvlan network; its parent is the link `uplink` that `Lan.outside` makes."""
     return network(1, driver="ipvlan", bridge="", options={"parent": "uplink", **options})

@@ -20,15 +20,6 @@ def host() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def lan(host: None) -> Iterator[Lan]:
-    made = Lan()
-    try:
-        yield made
-    finally:
-        made.close()
-
-
 def on_wire(**options: str) -> Network:
     """A macvlan network; its parent is the link `uplink` that `Lan.outside` makes."""
     return network(1, driver="macvlan", bridge="", options={"parent": "uplink", **options})

@@ -26,15 +26,6 @@ def host() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def lan(host: None) -> Iterator[Lan]:
-    made = Lan()
-    try:
-        yield made
-    finally:
-        made.close()
-
-
 @pytest.fixture(params=["nft", "iptables"])
 def tool(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
     """A host that has only one of the two programs."""

@@ -24,15 +24,6 @@ def host() -> Iterator[None]:
         yield
 
 
-@pytest.fixture
-def lan(host: None) -> Iterator[Lan]:
-    made = Lan()
-    try:
-        yield made
-    finally:
-        made.close()
-
-
 def both(container: Container) -> tuple[str, str]:
     return container.address, container.address6
 
