@@ -236,18 +236,24 @@ def withdraw(bridge: str, *addresses: str) -> None:
     """Lead nothing to these addresses any more; nothing may lead there. Raises OSError."""
     with nftables.open() as firewall:
         if nftables.has_chain(firewall, chains.FAMILY, chains.TABLE, chains.publish_chain(bridge)):
+            found = {each: dict(_leading(firewall, bridge, each)) for each in addresses}
             changes = [
-                each for address in addresses for each in _deletions(firewall, bridge, address)
+                nftables.delete_elements(chains.FAMILY, chains.TABLE, name, keys)
+                for entries in found.values()
+                for name, keys in entries.items()
             ]
             nftables.change(firewall, *changes)
+            # A connection ends by itself, as nobody knows it there. And to look takes milliseconds:
+            # the kernel goes through the connections of all.
+            addresses = tuple(each for each in found if _has_datagrams(found[each].values()))
         else:
             from cuddy.network import nat_iptables  # only hosts without nft need it
 
             for address in addresses:
                 nat_iptables.withdraw(bridge, address)
-    from cuddy.kernel import conntrack
-
     for address in addresses:
+        from cuddy.kernel import conntrack
+
         try:
             conntrack.forget_answers_of(address)
         except OSError:
@@ -278,7 +284,15 @@ def _additions(bridge: str, endpoint: Endpoint, published: list[Published]) -> l
     ]
 
 
-def _deletions(firewall: netlink.Socket, bridge: str, address: str) -> Iterator[Request]:
+def _has_datagrams(keys: Iterable[list[bytes]]) -> bool:
+    """Whether any of these entries is of another protocol than TCP."""
+    return any(key[0] != PROTOCOLS["tcp"] for some in keys for key in some)
+
+
+def _leading(
+    firewall: netlink.Socket, bridge: str, address: str
+) -> Iterator[tuple[str, list[bytes]]]:
+    """What leads to an address: the names of maps and sets, and keys of theirs."""
     target, suffix = _packed(address), "6" if ":" in address else ""
     for name in chains.SETS:
         try:
@@ -290,7 +304,7 @@ def _deletions(firewall: netlink.Socket, bridge: str, address: str) -> Iterator[
         # Of a set, the address stands in the key, after the protocol.
         keys = [key for key, value in entries if (value or key[4:]).startswith(target)]
         if keys:
-            yield nftables.delete_elements(chains.FAMILY, chains.TABLE, name(bridge, suffix), keys)
+            yield name(bridge, suffix), keys
 
 
 def _packed(address: str) -> bytes:
