@@ -71,11 +71,12 @@ def test_nobody_listens_there(pair: Cuddy) -> None:
 
 
 def test_it_listens_on_its_loopback_only(cuddy: Cuddy) -> None:
-    cuddy.ok("run", "-d", "--name", "shy", "alpine", "nc", "-l", "-s", "127.0.0.1", "-p", "7000")
+    program = "import socket, time; s = socket.create_server(('127.0.0.1', 7000)); time.sleep(1000)"
+    cuddy.ok("run", "-d", "--name", "shy", "host", "python3", "-I", "-S", "-c", program)
     wait_listening(cuddy, "shy", 7000)
     result = why(cuddy, "host", "shy:7000")
     assert result.code == 1
-    assert "nc (pid " in result.out
+    assert "python3 (pid " in result.out
     assert "listens at 127.0.0.1:7000 only, which nobody else reaches" in result.out
     assert "-> let it listen at 0.0.0.0" in result.out
 

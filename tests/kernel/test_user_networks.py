@@ -261,6 +261,14 @@ def test_an_unprotected_network_is_closed_to_bridges_that_a_user_has_named(
     assert netns.run("nft", "list", "ruleset").lower().count("cuddy") == 0
 
 
+def test_the_last_bridge_that_a_user_has_named_takes_the_list_of_them_along(lan: Lan) -> None:
+    lan.make(network(1))
+    named = lan.make(network(2, bridge="br-mine2"))
+    assert "set bridges" in netns.run("nft", "list", "ruleset")
+    bridge.remove(named)
+    assert "set bridges" not in netns.run("nft", "list", "ruleset")
+
+
 def test_half_of_the_rules_is_not_all_of_them(lan: Lan, monkeypatch: pytest.MonkeyPatch) -> None:
     if not program.find("ip6tables-restore"):
         pytest.skip("iptables is not installed")

@@ -265,19 +265,22 @@ def remove(bridge: str) -> None:
             if nftables.has_set(firewall, chains.FAMILY, chains.TABLE, name)
         ]
         nftables.change(firewall, *gone, *forget_name(firewall, bridge))
-        last = [nftables.delete_empty_table(chains.FAMILY, chains.TABLE)]
-        if nftables.has_set(firewall, chains.FAMILY, chains.TABLE, chains.NAMED_BRIDGES):
-            named = nftables.delete_set(chains.FAMILY, chains.TABLE, chains.NAMED_BRIDGES)
-            last.insert(0, named)
-        try:
-            nftables.change(firewall, *last)
-        except OSError as error:
-            # another bridge's chains are in it, or there is none
-            if error.errno not in (errno.EBUSY, errno.ENOENT):
-                raise
+        place = (chains.FAMILY, chains.TABLE, chains.NAMED_BRIDGES)
+        if nftables.has_set(firewall, *place) and not nftables.list_elements(firewall, *place):
+            attempt(firewall, nftables.delete_set(*place))
+        attempt(firewall, nftables.delete_empty_table(chains.FAMILY, chains.TABLE))
     from cuddy.network import nat_iptables
 
     nat_iptables.remove(bridge)
+
+
+def attempt(firewall: Socket, request: Request) -> None:
+    """Take away what may be gone already, or be in use by other bridges' rules. Raises OSError."""
+    try:
+        nftables.change(firewall, request)
+    except OSError as error:
+        if error.errno not in (errno.EBUSY, errno.ENOENT):
+            raise
 
 
 def forget_name(firewall: Socket, bridge: str) -> list[Request]:
