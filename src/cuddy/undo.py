@@ -14,6 +14,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
+    from typing import Self
 
 
 class Undo:
@@ -58,6 +59,24 @@ class Undo:
         if kind is not None:
             self.run()
         self._steps.clear()
+
+
+class Closing:
+    """What `with` closes at the end of its block, however that ends."""
+
+    def close(self) -> None:
+        """Give back what is held; each class has its own."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
 
 
 class Shield:

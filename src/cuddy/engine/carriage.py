@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cuddy.image.deposit import Deposit
+    from cuddy.image.deposit import Deposit, Fill
     from cuddy.image.gather import Found
     from cuddy.image.tar import Member
     from cuddy.image.workers import Send
@@ -48,7 +48,7 @@ class Carriage:
                 if entry.member.kind == tar.DIRECTORY and os.path.samestat(entry.status, goal):
                     raise InvalidArgument("cannot copy a directory into itself")
                 self.count(entry.member)
-                deposit.add(entry.member, lambda fd: _fill(fd, entry))  # noqa: B023
+                deposit.add(entry.member, _filling(entry))
         return self.total
 
     def stream(self, found: Iterator[Found], to: int, *, holes: bool = False) -> int:
@@ -75,7 +75,7 @@ class Carriage:
                 if number == MAX_ENTRIES:
                     raise CorruptContent(f"the archive has more than {MAX_ENTRIES} entries")
                 self.count(member)
-                deposit.add(member, lambda to: write_member(stream, member, to))  # noqa: B023
+                deposit.add(member, _unpacking(stream, member))
 
     def count(self, member: Member) -> None:
         """One more entry, in bytes of a tar."""
@@ -119,6 +119,16 @@ def write_member(stream: tar.Stream, member: Member, fd: int) -> None:
     for offset, length in member.sparse:
         os.lseek(fd, offset, os.SEEK_SET)
         stream.copy(length, lambda piece: files.write_all(fd, piece))
+
+
+def _filling(entry: Found) -> Fill:
+    """What fills the copy of an entry."""
+    return lambda to: _fill(to, entry)
+
+
+def _unpacking(stream: tar.Stream, member: Member) -> Fill:
+    """What fills a file with what comes next in a tar."""
+    return lambda to: write_member(stream, member, to)
 
 
 def _fill(fd: int, entry: Found) -> None:

@@ -116,7 +116,7 @@ def add_endpoint(record: Container, place: Endpoint) -> None:
     try:
         files.write_all(fd, text.encode())
     except OSError:
-        pass  # as in `edit`
+        pass  # it has filled its disk: then the line is missing to itself only
     finally:
         os.close(fd)
 

@@ -16,11 +16,11 @@ from cuddy.engine import event_filters, events
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import inotify
 from cuddy.shapes import TypedDict
+from cuddy.undo import Closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
     from cuddy.engine.event_filters import Filters
     from cuddy.engine.home import Home
@@ -71,7 +71,7 @@ def follow(
             reader.wait(left_s)
 
 
-class Reader:
+class Reader(Closing):
     """One reader of the log. `fileno` is readable when there may be something to `read`."""
 
     def __init__(self, home: Home, *, from_start: bool) -> None:
@@ -117,17 +117,6 @@ class Reader:
         for part in self._parts:
             part.close()
         self._watch.close()
-
-    def __enter__(self) -> Reader:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _open_new(self) -> None:
         """Open what has come since, older before newer.

@@ -12,11 +12,10 @@ from cuddy.engine.network_why_facts import HOST, OUTSIDE, Facts, Party, is_loopb
 from cuddy.errors import SystemFailure
 from cuddy.network import ipam, reach, reach_names, resolv
 from cuddy.shapes import NamedTuple
+from cuddy.undo import Closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
     from cuddy.engine.network_why_facts import Question
@@ -48,7 +47,7 @@ class End(NamedTuple):
     view: Vantage | None = None
 
 
-class Inquiry:
+class Inquiry(Closing):
     """Finds out who is meant; holds the namespaces of both ends until `close`."""
 
     def __init__(self, home: Home, question: Question) -> None:
@@ -191,14 +190,3 @@ class Inquiry:
         """Give all namespaces back."""
         for view in self.opened:
             view.close()
-
-    def __enter__(self) -> Inquiry:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()

@@ -12,11 +12,10 @@ from cuddy import files
 from cuddy.errors import NoSuchContainer
 from cuddy.kernel import namespaces, resolve
 from cuddy.runtime import state
+from cuddy.undo import Closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
 
@@ -25,7 +24,7 @@ OWN = -1
 MAX_TEXT = 1 << 16
 
 
-class Vantage:
+class Vantage(Closing):
     """Descriptors of a network namespace and a root directory; OWN for both: this machine's."""
 
     def __init__(self, netns_fd: int = OWN, root_fd: int = OWN, pid: int = 0) -> None:
@@ -56,17 +55,6 @@ class Vantage:
             if fd >= 0:
                 os.close(fd)
         self.netns_fd = self.root_fd = OWN
-
-    def __enter__(self) -> Vantage:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open_container(home: Home, record: Container) -> Vantage | None:

@@ -14,11 +14,11 @@ import struct
 
 from cuddy.kernel import namespaces
 from cuddy.shapes import NamedTuple
+from cuddy.undo import Closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
 # linux/netlink.h
 NETLINK_ROUTE = 0
@@ -67,7 +67,7 @@ class Message(NamedTuple):
     body: bytes
 
 
-class Socket:
+class Socket(Closing):
     """A netlink socket; it belongs for ever to the network namespace in which it was made."""
 
     def __init__(self, protocol: int = NETLINK_ROUTE) -> None:
@@ -135,17 +135,6 @@ class Socket:
     def close(self) -> None:
         """Give the socket back."""
         self._socket.close()
-
-    def __enter__(self) -> Socket:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def open(netns_fd: int | None = None) -> Socket:

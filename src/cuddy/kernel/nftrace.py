@@ -15,11 +15,11 @@ from cuddy.kernel import netlink, nftables, rtnetlink
 from cuddy.kernel import nft_rules as rules
 from cuddy.kernel.netlink import attribute, attributes, text
 from cuddy.shapes import NamedTuple
+from cuddy.undo import Closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from types import TracebackType
 
 # linux/netfilter/nf_tables.h
 NFT_MSG_TRACE = 17
@@ -63,7 +63,7 @@ class Drop(NamedTuple):
     handle: int
 
 
-class Trace:
+class Trace(Closing):
     """Follows packets in the network namespace it was made in, until `close`. Raises OSError."""
 
     def __init__(self, flow: Flow) -> None:
@@ -111,17 +111,6 @@ class Trace:
         """Follow no more; the table goes with its socket."""
         self._news.close()
         self._owner.close()
-
-    def __enter__(self) -> Trace:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def parse(body: bytes) -> Iterator[Drop]:

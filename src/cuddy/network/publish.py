@@ -24,7 +24,7 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from cuddy.kernel.netlink import Request
     from cuddy.network.endpoint import Endpoint
@@ -226,10 +226,15 @@ def _judge_anew(published: Iterable[Published]) -> None:
                 own = {each.address for each in rtnetlink.list_addresses(kernel, family)}
             conntrack.forget_sent_to(
                 family, PROTOCOLS["udp"], entry.host_port,
-                lambda address: address in own or address.startswith("127."),  # noqa: B023
+                _is_one_of(own),
             )  # fmt: skip
         except OSError:
             continue  # a kernel that does not tell
+
+
+def _is_one_of(own: set[str]) -> Callable[[str], bool]:
+    """Whether an address is the host's: one of these, or any of loopback."""
+    return lambda address: address in own or address.startswith("127.")
 
 
 def withdraw(bridge: str, *addresses: str) -> None:
