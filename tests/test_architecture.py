@@ -20,7 +20,7 @@ FLOORS = {
     "kernel": 1,
     "image": 2, "network": 2, "runtime": 2,
     "engine": 3,
-    "build": 4,
+    "builder": 4,
     "cli": 5, "api": 5, "library": 5,
     "__init__": 5, "__main__": 5,
 }  # fmt: skip

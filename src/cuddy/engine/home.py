@@ -46,6 +46,13 @@ class Home(NamedTuple):
         return f"{self.root}/volumes"
 
     @property
+    def build_dir(self) -> str:
+        """What builds keep: steps/ of the cache, mounts/ of it, digests/, logs/; made with the
+        first one.
+        """
+        return f"{self.root}/build"
+
+    @property
     def tmp_dir(self) -> str:
         """What is not finished yet, and what is on its way out."""
         return f"{self.root}/tmp"

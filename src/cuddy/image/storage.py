@@ -4,6 +4,7 @@
     <root>/images/ingest/                                             blobs on their way in
     <root>/layers/<chain-id hex>/                                     one unpacked layer, read-only
     <root>/layers/empty/                                              the layer of an empty image
+    <root>/build/steps/<key hex>.json                                 one cached step of a build
     <root>/tmp/                                                       what is not finished yet
 
 All of it lies on one file system: things become visible by rename(2).
@@ -59,6 +60,11 @@ class Storage(NamedTuple):
     @property
     def layers_dir(self) -> str:
         return f"{self.root}/layers"
+
+    @property
+    def steps_dir(self) -> str:
+        """What steps of builds have made, one file each: the build cache."""
+        return f"{self.root}/build/steps"
 
     @property
     def tmp_dir(self) -> str:

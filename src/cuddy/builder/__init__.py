@@ -1,0 +1,12 @@
+"""Floor 4: a Dockerfile becomes an image (Dockerfile reference), without a daemon.
+
+What is asked for:
+
+options         everything a user can ask of a build
+instructions    one shape for each instruction of a Dockerfile
+
+What comes of it:
+
+state           the image under construction
+report          what a build tells about itself
+"""

@@ -1,0 +1,61 @@
+"""What a build tells about itself while it goes on; whoever shows it or keeps it hears all of it.
+
+A step is known by its number. Times are seconds since the epoch.
+"""
+
+from __future__ import annotations
+
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import TypeAlias
+
+    Event: TypeAlias = "Began | Ended | Output | Progress | Warned"
+    Tell: TypeAlias = Callable[[Event], None]
+
+STDOUT, STDERR = 1, 2
+
+
+class Began(NamedTuple):
+    """A step has begun. `name`: `[stage-1 2/5] RUN make`, or `[internal] load build context`."""
+
+    step: int
+    name: str
+    at: float
+
+
+class Ended(NamedTuple):
+    """A step has come to its end. `error`: why it failed; `cached`: nothing had to be done."""
+
+    step: int
+    at: float
+    cached: bool = False
+    error: str = ""
+
+
+class Output(NamedTuple):
+    """What a step's program has written. `stream`: STDOUT or STDERR."""
+
+    step: int
+    stream: int
+    data: bytes
+    at: float
+
+
+class Progress(NamedTuple):
+    """How far something of a step is. `total`: 0 if nobody knows; bytes."""
+
+    step: int
+    what: str  # such as "transferring context"
+    done: int
+    total: int
+    at: float
+
+
+class Warned(NamedTuple):
+    """Something the user should hear, of a step or (0) of the whole."""
+
+    step: int
+    text: str
