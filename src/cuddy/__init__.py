@@ -11,6 +11,7 @@ image     floor 2: images, layers, registries
 network   floor 2: bridges, addresses, name resolution files
 runtime   floor 2: the OCI runtime: a bundle becomes a process
 engine    floor 3: containers as the user knows them
+builder   floor 4: a Dockerfile becomes an image
 cli       floor 5: the Docker-compatible command line
 """
 
