@@ -6,6 +6,8 @@ checksum  ids that follow from names
 files     JSON, atomic writes, locks, temporary names, removal of trees
 undo      what was done is taken back when a block fails
 usage     what trees take on disk
+suggest   what a mistyped word was meant to be
+comma_separated  a line of fields with commas between them
 kernel    floor 1: what Linux offers, one concept a file
 image     floor 2: images, layers, registries
 network   floor 2: bridges, addresses, name resolution files

@@ -153,7 +153,8 @@ class TestRegistries:
 
 NOBODY = """
 import os, sys
-from cuddy.cli import main, suggest
+from cuddy import suggest
+from cuddy.cli import main
 import cuddy.cli.container.run
 os.setgroups([])
 os.setgid(65534)

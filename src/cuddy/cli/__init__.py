@@ -4,13 +4,11 @@ main                global flags, verb to module: start here
 boundary            errors become a line and an exit status
 flags               declared flags with pflag's rules
 values              grammars of sizes, CPUs, variables, labels, limits
-comma_separated     a line of fields with commas between them
 settings            --env, --env-file and files like it
 moments             how times are shown; grammar of --since and --until
 width               columns that a text takes
 fit                 columns that give way to the width of a terminal
 help                help texts in Docker's layout
-suggest             what a mistyped word was meant to be
 escape              what may reach a terminal
 document            JSON as inspect prints it
 inspection          what inspect prints

@@ -201,7 +201,7 @@ class _Parser:
         self.args.given.add(flag.key)
 
     def suggest(self, name: str) -> str:
-        from cuddy.cli import suggest
+        from cuddy import suggest
 
         found = suggest.closest(name, self.long)
         return f"--{found}" if found else ""

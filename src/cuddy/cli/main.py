@@ -321,7 +321,7 @@ def load(module: str) -> Command:
 
 
 def _unknown_command(group: str, verb: str) -> WrongArguments:
-    from cuddy.cli import suggest
+    from cuddy import suggest
 
     path = f"cuddy {group}" if group else "cuddy"
     found = suggest.closest(verb, GROUPS[group] if group else [*VERBS, *GROUPS, "help"])

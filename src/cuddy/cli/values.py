@@ -247,7 +247,7 @@ def comma_separated(words: Iterable[str]) -> list[str]:
 def _parts(word: str) -> list[str]:
     if '"' not in word:
         return word.split(",")
-    from cuddy.cli import comma_separated as lines
+    from cuddy import comma_separated as lines
 
     try:
         return lines.read_record(word)

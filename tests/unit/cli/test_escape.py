@@ -6,7 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuddy.cli import document, escape, sizes, suggest
+from cuddy import suggest
+from cuddy.cli import document, escape, sizes
 
 
 @pytest.mark.parametrize(

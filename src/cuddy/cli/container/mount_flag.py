@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import os
 
-from cuddy.cli import comma_separated, values
+from cuddy import comma_separated
+from cuddy.cli import values
 from cuddy.engine.mount_grammar import OF_SOURCE
 
 TYPE_CHECKING = False

@@ -4,7 +4,8 @@ opts/network.go).
 
 from __future__ import annotations
 
-from cuddy.cli import comma_separated, values
+from cuddy import comma_separated
+from cuddy.cli import values
 from cuddy.engine.endpoint import EndpointConfig, EndpointWish
 
 ADDRESSES = {"ip": "IPv4Address", "ip6": "IPv6Address", "link-local-ip": "LinkLocalIPs"}
