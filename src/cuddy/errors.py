@@ -23,6 +23,7 @@
     │   ├── RegistryUnreachable   no answer at all                               1  500
     │   └── RegistryBusy          no good answer now; worth another attempt      1  500
     ├── CorruptContent            digest, size or structure is not as promised   1  500
+    ├── StepFailed                a step of a build came to a bad end            1  500
     └── SystemFailure             the kernel or a host program said no           1  500
 
 The message says what failed, the hint what to do. They are shown in two places only:
@@ -40,6 +41,7 @@ class CuddyError(Exception):
 
     exit_code = 1
     http_status = 500
+    excerpt = ""  # lines of a file that it is about, shown above the message
 
     def __init__(self, message: str, *, hint: str = "") -> None:
         super().__init__(message)
@@ -158,6 +160,21 @@ class RegistryBusy(RegistryError):
 
 class CorruptContent(CuddyError):
     pass
+
+
+class StepFailed(CuddyError):
+    """`step`: its number. `excerpt`: the Dockerfile around it. `status`: exit code of its RUN."""
+
+    step = 0
+    status = 0
+
+    def __init__(
+        self, message: str, *, hint: str = "", step: int = 0, excerpt: str = "", status: int = 0
+    ) -> None:
+        super().__init__(message, hint=hint)
+        self.step = step
+        self.excerpt = excerpt
+        self.status = status
 
 
 class SystemFailure(CuddyError):

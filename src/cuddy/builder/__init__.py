@@ -8,5 +8,7 @@ instructions    one shape for each instruction of a Dockerfile
 What comes of it:
 
 state           the image under construction
+built           what a build has made
 report          what a build tells about itself
+excerpt         the lines of a Dockerfile that it tells of
 """

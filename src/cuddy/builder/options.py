@@ -12,6 +12,7 @@ class BuildOptions(NamedTuple):
     """Options of `build`. Texts are as the command line has them, checked by who uses them."""
 
     context: str  # a directory, an archive, a URL, git's too; "-": what comes on stdin
+    build_id: str = ""  # under which its log is kept, see `journal`; "": none is
     dockerfile: str = ""  # "": Dockerfile of the context; "-": what comes on stdin
     tags: tuple[str, ...] = ()
     target: str = ""  # a stage's name or number; "": the last one
@@ -49,5 +50,6 @@ class BuildOptions(NamedTuple):
     pull: bool = False
     no_cache: bool = False
     no_cache_filter: tuple[str, ...] = ()  # stages
+    explain_cache: bool = False  # tell of the first step of each stage why it was not cached
     cache_from: tuple[str, ...] = ()
     cache_to: tuple[str, ...] = ()

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import TypeAlias
 
-    Event: TypeAlias = "Began | Ended | Output | Progress | Warned"
+    Event: TypeAlias = "Began | Ended | Output | Progress | Missed | Warned"
     Tell: TypeAlias = Callable[[Event], None]
 
 STDOUT, STDERR = 1, 2
@@ -52,6 +52,13 @@ class Progress(NamedTuple):
     done: int
     total: int
     at: float
+
+
+class Missed(NamedTuple):
+    """The cache did not have a step, as --explain-cache tells: what differs from what it has."""
+
+    step: int
+    why: str
 
 
 class Warned(NamedTuple):

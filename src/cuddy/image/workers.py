@@ -143,7 +143,8 @@ def _run(work: Callable[[Send], None], writer: int) -> None:
         work(send)
     except CuddyError as error:
         kind = type(error).__name__
-        send(error=kind, message=error.message[:MAX_TEXT], hint=error.hint[:MAX_TEXT])
+        texts = {"message": error.message, "hint": error.hint, "excerpt": error.excerpt}
+        send(error=kind, **{key: text[:MAX_TEXT] for key, text in texts.items()})
     except OSError as error:
         send(error="OSError", errno=error.errno or 0, message=str(error)[:MAX_TEXT])
     except Exception as error:
@@ -158,4 +159,5 @@ def received_error(message: dict[str, Any]) -> CuddyError | OSError:
     kind = getattr(errors, message["error"], SystemFailure)
     error: CuddyError = kind.__new__(kind)
     CuddyError.__init__(error, text, hint=message.get("hint", ""))
+    error.excerpt = message.get("excerpt", "")
     return error

@@ -1,0 +1,17 @@
+"""What a build has made: an image of the store, unless it was only to be written somewhere."""
+
+from __future__ import annotations
+
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.image.spec import Descriptor
+
+
+class Built(NamedTuple):
+    """One image; of several platforms, the one that a run on this host would take."""
+
+    image_id: str = ""  # digest of the config, what `images` lists; "": nothing for the store
+    manifest: Descriptor | None = None
+    names: tuple[str, ...] = ()  # complete references it bears now
