@@ -5,6 +5,11 @@ What is asked for:
 options         everything a user can ask of a build
 instructions    one shape for each instruction of a Dockerfile
 
+What is read:
+
+patterns        patterns of paths
+dockerignore    what is kept out of a context
+
 What comes of it:
 
 state           the image under construction
