@@ -262,6 +262,8 @@ def _kernel(home: Home, *, repairing: bool) -> Iterator[Finding]:
 
 def _remains(home: Home, repairing: bool) -> Iterator[Finding]:
     """What dead monitors left: run directories, control groups, addresses."""
+    if repairing:
+        files.sweep_temporary(home.run_root)
     groups = cgroup.list_groups(cgroup.find(), "/cuddy")
     leases = set(_leased(home))
     run = set(files.list_directory(home.run_root))

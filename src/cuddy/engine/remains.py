@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 KILLED = 137
 LOST = 255
 """Docker's exit code of a container whose end nobody saw: the machine went down."""
+CGROUP_PARENT = "cgroup-parent"
+"""In the run directory of a container that has no record: see build_run.py."""
 
 
 def reconcile(home: Home, container_id: str, *, locked: bool = False) -> None:
@@ -108,16 +110,30 @@ def clear(home: Home, container_id: str) -> None:
 
 
 def cgroup_parent(home: Home, container_id: str) -> str:
-    """Below which group a container's is; a record that cannot be read does not say."""
+    """Below which group a container's is; without a record, its run directory may say."""
     try:
         config = container.read(home, container_id)["HostConfig"]
     except (NoSuchContainer, CorruptContent):
-        config = host_config.DEFAULTS
+        config = host_config.DEFAULTS | {"CgroupParent": noted_parent(home, container_id)}
     return limits.cgroup_parent(config)
+
+
+def note_parent(run_dir: str, parent: str) -> None:
+    """Write down below which group a container without a record is."""
+    files.write(f"{run_dir}/{CGROUP_PARENT}", parent.encode(), durable=False)
+
+
+def noted_parent(home: Home, container_id: str) -> str:
+    """The group that was noted; "" the usual one."""
+    try:
+        return files.read_bytes(f"{home.run_dir(container_id)}/{CGROUP_PARENT}").decode()
+    except (OSError, ValueError):
+        return ""
 
 
 def sweep(home: Home) -> None:
     """Clear the remains of every container whose monitor is dead."""
+    files.sweep_temporary(home.run_root)
     for container_id in files.list_directory(home.run_root):
         if len(container_id) == 64 and not liveness.monitor_lives(home.run_dir(container_id)):
             reconcile(home, container_id)
