@@ -16,4 +16,9 @@ state           the image under construction
 built           what a build has made
 report          what a build tells about itself
 excerpt         the lines of a Dockerfile that it tells of
+
+What need not be done again:
+
+cache           what a step's result depends on, and what came of it before
+inputs_kept     what steps were made of, to tell what has changed
 """

@@ -40,8 +40,8 @@ if TYPE_CHECKING:
     from cuddy.image.garbage import Removal
 
 ROOT_NAMES = frozenset(
-    ("containers", "images", "layers", "lost", "names", "networks", "tmp", "volumes", "doomed.json",
-     "events.log", "events.log.1")
+    ("build", "containers", "images", "layers", "lost", "names", "networks", "tmp", "volumes",
+     "doomed.json", "events.log", "events.log.1")
 )  # fmt: skip
 
 

@@ -335,6 +335,7 @@ class Examination:
         """What no image needs is in order, but nobody vouches for layers without an image."""
         needed = garbage.needs(self.storage, self.entries)
         needed.layers.update(dict.fromkeys(self.held))
+        needed = needed.union(garbage.cached(self.storage))
         found = garbage.present(self.storage).without(needed)
         partials = blobs.partials(self.storage)
         if found.blobs or partials:

@@ -135,15 +135,14 @@ class _Fetching:
 
     def forget_content(self) -> None:
         """Give back the space of what this pull has brought, but for what others need by now."""
-        from cuddy.image import garbage, index
+        from cuddy.image import garbage
 
         self.clean_up()
         for wanted in self.layers:
             blobs.discard(self.storage, wanted.blob["digest"])
         brought = garbage.Content(dict.fromkeys(self.sizes), dict.fromkeys(self.fetched))
         with garbage.Removal(self.storage) as removal:
-            named = garbage.needs(self.storage, index.read(self.storage)["manifests"])
-            removal.take(brought.without(named))
+            removal.take(brought.without(garbage.named(self.storage)))
 
     def start(self, job: _Job) -> None:
         """Begin with what the layer lacks; a layer that lacks nothing is done at once."""

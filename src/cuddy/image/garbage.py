@@ -1,6 +1,7 @@
 """Garbage: content that no name leads to, and taking content away while others work.
 
-A blob or a layer has a name if an entry of index.json needs it, or if a container's record does.
+A blob or a layer has a name if an entry of index.json needs it, if a container's record does, or if
+the build cache has it (`steps`).
 Two locks keep what is in use (their order stands in `storage`):
 
     lease.lock    held shared by who brings content in that has no name yet, or reads an image for
@@ -18,7 +19,7 @@ import os
 
 from cuddy import files, usage
 from cuddy.errors import CorruptContent
-from cuddy.image import blobs, index, snapshots, spec
+from cuddy.image import blobs, index, snapshots, spec, steps
 from cuddy.image import digest as digests
 from cuddy.image.storage import Storage
 from cuddy.shapes import NamedTuple
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from cuddy.image.spec import Descriptor
+    from cuddy.image.steps import Step
 
 
 class Content(NamedTuple):
@@ -97,6 +99,27 @@ def _follow_manifest(
     found.layers.update(dict.fromkeys(digests.chain_ids(diff_ids)))
 
 
+def cached(storage: Storage) -> Content:
+    """What the build cache keeps."""
+    return keep(steps.list_steps(storage))
+
+
+def keep(found: Iterable[Step]) -> Content:
+    """What cached steps keep: each its layer, and the layer's blob."""
+    content = Content({}, {})
+    for step in found:
+        if step.chain_id:
+            content.layers[step.chain_id] = None
+        if step.blob:
+            content.blobs[step.blob["digest"]] = None
+    return content
+
+
+def named(storage: Storage) -> Content:
+    """What has a name, but for what only containers stand on."""
+    return needs(storage, index.read(storage)["manifests"]).union(cached(storage))
+
+
 def present(storage: Storage) -> Content:
     """Every layer and blob on disk. Files whose names are no digests are not content."""
     found = Content({}, {})
@@ -116,9 +139,9 @@ def nameless(storage: Storage, held_layers: Iterable[str]) -> tuple[Content, lis
     `held_layers`: chain ids that containers stand on. With it come the digests of the documents
     that cannot be followed: while there are any, what they lead to looks like garbage too.
     """
-    named, broken = survey(storage, index.read(storage)["manifests"])
-    named.layers.update(dict.fromkeys(held_layers))
-    return present(storage).without(named), broken
+    needed, broken = survey(storage, index.read(storage)["manifests"])
+    needed.layers.update(dict.fromkeys(held_layers))
+    return present(storage).without(needed.union(cached(storage))), broken
 
 
 class Removal:
@@ -178,8 +201,7 @@ class Removal:
     def take_doomed(self) -> None:
         """Take what others had to leave, unless it has found a name again."""
         if self.is_alone and os.path.exists(self.storage.doomed_path):
-            named = needs(self.storage, index.read(self.storage)["manifests"])
-            self.take(read_doomed(self.storage).without(named))
+            self.take(read_doomed(self.storage).without(named(self.storage)))
             os.unlink(self.storage.doomed_path)
 
     def __exit__(

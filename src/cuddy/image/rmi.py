@@ -163,6 +163,6 @@ def _without_name(group: list[Descriptor], named: str) -> tuple[list[str], list[
 
 def _unneeded(storage: Storage, gone: list[Descriptor], held_layers: Iterable[str]) -> Content:
     """What only entries needed that the index no longer has."""
-    others = garbage.needs(storage, index.read(storage)["manifests"])
+    others = garbage.named(storage)
     others.layers.update(dict.fromkeys(held_layers))
     return garbage.needs(storage, gone).without(others)
