@@ -9,6 +9,8 @@ What is read:
 
 patterns        patterns of paths
 dockerignore    what is kept out of a context
+tree            what is in a context, a stage, an image
+sources         what the sources of COPY and ADD mean there
 
 What comes of it:
 
