@@ -4,6 +4,13 @@ What is asked for:
 
 options         everything a user can ask of a build
 instructions    one shape for each instruction of a Dockerfile
+lines           lines that belong together
+mistakes        what is wrong with a Dockerfile, shown where it stands
+flags           flags of instructions
+heredoc         texts that follow an instruction
+statements      lines become statements
+grammar         statements become instructions
+dockerfile      the whole file is read: start here
 
 What is read:
 

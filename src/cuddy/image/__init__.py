@@ -70,6 +70,8 @@ Images that are made here:
 
 durations       1m30s in nanoseconds
 words           quotes, escapes and variables of a Dockerfile
+word_patterns   patterns in variables
+forms           arrays, pairs, words: how instructions are written
 changes         instructions that change a config
 addition        a layer that is made here
 assembly        layers and a config become an image

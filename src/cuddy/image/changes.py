@@ -1,4 +1,4 @@
-"""Instructions that change an image's config: those of a Dockerfile that `--change` may use.
+"""Instructions that change an image's config: those of a Dockerfile, and of `--change`.
 
 Text in, a changed copy of the config out; nothing else happens. What Docker makes of quotes, blanks
 and JSON is kept, also where it surprises: `tests/unit/image/test_changes.py` has its answers.
@@ -7,89 +7,76 @@ and JSON is kept, also where it surprises: `tests/unit/image/test_changes.py` ha
 from __future__ import annotations
 
 from cuddy.errors import InvalidArgument
-from cuddy.image import durations, words
+from cuddy.image import forms, words
+from cuddy.image.forms import Form
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
-    from typing import Any
+    from collections.abc import Callable, Iterable, Mapping
 
-    from cuddy.image.spec import Healthcheck, RunConfig
+    from cuddy.image.spec import RunConfig
 
 DEFAULT_SHELL = ["/bin/sh", "-c"]
 PROTOCOLS = ("tcp", "udp", "sctp")
 MAX_PORT = 65535
-LEAST_INTERVAL_NS = 1_000_000
-TRIGGERS_REFUSED = ("FROM", "MAINTAINER")
+ONLY_IN_FILES = ("SHELL",)
+"""Instructions of a Dockerfile that `--change` refuses."""
 
 
-class Instruction:
-    """One line of a Dockerfile: its name in capitals, its flags, and all that follows."""
+def change(
+    config: RunConfig, form: Form, values: Mapping[str, str], *, keeps_command: bool = False
+) -> RunConfig:
+    """The config changed by one instruction; `values` are what its variables are worth.
 
-    def __init__(self, line: str) -> None:
-        name, _, rest = line.strip().partition(" ")
-        head = line.split(None, 1)
-        self.name = head[0].upper() if head else name
-        self.rest = head[1].strip() if len(head) > 1 else ""
-        self.flags: dict[str, str] = {}
-        if self.name != "ONBUILD":
-            self._take_flags()
-
-    def _take_flags(self) -> None:
-        while self.rest.startswith("--"):
-            word, _, rest = self.rest.partition(" ")
-            self.rest = rest.lstrip()
-            if word == "--":
-                return
-            name, _, value = word[2:].partition("=")
-            if name in self.flags:
-                raise InvalidArgument(f"{self.name}: the flag --{name} is there twice")
-            self.flags[name] = value
-
-    def json(self) -> list[str] | None:
-        """The exec form, a JSON array of strings; None if it is none. Raises InvalidArgument."""
-        if not self.rest.startswith("["):
-            return None
-        import json
-
-        try:
-            found, _ = json.JSONDecoder().raw_decode(self.rest)
-        except (ValueError, RecursionError):
-            return None  # what only looks like it is for the shell
-        if not all(isinstance(word, str) for word in found):
-            raise InvalidArgument(f"{self.name}: a JSON array may have strings only")
-        return list(found)
-
-    def need(self, condition: object, what: str = "at least one argument") -> None:
-        """Raise InvalidArgument unless the condition holds."""
-        if not condition:
-            raise InvalidArgument(f"{self.name} requires {what}")
+    `keeps_command`: a CMD stands above, in the same stage, which another ENTRYPOINT leaves alone.
+    Raises InvalidArgument.
+    """
+    made: RunConfig = config.copy()
+    CHANGES[form.name](made, form, _Variables(values, form.escape))
+    if form.name == "ENTRYPOINT" and not keeps_command:
+        made["Cmd"] = None
+    return made
 
 
 def apply(config: RunConfig, texts: Iterable[str]) -> RunConfig:
     """The config changed by instructions, in their order. Raises InvalidArgument, naming them."""
-    changing = _Changing(config)
-    found = False
+    texts = list(texts)
+    has_command = found = False
     for line in lines("\n".join(texts)):
-        instruction = Instruction(line)
-        carry_out = INSTRUCTIONS.get(instruction.name)
-        if carry_out is None:
+        form = read(line)
+        if form.name not in CHANGES or form.name in ONLY_IN_FILES:
+            names = [name for name in CHANGES if name not in ONLY_IN_FILES]
             raise InvalidArgument(
-                f"{instruction.name} is not an instruction that can change an image's config",
-                hint=f"one of {', '.join(INSTRUCTIONS)}",
+                f"{form.name} is not an instruction that can change an image's config",
+                hint=f"one of {', '.join(names)}",
             )
-        if instruction.flags and instruction.name != "HEALTHCHECK":
-            raise InvalidArgument(f"{instruction.name}: unknown flag --{[*instruction.flags][0]}")
+        values = words.variables(config.get("Env") or ())
         try:
-            carry_out(changing, instruction)
+            config = change(config, form, values, keeps_command=has_command)
         except InvalidArgument as error:
-            if error.message.startswith(instruction.name):
+            if error.message.startswith(form.name):
                 raise
-            raise InvalidArgument(f"{instruction.name}: {error.message}") from None
+            raise InvalidArgument(f"{form.name}: {error.message}", hint=error.hint) from None
+        has_command = has_command or (form.name == "CMD" and bool(config.get("Cmd")))
         found = True
-    if not found and list(texts):
+    if not found and texts:
         raise InvalidArgument("a change has no instruction", hint='such as "ENV NAME=VALUE"')
-    return changing.config
+    return config
+
+
+def read(line: str) -> Form:
+    """One line as an instruction. Raises InvalidArgument."""
+    name, rest = forms.halves(line.strip())
+    flags: list[tuple[str, str]] = []
+    while name.upper() != "ONBUILD" and rest.startswith("--"):
+        word, rest = forms.halves(rest)
+        if word == "--":
+            break
+        flag, _, value = word[2:].partition("=")
+        if any(flag == each for each, _ in flags):
+            raise InvalidArgument(f"{name.upper()}: duplicate flag specified: --{flag}")
+        flags.append((flag, value))
+    return Form(name.upper(), rest, tuple(flags))
 
 
 def lines(text: str) -> list[str]:
@@ -110,181 +97,131 @@ def lines(text: str) -> list[str]:
     return [*found, whole.strip()] if whole.strip() else found
 
 
-class _Changing:
-    """A config under change."""
+class _Variables:
+    """What the variables of one instruction are worth."""
 
-    def __init__(self, config: RunConfig) -> None:
-        self.config: RunConfig = dict(config)  # type: ignore[assignment]
-        self.has_command = False
+    def __init__(self, values: Mapping[str, str], escape: str) -> None:
+        self.values = values
+        self.escape = escape
 
     def expand(self, text: str) -> str:
-        return words.expand(text, self.variables())
+        return words.expand(text, self.values, self.escape)
 
-    def variables(self) -> dict[str, str]:
-        return words.variables(self.config.get("Env") or ())
+    def expand_all(self, text: str) -> list[str]:
+        return words.expand_all(text, self.values, self.escape)
 
-    def command_line(self, instruction: Instruction) -> list[str]:
-        """The exec form, or the shell that is to run the words as they are."""
-        found = instruction.json()
-        if found is not None:
-            return found
-        shell = self.config.get("Shell") or DEFAULT_SHELL
-        return [*shell, instruction.rest] if instruction.rest else list(shell)
 
-    def cmd(self, instruction: Instruction) -> None:
-        self.config["Cmd"] = self.command_line(instruction)
-        self.has_command = bool(self.config["Cmd"])
+def _command_line(config: RunConfig, form: Form) -> list[str]:
+    """The exec form, or the shell that is to run the words as they are."""
+    found = forms.command(form)
+    if found is not None:
+        return found
+    shell = config.get("Shell") or DEFAULT_SHELL
+    return [*shell, form.rest] if form.rest else list(shell)
 
-    def entrypoint(self, instruction: Instruction) -> None:
-        """Another entrypoint makes the old command meaningless."""
-        found = self.command_line(instruction) if instruction.rest else []
-        self.config["Entrypoint"] = found or None
-        if not self.has_command:
-            self.config["Cmd"] = None
 
-    def env(self, instruction: Instruction) -> None:
-        entries = list(self.config.get("Env") or ())
-        for name, value in self.pairs(instruction):
-            entry = f"{name}={value}"
-            at = next((i for i, old in enumerate(entries) if old.partition("=")[0] == name), None)
-            if at is None:
-                entries.append(entry)
-            else:
-                entries[at] = entry
-        self.config["Env"] = entries
+def _cmd(config: RunConfig, form: Form, variables: _Variables) -> None:
+    config["Cmd"] = _command_line(config, form)
 
-    def label(self, instruction: Instruction) -> None:
-        labels = dict(self.config.get("Labels") or {})
-        self.config["Labels"] = labels | dict(self.pairs(instruction))
 
-    def pairs(self, instruction: Instruction) -> list[tuple[str, str]]:
-        """`NAME=VALUE ...`, or `NAME VALUE` with blanks in the value as they are."""
-        instruction.need(instruction.rest)
-        found = words.split(instruction.rest)
-        if "=" not in found[0]:
-            parts = instruction.rest.split(None, 1)
-            instruction.need(len(parts) == 2, "two arguments: NAME VALUE, or NAME=VALUE")
-            pairs = [(parts[0], parts[1])]
+def _entrypoint(config: RunConfig, form: Form, variables: _Variables) -> None:
+    config["Entrypoint"] = (_command_line(config, form) if form.rest else None) or None
+
+
+def _env(config: RunConfig, form: Form, variables: _Variables) -> None:
+    entries = list(config.get("Env") or ())
+    for name, value in _pairs(form, variables):
+        entry = f"{name}={value}"
+        at = next((i for i, old in enumerate(entries) if old.partition("=")[0] == name), None)
+        if at is None:
+            entries.append(entry)
         else:
-            for word in found:
-                if "=" not in word:
-                    raise InvalidArgument(f"no = in {word!r}: it must be NAME=VALUE")
-            pairs = [(word.partition("=")[0], word.partition("=")[2]) for word in found]
-        expanded = [(self.expand(name), self.expand(value)) for name, value in pairs]
-        instruction.need(all(name for name, _ in expanded), "names that are not blank")
-        return expanded
-
-    def expose(self, instruction: Instruction) -> None:
-        instruction.need(instruction.rest)
-        ports = dict(self.config.get("ExposedPorts") or {})
-        values = self.variables()
-        for word in instruction.rest.split():
-            for port in words.expand_all(word, values):
-                ports |= {each: {} for each in exposed(port)}
-        self.config["ExposedPorts"] = ports
-
-    def user(self, instruction: Instruction) -> None:
-        instruction.need(instruction.rest, "exactly one argument")
-        self.config["User"] = self.expand(instruction.rest)
-
-    def volume(self, instruction: Instruction) -> None:
-        found = instruction.json()
-        found = instruction.rest.split() if found is None else found
-        instruction.need(found)
-        volumes = dict(self.config.get("Volumes") or {})
-        for text in found:
-            path = self.expand(text)
-            instruction.need(path.strip(), "paths that are not empty")
-            volumes[path] = {}
-        self.config["Volumes"] = volumes
-
-    def workdir(self, instruction: Instruction) -> None:
-        import posixpath
-
-        instruction.need(instruction.rest, "exactly one argument")
-        path = self.expand(instruction.rest)
-        instruction.need(path, "a path that is not empty")
-        current = self.config.get("WorkingDir") or "/"
-        self.config["WorkingDir"] = "/" + posixpath.normpath(
-            posixpath.join("/", current, path)
-        ).lstrip("/")
-
-    def stopsignal(self, instruction: Instruction) -> None:
-        instruction.need(instruction.rest, "exactly one argument")
-        name = self.expand(instruction.rest)
-        if not is_signal(name):
-            raise InvalidArgument(f"invalid signal: {name}")
-        self.config["StopSignal"] = name
-
-    def onbuild(self, instruction: Instruction) -> None:
-        instruction.need(instruction.rest)
-        trigger = instruction.rest.split()[0].upper()
-        if trigger == "ONBUILD":
-            raise InvalidArgument("chaining ONBUILD via `ONBUILD ONBUILD` isn't allowed")
-        if trigger in TRIGGERS_REFUSED:
-            raise InvalidArgument(f"{trigger} isn't allowed as an ONBUILD trigger")
-        self.config["OnBuild"] = [*(self.config.get("OnBuild") or ()), instruction.rest]
-
-    def healthcheck(self, instruction: Instruction) -> None:
-        instruction.need(instruction.rest)
-        kind, *rest = instruction.rest.split(None, 1)
-        if kind.upper() == "NONE":
-            if rest:
-                raise InvalidArgument("NONE takes no arguments")
-            self.config["Healthcheck"] = {"Test": ["NONE"]}
-            return
-        if kind.upper() != "CMD":
-            raise InvalidArgument(f"unknown type {kind!r}, try CMD")
-        test = Instruction(f"CMD {rest[0]}" if rest else "CMD")
-        found = test.json()
-        if not (test.rest if found is None else found):
-            raise InvalidArgument("missing command after CMD")
-        check: Healthcheck = {
-            "Test": ["CMD-SHELL", test.rest] if found is None else ["CMD", *found]
-        }
-        for name, value in instruction.flags.items():
-            read_health_flag(check, name, value)
-        self.config["Healthcheck"] = check
+            entries[at] = entry
+    config["Env"] = entries
 
 
-INSTRUCTIONS: dict[str, Callable[[_Changing, Instruction], None]] = {
-    "CMD": _Changing.cmd,
-    "ENTRYPOINT": _Changing.entrypoint,
-    "ENV": _Changing.env,
-    "EXPOSE": _Changing.expose,
-    "HEALTHCHECK": _Changing.healthcheck,
-    "LABEL": _Changing.label,
-    "ONBUILD": _Changing.onbuild,
-    "STOPSIGNAL": _Changing.stopsignal,
-    "USER": _Changing.user,
-    "VOLUME": _Changing.volume,
-    "WORKDIR": _Changing.workdir,
+def _label(config: RunConfig, form: Form, variables: _Variables) -> None:
+    config["Labels"] = dict(config.get("Labels") or {}) | dict(_pairs(form, variables))
+
+
+def _pairs(form: Form, variables: _Variables) -> list[tuple[str, str]]:
+    found = [
+        (variables.expand(name), variables.expand(value)) for name, value in forms.key_values(form)
+    ]
+    if not all(name for name, _ in found):
+        raise InvalidArgument(f"{form.name} names can not be blank")
+    return found
+
+
+def _expose(config: RunConfig, form: Form, variables: _Variables) -> None:
+    ports = dict(config.get("ExposedPorts") or {})
+    for word in forms.ports(form):
+        for port in variables.expand_all(word):
+            ports |= {each: {} for each in exposed(port)}
+    config["ExposedPorts"] = ports
+
+
+def _user(config: RunConfig, form: Form, variables: _Variables) -> None:
+    config["User"] = variables.expand(forms.single(form))
+
+
+def _volume(config: RunConfig, form: Form, variables: _Variables) -> None:
+    volumes = dict(config.get("Volumes") or {})
+    for text in forms.paths(form):
+        path = variables.expand(text)
+        if not path:
+            raise InvalidArgument("VOLUME specified can not be an empty string")
+        volumes[path] = {}
+    config["Volumes"] = volumes
+
+
+def _workdir(config: RunConfig, form: Form, variables: _Variables) -> None:
+    path = variables.expand(forms.single(form))
+    if not path:
+        raise InvalidArgument("WORKDIR requires a path that is not empty")
+    config["WorkingDir"] = directory(config.get("WorkingDir") or "/", path)
+
+
+def directory(current: str, path: str) -> str:
+    """Where WORKDIR leads from a directory."""
+    import posixpath
+
+    return "/" + posixpath.normpath(posixpath.join("/", current, path)).lstrip("/")
+
+
+def _stopsignal(config: RunConfig, form: Form, variables: _Variables) -> None:
+    name = variables.expand(forms.single(form))
+    if not is_signal(name):
+        raise InvalidArgument(f"invalid signal: {name}")
+    config["StopSignal"] = name
+
+
+def _onbuild(config: RunConfig, form: Form, variables: _Variables) -> None:
+    config["OnBuild"] = [*(config.get("OnBuild") or ()), forms.trigger(form)]
+
+
+def _healthcheck(config: RunConfig, form: Form, variables: _Variables) -> None:
+    config["Healthcheck"] = forms.health(form)
+
+
+def _shell(config: RunConfig, form: Form, variables: _Variables) -> None:
+    config["Shell"] = forms.shell(form)
+
+
+CHANGES: dict[str, Callable[[RunConfig, Form, _Variables], None]] = {
+    "CMD": _cmd,
+    "ENTRYPOINT": _entrypoint,
+    "ENV": _env,
+    "EXPOSE": _expose,
+    "HEALTHCHECK": _healthcheck,
+    "LABEL": _label,
+    "ONBUILD": _onbuild,
+    "SHELL": _shell,
+    "STOPSIGNAL": _stopsignal,
+    "USER": _user,
+    "VOLUME": _volume,
+    "WORKDIR": _workdir,
 }
-HEALTH_TIMES = {
-    "interval": "Interval",
-    "timeout": "Timeout",
-    "start-period": "StartPeriod",
-    "start-interval": "StartInterval",
-}
-
-
-def read_health_flag(check: Healthcheck, name: str, value: str) -> None:
-    """Take in a flag of HEALTHCHECK; without a value it stays at its default."""
-    times: dict[str, Any] = check  # type: ignore[assignment]
-    if name in HEALTH_TIMES:
-        if not value:
-            return
-        times[HEALTH_TIMES[name]] = durations.parse(value)
-        if times[HEALTH_TIMES[name]] < LEAST_INTERVAL_NS:
-            raise InvalidArgument(f"--{name} cannot be less than 1ms")
-    elif name == "retries":
-        if not value:
-            return
-        if not value.isdecimal() or not value.isascii() or not 1 <= int(value) < 1 << 31:
-            raise InvalidArgument(f"--retries must be at least 1, not {value}")
-        check["Retries"] = int(value)
-    else:
-        raise InvalidArgument(f"unknown flag --{name}")
 
 
 def exposed(text: str) -> list[str]:
@@ -292,18 +229,22 @@ def exposed(text: str) -> list[str]:
 
     What stands before the container's ports has no meaning for an image.
     """
-    ports, slash, protocol = text.partition("/")
-    protocol = protocol.lower() if slash and protocol else "tcp"
+    ports, _, protocol = text.rpartition(":")[2].partition("/")
+    protocol = protocol.lower() or "tcp"
+    if not ports:
+        raise InvalidArgument(f"invalid port: {text!r}: no port specified")
     if protocol not in PROTOCOLS:
-        raise InvalidArgument(f"invalid protocol {protocol!r}", hint=", ".join(PROTOCOLS))
-    span = ports.rpartition(":")[2]
-    first, _, last = span.partition("-")
+        raise InvalidArgument(
+            f"invalid port: {text!r}: invalid proto: {protocol}", hint=", ".join(PROTOCOLS)
+        )
+    first, _, last = ports.partition("-")
     last = last or first
     for port in (first, last):
-        if not (port.isdecimal() and port.isascii() and int(port) <= MAX_PORT):
-            raise InvalidArgument(f"invalid container port {span!r}")
+        is_number = port.isdecimal() and port.isascii() and len(port.lstrip("0")) <= 5
+        if not (is_number and int(port) <= MAX_PORT):
+            raise InvalidArgument(f"invalid containerPort: {ports}")
     if int(first) > int(last):
-        raise InvalidArgument(f"invalid container port {span!r}")
+        raise InvalidArgument(f"invalid containerPort: {ports}: it ends before it begins")
     return [f"{port}/{protocol}" for port in range(int(first), int(last) + 1)]
 
 

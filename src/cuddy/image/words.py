@@ -1,23 +1,25 @@
 """Words of a Dockerfile: quotes, escapes and variables (Dockerfile reference, "Environment
 replacement"). As BuildKit reads them, down to what it makes of odd input.
 
-    expand('"$HOME"/a\\ b', {"HOME": "/root"})   ->   /root/a b
+    expand('"$HOME"/a\\ b', {"HOME": "/root"})          ->   /root/a b
+    expand("${FILE%.tar.*}", {"FILE": "x.tar.gz"})     ->   x
 """
 
 from __future__ import annotations
 
 from cuddy.errors import InvalidArgument
+from cuddy.files import quote as in_quotes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 ESCAPE = "\\"
 MAX_DEPTH = 100
 QUOTES = "'\""
-SPECIAL_NAMES = "@*#?-$!0"
-_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ_")
-_NAME = _LETTERS | frozenset("0123456789")
+SPECIAL_NAMES = "@*#?-$!"
+MISSING_BRACE = "syntax error: missing '}'"
+_DIGITS = frozenset("0123456789")
 
 
 def variables(environment: Sequence[str]) -> dict[str, str]:
@@ -29,24 +31,76 @@ def variables(environment: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def expand(text: str, values: Mapping[str, str]) -> str:
+def expand(
+    text: str, values: Mapping[str, str], escape: str = ESCAPE, missing: set[str] | None = None
+) -> str:
     """The text as one word, quotes and escapes taken off, variables replaced.
 
-    Raises InvalidArgument.
+    `missing` takes in the names of variables that have no value. Raises InvalidArgument.
     """
-    return _Reading(text, values).read()[0]
+    if "$" not in text and "'" not in text and '"' not in text and escape not in text:
+        return text
+    reading = _Reading(text, values, escape)
+    result = reading.read()
+    if missing is not None:
+        missing |= reading.missing
+    return result
 
 
-def expand_all(text: str, values: Mapping[str, str]) -> list[str]:
+def expand_all(text: str, values: Mapping[str, str], escape: str = ESCAPE) -> list[str]:
     """The words of a text; an unquoted variable may become several. Raises InvalidArgument."""
-    reading = _Reading(text, values)
+    reading = _Reading(text, values, escape)
     reading.read()
     reading.end_word()
     return reading.words
 
 
-def split(text: str) -> list[str]:
+def expand_text(text: str, values: Mapping[str, str], missing: set[str] | None = None) -> str:
+    """A heredoc's text with its variables replaced; quotes are like any other character.
+
+    The escape is the backslash, whatever the Dockerfile's is. Raises InvalidArgument.
+    """
+    if "$" not in text and ESCAPE not in text:
+        return text
+    reading = _Reading(text, values, ESCAPE)
+    reading.quotes = ""
+    result = reading.read()
+    if missing is not None:
+        missing |= reading.missing
+    return result
+
+
+def expand_known(text: str, values: Mapping[str, str], escape: str = ESCAPE) -> str:
+    """The text with those variables replaced that have a value, quotes and the rest as they are:
+    how a step is shown. What cannot be read stays as it is.
+    """
+    if "$" not in text:
+        return text
+    reading = _Reading(text, values, escape)
+    reading.keeps_quotes = reading.keeps_escapes = reading.keeps_unset = True
+    try:
+        return reading.read()
+    except InvalidArgument:
+        return text
+
+
+def divide(text: str, *, keeps_quotes: bool = True, keeps_escapes: bool = True) -> list[str]:
+    """The words of a text whose variables stay as they are; none if it cannot be read."""
+    reading = _Reading(text, {}, ESCAPE)
+    reading.keeps_quotes, reading.keeps_escapes = keeps_quotes, keeps_escapes
+    reading.keeps_unset = True
+    try:
+        reading.read()
+    except InvalidArgument:
+        return []
+    reading.end_word()
+    return reading.words
+
+
+def split(text: str, escape: str = ESCAPE) -> list[str]:
     """The words of a text, divided at blanks outside of quotes; quotes and escapes stay."""
+    if "'" not in text and '"' not in text and escape not in text:
+        return text.split()
     found: list[str] = []
     word, quote, position, is_word = "", "", 0, False
     while position < len(text):
@@ -62,7 +116,7 @@ def split(text: str) -> list[str]:
             quote = ""
         elif not quote and character in QUOTES:
             quote = character
-        elif character == ESCAPE:
+        elif character == escape and quote != "'":
             if position == len(text):
                 break  # an escape of nothing
             word += character
@@ -75,14 +129,19 @@ def split(text: str) -> list[str]:
 class _Reading:
     """One pass over a text. What it makes is collected as one word and as several."""
 
-    def __init__(self, text: str, values: Mapping[str, str]) -> None:
+    def __init__(self, text: str, values: Mapping[str, str], escape: str) -> None:
         self.text = text
         self.values = values
+        self.escape = escape
+        self.quotes = QUOTES
+        self.keeps_quotes = False
+        self.keeps_escapes = False
+        self.keeps_unset = False  # a variable without a value stays as it is written
+        self.missing: set[str] = set()
         self.position = 0
         self.depth = 0
         self.words: list[str] = []
         self.word = ""
-        self.is_word = False
 
     def peek(self) -> str:
         return self.text[self.position : self.position + 1]
@@ -93,115 +152,196 @@ class _Reading:
         return character
 
     def fail(self, reason: str) -> InvalidArgument:
-        return InvalidArgument(f"failed to process {self.text!r}: {reason}")
-
-    def add(self, text: str) -> None:
-        """Something of a word, blanks included."""
-        self.word += text
-        self.is_word = True
+        text = self.text if len(self.text) <= 200 else self.text[:200] + "..."
+        return InvalidArgument(f"failed to process {in_quotes(text)}: {reason}")
 
     def add_divided(self, text: str) -> None:
         """Something unquoted: blanks in it end words."""
         for character in text:
-            if character in " \t\n\r":
+            if character.isspace():
                 self.end_word()
             else:
-                self.add(character)
+                self.word += character
 
     def end_word(self) -> None:
-        if self.is_word:
+        # Nothing in quotes makes no word either.
+        if self.word:
             self.words.append(self.word)
-        self.word, self.is_word = "", False
+        self.word = ""
 
-    def read(self, stop: str = "") -> tuple[str, bool]:
-        """Everything up to `stop`, and whether that was found."""
-        result = ""
+    def read(self, stop: str = "") -> str:
+        """Everything up to `stop`, or up to the end. Raises InvalidArgument if `stop` is not there,
+        which only `within` asks for.
+        """
+        result: list[str] = []
         while character := self.peek():
             if stop and character == stop:
                 self.position += 1
-                return result, True
-            if character in QUOTES:
+                return "".join(result)
+            if character in self.quotes:
                 part = self.quoted()
-                self.add(part)
+                self.word += part
             elif character == "$":
                 part = self.variable()
                 self.add_divided(part)
+            elif character == "<":
+                part = self.angle()
+                self.word += part
             else:
                 self.position += 1
                 part = character
-                if character == ESCAPE:
+                if character == self.escape:
                     part = self.next()
-                    self.add(part)
+                    self.word += f"{character}{part}" if self.keeps_escapes else part
+                    part = f"{character}{part}" if self.keeps_escapes else part
                 else:
                     self.add_divided(part)
-            result += part
-        return result, not stop
+            result.append(part)
+        if stop:
+            raise self.fail("syntax error: missing '/' in ${}" if stop == "/" else MISSING_BRACE)
+        return "".join(result)
+
+    def angle(self) -> str:
+        """`<`, or `<<` with the blanks after it, which do not end a heredoc's word."""
+        self.position += 1
+        if self.peek() != "<":
+            return "<"
+        start = self.position - 1
+        self.position += 1
+        while self.peek() and self.peek() in " \t\r":
+            self.position += 1
+        return self.text[start : self.position]
 
     def quoted(self) -> str:
         """What is between quotes; in double ones variables count, and escapes of three kinds."""
-        quote, result = self.next(), ""
+        quote = self.next()
+        result = [quote] if self.keeps_quotes else []
         while character := self.peek():
             if quote == '"' and character == "$":
-                result += self.variable()
+                result.append(self.variable())
                 continue
             self.position += 1
             if character == quote:
-                return result
-            if quote == '"' and character == ESCAPE:
+                if self.keeps_quotes:
+                    result.append(quote)
+                return "".join(result)
+            if quote == '"' and character == self.escape:
+                if self.keeps_escapes:
+                    result.append(character)
                 if not self.peek():
                     break
-                if self.peek() in ('"', "$", ESCAPE):
+                if self.peek() in ('"', "$", self.escape):
                     character = self.next()
-            result += character
+            result.append(character)
         kind = "single" if quote == "'" else "double"
         raise self.fail(f"unexpected end of statement while looking for matching {kind}-quote")
 
     def name(self) -> str:
-        """A variable's name: letters and digits, or one of the shell's own."""
+        """A variable's name: letters and digits, a number, or one of the shell's own."""
         start = self.position
         first = self.peek()
-        if first and (first in SPECIAL_NAMES or first.isdigit()):
+        if first and first in SPECIAL_NAMES:
             self.position += 1
             return first
-        while self.peek() and self.peek() in _NAME:
+        is_number = first in _DIGITS
+        while character := self.peek():
+            if character not in _DIGITS and (is_number or not _may_name(character)):
+                break
             self.position += 1
         return self.text[start : self.position]
 
+    def value(self, name: str) -> str | None:
+        """What the variable is worth, None if nothing."""
+        found = self.values.get(name)
+        if found is None:
+            self.missing.add(name)
+        return found
+
     def variable(self) -> str:
-        """`$NAME`, `${NAME}`, and what stands in for a value that is missing or there."""
+        """`$NAME`, `${NAME}`, and what is made of a value by a sign after the name."""
+        start = self.position
         self.position += 1
         if self.peek() != "{":
             name = self.name()
-            return self.values.get(name, "") if name else "$"
-        self.position += 1
-        name = self.name()
-        if not name:
-            raise self.fail("bad substitution")
-        sign = self.next()
-        if sign == "}":
-            return self.values.get(name, "")
-        is_there = name in self.values
-        if sign == ":":
-            is_there = bool(self.values.get(name))
+            if not name:
+                return "$"
+            found = self.value(name)
+        else:
+            self.position += 1
+            if not self.peek():
+                raise self.fail(MISSING_BRACE)
+            if self.peek() in "{}:":
+                raise self.fail("syntax error: bad substitution")
+            name = self.name()
             sign = self.next()
-        if not sign or sign not in "-+?":
-            reason = f"unsupported modifier ({sign}) in substitution" if sign else "missing '}'"
-            raise self.fail(reason)
-        return self.instead(name, sign, is_there)
+            if sign != "}":
+                return self.changed(name, sign, start)
+            found = self.value(name)
+        if found is None:
+            return self.text[start : self.position] if self.keeps_unset else ""
+        return found
 
-    def instead(self, name: str, sign: str, is_there: bool) -> str:
-        # The word in it divides nothing by itself: its value does, as a variable's would.
-        kept = self.words, self.word, self.is_word
+    def changed(self, name: str, sign: str, start: int) -> str:
+        """`${NAME<sign>...}`; `start` is where it begins."""
+        null_is_unset = sign == ":"
+        signs = sign
+        if null_is_unset:
+            sign = self.next()
+            signs += sign
+        if sign == "/" and not null_is_unset:
+            return self.replaced(name, start)
+        if not sign or sign not in ("-+?" if null_is_unset else "-+?#%"):
+            raise self.fail(f"unsupported modifier ({signs}) in substitution")
+        word = self.within("}", keeps_escapes=sign in "#%")
+        value = self.value(name)
+        if value is None and self.keeps_unset:
+            return self.text[start : self.position]
+        if sign in "#%":
+            from cuddy.image import word_patterns
+
+            return self.by_pattern(word, lambda: word_patterns.trim(value or "", sign, word))
+        is_there = bool(value) if null_is_unset else value is not None
+        if sign == "?" and not is_there:
+            kind = "unset" if value is None else "empty"
+            raise self.fail(f"{name}: {word or f'is not allowed to be {kind}'}")
+        if sign == "+":
+            return word if is_there else ""
+        return value or "" if is_there else word
+
+    def replaced(self, name: str, start: int) -> str:
+        """`${NAME/PATTERN/TEXT}`: the first or (`//`) each of what matches."""
+        from cuddy.image import word_patterns
+
+        everywhere = self.peek() == "/"
+        self.position += everywhere
+        pattern = self.within("/", keeps_escapes=True)
+        text = self.within("}", keeps_escapes=True)
+        value = self.value(name)
+        if value is None and self.keeps_unset:
+            return self.text[start : self.position]
+        return self.by_pattern(
+            pattern, lambda: word_patterns.replace(value or "", pattern, text, everywhere)
+        )
+
+    def by_pattern(self, pattern: str, carry_out: Callable[[], str]) -> str:
+        try:
+            return carry_out()
+        except ValueError as error:
+            raise self.fail(f"invalid pattern ({pattern}) in substitution: {error}") from None
+
+    def within(self, stop: str, keeps_escapes: bool = False) -> str:
+        """What stands in `${}` up to `stop`."""
+        # It divides nothing by itself: its value does, as a variable's would.
+        kept = self.words, self.word, self.keeps_escapes
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise self.fail("substitutions are nested too deeply")
-        word, closed = self.read("}")
+        self.keeps_escapes = keeps_escapes
+        found = self.read(stop)
         self.depth -= 1
-        self.words, self.word, self.is_word = kept
-        if not closed:
-            raise self.fail("missing '}' in substitution")
-        if sign == "?" and not is_there:
-            raise self.fail(f"{name}: {word or 'is not set'}")
-        if sign == "+":
-            return word if is_there else ""
-        return self.values.get(name, "") if is_there else word
+        self.words, self.word, self.keeps_escapes = kept
+        return found
+
+
+def _may_name(character: str) -> bool:
+    return character == "_" or character.isalnum()
