@@ -18,6 +18,9 @@ patterns        patterns of paths
 dockerignore    what is kept out of a context
 tree            what is in a context, a stage, an image
 sources         what the sources of COPY and ADD mean there
+inputs          what they read, as a digest
+inputs_record   what one file of it is, in words
+inputs_index    what was read the last time
 
 What comes of it:
 

@@ -11,7 +11,7 @@ import errno
 import os
 import stat
 
-from cuddy.builder.tree import ABSENT, Entry, is_seen, join, missing, open_directory
+from cuddy.builder.tree import ABSENT, Entry, is_seen, join, missing, open_directory, walk
 from cuddy.errors import InvalidArgument
 from cuddy.kernel import resolve
 
@@ -19,8 +19,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cuddy.builder.instructions import Copy
     from cuddy.builder.patterns import Segment
-    from cuddy.builder.tree import Tree
+    from cuddy.builder.tree import Found, Tree
     from cuddy.errors import NotFound
 
 MAX_LINKS = 255
@@ -29,6 +30,7 @@ LOOK = os.O_PATH | os.O_NOFOLLOW
 UNREACHABLE = ABSENT | {errno.ENAMETOOLONG}
 WILD = "*?[\\"
 PIVOT = "/./"
+SCHEMES = ("http://", "https://", "git://", "ssh://")
 
 
 def find(tree: Tree, source: str, *, parents: bool = False) -> list[Entry]:
@@ -49,6 +51,20 @@ def find(tree: Tree, source: str, *, parents: bool = False) -> list[Entry]:
     if literal == len(parts):
         return [Entry(start, parts[-1] if parts else b"", look(tree, start, b"/".join(parts)))]
     return list(matches(tree, start, [segment_of(part) for part in parts[literal:]]))
+
+
+def is_remote(source: str) -> bool:
+    """Whether a source is of no tree, but has to be fetched: a URL, or `user@host:repository`."""
+    if source.startswith(SCHEMES):
+        return True
+    user, at, rest = source.partition("@")
+    host, colon, _ = rest.partition(":")
+    return bool(at and colon and all(map(is_word, (user, host))))
+
+
+def is_word(text: str) -> bool:
+    """Whether a text may be a host's name or a user's."""
+    return text != "" and all(each.isalnum() or each in "-_." for each in text)
 
 
 def find_with_parents(tree: Tree, source: str) -> list[Entry]:
@@ -219,3 +235,21 @@ def look(tree: Tree, path: bytes, shown: bytes) -> os.stat_result:
 def left_out(tree: Tree, path: bytes) -> NotFound:
     """Of what only the ignore rules hide."""
     return missing(tree, path, f"it is in the {tree.name}, but .dockerignore leaves it out")
+
+
+def select(tree: Tree, copy: Copy) -> Iterator[tuple[Entry, Found]]:
+    """All that a COPY or ADD reads of a tree, in the order in which it is copied.
+
+    What is downloaded, and what the Dockerfile itself contains, is not of the tree. Raises
+    NotFound, InvalidArgument.
+    """
+    rules = None
+    if copy.exclude:
+        from cuddy.builder import dockerignore
+
+        rules = dockerignore.Rules(dockerignore.compile(copy.exclude))
+    for source in copy.sources:
+        if not is_remote(source):
+            for entry in find(tree, source, parents=copy.parents):
+                for found in walk(tree, entry, rules):
+                    yield entry, found
