@@ -145,17 +145,18 @@ def write_all(fd: int, data: bytes | memoryview) -> None:
 
 def make_directory(path: str, mode: int = 0o700) -> None:
     """mkdir -p: make the directory and its missing parents. Raises OSError."""
-    try:
-        os.mkdir(path, mode)
-    except FileExistsError:
-        if not os.path.isdir(path):
-            raise
-    except FileNotFoundError:
-        parent = os.path.dirname(path)
-        if os.path.isdir(parent):
-            raise  # some file systems say this when they mean "not here": /proc
-        make_directory(parent, mode)
-        make_directory(path, mode)
+    for is_last in (False, True):
+        try:
+            os.mkdir(path, mode)
+        except FileExistsError:
+            if not os.path.isdir(path):
+                raise
+        except FileNotFoundError:
+            if is_last:
+                raise  # some file systems say this when they mean "not here": /proc
+            make_directory(os.path.dirname(path), mode)  # perhaps others make it just now
+            continue
+        return
 
 
 class Lock:

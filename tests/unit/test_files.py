@@ -364,6 +364,22 @@ def test_a_directory_that_cannot_be_made_is_an_error_and_no_endless_try() -> Non
         files.make_directory("/proc/no-such-place/below")
 
 
+def test_directories_are_made_by_several_at_the_same_time(tmp_path: Path) -> None:
+    for number in range(50):
+        path = str(tmp_path / f"{number}/a/b/c")
+        pids = []
+        for _ in range(3):
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    files.make_directory(path)
+                except BaseException:
+                    os._exit(1)
+                os._exit(0)
+            pids.append(pid)
+        assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0, 0]
+
+
 def test_a_file_in_the_place_of_a_directory_is_an_error(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(FileExistsError):

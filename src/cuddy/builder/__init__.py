@@ -33,4 +33,5 @@ What need not be done again:
 
 cache           what a step's result depends on, and what came of it before
 inputs_kept     what steps were made of, to tell what has changed
+cache_mounts    directories that outlive the RUN they are mounted for
 """

@@ -65,7 +65,7 @@ def find(storage: Storage, key: str) -> Step | None:
         return None
     if step.blob and not blobs.has(storage, step.blob["digest"], step.blob["size"]):
         step = step._replace(blob=None)  # it can be made again
-    touch(storage, step)
+    note_use(path(storage, key), step.last_used_ns + step.uses)
     return step
 
 
@@ -119,14 +119,14 @@ def is_whole(storage: Storage, step: Step) -> bool:
         return False
 
 
-def touch(storage: Storage, step: Step) -> None:
-    """Note that a step is used now, unless that was noted just now."""
-    now_ns = time.time_ns() // SECOND * SECOND
-    if 0 <= now_ns - step.last_used_ns < PAUSE_S * SECOND:
-        return
-    stamp = now_ns + min(step.uses + 1, SECOND - 1)
+def note_use(path: str, stamp_ns: int | None = None) -> None:
+    """Count a use in the modification time of a file, `stamp_ns`, unless one was just now."""
     try:
-        os.utime(path(storage, step.key), ns=(stamp, stamp), follow_symlinks=False)
+        used_s, uses = divmod(os.lstat(path).st_mtime_ns if stamp_ns is None else stamp_ns, SECOND)
+        now_s = int(time.time())
+        if not 0 <= now_s - used_s < PAUSE_S:
+            stamp = now_s * SECOND + min(uses + 1, SECOND - 1)
+            os.utime(path, ns=(stamp, stamp), follow_symlinks=False)
     except OSError:
         pass  # it was pruned just now, or the disk does not want to be written to
 
