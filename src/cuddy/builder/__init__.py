@@ -22,6 +22,17 @@ inputs          what they read, as a digest
 inputs_record   what one file of it is, in words
 inputs_index    what was read the last time
 
+What is run:
+
+mounts_flag     --mount of RUN
+secrets         --secret: what a step sees and nobody afterwards
+ssh             --ssh: agents that steps may ask to sign
+ssh_messages    what is said to an agent
+ssh_forward     the process between a step and an agent
+run_view        what a bind mount shows of a tree
+run_room        what a RUN mounts, prepared
+run             RUN: a program on the root of a stage
+
 What comes of it:
 
 state           the image under construction
