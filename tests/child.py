@@ -22,15 +22,16 @@ def in_child(work: Callable[[], T], *, unshare: int = 0) -> T:
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
-        os.close(read_end)
-        answer: tuple[bool, object]
         try:
-            answer = True, _work_apart(work, unshare)
-        except BaseException:
-            answer = False, traceback.format_exc()
-        with open(write_end, "wb") as file:
-            pickle.dump(answer, file)
-        os._exit(0)
+            os.close(read_end)
+            try:
+                answer = pickle.dumps((True, _work_apart(work, unshare)))
+            except BaseException:
+                answer = pickle.dumps((False, traceback.format_exc()))
+            with open(write_end, "wb") as file:
+                file.write(answer)
+        finally:
+            os._exit(0)  # whatever happens: a child that goes on is a second session of tests
     os.close(write_end)
     with open(read_end, "rb") as file:
         data = file.read()

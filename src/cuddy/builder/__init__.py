@@ -45,4 +45,10 @@ What need not be done again:
 cache           what a step's result depends on, and what came of it before
 inputs_kept     what steps were made of, to tell what has changed
 cache_mounts    directories that outlive the RUN they are mounted for
+
+Steps become layers:
+
+snapshot        layers with a writable directory over them
+upper           what a step has really changed
+layers          a writable directory becomes a layer of the store
 """

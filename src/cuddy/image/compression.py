@@ -24,6 +24,12 @@ if TYPE_CHECKING:
         def unused_data(self) -> bytes: ...
         def decompress(self, data: bytes, max_length: int) -> bytes: ...
 
+    class Encoder(Protocol):
+        """The interface that zlib and isal share."""
+
+        def compress(self, data: bytes, /) -> bytes: ...
+        def flush(self) -> bytes: ...
+
     # How to make a decoder, and the exception it raises; isal's own stubs are not exact.
     Format = tuple[Callable[[], Any], Any]
 
@@ -72,17 +78,30 @@ def decompress(chunks: Iterator[bytes]) -> Iterator[bytes]:
         raise CorruptContent(f"the compressed data is damaged: {error}") from None
 
 
-def gzip(chunks: Iterator[bytes]) -> Iterator[bytes]:
-    """The gzip form of a stream in pieces; the same bytes for the same content, no time in it."""
-    try:
-        from isal import isal_zlib as zlib
-    except ImportError:
-        import zlib  # type: ignore[no-redef]
-    encoder = zlib.compressobj(level=1, wbits=GZIP_WINDOW)
+def gzip(chunks: Iterator[bytes], *, is_portable: bool = False) -> Iterator[bytes]:
+    """The gzip form of a stream in pieces; the same bytes for the same content, no time in it.
+
+    `is_portable`: the same on all machines. What isal makes depends on the processor.
+    """
+    encoder = _portable_encoder() if is_portable else _encoder()
     for block in _blocks(chunks):
         if piece := encoder.compress(block):
             yield piece
     yield encoder.flush()
+
+
+def _encoder() -> Encoder:
+    try:
+        from isal import isal_zlib
+    except ImportError:
+        return _portable_encoder()
+    return isal_zlib.compressobj(level=1, wbits=GZIP_WINDOW)
+
+
+def _portable_encoder() -> Encoder:
+    import zlib
+
+    return zlib.compressobj(level=1, wbits=GZIP_WINDOW)
 
 
 def _blocks(chunks: Iterator[bytes]) -> Iterator[bytes]:

@@ -1,0 +1,210 @@
+"""Layers of a build: what a step has written becomes a layer of the store, by one rename.
+
+    upper ──reduce──▶ read once ──▶ diff_id ──rename──▶ layers/<chain-id>
+                 └──▶ read by a worker ──▶ gzip ──▶ digest ──▶ blob      while the next step runs
+
+The directory is never written a second time, and whoever unpacks the blob gets the same. Whoever
+makes layers holds `store.lease` until the image or the step that they are for is known.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import files
+from cuddy.builder import upper
+from cuddy.builder.snapshot import View
+from cuddy.builder.state import Layer
+from cuddy.errors import CorruptContent
+from cuddy.image import blobs, changeset, compression, snapshots, spec, workers
+from cuddy.image import digest as digests
+from cuddy.image.spec import Descriptor
+from cuddy.undo import Closing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator, Sequence
+
+    from cuddy.builder.snapshot import Snapshot
+    from cuddy.image.storage import Storage
+    from cuddy.image.workers import Send
+
+ENTRY_BYTES = 1024
+"""What an entry takes in an archive, about."""
+SMALL_BYTES = 1 << 20
+"""An archive of this size is compressed in less time than it takes to start a worker for it."""
+SECOND_NS = 1_000_000_000
+
+
+def commit(
+    storage: Storage,
+    snapshot: Snapshot,
+    *,
+    parents: Sequence[str] | None = None,
+    epoch: int | None = None,
+    compress: bool = False,
+    placeholders: Collection[bytes] = (),
+) -> Making | None:
+    """Make a layer of what was written to a snapshot, which it ends; None if nothing was changed.
+
+    `parents`: chain ids of the layers that it is to lie upon, if these are not the snapshot's.
+    `epoch`: seconds, no time is later; `compress`: make the blob, too; `placeholders`: see
+    `upper.reduce`. Raises CorruptContent, SystemFailure, OSError.
+    """
+    snapshot.unmount()
+    if snapshot.chain_ids:
+        with View(storage, snapshot.chain_ids) as below:
+            changes = upper.reduce(
+                snapshot.upper, below.root, epoch=epoch, placeholders=placeholders
+            )
+    else:
+        changes = upper.reduce(snapshot.upper, "", epoch=epoch, placeholders=placeholders)
+    if changes is None:
+        return None
+    created = files.now() if epoch is None else files.format_time(epoch * SECOND_NS)
+    making = Making(storage, snapshot.upper, changes, created, is_portable=epoch is not None)
+    try:
+        making.start(snapshot.chain_ids if parents is None else parents, compress=compress)
+    except BaseException:
+        making.close()
+        raise
+    return making
+
+
+class Making(Closing):
+    """A layer that is there already, while its blob is still being made; `close` gives that up."""
+
+    layer: Layer
+
+    def __init__(
+        self,
+        storage: Storage,
+        directory: str,
+        changes: upper.Changes,
+        created: str,
+        *,
+        is_portable: bool,
+    ) -> None:
+        self.storage = storage
+        self.directory = directory
+        self.changes = changes
+        self.created = created
+        self.is_portable = is_portable
+        self._compressing: _Compressing | None = None
+        self._leftover = ""
+
+    @property
+    def is_small(self) -> bool:
+        """Whether its archive is kept in memory."""
+        return self.changes.size_bytes + self.changes.entries * ENTRY_BYTES <= SMALL_BYTES
+
+    def start(self, parents: Sequence[str], *, compress: bool) -> None:
+        """Find out its ids, and make it visible."""
+        if compress and not self.is_small:
+            self._compressing = _Compressing(
+                self.storage, self.directory, is_portable=self.is_portable
+            )
+        kept: list[bytes] = []
+        found = digests.hasher()
+        for chunk in changeset.make(self.directory, changeset.nothing):
+            found.update(chunk)
+            if compress and self.is_small:
+                kept.append(chunk)
+        diff_id = f"sha256:{found.hexdigest()}"
+        chain_id = chain_id_of(parents, diff_id)
+        blob = None
+        if kept:
+            blob = pack(self.storage, iter(kept), is_portable=self.is_portable)
+        self.layer = Layer(chain_id, diff_id, self.changes.size_bytes, self.created, blob)
+        self._publish()
+
+    def _publish(self) -> None:
+        try:
+            os.rename(self.directory, snapshots.path(self.storage, self.layer.chain_id))
+        except OSError:
+            if not snapshots.has(self.storage, self.layer.chain_id):
+                raise
+            # Somebody was first. The worker reads on in ours.
+            self._leftover = f"{self.storage.tmp_dir}/{files.name_temporary()}"
+            os.rename(self.directory, self._leftover)
+
+    def finish(self) -> Layer:
+        """Wait for the blob, if one is being made; the layer with it.
+
+        Raises CorruptContent, SystemFailure, OSError.
+        """
+        if self._compressing:
+            self.layer = self.layer._replace(blob=self._compressing.finish(self.layer.diff_id))
+        self.close()
+        return self.layer
+
+    def close(self) -> None:
+        """Give up what is not finished; more than once is fine."""
+        if self._compressing:
+            self._compressing.close()
+            self._compressing = None
+        if self._leftover:
+            files.remove_tree(self._leftover)
+            self._leftover = ""
+
+
+class _Compressing(Closing):
+    """A worker that makes the blob of a layer's directory, which may be renamed meanwhile."""
+
+    def __init__(self, storage: Storage, directory: str, *, is_portable: bool) -> None:
+        self.is_portable = is_portable
+        self.crew = workers.Crew()
+        self.draft = blobs.Draft(storage)
+        self.draft.__enter__()
+        try:
+            self.fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                self.worker = self.crew.start("compressing", self.work)
+            finally:
+                os.close(self.fd)
+        except BaseException:
+            self.close()
+            raise
+
+    def work(self, send: Send) -> None:
+        found = digests.hasher()
+
+        def hashed() -> Iterator[bytes]:
+            for chunk in changeset.make(f"/proc/self/fd/{self.fd}/.", changeset.nothing):
+                found.update(chunk)
+                yield chunk
+
+        for piece in compression.gzip(hashed(), is_portable=self.is_portable):
+            self.draft.append(piece)
+        diff_id = f"sha256:{found.hexdigest()}"
+        send(digest=self.draft.digest, size=self.draft.size, diff_id=diff_id)
+
+    def finish(self, diff_id: str) -> Descriptor:
+        """Wait for the blob. Raises CorruptContent if it is not of this layer."""
+        told = self.worker.finish()
+        if told["diff_id"] != diff_id:
+            raise CorruptContent(f"the layer {diff_id} is not what it was any more")
+        return descriptor(self.draft.commit(told["digest"]), told["size"])
+
+    def close(self) -> None:
+        """End the worker, and remove what it has not finished."""
+        self.crew.__exit__()
+        self.draft.__exit__(None, None, None)
+
+
+def pack(storage: Storage, chunks: Iterator[bytes], *, is_portable: bool) -> Descriptor:
+    """Make the blob of a layer's archive in this process."""
+    with blobs.Draft(storage) as draft:
+        for piece in compression.gzip(chunks, is_portable=is_portable):
+            draft.append(piece)
+        return descriptor(draft.commit(), draft.size)
+
+
+def descriptor(digest: digests.Digest, size: int) -> Descriptor:
+    """What a manifest says of a layer's blob."""
+    return Descriptor(mediaType=f"{spec.OCI_LAYER}+gzip", digest=digest, size=size)
+
+
+def chain_id_of(parents: Sequence[str], diff_id: str) -> str:
+    """The chain id of a layer on top of others."""
+    return digests.chain_ids([parents[-1], diff_id])[-1] if parents else diff_id

@@ -1,0 +1,350 @@
+"""Layers of a build: only what a step has changed is in them, and all of it."""
+
+from __future__ import annotations
+
+import os
+import socket
+import stat
+from pathlib import Path
+
+import pytest
+
+from builder.steps import difference, files_of, look, make, step
+from cuddy import files
+from cuddy.builder import layers
+from cuddy.image import snapshots, walk
+from cuddy.image import storage as storages
+from cuddy.image.storage import Storage
+from cuddy.kernel import overlay
+
+pytestmark = pytest.mark.root
+
+
+@pytest.fixture
+def storage(tmp_path: Path) -> Storage:
+    made = Storage(str(tmp_path / "store"))
+    storages.create(made)
+    return made
+
+
+@pytest.fixture
+def base(storage: Storage) -> list[str]:
+    """A root with some of everything in it."""
+
+    def fill(root: Path) -> None:
+        for name in ("etc", "usr/bin", "var/lib/empty", "home/user"):
+            (root / name).mkdir(parents=True)
+        (root / "etc/motd").write_text("welcome\n")
+        (root / "etc/passwd").write_text("root:x:0:0:\n")
+        (root / "usr/bin/tool").write_bytes(b"\x7fELF" + bytes(3000))
+        (root / "usr/bin/tool").chmod(0o4755)
+        (root / "usr/bin/same").hardlink_to(root / "usr/bin/tool")
+        (root / "usr/bin/link").symlink_to("tool")
+        os.setxattr(root / "usr/bin/tool", "user.note", b"yes")
+        os.mkfifo(root / "var/fifo")
+        os.chown(root / "home/user", 1000, 1000)
+
+    return [make(storage, [], fill).chain_id]
+
+
+def mtime(path: Path) -> int:
+    return path.lstat().st_mtime_ns
+
+
+class TestWhatIsAChange:
+    def test_new_and_changed_and_gone(self, storage: Storage, base: list[str]) -> None:
+        def change(root: Path) -> None:
+            (root / "new").write_text("x")
+            (root / "etc/motd").write_text("changed")
+            (root / "etc/passwd").unlink()
+
+        made = make(storage, base, change)
+        assert files_of(storage, made) == ["etc", "etc/motd", "etc/passwd", "new"]
+        top = Path(snapshots.path(storage, made.chain_id))
+        assert overlay.is_whiteout((top / "etc/passwd").lstat())
+        assert made.size_bytes == len("xchanged")
+
+    def test_nothing(self, storage: Storage, base: list[str]) -> None:
+        assert step(storage, base, lambda root: os.listdir(root)) is None
+        assert step(storage, [], lambda root: None) is None
+
+    def test_what_is_made_and_removed_again_is_none(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        def change(root: Path) -> None:
+            (root / "etc/lock").touch()
+            (root / "etc/lock").unlink()
+            (root / "var/lib/deep").mkdir()
+            (root / "var/lib/deep").rmdir()
+
+        assert step(storage, base, change) is None
+
+    def test_a_file_that_was_copied_up_and_is_as_it_was_is_none(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        def change(root: Path) -> None:
+            os.chown(root / "etc/motd", 0, 0)
+            os.chown(root / "usr/bin/link", 0, 0, follow_symlinks=False)
+            (root / "usr/bin/same").chmod(0o4755)
+            os.chown(root / "var/fifo", 0, 0)
+            (root / "etc").chmod(0o700)
+            (root / "etc").chmod(0o755)
+
+        assert step(storage, base, change) is None
+
+    def test_other_content_of_the_same_size_and_time_is_one(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        def change(root: Path) -> None:
+            before = mtime(root / "etc/motd")
+            (root / "etc/motd").write_text("Welcome\n")
+            os.utime(root / "etc/motd", ns=(before, before))
+
+        assert files_of(storage, make(storage, base, change)) == ["etc", "etc/motd"]
+
+    @pytest.mark.parametrize(
+        "touch",
+        [
+            lambda root: (root / "etc/motd").chmod(0o600),
+            lambda root: os.chown(root / "etc/motd", 5, 5),
+            lambda root: os.utime(root / "etc/motd", (1, 1)),
+            lambda root: os.setxattr(root / "etc/motd", "user.a", b"b"),
+        ],
+    )
+    def test_metadata_alone_is_one(self, storage: Storage, base: list[str], touch) -> None:  # type: ignore[no-untyped-def]
+        assert files_of(storage, make(storage, base, touch)) == ["etc", "etc/motd"]
+
+    def test_a_directory_of_another_mode_is_one(self, storage: Storage, base: list[str]) -> None:
+        made = make(storage, base, lambda root: (root / "var/lib/empty").chmod(0o700))
+        assert files_of(storage, made) == ["var", "var/lib", "var/lib/empty"]
+
+    def test_the_mode_of_the_root_is_one(self, storage: Storage, base: list[str]) -> None:
+        made = make(storage, base, lambda root: root.chmod(0o700))
+        assert files_of(storage, made) == []
+        assert (
+            look(storage, [*base, made.chain_id], lambda root: root.stat().st_mode & 0o777) == 0o700
+        )
+
+    def test_a_second_name_of_a_file_below_keeps_both(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        made = make(storage, base, lambda root: os.link(root / "etc/motd", root / "again"))
+        assert files_of(storage, made) == ["again", "etc", "etc/motd"]
+
+        def are_one(root: Path) -> bool:
+            return (root / "again").samefile(root / "etc/motd")
+
+        assert look(storage, [*base, made.chain_id], are_one)
+
+    def test_the_time_of_a_directory_stays_when_what_is_no_change_goes_from_it(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        def change(root: Path) -> None:
+            (root / "etc/new").touch()
+            os.chown(root / "etc/motd", 0, 0)
+            os.utime(root / "etc", (7, 7))
+
+        made = make(storage, base, change)
+        assert mtime(Path(snapshots.path(storage, made.chain_id), "etc")) == 7 * 10**9
+
+    def test_sockets_are_none_but_hide_what_they_took_the_place_of(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        def change(root: Path) -> None:
+            (root / "etc/motd").unlink()
+            (root / "etc/passwd").write_text("")
+            os.chdir(root)  # a socket's path has to be short
+            for name in ("etc/motd", "new"):
+                with socket.socket(socket.AF_UNIX) as listener:
+                    listener.bind(name)
+
+        made = make(storage, base, change)
+        assert files_of(storage, made) == ["etc", "etc/motd", "etc/passwd"]
+        seen = look(storage, [*base, made.chain_id], lambda root: os.listdir(root / "etc"))
+        assert seen == ["passwd"]
+
+    def test_names_that_an_archive_cannot_have_go(self, storage: Storage, base: list[str]) -> None:
+        def change(root: Path) -> None:
+            (root / "etc/.wh.motd").write_text("x")
+            (root / ".wh..wh..opq").mkdir()
+            (root / ".wh..wh..opq/file").touch()
+            (root / "kept").touch()
+
+        assert files_of(storage, make(storage, base, change)) == ["kept"]
+
+    def test_attributes_that_no_layer_has_go(self, storage: Storage, base: list[str]) -> None:
+        def change(root: Path) -> None:
+            (root / "new").touch()
+            for name in ("user.kept", "user.overlay.opaque", "user.a=b", "trusted.mine"):
+                os.setxattr(root / "new", name, b"y")
+                os.setxattr(root / "home", name, b"y")
+
+        made = make(storage, base, change)
+        top = Path(snapshots.path(storage, made.chain_id))
+        assert os.listxattr(top / "new") == os.listxattr(top / "home") == ["user.kept"]
+        assert os.listxattr(top) == []
+
+    def test_placeholders_of_mounts_go_unless_something_is_in_them(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        def change(root: Path) -> None:
+            for name in ("run/secrets", "mnt/a", "mnt/b"):
+                (root / name).mkdir(parents=True)
+            (root / "run/secrets/token").touch()
+            (root / "mnt/b/used").touch()
+            (root / "etc/hosts").touch()
+            (root / "etc/motd").write_text("")
+
+        names = ("run", "run/secrets", "run/secrets/token", "mnt/a", "mnt/b", "etc/hosts",
+                 "etc/motd")  # fmt: skip
+        made = make(storage, base, change, placeholders=set(map(str.encode, names)))
+        assert files_of(storage, made) == ["etc", "etc/motd", "mnt", "mnt/b", "mnt/b/used"]
+
+
+class TestWhiteouts:
+    def test_a_directory_that_is_gone(self, storage: Storage, base: list[str]) -> None:
+        made = make(storage, base, lambda root: files.remove_tree(f"{root}/usr"))
+        assert files_of(storage, made) == ["usr"]
+        assert "usr" not in look(storage, [*base, made.chain_id], os.listdir)
+
+    def test_a_directory_that_was_replaced_is_opaque(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        def change(root: Path) -> None:
+            files.remove_tree(f"{root}/usr/bin")
+            (root / "usr/bin").mkdir()
+            (root / "usr/bin/only").touch()
+
+        made = make(storage, base, change)
+        assert files_of(storage, made) == ["usr", "usr/bin", "usr/bin/only"]
+        assert overlay.is_opaque(f"{snapshots.path(storage, made.chain_id)}/usr/bin")
+        seen = look(storage, [*base, made.chain_id], lambda root: os.listdir(root / "usr/bin"))
+        assert seen == ["only"]
+
+    def test_a_new_directory_is_not(self, storage: Storage, base: list[str]) -> None:
+        """overlayfs marks every directory that is made, whether it hides anything or not."""
+        made = make(storage, base, lambda root: (root / "usr/new").mkdir())
+        assert not overlay.is_opaque(f"{snapshots.path(storage, made.chain_id)}/usr/new")
+
+    def test_a_directory_becomes_a_file_and_one_again(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        def to_file(root: Path) -> None:
+            files.remove_tree(f"{root}/usr")
+            (root / "usr").write_text("a file now")
+
+        def back(root: Path) -> None:
+            (root / "usr").unlink()
+            (root / "usr").mkdir()
+            (root / "usr/fresh").touch()
+
+        second = [*base, make(storage, base, to_file).chain_id]
+        third = [*second, make(storage, second, back).chain_id]
+        assert look(storage, third, lambda root: os.listdir(root / "usr")) == ["fresh"]
+        gone = make(storage, second, lambda root: (root / "usr").unlink())
+        assert files_of(storage, gone) == ["usr"]
+        fourth = [*second, gone.chain_id]
+        again = make(storage, fourth, lambda root: (root / "usr").mkdir())
+        assert look(storage, [*fourth, again.chain_id], lambda root: os.listdir(root / "usr")) == []
+
+    def test_a_directory_becomes_a_link(self, storage: Storage, base: list[str]) -> None:
+        def change(root: Path) -> None:
+            files.remove_tree(f"{root}/usr/bin")
+            (root / "usr/bin").symlink_to("../home")
+
+        made = make(storage, base, change)
+        assert files_of(storage, made) == ["usr", "usr/bin"]
+
+
+class TestEpoch:
+    def test_no_time_is_later_and_all_are_whole_seconds(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        def change(root: Path) -> None:
+            (root / "etc/new").touch()
+            (root / "etc/old").touch()
+            os.utime(root / "etc/old", ns=(0, 5_999_999_999))
+            (root / "home/link").symlink_to("x")
+
+        made = make(storage, base, change, epoch=1_000_000)
+        top = Path(snapshots.path(storage, made.chain_id))
+        epoch = 1_000_000 * 10**9
+        times = {name: mtime(top / name) for name in files_of(storage, made)}
+        assert times.pop("etc/old") == 5 * 10**9
+        assert set(times.values()) == {epoch}
+        assert mtime(top) == mtime(Path(snapshots.path(storage, base[0]))) or mtime(top) == epoch
+        assert made.created == "1970-01-12T13:46:40.000000000Z"
+
+    def test_two_builds_in_two_stores_have_the_same_digests(self, tmp_path: Path) -> None:
+        def fill(root: Path) -> None:
+            for name in os.urandom(1).join([b"a", b"b"]).hex(), "d/x":
+                (root / name).parent.mkdir(exist_ok=True)
+            (root / "d/x").write_bytes(b"content" * 200_000)
+            (root / "d/y").hardlink_to(root / "d/x")
+            (root / "z").symlink_to("d")
+
+        found = set()
+        for name in ("one", "two"):
+            storage = Storage(str(tmp_path / name))
+            storages.create(storage)
+            found.add(repr(make(storage, [], fill, epoch=1_600_000_000)))
+        assert len(found) == 1
+
+
+class TestStore:
+    def test_a_layer_is_measured_as_its_directory_is(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        def change(root: Path) -> None:
+            (root / "a").write_bytes(bytes(5000))
+            (root / "b").hardlink_to(root / "a")
+            (root / "c").symlink_to("target")
+            (root / "etc/motd").unlink()
+
+        made = make(storage, base, change)
+        fd = os.open(snapshots.path(storage, made.chain_id), os.O_RDONLY)
+        try:
+            assert made.size_bytes == walk.measure(fd) == 5006
+        finally:
+            os.close(fd)
+
+    @pytest.mark.parametrize("size", [10, 3 << 20])
+    def test_the_first_of_two_equal_layers_stays(
+        self, storage: Storage, base: list[str], size: int
+    ) -> None:
+        def change(root: Path) -> None:
+            (root / "a").write_bytes(bytes(size))
+
+        first = make(storage, base, change, epoch=5)
+        inode = os.stat(snapshots.path(storage, first.chain_id)).st_ino
+        assert make(storage, base, change, epoch=5) == first
+        assert os.stat(snapshots.path(storage, first.chain_id)).st_ino == inode
+        assert os.listdir(storage.tmp_dir) == []
+
+    def test_nothing_is_left_in_the_temporary_directory(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        make(storage, base, lambda root: (root / "a").write_bytes(os.urandom(2 << 20)))
+        step(storage, base, lambda root: None)
+        assert os.listdir(storage.tmp_dir) == []
+
+    def test_a_layer_of_many_files_is_compressed_in_a_worker(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        def change(root: Path) -> None:
+            for number in range(1500):
+                (root / f"home/{number}").write_bytes(b"%d" % number * 100)
+
+        made = make(storage, base, change)
+        assert made.size_bytes + 1500 * layers.ENTRY_BYTES > layers.SMALL_BYTES
+        assert difference(storage, made, base) == ""
+
+    def test_many_layers(self, storage: Storage, base: list[str]) -> None:
+        chain = list(base)
+        for number in range(130):
+            made = step(storage, chain, lambda root, n=number: (root / f"{n}").touch())
+            assert made
+            chain.append(made.chain_id)
+        assert len(look(storage, chain, os.listdir)) == 134
+        mode = look(storage, chain, lambda root: (root / "usr/bin/tool").stat().st_mode)
+        assert stat.S_IMODE(mode) == 0o4755
