@@ -16,6 +16,14 @@ What is read:
 
 patterns        patterns of paths
 dockerignore    what is kept out of a context
+definition      the Dockerfile, wherever it is
+remote          files that come by HTTP
+git_source      what names a git repository
+git_program     git, kept from doing anything else
+git             what is in a repository at one commit
+unpacked        contexts that are made for the time of a build
+fetched         contexts from elsewhere
+context         the build context, wherever it comes from
 tree            what is in a context, a stage, an image
 sources         what the sources of COPY and ADD mean there
 inputs          what they read, as a digest

@@ -53,7 +53,7 @@ def split(url: str) -> tuple[Origin, str]:
     end = next((i for i, c in enumerate(rest) if c in "/?#"), len(rest))
     place, path = rest[:end], rest[end:].partition("#")[0]
     if scheme not in PORTS or not marks or not place or "@" in place:
-        raise RegistryError(f"a registry leads to {url[:200]!a}, which is not plain http or https")
+        raise RegistryError(f"an address that is not plain http or https: {url[:200]!a}")
     if place.startswith("["):
         host, end_mark, after = place[1:].partition("]")
         is_host = bool(end_mark) and not set(host) - ADDRESS_CHARACTERS
@@ -63,7 +63,7 @@ def split(url: str) -> tuple[Origin, str]:
         is_host = not set(host) - HOST_CHARACTERS
     is_port = not port or (port.isascii() and port.isdigit() and 0 < int(port[:6]) < 1 << 16)
     if not (host and is_host and place.isascii()) or colon not in ("", ":") or not is_port:
-        raise RegistryError(f"a registry names an impossible URL: {url[:200]!a}")
+        raise RegistryError(f"an impossible URL: {url[:200]!a}")
     where = Origin(scheme, host.lower(), int(port or PORTS[scheme]))
     return where, path if path.startswith("/") else f"/{path}"
 
@@ -75,7 +75,7 @@ def join(url: str, location: str) -> str:
     try:
         return quote(urljoin(url, location), safe=URL_CHARACTERS, encoding="latin-1")
     except ValueError:
-        raise RegistryError(f"a registry leads to {location[:200]!a}, which is no URL") from None
+        raise RegistryError(f"a redirect to what is no URL: {location[:200]!a}") from None
 
 
 class Http:
