@@ -50,7 +50,7 @@ LIBRARIES = {
     "backports": {"image/compression.py"},
     "compression": {"image/compression.py"},  # the standard library's from 3.14 on
     "isal": {"image/compression.py"},
-    "rich": {"cli/progress.py"},
+    "rich": {"cli/build_view.py", "cli/progress.py"},
 }
 ERROR_BOUNDARIES = {
     # file that may catch every CuddyError: what it does with it

@@ -20,13 +20,13 @@ from typing import Any
 
 import pytest
 
-from cuddy.cli import flags, help, main
+from cuddy.cli import flags, help, main, overview, verbs
 
 ROOT = Path(__file__).parent.parent
 SOURCE = ROOT / "src/cuddy"
 DOCS = ROOT / "docs"
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted(DOCS.rglob("*.md"))]
-COMMANDS = sorted(set(main.VERBS) | {f"{g} {v}" for g, verbs in main.GROUPS.items() for v in verbs})
+COMMANDS = sorted({*verbs.VERBS} | {f"{g} {v}" for g, own in verbs.GROUPS.items() for v in own})
 
 every_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 every_command = pytest.mark.parametrize("command", COMMANDS)
@@ -52,8 +52,8 @@ def test_every_command_line_in_the_docs_is_one_cuddy_takes(page: Path) -> None:
         if words == ["--help"] or "[OPTIONS]" in words or "COMMAND" in words:
             continue
         asked = flags.parse(main.GLOBAL_FLAGS, words, "cuddy", interspersed=False)
-        module, name, rest = main.find_command(asked.names)
-        flags.parse_command(main.load(module), rest, name)
+        module, name, rest = verbs.find_command(asked.names)
+        flags.parse_command(verbs.load(module), rest, name)
 
 
 @every_page
@@ -107,8 +107,8 @@ def test_pages_are_words_for_people(page: Path) -> None:
 
 @every_command
 def test_every_command_has_help(command: str) -> None:
-    module, name, _ = main.find_command(command.split())
-    declared = main.load(module)
+    module, name, _ = verbs.find_command(command.split())
+    declared = verbs.load(module)
     assert declared.summary
     assert declared.summary[0].isupper()
     assert not declared.summary.endswith(".")
@@ -125,10 +125,10 @@ def page_of(module: str) -> str:
 
 @every_command
 def test_every_command_has_a_page_with_its_help(command: str) -> None:
-    module, _, _ = main.find_command(command.split())
+    module, _, _ = verbs.find_command(command.split())
     page = DOCS / f"commands/{page_of(module)}.md"
     assert page.exists(), f"docs/commands has no page for {command}"
-    declared = main.load(module)
+    declared = verbs.load(module)
     text = page.read_text()
     for flag in declared.flags:
         if not flag.hidden:
@@ -136,7 +136,7 @@ def test_every_command_has_a_page_with_its_help(command: str) -> None:
 
 
 def test_every_page_of_a_command_has_its_command() -> None:
-    modules = {page_of(main.find_command(command.split())[0]) for command in COMMANDS}
+    modules = {page_of(verbs.find_command(command.split())[0]) for command in COMMANDS}
     pages = {page.stem for page in (DOCS / "commands").glob("*.md")} - {"index", "README"}
     assert pages <= modules
 
@@ -176,14 +176,14 @@ def test_a_flag_of_docker_that_nobody_explains_is_noticed(compatibility: Any) ->
 
 
 def test_the_overview_names_every_verb() -> None:
-    for verb in main.VERBS:
-        assert re.search(rf"^  {verb} ", main.overview(), re.MULTILINE)
+    for verb in verbs.VERBS:
+        assert re.search(rf"^  {verb} ", overview.overview(main.GLOBAL_FLAGS), re.MULTILINE)
 
 
 def test_help_fits_a_terminal() -> None:
     for command in COMMANDS:
-        module, name, _ = main.find_command(command.split())
-        text = help.command_help(main.load(module), name, main.names_of(module), 80)
+        module, name, _ = verbs.find_command(command.split())
+        text = help.command_help(verbs.load(module), name, verbs.names_of(module), 80)
         assert max(map(len, text.splitlines())) <= 80 or "Aliases" in text
 
 

@@ -100,18 +100,19 @@ def test_a_command_of_the_hot_path_imports_nothing_costly(cuddy: Cuddy, words: l
 
 
 BUDGETS = [
-    (["run", "--rm", "alpine", "true"], 159),
-    (["create", "alpine"], 60),
-    (["exec", "box", "true"], 80),
-    (["ps", "-a"], 38),
-    (["version"], 46),
-    (["logs", "box"], 33),
-    (["inspect", "box"], 47),
-    (["rm", "-f", "box"], 46),
+    (["run", "--rm", "alpine", "true"], 160),
+    (["create", "alpine"], 61),
+    (["exec", "box", "true"], 81),
+    (["ps", "-a"], 39),
+    (["version"], 47),
+    (["logs", "box"], 34),
+    (["inspect", "box"], 48),
+    (["rm", "-f", "box"], 47),
 ]
 """How many modules of cuddy's own a command imports at most, all its processes together.
 
-Whoever adds one to them says why here, or imports it where it is needed.
+Whoever adds one to them says why here, or imports it where it is needed. One is `cli/verbs.py`: the
+tables of commands have outgrown `main`, whose help needs them too.
 """
 FEATURES = {
     "cdi", "devices", "gpus", "health_keeper", "health_waiter", "links", "logdriver", "logoptions",

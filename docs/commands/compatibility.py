@@ -19,7 +19,7 @@ from typing import Any, NamedTuple
 ROOT = Path(__file__).parent.parent.parent
 sys.path.insert(0, str(ROOT / "src"))
 
-from cuddy.cli import main  # noqa: E402 - found by the line above
+from cuddy.cli import verbs  # noqa: E402 - found by the line above
 from cuddy.cli.flags import Command, Flag  # noqa: E402
 
 PAGE = ROOT / "docs/compatibility.md"
@@ -137,8 +137,8 @@ def recorded() -> dict[str, Any]:
 def command_of(name: str) -> Command | None:
     """Our command of a name such as `container run`; None if there is none."""
     group, _, verb = name.rpartition(" ")
-    verbs = main.GROUPS.get(group, {}) if group else main.VERBS
-    return main.load(verbs[verb]) if verb in verbs else None
+    table = verbs.GROUPS.get(group, {}) if group else verbs.VERBS
+    return verbs.load(table[verb]) if verb in table else None
 
 
 def find_flag(command: Command, name: str) -> Flag | None:
@@ -254,9 +254,9 @@ def counts(commands: dict[str, Any]) -> str:
 def own_commands(commands: dict[str, Any]) -> Iterator[tuple[str, str]]:
     """Group and verb of the commands that docker has not, under no name."""
     known = {name for docker in commands.values() for name in docker["names"]}
-    modules = {main.find_command(name.split())[0] for name in known if command_of(name)}
-    for group, verbs in main.GROUPS.items():
-        for verb, module in verbs.items():
+    modules = {verbs.find_command(name.split())[0] for name in known if command_of(name)}
+    for group, table in verbs.GROUPS.items():
+        for verb, module in table.items():
             if module not in modules:
                 yield group, verb
 

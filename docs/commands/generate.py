@@ -14,7 +14,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent.parent / "src"))
 
-from cuddy.cli import flags, main  # noqa: E402 - found by the line above
+from cuddy.cli import flags, verbs  # noqa: E402 - found by the line above
 from cuddy.cli.flags import BOOL, Command, Flag  # noqa: E402
 
 MARK = "## Reference\n"
@@ -24,8 +24,8 @@ DOCKER_DOCS = ("https://docs.docker.com/go/formatting/", "docker's page on forma
 def modules() -> dict[str, list[str]]:
     """Page -> the modules of the commands it is about."""
     found: dict[str, list[str]] = {}
-    for verbs in (main.VERBS, *main.GROUPS.values()):
-        for module in verbs.values():
+    for table in (verbs.VERBS, *verbs.GROUPS.values()):
+        for module in table.values():
             page = found.setdefault(module.rpartition(".")[2].rstrip("_"), [])
             if module not in page:
                 page.append(module)
@@ -34,8 +34,8 @@ def modules() -> dict[str, list[str]]:
 
 def reference(module: str) -> str:
     """Usage, other names and flags of one command."""
-    command = main.load(module)
-    first, *others = sorted(main.names_of(module), key=lambda name: name.count(" "))
+    command = verbs.load(module)
+    first, *others = sorted(verbs.names_of(module), key=lambda name: name.count(" "))
     parts = [f"    {flags.usage(command, first)}", f"{command.summary}."]
     if others:
         parts.append("Also: " + ", ".join(f"`{name}`" for name in others) + ".")

@@ -47,6 +47,7 @@ state           the image under construction
 built           what a build has made
 report          what a build tells about itself
 excerpt         the lines of a Dockerfile that it tells of
+journal         what is kept of it
 
 What need not be done again:
 

@@ -53,8 +53,9 @@ def at(
     if not column:
         column = len(line) - len(line.lstrip()) + 1
         width = len((line.split(None, 1) or [""])[0])
-    shown = "\n".join(_shown(lines, place.line, column, width))
-    return InvalidArgument(f"{name}:{place.line}:{column}: {message}\n{shown}", hint=hint)
+    error = InvalidArgument(f"{name}:{place.line}:{column}: {message}", hint=hint)
+    error.excerpt = "\n".join(_shown(lines, place.line, column, width))
+    return error
 
 
 def within(

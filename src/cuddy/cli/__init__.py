@@ -1,6 +1,8 @@
 """Floor 5: the Docker-compatible command line.
 
-main                global flags, verb to module: start here
+main                global flags and the way to a command: start here
+verbs               which commands there are, verb to module
+overview            what --help says of all of them
 boundary            errors become a line and an exit status
 flags               declared flags with pflag's rules
 values              grammars of sizes, CPUs, variables, labels, limits
@@ -27,6 +29,14 @@ output              where a command's archive goes
 registries          how registries are reached from here
 proxies             what Docker's config.json says of them
 progress            bars and lines of a pull or push
+build_flags         the flags of a build
+build_options       what they and the environment come to
+build_progress      how a build is shown: plain, and which form
+build_lines         what its programs write, as a terminal can be shown it
+build_frame         what it looks like at a moment
+build_view          and redrawn in place
+build_raw           for other programs
+builder             commands about builds and their cache
 terminal            raw mode, window size, signals
 detach              the keys that leave a container running
 foreground          a container with the user's streams on it

@@ -44,7 +44,7 @@ def attempt(act: Callable[[], int | None], *, least: int = 0, about: str = "") -
         return act() or 0
     except CuddyError as error:
         code = error.exit_code if isinstance(error, UsageError) else max(error.exit_code, least)
-        return complain(_naming(about, str(error)), code)
+        return complain(_naming(about, str(error)), code, excerpt=error.excerpt)
     except BrokenPipeError:
         raise
     except Exception as error:
@@ -114,15 +114,19 @@ def warn(messages: Sequence[str]) -> None:
         os.write(2, f"cuddy: warning: {printable(message)}\n".encode("utf-8", "surrogateescape"))
 
 
-def complain(message: str, code: int) -> int:
-    """Say in one line what went wrong, after what was printed before it; returns the code."""
+def complain(message: str, code: int, *, excerpt: str = "") -> int:
+    """Say in one line what went wrong, after what was printed before it; returns the code.
+
+    `excerpt`: lines of a file that it is about, shown above.
+    """
     try:
         sys.stdout.flush()
     except OSError:
         pass
-    line = f"cuddy: {printable(message)}\n"
+    shown = [printable(line, keep="\t") for line in excerpt.splitlines()]
+    lines = "\n".join([*shown, f"cuddy: {printable(message)}\n"])
     try:
-        os.write(2, line.encode("utf-8", "surrogateescape"))
+        os.write(2, lines.encode("utf-8", "surrogateescape"))
     except OSError:
         pass
     return code

@@ -5,15 +5,15 @@ from __future__ import annotations
 import pytest
 
 import golden
-from cuddy.cli import help, main
+from cuddy.cli import help, main, overview, verbs
 from cuddy.cli.flags import BOOL, INT, LIST, STRING, Command, Flag
 
-COMMANDS = sorted(set(main.VERBS) | {f"{g} {v}" for g, verbs in main.GROUPS.items() for v in verbs})
+COMMANDS = sorted({*verbs.VERBS} | {f"{g} {v}" for g, own in verbs.GROUPS.items() for v in own})
 
 
 def text_of(command: str) -> str:
-    module, name, _ = main.find_command(command.split())
-    return help.command_help(main.load(module), name, main.names_of(module), 80)
+    module, name, _ = verbs.find_command(command.split())
+    return help.command_help(verbs.load(module), name, verbs.names_of(module), 80)
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -23,9 +23,9 @@ def test_the_help_of_a_command_is_the_one_on_record(command: str) -> None:
 
 def test_the_overview_is_the_one_on_record(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(help, "columns", lambda: 80)
-    golden.check("help/cuddy.txt", main.overview())
-    for group in main.GROUPS:
-        golden.check(f"help/cuddy-{group}.txt", main.group_overview(group))
+    golden.check("help/cuddy.txt", overview.overview(main.GLOBAL_FLAGS))
+    for group in verbs.GROUPS:
+        golden.check(f"help/cuddy-{group.replace(' ', '-')}.txt", overview.group_overview(group))
 
 
 def test_stop_is_word_for_word_dockers() -> None:

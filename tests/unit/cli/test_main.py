@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 
 import pytest
 
-from cuddy.cli import boundary, main
+from cuddy.cli import boundary, main, verbs
 from cuddy.errors import (
     CommandNotFound,
     InvalidArgument,
@@ -238,8 +238,8 @@ def test_waiting_is_shared(capfd: pytest.CaptureFixture[str]) -> None:
 
 
 def test_every_name_of_a_command_leads_to_it() -> None:
-    for group, verbs in [*main.GROUPS.items(), ("", main.VERBS)]:
-        for verb, module in verbs.items():
+    for group, own in [*verbs.GROUPS.items(), ("", verbs.VERBS)]:
+        for verb, module in own.items():
             words = [group, verb] if group else [verb]
-            assert main.find_command(words)[0] == module
-            assert f"cuddy {' '.join(words)}" in main.names_of(module)
+            assert verbs.find_command(words)[0] == module
+            assert f"cuddy {' '.join(words)}" in verbs.names_of(module)

@@ -237,7 +237,7 @@ def read_options(args: Args) -> ContainerOptions:
     given["labels"] = (*settings.lines(args.label_file, "label"), *args.labels)
     # The same twice is once, to docker's command line.
     given["volumes"] = tuple(dict.fromkeys(_absolute(volume) for volume in args.volumes))
-    given["security_opt"] = tuple(_security_option(option) for option in args.security_opt)
+    given["security_opt"] = tuple(security_option(option) for option in args.security_opt)
     given["caller"] = caller(os.environ)
     if args.networks:
         given |= networks(args.networks)
@@ -293,7 +293,7 @@ def _absolute(volume: str) -> str:
     return f"{os.path.abspath(source)}{colon}{rest}" if colon and source[:1] == "." else volume
 
 
-def _security_option(option: str) -> str:
+def security_option(option: str) -> str:
     """A --security-opt argument; a seccomp profile is replaced by its content, as compact JSON."""
     name, separator, value = option.partition("=")
     if not separator:

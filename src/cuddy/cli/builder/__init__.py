@@ -1,0 +1,7 @@
+"""Commands about builds and what they leave, one verb a file.
+
+log       what a build told
+ls        list builds
+inspect   everything that is kept of one
+rm        remove what is kept
+"""
