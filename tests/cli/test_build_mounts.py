@@ -371,3 +371,34 @@ def step_of(pid: int) -> str:
         if os.readlink(f"/proc/{each}/ns/mnt") != os.readlink(f"/proc/{pid}/ns/mnt"):
             return each
     raise AssertionError("no step")
+
+
+class TestCache:
+    def test_it_outlives_the_step_and_is_in_no_layer(self, bench: Bench) -> None:
+        mount = f"type=cache,id={bench.context},target=/c"
+        assert bench.run("ls /c; echo kept > /c/file", mount).out == ""
+        assert bench.run("cat /c/file", f"{mount},ro").out == "kept\n"
+        assert bench.run("touch /c/x", f"{mount},ro").code
+        assert bench.root.written() == ["/work"]
+
+    def test_its_owner_and_what_it_begins_with_can_be_chosen(self, bench: Bench) -> None:
+        mount = f"type=cache,id={bench.context},target=/c,uid=7,mode=0700,from=x,source=/etc"
+        ran = bench.run("stat -c '%a %u' /c; ls /c/passwd; rm /c/passwd", mount)
+        assert ran.out.split() == ["700", "7", "/c/passwd"]
+        assert bench.run("ls /c/passwd", mount).code
+
+    def test_locked_is_for_one_at_a_time(self, bench: Bench, tmp_path: Path) -> None:
+        mount = f"type=cache,id={bench.context},target=/c,sharing=locked"
+        script = "if [ -e /c/in ]; then echo both > /c/both; fi; touch /c/in; sleep 0.2; rm /c/in"
+        cuddy = Cuddy(Path(bench.root.home.root), Path(bench.root.home.run_root))
+        others = [Root(cuddy, tmp_path / name) for name in "ab"]
+        pids = []
+        for each in others:
+            pids.append(os.fork())
+            if not pids[-1]:
+                bench.root = each
+                bench.run(script, mount)
+                os._exit(0)
+        for pid in pids:
+            os.waitpid(pid, 0)
+        assert bench.run("ls /c", mount).out == ""

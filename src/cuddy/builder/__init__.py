@@ -40,6 +40,8 @@ ssh_forward     the process between a step and an agent
 run_view        what a bind mount shows of a tree
 run_room        what a RUN mounts, prepared
 run             RUN: a program on the root of a stage
+failure         what is kept of a step that failed
+shell           a shell in it
 
 What comes of it:
 

@@ -148,7 +148,7 @@ class Running:
 
     def __init__(
         self, home: Home, wanted: Wanted, root: str, options: BuildOptions, lent: Lent, warn: Warn,
-        *, tty: bool = False,
+        *, tty: bool = False, stdin: int = -1,
     ) -> None:  # fmt: skip
         self.home = home
         self.wanted = wanted
@@ -157,6 +157,7 @@ class Running:
         self.lent = lent
         self.warn = warn
         self.tty = tty
+        self.stdin = stdin
 
     def __enter__(self) -> Running:
         # Imported here: what mounts nothing needs none of it.
@@ -167,7 +168,7 @@ class Running:
             self.room.furnish(self.wanted.mounts, self.lent.secrets, self.lent.agents)
             if self.wanted.script is not None:
                 self.room.place_script(self.wanted.argv[-1], self.wanted.script)
-            self.step = build_run.Step(self.home, self._settle(), self.warn)
+            self.step = build_run.Step(self.home, self._settle(), self.warn, self.stdin)
             try:
                 self.step.begin()
             except BaseException:

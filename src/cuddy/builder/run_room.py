@@ -24,6 +24,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from cuddy.builder.cache_mounts import Wish
     from cuddy.builder.mounts_flag import Mount
     from cuddy.builder.run_view import Origin
     from cuddy.builder.secrets import Secrets
@@ -37,6 +38,7 @@ SECRETS_DIR = "/run/secrets"
 AGENT_SOCKET = "/run/buildkit/ssh_agent.{}"
 PRIVATE_ROOM = ("mode=700,size=64m,noswap", "mode=700,size=64m")
 """What is in there should not reach a disk; kernels before 6.4 do not know how to promise that."""
+CACHE_MODE = 0o755
 SEALED = ("nosuid", "nodev", "noexec")
 
 
@@ -252,5 +254,34 @@ class Room(Closing):
         return spot
 
     def _take_caches(self, mounts: Sequence[Mount]) -> None:
-        if mounts:
-            raise InvalidArgument("cache mounts are not supported yet")
+        if not mounts:
+            return
+        # Imported here: few steps have any.
+        from cuddy.builder import cache_mounts
+
+        wishes = [self._wish(each) for each in mounts]
+        taken = cache_mounts.take_all(self.home, wishes)
+        for cache in taken:
+            self._leaving.add(cache.close)
+        for each, cache in zip(mounts, taken, strict=True):
+            self._bind(self._inside(cache.path, "" if each.from_ else each.source), each)
+
+    def _wish(self, each: Mount) -> tuple[Wish, Callable[[str], None] | None]:
+        from cuddy.builder import cache_mounts
+
+        name = each.id or posixpath.normpath("/" + each.target)
+        found = self.find(each.from_) if each.from_ else None
+        wish = cache_mounts.Wish(
+            name, each.sharing, each.uid or 0, each.gid or 0,
+            CACHE_MODE if each.mode is None else each.mode,
+            f"{found.key}:{each.source}" if found else "",
+        )  # fmt: skip
+        return wish, self._filler(found, each.source) if found else None
+
+    def _filler(self, origin: Origin, source: str) -> Callable[[str], None]:
+        """What fills a new cache with the files it begins with."""
+
+        def fill(path: str) -> None:
+            run_view.copy_tree(self._show(origin, source, False), path)
+
+        return fill

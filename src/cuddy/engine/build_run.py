@@ -84,10 +84,14 @@ def run(home: Home, wanted: RunOptions, output: Output, warn: Callable[[str], ob
 class Step(Closing):
     """A container for one program of a build, until `close`."""
 
-    def __init__(self, home: Home, wanted: RunOptions, warn: Callable[[str], object]) -> None:
+    def __init__(
+        self, home: Home, wanted: RunOptions, warn: Callable[[str], object], stdin: int = -1
+    ) -> None:
+        """`stdin`: what it may read, -1 for nothing."""
         self.home = home
         self.wanted = wanted
         self.warn = warn
+        self.stdin = stdin
         self.id = names.generate_id()
         self.run_dir = home.run_dir(self.id)
         self.streams: list[tuple[int, int]] = []  # descriptor and number of each
@@ -197,8 +201,10 @@ class Step(Closing):
 
     def _open_streams(self) -> tuple[int, int, int]:
         """Pipes for what it writes; returns the container's ends."""
-        stdin = os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)
-        theirs = [stdin]
+        if self.stdin < 0:
+            theirs = [os.open("/dev/null", os.O_RDONLY | os.O_CLOEXEC)]
+        else:
+            theirs = [os.dup(self.stdin)]
         for number in (STDOUT, STDERR):
             reader, writer = os.pipe()
             os.set_blocking(reader, False)
