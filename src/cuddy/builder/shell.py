@@ -15,7 +15,7 @@ from cuddy.builder.run_view import Origin
 from cuddy.builder.secrets import Secrets
 from cuddy.builder.ssh import Agents
 from cuddy.builder.tree import Tree
-from cuddy.errors import Conflict, CuddyError, InvalidArgument, NotFound, SystemFailure
+from cuddy.errors import Conflict, InvalidArgument, NotFound, SystemFailure
 from cuddy.image import snapshots
 from cuddy.kernel import overlay, pty
 from cuddy.undo import Closing, Undo
@@ -111,7 +111,7 @@ class Shell(Closing):
     def _agents(self, environment: Mapping[str, str]) -> Agents:
         try:
             return Agents(self.failure.options.ssh, environment)
-        except CuddyError as error:
+        except (InvalidArgument, NotFound) as error:
             self.warn(f"there is no ssh agent: {error}")
             return Agents((), environment)
 
@@ -126,7 +126,7 @@ class Shell(Closing):
                 raise NotFound("no SSH key")
             if each.type == "bind" or each.from_:
                 self._find(each.from_)
-        except (CuddyError, OSError) as error:
+        except (InvalidArgument, NotFound, OSError) as error:
             self.warn(f"not mounted: {each.target or each.type}: {error}")
             return False
         return True
