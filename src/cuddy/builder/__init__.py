@@ -43,6 +43,12 @@ run             RUN: a program on the root of a stage
 failure         what is kept of a step that failed
 shell           a shell in it
 
+What is copied:
+
+chmod           --chmod: which modes the copies have
+chown           --chown: whose they are
+copy            COPY: files of a tree become files of an image
+
 What comes of it:
 
 state           the image under construction

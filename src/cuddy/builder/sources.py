@@ -50,6 +50,8 @@ def find(tree: Tree, source: str, *, parents: bool = False) -> list[Entry]:
     start = follow(tree, parts[:literal])
     if literal == len(parts):
         return [Entry(start, parts[-1] if parts else b"", look(tree, start, b"/".join(parts)))]
+    if start:
+        look(tree, start, b"/".join(parts[:literal]))
     return list(matches(tree, start, [segment_of(part) for part in parts[literal:]]))
 
 

@@ -1,0 +1,288 @@
+"""COPY and ADD: what BuildKit made of the same lines (golden/docker/copy.json), and the rest."""
+
+from __future__ import annotations
+
+import json
+import os
+import shlex
+import stat
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from tests import copy_cases
+from tests.golden import GOLDEN
+
+from cuddy.builder import copy as copies
+from cuddy.builder import inputs
+from cuddy.builder.instructions import Copy, Heredoc, Place
+from cuddy.builder.tree import Tree
+from cuddy.engine.home import Home
+from cuddy.errors import Conflict, CuddyError, InvalidArgument
+from cuddy.image.tar import Member
+
+RECORDED = json.loads((GOLDEN / "docker" / "copy.json").read_text())
+pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to others")
+
+NOT_AS_IN_BUILDKIT = {
+    # Two files of one name: it keeps the last and says nothing.
+    "COPY a.txt b.txt /x": "error: When using COPY with more than one source file",
+    "COPY *.txt /t": "error: When using COPY with more than one source file",
+    # Names that are in no file are root's in it; the reference says that the build fails.
+    "COPY --chown=nobody a.txt /t": "error: unable to find user nobody",
+    "COPY --chown=3:nobody a.txt /t": "error: unable to find group nobody",
+    # Modes as newer ones have them: the recorded one is of 2020.
+    "COPY --chmod=4711 dir /existing": "special bits",
+    "COPY --chmod=600 a.txt /p/t": "new directories",
+    "COPY --chmod=711 dir /t": "new directories",
+    "COPY --chmod=10000 a.txt /t": "error: invalid chmod parameter: '10000'",
+    "COPY --chmod=8 a.txt /t": "error: invalid chmod parameter: '8'",
+}
+
+
+@pytest.fixture(scope="module")
+def context(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("context")
+    copy_cases.make(path)
+    return path
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    path = tmp_path / "root"
+    path.mkdir()
+    copy_cases.make(path, copy_cases.BASE)
+    return path
+
+
+@pytest.fixture
+def fds() -> Iterator[list[int]]:
+    opened: list[int] = []
+    yield opened
+    for fd in opened:
+        os.close(fd)
+
+
+def instruction(line: str) -> Copy:
+    """A line of the cases as the parser would hand it on, its target absolute."""
+    verb, *words = shlex.split(line)
+    flags = dict(word[2:].split("=", 1) for word in words if word.startswith("--"))
+    *sources, target = [word for word in words if not word.startswith("--")]
+    copy = Copy(Place(1, 1), line, verb == "ADD", tuple(sources), target)
+    return copy._replace(**{{"from": "from_"}.get(name, name): flags[name] for name in flags})
+
+
+def carry_out(
+    line: Copy, root: Path, tree: Path, fds: list[int], owner: tuple[int, int] | None = (0, 0)
+) -> None:
+    fds += [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in (root, tree)]
+    copies.copy(fds[-2], line, Tree(fds[-1], "tree", owner=owner))
+
+
+def changes(before: dict[str, str], after: dict[str, str]) -> dict[str, str]:
+    gone = {path: "gone" for path in before if path not in after}
+    return {path: told for path, told in after.items() if told != before.get(path)} | gone
+
+
+def without_times(found: dict[str, str]) -> dict[str, str]:
+    """BuildKit forgets the times of a context's directories and links; and of its targets'."""
+    kept = {}
+    for path, told in found.items():
+        mode, owner, *rest = told.split(" ") if told != "gone" else (told, "", "")
+        if mode[0] in "dl" and rest and rest[0][:1] == "t":
+            rest = rest[1:]
+        kept[path] = " ".join([mode, owner, *rest])
+    return kept
+
+
+@pytest.mark.parametrize("line", [line for line in copy_cases.CASES if line.startswith("COPY")])
+def test_copies_what_buildkit_does(
+    line: str, context: Path, root: Path, tmp_path: Path, fds: list[int]
+) -> None:
+    copy = instruction(line)
+    before = copy_cases.listing(root)
+    tree, owner = context, (0, 0)
+    if copy.from_:
+        tree, owner = tmp_path / "base", None
+        tree.mkdir()
+        copy_cases.make(tree, copy_cases.BASE)
+    wanted = RECORDED[line]
+    try:
+        carry_out(copy, root, tree, fds, owner)
+    except CuddyError as error:
+        told = NOT_AS_IN_BUILDKIT.get(line, wanted)
+        assert isinstance(told, str), error
+        assert told.startswith("error: ")
+        if line in NOT_AS_IN_BUILDKIT:
+            assert str(error).startswith(told.removeprefix("error: "))
+        return
+    found = without_times(changes(before, copy_cases.listing(root)))
+    if line in NOT_AS_IN_BUILDKIT:
+        assert not NOT_AS_IN_BUILDKIT[line].startswith("error: ")
+        return
+    assert isinstance(wanted, dict), (wanted, found)
+    assert found == without_times(wanted)
+
+
+def listed(root: Path, *below: str) -> dict[str, str]:
+    found = copy_cases.listing(root)
+    return {path: told for path, told in found.items() if path.startswith(below)}
+
+
+def test_parents_come_with_their_attributes(context: Path, root: Path, fds: list[int]) -> None:
+    copy = instruction("COPY dir/sub/three dir/./sub/deep/four /t/")._replace(parents=True)
+    carry_out(copy, root, context, fds)
+    found = listed(root, "t/")
+    assert {path: told.split(" t")[0] for path, told in found.items()} == {
+        "t/dir": "drwxr-x--- 0:0", "t/dir/sub": "drwx--x--x 0:0",
+        "t/dir/sub/three": "-rw-r--r-- 0:0", "t/sub": "drwx--x--x 0:0",
+        "t/sub/deep": "drwxr-xr-x 0:0", "t/sub/deep/four": "-rw-r--r-- 0:0",
+    }  # fmt: skip
+
+
+def test_parents_that_are_there_only_get_the_mode(
+    context: Path, root: Path, fds: list[int]
+) -> None:
+    os.chown(root / "existing" / "sub", 5, 6)
+    copy = instruction("COPY dir/./sub/three /existing/")._replace(parents=True)
+    carry_out(copy, root, context, fds)
+    assert listed(root, "existing/sub")["existing/sub"].startswith("drwx--x--x 5:6")
+
+
+def test_what_is_excluded_is_not_copied(context: Path, root: Path, fds: list[int]) -> None:
+    copy = instruction("COPY dir *.txt /t/")._replace(exclude=("sub/*", "!sub/deep/four", "b.*"))
+    carry_out(copy, root, context, fds)
+    assert list(listed(root, "t/")) == [
+        "t/a.txt", "t/h1", "t/h2", "t/in", "t/one", "t/sub", "t/two", "t/sub/deep",
+        "t/sub/deep/four",
+    ]  # fmt: skip
+
+
+def test_heredocs_become_files(context: Path, root: Path, fds: list[int]) -> None:
+    heredocs = (Heredoc("conf", "x = 1\n", True), Heredoc("run.sh", "\udcff\n", False))
+    copy = instruction("COPY --chown=7 a.txt /t/")._replace(heredocs=heredocs)
+    carry_out(copy, root, context, fds)
+    assert (root / "t" / "conf").read_bytes() == b"x = 1\n"
+    assert (root / "t" / "run.sh").read_bytes() == b"\xff\n"
+    assert listed(root, "t/conf")["t/conf"].startswith("-rw-r--r-- 7:7")
+    carry_out(copy._replace(sources=(), heredocs=heredocs[:1], target="/as/it", chown=""), root,
+              context, fds)  # fmt: skip
+    assert (root / "as" / "it").read_text() == "x = 1\n"
+
+
+def test_powers_and_attributes_are_kept(
+    context: Path, root: Path, tmp_path: Path, fds: list[int]
+) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    (tree / "ping").write_text("")
+    (tree / "ping").chmod(0o6755)
+    capability = b"\1\0\0\2" + bytes(16)
+    os.setxattr(tree / "ping", "security.capability", capability)
+    os.setxattr(tree / "ping", "user.note", b"x")
+    os.mkfifo(tree / "fifo")
+    (tree / "fifo").chmod(0o620)
+    os.mknod(tree / "null", stat.S_IFCHR | 0o666, os.makedev(1, 3))
+    carry_out(instruction("COPY --chown=7:8 . /t"), root, tree, fds)
+    assert os.getxattr(root / "t" / "ping", "security.capability") == capability
+    assert os.getxattr(root / "t" / "ping", "user.note") == b"x"
+    assert stat.S_IMODE((root / "t" / "ping").stat().st_mode) == 0o6755
+    assert listed(root, "t/fifo")["t/fifo"].startswith("prw--w---- 7:8")
+    assert (root / "t" / "null").stat().st_rdev == os.makedev(1, 3)
+
+
+def test_holes_stay_holes(root: Path, tmp_path: Path, fds: list[int]) -> None:
+    tree = tmp_path / "tree"
+    tree.mkdir()
+    with open(tree / "sparse", "wb") as file:
+        file.truncate(1 << 40)
+        os.pwrite(file.fileno(), b"here", 1 << 39)
+    carry_out(instruction("COPY sparse /t"), root, tree, fds)
+    status = (root / "t").stat()
+    assert status.st_size == 1 << 40 and status.st_blocks < 100
+    with open(root / "t", "rb") as file:
+        assert os.pread(file.fileno(), 4, 1 << 39) == b"here"
+
+
+def test_a_link_put_into_the_tree_meanwhile_is_not_followed(
+    root: Path, tmp_path: Path, fds: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tree = tmp_path / "tree"
+    (tree / "sub").mkdir(parents=True)
+    (tree / "a").write_text("a")
+    (tree / "sub" / "shadow").write_text("fine")
+    add = copies.Placement.add
+
+    def swap(self: copies.Placement, member: Member, fill: Callable[[int], None]) -> None:
+        if member.name == b"t/a":
+            os.rename(tree / "sub", tmp_path / "moved")
+            (tree / "sub").symlink_to("/etc")
+        add(self, member, fill)
+
+    monkeypatch.setattr(copies.Placement, "add", swap)
+    carry_out(instruction("COPY . /t"), root, tree, fds)
+    assert sorted(listed(root, "t/")) == ["t/a"]
+
+
+def test_with_an_epoch_a_contexts_files_have_that_time(
+    context: Path, root: Path, fds: list[int]
+) -> None:
+    copy = instruction("COPY dir filelink /t/")._replace(heredocs=(Heredoc("h", "", True),))
+    fds += [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in (root, context)]
+    copies.copy(fds[-2], copy, Tree(fds[-1], "context", owner=(0, 0)), 1_400_000_000)
+    times = {path.lstat().st_mtime_ns for path in [root / "t", *(root / "t").rglob("*")]}
+    assert times == {1_400_000_000 * 10**9}
+    copies.copy(fds[-2], copy._replace(target="/u/"), Tree(fds[-1], "stage"), 1_400_000_000)
+    assert (root / "u" / "one").stat().st_mtime == copy_cases.TIME + 5
+
+
+def test_the_stamp_is_that_of_what_was_read(
+    context: Path, root: Path, tmp_path: Path, fds: list[int]
+) -> None:
+    copy = instruction("COPY dir *.txt link /t/")
+    (tmp_path / "home" / "tmp").mkdir(parents=True)
+    home = Home(str(tmp_path / "home"), str(tmp_path / "run"))
+    fds += [os.open(path, os.O_RDONLY | os.O_DIRECTORY) for path in (root, context)]
+    tree = Tree(fds[-1], "build context", index_key="it", owner=(0, 0))
+    reading = inputs.digest(home, tree, copy)
+    assert copies.copy(fds[-2], copy, tree) == reading.stamp
+    assert inputs.digest(home, tree, copy) == reading
+    os.utime(context / "dir" / "two", (1, 1))
+    assert copies.copy(fds[-2], copy, tree) != reading.stamp
+
+
+@pytest.mark.parametrize("target", ["/" + "x/" * 3000, "/a\0b"])
+def test_a_target_that_is_no_path_is_a_mistake(
+    context: Path, root: Path, fds: list[int], target: str
+) -> None:
+    with pytest.raises(InvalidArgument):
+        carry_out(instruction("COPY a.txt /t")._replace(target=target), root, context, fds)
+
+
+@pytest.mark.parametrize("chown", ["a:b:c", "-1", "1:4294967295", "99999999999", "x\ny", "+5"])
+def test_a_user_that_cannot_be_is_a_mistake(
+    context: Path, root: Path, fds: list[int], chown: str
+) -> None:
+    with pytest.raises(InvalidArgument):
+        carry_out(instruction("COPY a.txt /t")._replace(chown=chown), root, context, fds)
+    assert not (root / "t").exists()
+
+
+def test_hostile_account_files_do_no_harm(context: Path, root: Path, fds: list[int]) -> None:
+    (root / "etc" / "passwd").unlink()
+    os.mkfifo(root / "etc" / "passwd")
+    with pytest.raises(InvalidArgument, match="unable to find user app"):
+        carry_out(instruction("COPY --chown=app a.txt /t"), root, context, fds)
+    (root / "etc" / "passwd").unlink()
+    (root / "etc" / "passwd").symlink_to("../../../../../../etc/passwd")
+    with pytest.raises(InvalidArgument):
+        carry_out(instruction("COPY --chown=app a.txt /t"), root, context, fds)
+    carry_out(instruction("COPY --chown=root:0 a.txt /t"), root, context, fds)
+
+
+def test_what_was_there_is_never_written_to(context: Path, root: Path, fds: list[int]) -> None:
+    os.link(root / "f", root / "twin")
+    carry_out(instruction("COPY a.txt /f"), root, context, fds)
+    assert (root / "twin").read_bytes() == b"f"
+    with pytest.raises(Conflict):
+        carry_out(instruction("COPY clash2 /"), root, context, fds)
