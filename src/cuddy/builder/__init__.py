@@ -24,6 +24,8 @@ git             what is in a repository at one commit
 unpacked        contexts that are made for the time of a build
 fetched         contexts from elsewhere
 context         the build context, wherever it comes from
+oci_layout      an image of a layout on disk comes into the store
+named           named contexts: files, images, stages
 tree            what is in a context, a stage, an image
 sources         what the sources of COPY and ADD mean there
 inputs          what they read, as a digest

@@ -68,7 +68,7 @@ def open(
                 "invalid argument: can't use stdin for both build context and dockerfile"
             )
         return _from_stdin(options, stdin_fd, scratch_dir, settings)
-    if not os.path.isdir(where) and _may_be_remote(where):
+    if not os.path.isdir(where) and may_be_remote(where):
         from cuddy.builder import fetched
 
         if fetched.is_remote(where):
@@ -89,7 +89,8 @@ def open(
         raise
 
 
-def _may_be_remote(where: str) -> bool:
+def may_be_remote(where: str) -> bool:
+    """Whether it is worth a closer look that this is not a directory's path."""
     return "://" in where or "@" in where or where.startswith("github.com/")
 
 

@@ -43,7 +43,7 @@ def seekable(storage: Storage, fd: int, *, limit: int = 0) -> int:
             return fd
     room = os.statvfs(storage.tmp_dir)
     limit = limit or room.f_bavail * room.f_frsize // 2
-    copy = _nameless(storage)
+    copy = nameless(storage)
     try:
         _copy(chunks, copy, limit)
     except BaseException:
@@ -81,7 +81,7 @@ def _copy(chunks: Iterator[bytes], copy: int, limit: int) -> None:
         raise CorruptContent("the archive is empty")
 
 
-def _nameless(storage: Storage) -> int:
+def nameless(storage: Storage) -> int:
     """A new file that has no name (open(2), O_TMPFILE), or has it no more."""
     try:
         flags = os.O_TMPFILE | os.O_RDWR | os.O_CLOEXEC
