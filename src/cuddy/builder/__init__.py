@@ -64,6 +64,8 @@ What need not be done again:
 cache           what a step's result depends on, and what came of it before
 inputs_kept     what steps were made of, to tell what has changed
 cache_mounts    directories that outlive the RUN they are mounted for
+du              what the build cache has, piece by piece
+prune           the build cache is made smaller
 
 Steps become layers:
 

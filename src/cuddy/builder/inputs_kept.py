@@ -106,6 +106,16 @@ def _place(asked: Asked) -> str:
     return _hex(digests.of(asked.place.encode("utf-8", "surrogateescape")))[:16]
 
 
+def paths(home: Home) -> dict[str, list[str]]:
+    """The files of each key; under "" those that are of none."""
+    found: dict[str, list[str]] = {}
+    for name in files.list_directory(directory(home)):
+        key = f"sha256:{name.removesuffix('.json').partition('-')[2]}"
+        path = f"{directory(home)}/{name}"
+        found.setdefault(key if digests.is_digest(key) else "", []).append(path)
+    return found
+
+
 def read(path: str) -> Kept | None:
     """What a file says; None if it is not one of ours."""
     try:

@@ -2,14 +2,15 @@
 
 Everything below the root counts once, by its allocated blocks:
 
-    Images          blobs as they travel, layers unpacked from them, half downloads
+    Images          blobs as they travel, layers unpacked from them, half downloads; not what only
+                    the build cache needs
     Containers      their directories: what they wrote, their logs and records
     Local Volumes   what is in them, with their records
-    Build Cache     nothing yet
+    Build Cache     layers and blobs that only cached steps need; cache mounts, logs of builds
     Other           the rest: directories, index.json, networks, locks, what comes and goes in tmp/
 
 Of images what `image prune -a` would free is reclaimable, of containers those that do not run, of
-volumes those that no container mounts.
+volumes those that no container mounts. What the build cache has is counted in `builder/du.py`.
 """
 
 from __future__ import annotations
@@ -28,6 +29,9 @@ if TYPE_CHECKING:
     from cuddy.image.garbage import Content
     from cuddy.image.storage import Storage
     from cuddy.image.store import Image
+
+
+BUILD_CACHE = "Build Cache"
 
 
 class ImageSpace(NamedTuple):
@@ -99,15 +103,18 @@ def df(home: Home) -> Space:
     ]
     counted = [*stock.paths, *(home.container_dir(each.container["Id"]) for each in found)]
     counted += [volumes.path(home, each.volume["Name"]) for each in shelf]
+    counted.append(home.build_dir)
+    cached = stock.of(stock.only_cached(kept)) + meter.tree(home.build_dir)
     rows = (
         _row_of_images(stock, images, kept),
         _row_of_containers(found),
         _row_of_volumes(shelf),
-        Row("Build Cache", 0, 0, 0, 0),
+        Row(BUILD_CACHE, 0, 0, cached, cached),
         Row("Other", 0, 0, meter.tree(home.root, without=counted), 0),
     )
     shares = [stock.share(image, len(kept.users(image.id))) for image in images]
-    return Space(rows, shares, found, shelf, stock.whole - stock.of(stock.named))
+    nameless = stock.whole - stock.of(stock.named.union(garbage.cached(home.storage)))
+    return Space(rows, shares, found, shelf, nameless)
 
 
 def _row_of_images(stock: _Stock, images: list[Image], kept: InUse) -> Row:
@@ -115,7 +122,8 @@ def _row_of_images(stock: _Stock, images: list[Image], kept: InUse) -> Row:
     used = garbage.Content(dict(kept.layers), {})
     for image in active:
         used = used.union(stock.needs[image.id])
-    return Row("Images", len(images), len(active), stock.whole, stock.whole - stock.of(used))
+    whole = stock.whole - stock.of(stock.only_cached(kept))
+    return Row("Images", len(images), len(active), whole, whole - stock.of(used))
 
 
 def _row_of_containers(found: list[ContainerSpace]) -> Row:
@@ -134,6 +142,7 @@ class _Stock:
     """The content that is there, piece by piece, and which image needs what."""
 
     def __init__(self, storage: Storage, meter: Meter) -> None:
+        self.storage = storage
         present, partials = garbage.present(storage), blobs.partials(storage)
         layers = {each: snapshots.path(storage, each) for each in present.layers}
         content = {each: blobs.path(storage, each) for each in present.blobs}
@@ -146,6 +155,11 @@ class _Stock:
         for entry in index.load(storage):
             image_id, needed = index.image_id(storage, entry), garbage.needs(storage, [entry])
             self.needs[image_id] = needed.union(self.needs.get(image_id, garbage.NOTHING))
+
+    def only_cached(self, kept: InUse) -> Content:
+        """What cached steps keep, and neither an image nor a container does."""
+        needed = self.named.union(garbage.Content(dict(kept.layers), {}))
+        return garbage.cached(self.storage).without(needed)
 
     def of(self, content: Content) -> int:
         """The bytes of what is there of this content."""

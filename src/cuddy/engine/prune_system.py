@@ -1,11 +1,11 @@
 """Prune of everything: containers first, since what they leave may go then; docker's order.
 
-There is no build cache yet; that nothing of it went is said all the same.
+The build cache, which goes last, is the builder's.
 """
 
 from __future__ import annotations
 
-from cuddy.engine import events, prune, prune_containers, prune_networks, prune_volumes
+from cuddy.engine import prune, prune_containers, prune_networks, prune_volumes
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -36,5 +36,4 @@ def prune_system(home: Home, filters: Filters, *, all: bool, with_volumes: bool)
         prune_volumes.prune_volumes(home, filters) if with_volumes else prune_volumes.Pruned([], 0)
     )
     images = prune.prune_images(home, prune.Filters(all, filters))
-    events.emit_prune(home, "builder", 0)
     return Pruned(containers, networks, volumes, images)

@@ -5,18 +5,21 @@ from __future__ import annotations
 import sys
 import time
 
+from cuddy import files
+from cuddy.builder import du
 from cuddy.cli import inspection, table
 from cuddy.cli.container import ps
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.cli.sizes import human_size
 from cuddy.cli.volume import ls
-from cuddy.engine import df, status
+from cuddy.engine import status
 from cuddy.image import reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from cuddy.builder.du import Piece
     from cuddy.engine.df import ImageSpace, Row, Space
     from cuddy.engine.home import Home
 
@@ -54,9 +57,9 @@ NOT_KNOWN = "N/A"
 
 
 def df_(home: Home, args: Args) -> int:
-    found = df.df(home)
+    found, pieces = du.df(home)
     if args.verbose:
-        sys.stdout.write(_details(found, args.format))
+        sys.stdout.write(_details(found, pieces, args.format))
     else:
         sys.stdout.write(table.render(SUMMARY, map(_row, found.rows), form=args.format))
     return 0
@@ -80,7 +83,7 @@ def _human(size_bytes: int) -> str:
     return human_size(size_bytes, 4)
 
 
-def _details(found: Space, form: str) -> str:
+def _details(found: Space, pieces: list[Piece], form: str) -> str:
     now_ns = time.time_ns()
     is_table = form in ("", "table")
     image_rows = [_image_row(each, now_ns, full=not is_table) for each in found.images]
@@ -92,13 +95,14 @@ def _details(found: Space, form: str) -> str:
         ls.row(each.volume) | {"Links": str(each.links), "Size": _human(each.size_bytes)}
         for each in found.volumes
     ]
+    piece_rows = [_piece_row(each, now_ns, full=not is_table) for each in pieces]
     if not is_table:
         for row in (*container_rows, *volume_rows):
             del row["Label"]
         document = {"Images": image_rows, "Containers": container_rows, "Volumes": volume_rows,
-                    "BuildCache": []}  # fmt: skip
+                    "BuildCache": piece_rows}  # fmt: skip
         return inspection.render_one(document, form)
-    rest = next(row for row in found.rows if row.kind == "Other")
+    cache, rest = found.rows[-2:]
     parts = [
         "Images space usage:\n",
         table.render(IMAGES, image_rows, form=""),
@@ -107,8 +111,8 @@ def _details(found: Space, form: str) -> str:
         table.render(CONTAINERS, container_rows, form=""),
         "Local Volumes space usage:\n",
         table.render(VOLUMES, volume_rows, form=""),
-        "Build cache usage: 0B\n",
-        table.render(BUILD_CACHE, [], form=""),
+        f"Build cache usage: {_human(cache.size_bytes)}\n",
+        table.render(BUILD_CACHE, piece_rows, form=""),
         f"Other files: {_human(rest.size_bytes)}\n",
     ]
     return "\n".join(parts)
@@ -127,6 +131,23 @@ def _image_row(space: ImageSpace, now_ns: int, *, full: bool) -> dict[str, Any]:
         "SharedSize": _human(space.shared_bytes),
         "UniqueSize": _human(space.unique_bytes),
         "Containers": str(space.containers),
+    }
+
+
+def _piece_row(piece: Piece, now_ns: int, *, full: bool) -> dict[str, Any]:
+    used = files.format_time(piece.last_used_ns) if piece.uses else ""
+    return {
+        "ID": piece.id if full else piece.id[:12],
+        "CacheType": piece.type,
+        "Description": piece.description,
+        "Size": _human(piece.size_bytes),
+        "CreatedAt": piece.created or NOT_KNOWN,
+        "CreatedSince": _ago(piece.created, now_ns),
+        "LastUsedAt": used or NOT_KNOWN,
+        "LastUsedSince": _ago(used, now_ns) if used else "",
+        "UsageCount": str(piece.uses),
+        "Shared": str(piece.is_shared).lower(),
+        "InUse": str(piece.is_busy).lower(),
     }
 
 

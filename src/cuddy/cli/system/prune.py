@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cuddy.builder import prune as builder_prune
 from cuddy.cli import boundary, pruning
 from cuddy.cli.container.prune import show as show_containers
 from cuddy.cli.flags import BOOL, FILTER, Args, Command, Flag
@@ -16,7 +17,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cuddy.builder.du import Piece
+    from cuddy.builder.prune import Pruned
     from cuddy.engine.home import Home
+    from cuddy.engine.prune_filters import Filters
 
 
 def prune_(home: Home, args: Args) -> int:
@@ -27,15 +31,31 @@ def prune_(home: Home, args: Args) -> int:
     if not args.force and not pruning.is_sure(warning(args, pairs)):
         return 0
     pruned = prune_system.prune_system(home, filters, all=args.all, with_volumes=args.volumes)
+    cache = prune_cache(home, filters, all=args.all)
     show_containers(pruned.containers.ids)
     show_networks(pruned.networks)
     show_volumes(pruned.volumes.names)
     show_images(pruned.images.records)
-    print(f"Total reclaimed space: {human_size(pruned.freed_bytes, 4)}", flush=True)
+    show_cache(cache.pieces)
+    freed_bytes = pruned.freed_bytes + cache.freed_bytes
+    print(f"Total reclaimed space: {human_size(freed_bytes, 4)}", flush=True)
     boundary.warn(pruned.containers.warnings)
     if pruned.images.why_kept:
         boundary.warn([f"what has no name was left alone: {pruned.images.why_kept}"])
     return 0
+
+
+def prune_cache(home: Home, filters: Filters, *, all: bool) -> Pruned:
+    """Prune the build cache. Nothing of it has a label, so no label lets it go."""
+    if not filters.let_go({}, -1 << 63):
+        return builder_prune.Pruned([], 0, "")
+    return builder_prune.prune(home, builder_prune.Filters((), filters.until_ns), all=all)
+
+
+def show_cache(pieces: Sequence[Piece]) -> None:
+    """What went of the build cache."""
+    if pieces:
+        print("Deleted build cache objects:", *(piece.id for piece in pieces), "", sep="\n")
 
 
 def warning(args: Args, pairs: Sequence[tuple[str, str]]) -> str:
