@@ -12,6 +12,11 @@ statements      lines become statements
 grammar         statements become instructions
 dockerfile      the whole file is read: start here
 
+What it means:
+
+stages          which stages there are, and which of them a target needs
+arguments       what variables mean where: ARG and ENV
+
 What is read:
 
 patterns        patterns of paths
@@ -72,4 +77,18 @@ Steps become layers:
 snapshot        layers with a writable directory over them
 upper           what a step has really changed
 layers          a writable directory becomes a layer of the store
+
+All of it together:
+
+beginnings      what a stage begins with
+origins         where COPY, ADD and mounts of RUN read
+readings        what was read of layers before
+directory       WORKDIR: a directory that is there afterwards
+command         RUN with all that its build lends it
+steps           what each instruction reads, sees and does
+stage_run       a stage on its way, instruction by instruction
+workshop        the process in which the steps of a stage are done
+crew            the driver's side of it
+export          an image of what has been made, and its names
+build           from a Dockerfile to an image: start here
 """

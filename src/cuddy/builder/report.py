@@ -5,6 +5,8 @@ A step is known by its number. Times are seconds since the epoch.
 
 from __future__ import annotations
 
+import time
+
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -66,3 +68,26 @@ class Warned(NamedTuple):
 
     step: int
     text: str
+
+
+class Numbering:
+    """Steps get their numbers in the order in which they are heard of; 0 stays the whole build."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+        self._numbers: dict[int, int] = {0: 0}
+
+    def __call__(self, event: Event) -> None:
+        self._tell(event._replace(step=self.number(event.step)))
+
+    def number(self, raw: int) -> int:
+        """What a step is called outside."""
+        return self._numbers.setdefault(raw, len(self._numbers))
+
+    def began(self, step: int, name: str) -> None:
+        """Tell that something begins."""
+        self(Began(step, name, time.time()))
+
+    def ended(self, step: int, *, cached: bool = False) -> None:
+        """Tell that something is done."""
+        self(Ended(step, time.time(), cached))

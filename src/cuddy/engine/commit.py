@@ -20,6 +20,7 @@ from cuddy.image import (
     blobs,
     changes,
     changeset,
+    history,
     host,
     index,
     reference,
@@ -152,19 +153,11 @@ def build_config(
             "type": "layers",
             "diff_ids": [*image["rootfs"]["diff_ids"], *([added.diff_id] if added else [])],
         },
-        "history": [*history(image), step],
+        "history": [*history.complete(image), step],
     }
     for key in ("container", "container_config", "docker_version", "parent", "id"):
         config.pop(key, None)  # Docker's words about how the old image came to be
     return config  # type: ignore[return-value]
-
-
-def history(image: ImageConfig) -> list[History]:
-    """How an image came to be, with a step for each of its layers even if it tells of none."""
-    steps = list(image.get("history") or ())
-    told = sum(not step.get("empty_layer") for step in steps)
-    untold: list[History] = [{} for _ in image["rootfs"]["diff_ids"][told:]]
-    return untold + steps
 
 
 def is_mount_point(path: bytes, status: os.stat_result) -> bool:

@@ -15,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cuddy.image.spec import ImageConfig
+    from cuddy.image.spec import History, ImageConfig
     from cuddy.image.storage import Storage
     from cuddy.image.store import Image
 
@@ -43,6 +43,14 @@ def steps(config: ImageConfig) -> list[Step]:
         found.append(Step(-1 if is_empty else layer, *strings))
         layer += not is_empty
     return found
+
+
+def complete(config: ImageConfig) -> list[History]:
+    """The history itself, with a step for each of the layers even if it tells of none."""
+    told = list(config.get("history") or ())
+    with_layer = sum(not step.get("empty_layer") for step in told)
+    untold: list[History] = [{} for _ in config["rootfs"]["diff_ids"][with_layer:]]
+    return untold + told
 
 
 def layer_sizes(storage: Storage, image: Image) -> Sequence[int]:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from cuddy.engine import commit, defaults
+from cuddy.image import history
 
 
 def record(**config: Any) -> Any:
@@ -51,9 +52,9 @@ def test_with_nothing_left_to_run_it_is_the_container_s_command(change: str) -> 
 
 def test_an_image_that_tells_no_history_gets_a_step_for_each_layer() -> None:
     image: Any = {"rootfs": {"diff_ids": ["a", "b"]}, "history": [{"created_by": "x"}]}
-    assert commit.history(image) == [{}, {"created_by": "x"}]
+    assert history.complete(image) == [{}, {"created_by": "x"}]
     image["history"] += [{"empty_layer": True}, {"created_by": "y"}]
-    assert commit.history(image) == image["history"]
+    assert history.complete(image) == image["history"]
 
 
 def test_only_empty_files_under_mounts_are_no_changes() -> None:

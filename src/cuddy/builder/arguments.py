@@ -1,0 +1,116 @@
+"""What variables mean in a Dockerfile: ARG and ENV, and the arguments that are always there.
+
+    scope = Scope(given, globals)      at the beginning of a stage
+    scope.declare(arg, environment)    ARG
+    scope.values(environment)          for whatever has $variables; ENV comes before ARG
+
+Dockerfile reference, "Understand how ARG and FROM interact", "Predefined ARGs", "Automatic platform
+ARGs in the global scope".
+"""
+
+from __future__ import annotations
+
+from cuddy.errors import InvalidArgument
+from cuddy.image import words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from cuddy.builder.instructions import Arg
+    from cuddy.image.platform import Platform
+
+PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
+PREDEFINED = frozenset((*PROXIES, *(name.lower() for name in PROXIES)))
+"""RUN sees them without ARG; they are in no history, and no reason to run anything again."""
+EPOCH = "SOURCE_DATE_EPOCH"
+FRONTEND = ("BUILDKIT_", "BUILD_CONTEXT_")
+"""What begins so is for builders, not for Dockerfiles."""
+
+
+def parse(texts: Iterable[str]) -> dict[str, str]:
+    """--build-arg NAME=VALUE; the last of a name counts. Raises InvalidArgument."""
+    found = {}
+    for text in texts:
+        name, equals, value = text.partition("=")
+        if not name:
+            raise InvalidArgument(f"invalid build argument {text!r}", hint="NAME=VALUE")
+        if equals:
+            found[name] = value
+    return found
+
+
+def of_platforms(build: Platform, target: Platform, stage: str) -> dict[str, str]:
+    """The automatic arguments: where the build runs, for what, and up to which stage."""
+    found = {"TARGETSTAGE": stage or "default"}
+    for prefix, platform in (("BUILD", build), ("TARGET", target)):
+        found |= {
+            f"{prefix}PLATFORM": str(platform),
+            f"{prefix}OS": platform.os,
+            f"{prefix}ARCH": platform.architecture,
+            f"{prefix}VARIANT": platform.variant,
+        }
+    return found
+
+
+def of_globals(
+    found: Sequence[Arg], given: Mapping[str, str], automatic: Mapping[str, str], escape: str
+) -> tuple[dict[str, str], dict[str, str]]:
+    """The arguments above the first FROM: all that FROM may use, and those that were declared."""
+    values = dict(automatic)
+    declared = {}
+    for arg in found:
+        for name, default in arg.pairs:
+            if name in given:
+                value: str | None = given[name]
+            elif default is None:
+                value = automatic.get(name)
+            else:
+                value = words.expand(default, values, escape)
+            if value is not None:
+                values[name] = declared[name] = value
+    return values, declared
+
+
+class Scope:
+    """The arguments of one stage, as far as it has come. `inherited`: of the stage it is based on.
+
+    `known`: what an ARG without a default may mean: global and automatic arguments.
+    """
+
+    def __init__(
+        self, given: Mapping[str, str], known: Mapping[str, str], inherited: Mapping[str, str]
+    ) -> None:
+        self.given = given
+        self.known = known
+        self.declared = dict(inherited)
+
+    def declare(self, arg: Arg, environment: Sequence[str], escape: str) -> None:
+        """An ARG in the stage: given by the user, its default, or what is known of that name."""
+        for name, default in arg.pairs:
+            name = words.expand(name, self.values(environment), escape)
+            if name in self.given:
+                self.declared[name] = self.given[name]
+            elif default is not None:
+                self.declared[name] = words.expand(default, self.values(environment), escape)
+            elif name in self.known:
+                self.declared[name] = self.known[name]
+
+    def values(self, environment: Sequence[str]) -> dict[str, str]:
+        """All variables: those of the image's environment before arguments of the same name."""
+        return self.declared | words.variables(environment)
+
+    def effective(self, environment: Sequence[str]) -> dict[str, str]:
+        """The arguments that RUN sees: those that no variable of the environment hides."""
+        hiding = words.variables(environment)
+        return {name: value for name, value in self.declared.items() if name not in hiding}
+
+    def proxies(self) -> dict[str, str]:
+        """The predefined arguments that the user gave, for RUN only."""
+        return {name: value for name, value in self.given.items() if name in PREDEFINED}
+
+
+def unused(given: Mapping[str, str], declared: Iterable[str]) -> list[str]:
+    """The arguments that were given and that no ARG has asked for, as far as that is a mistake."""
+    asked = {*declared, *PREDEFINED, EPOCH}
+    return [name for name in given if name not in asked and not name.startswith(FRONTEND)]

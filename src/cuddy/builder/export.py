@@ -1,0 +1,118 @@
+"""What a build leaves: an image of the store with its names, and whatever else was asked for.
+
+An unchanged rebuild finds the image that it made before, so nothing is written but names.
+"""
+
+from __future__ import annotations
+
+from cuddy.builder import cache
+from cuddy.builder.built import Built
+from cuddy.engine import events
+from cuddy.errors import CorruptContent, NoSuchImage
+from cuddy.image import assembly, reference, store
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Any
+
+    from cuddy.builder.context import Context
+    from cuddy.builder.options import BuildOptions
+    from cuddy.builder.report import Numbering
+    from cuddy.builder.state import Layer, State
+    from cuddy.engine.home import Home
+    from cuddy.image.spec import ImageConfig
+    from cuddy.image.store import Image
+
+EXPORT = 4
+KINDS = ("image", "oci", "docker")
+"""What has compressed layers."""
+
+
+class Finished(NamedTuple):
+    """A target of one platform, and when its build began (RFC 3339)."""
+
+    state: State
+    started: str
+
+
+def needs_blobs(options: BuildOptions) -> bool:
+    """Whether layers have to be compressed."""
+    return True
+
+
+def export(
+    home: Home, options: BuildOptions, context: Context, made: Sequence[Finished], tell: Numbering
+) -> Built:
+    """Carry out what the options say of outputs. Raises CuddyError, OSError."""
+    names = [assembly.check_name(tag) for tag in options.tags]
+    (finished,) = made
+    config = build_config(options, finished.state, finished.started)
+    return export_image(home, options, finished.state, config, names, tell)
+
+
+def export_image(
+    home: Home, options: BuildOptions, state: State, config: ImageConfig, names: Sequence[str],
+    tell: Numbering,
+) -> Built:  # fmt: skip
+    """Make the image of a state known, unless it is, and name it. Raises CuddyError, OSError."""
+    tell.began(EXPORT, "exporting to image")
+    first = names[0] if names else ""
+    image = find(home, config, state.layers) or assemble(home, first, state, config)
+    for name in names:
+        if name not in image.names:
+            store.tag(home.storage, image.id, name)
+            events.emit_image(home, "tag", image, reference.parse(name).familiar)
+    tell.ended(EXPORT)
+    return Built(image.id, image.manifest, tuple(names))
+
+
+def find(home: Home, config: ImageConfig, layers: Sequence[Layer]) -> Image | None:
+    """The image that was made of the same before, if it is still known."""
+    image_id = cache.image_of(home, config, layers)
+    if not image_id:
+        return None
+    try:
+        return store.resolve(home.storage, image_id)
+    except (NoSuchImage, CorruptContent):
+        return None
+
+
+def assemble(home: Home, name: str, state: State, config: ImageConfig) -> Image:
+    """Make the image, and give it a name unless that is empty."""
+    # Imported here: an unchanged rebuild makes nothing.
+    from cuddy.builder import layers
+
+    done = [layers.blob(home.storage, layer) for layer in state.layers]
+    image = assembly.assemble(
+        home.storage, name, config, [layer.blob for layer in done if layer.blob],
+        [layer.size_bytes for layer in done],
+    )  # fmt: skip
+    cache.keep_image(home, config, done, image.id)
+    events.emit_image(home, "create", image)
+    if name:
+        events.emit_image(home, "tag", image, reference.parse(name).familiar)
+    return image
+
+
+def build_config(options: BuildOptions, state: State, started: str) -> ImageConfig:
+    """The config of the image. Pure."""
+    os_name, architecture, *variant = state.platform.split("/")
+    run_config: dict[str, Any] = {key: value for key, value in state.config.items() if value}
+    labels = dict(text.partition("=")[::2] for text in options.labels)
+    if labels:
+        run_config["Labels"] = {**(run_config.get("Labels") or {}), **labels}
+    config: dict[str, Any] = {
+        "architecture": architecture,
+        "os": os_name,
+        "created": started,
+        "config": run_config,
+        "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in state.layers]},
+        "history": list(state.history),
+    }
+    if variant:
+        config["variant"] = variant[0]
+    if state.author:
+        config["author"] = state.author
+    return config  # type: ignore[return-value]

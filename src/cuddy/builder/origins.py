@@ -1,0 +1,162 @@
+"""Where COPY, ADD and the mounts of RUN read: the build context, stages, images, named contexts.
+
+A name means the named context of the user's first, then a stage above, then an image. What lies in
+layers is mounted where it is read, which only a workshop can: elsewhere what was read of the same
+layers before is remembered (`readings.py`).
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.builder import stages
+from cuddy.builder.instructions import Copy, Place
+from cuddy.errors import InvalidArgument
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuddy.builder.context import Context
+    from cuddy.builder.inputs import Reading
+    from cuddy.builder.run_view import Origin
+    from cuddy.builder.snapshot import Snapshot
+    from cuddy.builder.stage_run import Outcome, Plan
+    from cuddy.builder.stages import Stage
+    from cuddy.builder.state import State
+    from cuddy.builder.tree import Tree
+
+    Bring = Callable[[str], State]
+    Ask = Callable[[int], Outcome]
+
+
+class Named(NamedTuple):
+    """A context that the user has given a name: files, or an image."""
+
+    tree: Tree | None = None
+    state: State | None = None
+
+
+CONTEXT = ""
+"""The name of the build context itself."""
+
+
+class Origins:
+    """What can be read by a build; `bring` finds images, and only the driver calls it.
+
+    `ask` waits for the outcome of a stage: a workshop has it, the driver has None.
+    """
+
+    def __init__(
+        self, plan: Plan, context: Context, named: dict[str, Named],
+        outcomes: dict[int, Outcome], bring: Bring,
+    ) -> None:  # fmt: skip
+        self.plan = plan
+        self.context = context
+        self.named = named
+        self.outcomes = outcomes
+        self.ask: Ask | None = None
+        self._bring = bring
+        self._images: dict[str, State] = {}
+        self._trees: dict[str, Tree] = {}
+
+    def prepare(self, stage: Stage, name: str) -> None:
+        """Have what a name means in a stage at hand, if it is an image. Raises CuddyError."""
+        if name in self.named or self.find_stage(stage, name) or name in self._images:
+            return
+        if not name.isdecimal():
+            self._images[name] = self._bring(name)
+
+    def find_stage(self, stage: Stage, name: str) -> Stage | None:
+        """The stage above that a name means."""
+        return stages.find(self.plan.stages[: stage.number], name)
+
+    def state(self, stage: Stage, name: str) -> State | None:
+        """The image that a name means in a stage; None while it is still to be built.
+
+        Raises InvalidArgument for a name that means none.
+        """
+        if name in self.named:
+            return self.named[name].state
+        if other := self.find_stage(stage, name):
+            if other.number not in self.outcomes and self.ask:
+                self.outcomes[other.number] = self.ask(other.number)
+            found = self.outcomes.get(other.number)
+            return found.state if found else None
+        if name not in self._images:
+            raise InvalidArgument(f"invalid from flag value {name}: there is no such stage above")
+        return self._images[name]
+
+    def tree(self, stage: Stage, name: str) -> Tree | None:
+        """What a name means, to be read; None where it cannot be. It stays open."""
+        if name == CONTEXT:
+            return self.context.tree
+        if name in self.named and self.named[name].tree:
+            return self.named[name].tree
+        state = self.state(stage, name)
+        if state is None or self.ask is None:
+            return None
+        key = state.layers[-1].chain_id if state.layers else "scratch"
+        if key not in self._trees:
+            self._trees[key] = self.mount(state, name)
+        return self._trees[key]
+
+    def mount(self, state: State, name: str) -> Tree:
+        """A view of layers, as long as this process lives."""
+        from cuddy.builder import snapshot, tree
+
+        view = snapshot.View(self.plan.home.storage, state.chain_ids)
+        view.mount()
+        fd = os.open(view.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        return tree.Tree(fd, f"files of {name}")
+
+    def read(self, stage: Stage, copy: Copy) -> Reading | None:
+        """What a COPY or ADD reads; None where that cannot be known. Raises CuddyError."""
+        from cuddy.builder import inputs, readings
+
+        home = self.plan.home
+        found = self.tree(stage, copy.from_)
+        if found and (copy.from_ == CONTEXT or copy.from_ in self.named):
+            return inputs.digest(home, found, copy)
+        state = self.state(stage, copy.from_)
+        if state is None:
+            return None
+        if (known := readings.recall(home, state, copy)) is not None:
+            return known
+        if found is None:
+            return None
+        reading = inputs.digest(home, found, copy)
+        readings.remember(home, state, copy, reading)
+        return reading
+
+    def read_mount(self, stage: Stage, name: str, source: str) -> str | None:
+        """A digest of what a bind mount shows; None where that cannot be known."""
+        if name != CONTEXT and not (name in self.named and self.named[name].tree):
+            state = self.state(stage, name)
+            return None if state is None else " ".join(state.chain_ids[-1:]) or "nothing"
+        whole = Copy(Place(0, 0), "", False, (source or "/",), "/", from_=name)
+        reading = self.read(stage, whole)
+        return reading.digest if reading else None
+
+    def origin(self, stage: Stage, name: str) -> Origin:
+        """Where a mount's files come from. Raises InvalidArgument."""
+        from cuddy.builder.run_view import Origin
+
+        if name == CONTEXT or (name in self.named and self.named[name].tree):
+            return Origin(tree=self.tree(stage, name), key=f"context {name}")
+        state = self.state(stage, name)
+        assert state
+        return Origin(tuple(state.chain_ids), key=" ".join(state.chain_ids[-1:]))
+
+    def copy(self, stage: Stage, copy: Copy, snapshot: Snapshot) -> None:
+        """Carry out a COPY or ADD in a mounted snapshot. Raises CuddyError."""
+        from cuddy.builder import copy as copies
+
+        found = self.tree(stage, copy.from_)
+        assert found
+        root_fd = os.open(snapshot.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            copies.copy(root_fd, copy, found, self.plan.epoch)
+        finally:
+            os.close(root_fd)

@@ -1,0 +1,176 @@
+"""A stage on its way from its base to its last instruction.
+
+What only changes the config is done at once. What changes files is a step (`steps.py`): the cache
+is asked for it, and only a workshop, which lives in a process of its own, can do what it lacks.
+"""
+
+from __future__ import annotations
+
+from cuddy.builder import mistakes, steps
+from cuddy.builder.arguments import Scope
+from cuddy.builder.instructions import Arg, Change, From, Workdir
+from cuddy.builder.state import Layer, State
+from cuddy.errors import InvalidArgument
+from cuddy.image import changes
+from cuddy.image.forms import Form
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import Any
+
+    from cuddy.builder.dockerfile import Dockerfile
+    from cuddy.builder.instructions import Instruction
+    from cuddy.builder.options import BuildOptions
+    from cuddy.builder.stages import Stage
+    from cuddy.builder.steps import Step
+    from cuddy.engine.home import Home
+    from cuddy.image.spec import History
+
+    Work = Callable[["StageRun", Step], Layer | None]
+
+
+class Plan(NamedTuple):
+    """What holds for all stages of a build."""
+
+    home: Home
+    options: BuildOptions
+    dockerfile: Dockerfile
+    name: str  # of the Dockerfile, for messages
+    stages: tuple[Stage, ...]
+    given: dict[str, str]  # arguments of the user's
+    known: dict[str, str]  # what an ARG without a default may mean
+    epoch: int | None
+    started: str  # RFC 3339; of the epoch, if there is one
+
+
+class Outcome(NamedTuple):
+    """What a stage leaves to those that are based on it."""
+
+    state: State
+    declared: dict[str, str]  # arguments
+
+
+class StageRun:
+    """One stage. `work`: given a step, makes its layer, or None where it cannot be made."""
+
+    def __init__(self, plan: Plan, stage: Stage, found: Outcome) -> None:
+        self.plan = plan
+        self.stage = stage
+        self.scope = Scope(plan.given, plan.known, found.declared)
+        self.state, triggers = take_triggers(found.state)
+        self.instructions: list[Instruction] = [
+            *(parse_trigger(plan, stage, text) for text in triggers),
+            *stage.instructions,
+        ]
+        self.position = 0
+        self.files_done = 0
+        self.has_command = False
+
+    @property
+    def outcome(self) -> Outcome:
+        """What there is so far."""
+        return Outcome(self.state, self.scope.declared)
+
+    @property
+    def environment(self) -> list[str]:
+        """The variables of the image."""
+        return list(self.state.config.get("Env") or ())
+
+    def values(self) -> dict[str, str]:
+        """What variables in an instruction mean here."""
+        return self.scope.values(self.environment)
+
+    def advance(self, work: Work) -> bool:
+        """Go on as far as `work` can; whether the stage is finished. Raises CuddyError."""
+        while self.position < len(self.instructions):
+            instruction = self.instructions[self.position]
+            try:
+                if not self.take(instruction, work):
+                    return False
+            except InvalidArgument as error:
+                if error.message.startswith(f"{self.plan.name}:"):
+                    raise  # its place is known
+                raise self.mistake(instruction, error) from None
+            self.position += 1
+        return True
+
+    def mistake(self, instruction: Instruction, error: InvalidArgument) -> InvalidArgument:
+        """An error with its place in the file."""
+        return mistakes.at(
+            self.plan.name, self.plan.dockerfile.lines, instruction.place, error.message,
+            hint=error.hint,
+        )  # fmt: skip
+
+    def take(self, instruction: Instruction, work: Work) -> bool:
+        """Carry out one instruction; False if that cannot be done here."""
+        if isinstance(instruction, Arg):
+            self.scope.declare(instruction, self.environment, self.plan.dockerfile.escape)
+            self.note(f"ARG {' '.join(map(self.shown_argument, instruction.pairs))}")
+        elif isinstance(instruction, Change):
+            self.change(instruction.name, instruction.rest, instruction.flags)
+            self.note(instruction.text)
+        elif not isinstance(instruction, From):
+            return self.take_step(instruction, work)
+        return True
+
+    def shown_argument(self, pair: tuple[str, str | None]) -> str:
+        """An argument as the history tells of it."""
+        value = self.scope.declared.get(pair[0])
+        return pair[0] if value is None else f"{pair[0]}={value}"
+
+    def change(self, name: str, rest: str, flags: tuple[tuple[str, str], ...] = ()) -> None:
+        """Change the config."""
+        form = Form(name, rest, flags, self.plan.dockerfile.escape)
+        changed = changes.change(
+            self.state.config, form, self.values(), keeps_command=self.has_command
+        )
+        self.has_command = self.has_command or name == "CMD"
+        self.state = self.state._replace(config=changed)
+
+    def take_step(self, instruction: Instruction, work: Work) -> bool:
+        """An instruction that changes files: by a layer that is there, or one that is made."""
+        before = self.state
+        if isinstance(instruction, Workdir):
+            self.change("WORKDIR", instruction.path)
+        step = steps.plan(self, instruction)
+        layer = work(self, step)
+        if layer is None:
+            self.state = before
+            return False
+        self.files_done += 1
+        if layer.diff_id:
+            self.state = self.state._replace(layers=(*self.state.layers, layer))
+        self.note(step.history, layer)
+        return True
+
+    def note(self, created_by: str, layer: Layer | None = None) -> None:
+        """Remember in the image's history what was done."""
+        entry: History = {
+            "created": layer.created if layer else self.plan.started,
+            "created_by": created_by,
+            "comment": "cuddy",
+        }
+        if not (layer and layer.diff_id):
+            entry["empty_layer"] = True
+        self.state = self.state._replace(history=(*self.state.history, entry))
+
+
+def take_triggers(state: State) -> tuple[State, list[str]]:
+    """A base without its ONBUILD instructions, and these: they are for the next build only."""
+    config: Any = dict(state.config)
+    triggers = config.pop("OnBuild", None) or []
+    return state._replace(config=config), triggers
+
+
+def parse_trigger(plan: Plan, stage: Stage, text: str) -> Instruction:
+    """One ONBUILD instruction of a base. Raises InvalidArgument at the stage's FROM."""
+    from cuddy.builder import dockerfile
+
+    try:
+        return dockerfile.parse_onbuild(text, stage.opening.place, plan.dockerfile.escape)
+    except InvalidArgument as error:
+        raise mistakes.at(
+            plan.name, plan.dockerfile.lines, stage.opening.place, error.message, hint=error.hint
+        ) from None

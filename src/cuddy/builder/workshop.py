@@ -1,0 +1,210 @@
+"""Where the steps of a stage are done: a process of its own, in a view of its own.
+
+    driver                                         workshop, one per stage
+    start ───────────────────────────────────────▶ private mount namespace
+          ◀─────────────── events, as they come     cache? else snapshot, step, layer
+          ◀─────────────── "need" another stage
+    its outcome, when it is there ───────────────▶
+          ◀─────────────── "outcome", or "failed"
+
+As many work at once as there are tokens; who waits for a stage has none. Everything that is mounted
+is mounted here, and goes with the process.
+"""
+
+from __future__ import annotations
+
+import os
+import time
+
+from cuddy import files
+from cuddy.builder import cache, layers, report, snapshot
+from cuddy.builder.stage_run import Outcome
+from cuddy.builder.state import Layer, State
+from cuddy.errors import CuddyError, SystemFailure
+from cuddy.image import snapshots
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from typing import Any
+
+    from cuddy.builder.cache import Asked
+    from cuddy.builder.layers import Making
+    from cuddy.builder.origins import Origins
+    from cuddy.builder.stage_run import StageRun
+    from cuddy.builder.steps import Step
+    from cuddy.image.workers import Send
+
+EVENTS = {kind.__name__: kind for kind in (
+    report.Began, report.Ended, report.Output, report.Progress, report.Missed, report.Warned,
+)}  # fmt: skip
+POSITIONS = 1_000_000
+"""More than a stage has instructions: a step's number is made of both."""
+
+
+class Tokens:
+    """So many processes may work at once: each takes a byte out of a pipe, and puts it back."""
+
+    def __init__(self, count: int) -> None:
+        self._reader, self._writer = os.pipe2(os.O_CLOEXEC)
+        os.write(self._writer, bytes(count))
+
+    def __enter__(self) -> None:
+        os.read(self._reader, 1)
+
+    def __exit__(self, *_: object) -> None:
+        os.write(self._writer, b"\0")
+
+    def close(self) -> None:
+        os.close(self._reader)
+        os.close(self._writer)
+
+
+def number_of(run: StageRun) -> int:
+    """The number of the step at which a stage stands, the same in every process."""
+    return (run.stage.number + 1) * POSITIONS + run.position
+
+
+class Workshop:
+    """The process of one stage. `compresses`: its layers are part of the image."""
+
+    def __init__(
+        self, run: StageRun, origins: Origins, tokens: Tokens, send: Send, *, compresses: bool
+    ) -> None:
+        self.run = run
+        self.origins = origins
+        self.tokens = tokens
+        self.send = send
+        self.compresses = compresses
+        self.may_ask = not is_uncached(run)
+        self.making: list[tuple[Asked, Making]] = []
+
+    def work(self) -> None:
+        """The rest of the stage; tells its outcome, or why there is none."""
+        snapshot.enter_private()
+        try:
+            try:
+                self.run.advance(self.take)
+            finally:
+                self.finish()
+        except CuddyError as error:
+            self.send(failed=as_failure(self.run, error))
+        else:
+            self.send(outcome=self.run.outcome)
+
+    def finish(self) -> None:
+        """Wait for the blobs that are still being made of layers."""
+        for asked, making in self.making:
+            cache.keep(self.run.plan.home, asked, self.complete(making.finish()))
+
+    def complete(self, layer: Layer) -> Layer:
+        """The layer with its blob, in the state too."""
+        state = self.run.state
+        found = tuple(layer if each.chain_id == layer.chain_id else each for each in state.layers)
+        self.run.state = state._replace(layers=found)
+        return layer
+
+    def tell(self, event: report.Event) -> None:
+        """Hand an event on to the driver."""
+        fields: list[Any] = list(event)
+        if isinstance(event, report.Output):
+            fields[2] = event.data.decode("latin-1")
+        self.send(event=[type(event).__name__, *fields])
+
+    def take(self, run: StageRun, step: Step) -> Layer:
+        """The layer of a step: the cache's, or made now."""
+        asked = step.ask(self.origins)
+        if asked is None:
+            raise SystemFailure(f"{step.name}: what it reads is not there")
+        found = cache.look(run.plan.home, asked) if self.may_ask else None
+        number = number_of(run)
+        with self.tokens:
+            self.tell(report.Began(number, step.name, time.time()))
+            try:
+                made = found and self.adopt(step, found)
+                is_cached = made is not None
+                if made is None:
+                    made = self.make(step, asked, number)
+                    cache.keep(run.plan.home, asked, made)
+            except (CuddyError, OSError) as error:
+                self.tell(report.Ended(number, time.time(), error=str(error)))
+                if isinstance(error, CuddyError):
+                    raise
+                raise SystemFailure.from_os(f"{step.name} failed", error) from error
+            self.tell(report.Ended(number, time.time(), cached=is_cached))
+        return made
+
+    def adopt(self, step: Step, found: Layer) -> Layer | None:
+        """A layer of the cache, on what is below it here."""
+        if not step.is_link or not found.diff_id:
+            return found
+        storage, parents = self.run.plan.home.storage, self.run.state.chain_ids
+        chain_id = layers.chain_id_of(parents, found.diff_id)
+        return found._replace(chain_id=chain_id) if snapshots.has(storage, chain_id) else None
+
+    def make(self, step: Step, asked: Asked, number: int) -> Layer:
+        """Do the step; its layer has no ids if nothing has changed."""
+        storage, parents = self.run.plan.home.storage, self.run.state.chain_ids
+        with snapshot.Snapshot(storage, [] if step.is_link else parents) as place:
+            step.perform(place, self.origins, number, self.tell)
+            making = layers.commit(
+                storage, place, parents=parents, epoch=self.run.plan.epoch,
+                compress=self.compresses,
+            )  # fmt: skip
+        if making is None:
+            return Layer("", "", 0, self.created())
+        self.making.append((asked, making))
+        return making.layer
+
+    def created(self) -> str:
+        """When a step was done, as its image tells."""
+        return files.now() if self.run.plan.epoch is None else self.run.plan.started
+
+
+def is_uncached(run: StageRun) -> bool:
+    """Whether the user wants a stage made anew."""
+    options = run.plan.options
+    names = {run.stage.name, str(run.stage.number)} & set(options.no_cache_filter)
+    return options.no_cache or bool(names)
+
+
+def as_failure(run: StageRun, error: CuddyError) -> dict[str, Any]:
+    """What the driver has to know of an error that ends the build."""
+    place = run.instructions[run.position].place
+    return {
+        "kind": type(error).__name__,
+        "message": error.message,
+        "hint": error.hint,
+        "excerpt": error.excerpt,
+        "step": number_of(run),
+        "lines": list(place),
+        "status": getattr(error, "status", 0),
+    }
+
+
+def read_event(fields: list[Any]) -> report.Event:
+    """An event as the driver gets it."""
+    name, *values = fields
+    if name == "Output":
+        values[2] = values[2].encode("latin-1")
+    event: report.Event = EVENTS[name](*values)
+    return event
+
+
+def read_outcome(fields: list[Any]) -> Outcome:
+    """An outcome that came as JSON."""
+    (found, config, history, platform, author), declared = fields
+    state = State(tuple(Layer(*each) for each in found), config, tuple(history), platform, author)
+    return Outcome(state, declared)
+
+
+def ask(channel: _socket.socket, send: Send, number: int) -> Outcome:
+    """The outcome of another stage, once it is there. Raises SystemFailure: nobody answers."""
+    send(need=number)
+    data = b""
+    while not data.endswith(b"\n"):
+        piece = channel.recv(1 << 16)
+        if not piece:
+            raise SystemFailure("the build has ended")
+        data += piece
+    return read_outcome(files.parse_json(data))

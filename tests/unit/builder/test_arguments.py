@@ -1,0 +1,84 @@
+"""ARG and ENV: what variables mean where (Dockerfile reference, "ARG")."""
+
+from __future__ import annotations
+
+import pytest
+
+from cuddy.builder import arguments
+from cuddy.builder.arguments import Scope
+from cuddy.builder.instructions import Arg, Place
+from cuddy.errors import InvalidArgument
+from cuddy.image.platform import Platform
+
+HERE = Place(1, 1)
+
+
+def arg(*pairs: tuple[str, str | None]) -> Arg:
+    return Arg(HERE, "", pairs)
+
+
+def declared(scope: Scope, *args: Arg, environment: tuple[str, ...] = ()) -> dict[str, str]:
+    for each in args:
+        scope.declare(each, environment, "\\")
+    return scope.values(environment)
+
+
+def test_an_argument_without_a_value_is_not_set() -> None:
+    assert declared(Scope({}, {}, {}), arg(("A", None))) == {}
+
+
+def test_what_the_user_gives_is_worth_more_than_the_default() -> None:
+    scope = Scope({"A": "given"}, {}, {})
+    assert declared(scope, arg(("A", "usual"), ("B", "usual"))) == {"A": "given", "B": "usual"}
+
+
+def test_what_is_not_declared_is_not_seen() -> None:
+    assert declared(Scope({"A": "given"}, {"B": "global"}, {})) == {}
+
+
+def test_a_global_argument_is_seen_once_it_is_declared() -> None:
+    assert declared(Scope({}, {"B": "global"}, {}), arg(("B", None))) == {"B": "global"}
+
+
+def test_a_default_may_use_what_stands_above() -> None:
+    scope = Scope({}, {}, {})
+    assert declared(scope, arg(("A", "1")), arg(("B", "${A}2")))["B"] == "12"
+
+
+def test_the_environment_hides_an_argument_of_the_same_name() -> None:
+    scope = Scope({"A": "given"}, {}, {})
+    assert declared(scope, arg(("A", None)), environment=("A=env",)) == {"A": "env"}
+    assert scope.effective(("A=env",)) == {}
+    assert scope.effective(()) == {"A": "given"}
+
+
+def test_a_stage_inherits_the_arguments_of_the_stage_it_is_based_on() -> None:
+    assert declared(Scope({}, {}, {"A": "theirs"})) == {"A": "theirs"}
+
+
+def test_proxies_are_for_run_without_being_declared() -> None:
+    scope = Scope({"http_proxy": "http://p", "A": "1"}, {}, {})
+    assert scope.proxies() == {"http_proxy": "http://p"}
+    assert scope.values(()) == {}
+
+
+def test_global_arguments_see_those_above_and_the_platform() -> None:
+    automatic = arguments.of_platforms(
+        Platform("linux", "amd64"), Platform("linux", "arm", "v7"), ""
+    )
+    found = [arg(("A", "x-$TARGETARCH")), arg(("B", "$A")), arg(("TARGETVARIANT", None))]
+    values, own = arguments.of_globals(found, {}, automatic, "\\")
+    assert own == {"A": "x-arm", "B": "x-arm", "TARGETVARIANT": "v7"}
+    assert values["BUILDPLATFORM"] == "linux/amd64"
+    assert values["TARGETPLATFORM"] == "linux/arm/v7"
+
+
+def test_what_nobody_asked_for_is_told() -> None:
+    given = {"A": "", "B": "", "HTTP_PROXY": "", "BUILDKIT_INLINE_CACHE": "1"}
+    assert arguments.unused(given, ["A"]) == ["B"]
+
+
+def test_an_argument_needs_a_name() -> None:
+    assert arguments.parse(["A=1", "A=2", "B", "C=x=y"]) == {"A": "2", "C": "x=y"}
+    with pytest.raises(InvalidArgument):
+        arguments.parse(["=1"])
