@@ -9,12 +9,12 @@ SOURCES := pyproject.toml README.md $(shell find src -name '*.py')
 NEED_RUN := venv=python3-venv ip=iproute2 nft=nftables
 NEED_TEST := $(NEED_RUN) docker-registry=docker-registry skopeo=skopeo busybox-static=busybox-static \
              ps=procps curl=curl openssl=openssl redis-server=redis-server redis-cli=redis-tools \
-             dig=bind9-dnsutils
+             dig=bind9-dnsutils git=git tcc=tcc lua5.4=lua5.4 tclsh=tcl sqlite3=sqlite3 make=make
 NEED_PEERS := dockerd=docker.io podman=podman runc=runc umoci=umoci
 NEED_BENCH := iperf3=iperf3 wrk=wrk redis-benchmark=redis-tools nsenter=util-linux
 PYTEST := CUDDY=$(CURDIR)/$(BIN)/cuddy $(BIN)/python -m pytest
 
-.PHONY: try setup test test-root check golden recordings docs bench shell clean
+.PHONY: try setup test test-root check golden recordings corpus docs bench shell clean
 
 try: $(BIN)/cuddy
 	@if [ -t 0 ]; then $(BIN)/cuddy run --rm -it $(IMAGE) sh; \
@@ -52,6 +52,11 @@ recordings: $(VENV)/tests
 	$(BIN)/python tests/record_flags.py
 	$(BIN)/python tests/record_containers.py
 	$(BIN)/python tests/record_networks.py
+	$(BIN)/python tests/record_builds.py
+
+# Builds the projects of tests/corpus beside docker's and podman's builders, and says what differs.
+corpus: $(VENV)/tests
+	@CUDDY=$(CURDIR)/$(BIN)/cuddy $(BIN)/python tests/compare_builds.py $(ARGS)
 
 docs: $(VENV)/tests
 	$(BIN)/python docs/commands/generate.py

@@ -20,6 +20,7 @@ sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
 from bench import (  # noqa: E402
     big_image,
+    build_work,
     crowd,
     image_work,
     many,
@@ -79,6 +80,8 @@ def main() -> int:
     measure_containers(directory, program, server.push(images.alpine(), "bench"), options)
     if image_work.is_asked_for(options.only):
         image_work.measure(directory / "disks", program, server, options)
+    if build_work.is_asked_for(options.only):
+        build_work.measure(directory / "builds", program, server, options)
     if network.is_asked_for(options.only):
         network.measure(directory / "network", program, options)
     next(served, None)

@@ -10,7 +10,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
@@ -81,19 +81,20 @@ def make_podman(directory: Path) -> Engine:
 
 
 @contextmanager
-def docker(directory: Path, *more: str) -> Iterator[Engine]:
+def docker(directory: Path, *more: str, enter: Sequence[str] = ()) -> Iterator[Engine]:
     """A dockerd of our own; the client that came with it, not another one on the PATH.
 
-    `more`: further flags of dockerd.
+    `more`: further flags of dockerd. `enter`: what leads to where it is installed.
     """
     directory.mkdir(exist_ok=True)
     socket = f"unix://{directory}/docker.sock"
     client = "/usr/bin/docker" if os.path.exists("/usr/bin/docker") else "docker"
-    prefix = (client, "--host", socket)
+    prefix = (*enter, client, "--host", socket)
     flags = ["--host", socket, "--data-root", f"{directory}/root", "--group", "root"]
     state = ["--exec-root", f"{directory}/run", "--pidfile", f"{directory}/pid"]
     with open(directory / "log", "wb") as log:
-        daemon = subprocess.Popen(["dockerd", *flags, *state, *more], stdout=log, stderr=log)
+        command = [*enter, "dockerd", *flags, *state, *more]
+        daemon = subprocess.Popen(command, stdout=log, stderr=log)
     engine = Engine("docker", prefix, daemon_pid=daemon.pid)
     try:
         for _ in range(300):

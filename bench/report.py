@@ -10,7 +10,7 @@ from bench.watch import Watch
 IMPORT = "import cuddy"
 IMPORT_BUDGET_S = 0.015
 WIDTH = 30
-PEERS = ("docker", "podman")
+PEERS = ("docker", "podman", "buildkit", "classic")
 NOISE = 0.05  # where the same kernel does the same work for all, equal figures differ by so much
 
 

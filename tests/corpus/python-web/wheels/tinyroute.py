@@ -1,0 +1,2 @@
+def route(path, table):
+    return table.get(path, "not found")
