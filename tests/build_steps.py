@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -77,6 +78,21 @@ class Root:
                 found.append(where)
             found += [f"{where}/{name}" for name in files]
         return sorted(each.removeprefix(str(self.upper)) for each in found)
+
+
+def children(pid: int) -> list[int]:
+    """The processes that a process has made."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def kill_worker(pid: int) -> None:
+    """Kill a child of `within` in the middle of its work, and who waits for it."""
+    for each in (*children(pid), pid):
+        try:
+            os.kill(each, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+    os.waitpid(pid, 0)
 
 
 def is_copy(path: str) -> bool:

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import os
+import random
 import subprocess
+import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from build_steps import Ran, Root
+from build_steps import Ran, Root, children, kill_worker
 from console import ENGINE, Cuddy, is_alive, kill, wait_until
 from cuddy.builder import dockerignore
 from cuddy.builder import run as runs
@@ -301,7 +303,7 @@ class TestAgent:
                     command, capture_output=True, text=True, check=True
                 ).stdout.split()
             finally:
-                kill(int(init))
+                kill(init)
                 os.waitpid(pid, 0)
 
         return bench.root.within(work)
@@ -350,22 +352,46 @@ class TestAgent:
         wait_until((bench.root.upper / "ready").exists)
         below = descendants(pid)
         assert len(below) >= 4
-        kill(int(children(pid)[0]))
-        kill(pid)
-        os.waitpid(pid, 0)
+        kill_worker(pid)
         wait_until(lambda: not [each for each in below if is_alive(each)])
 
 
-def children(pid: int) -> list[str]:
-    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+class TestKilled:
+    def test_a_worker_killed_at_any_moment_leaves_nothing_of_its_mounts(
+        self, cuddy: Cuddy, bench: Bench, tmp_path: Path
+    ) -> None:
+        chance = random.Random(9)
+        bench.write("a", "1")
+        bench.ignore = b"b"
+        bench.write("b", "1")
+        bench.environment = {"TOKEN": "s3cret"}
+        mounts = (
+            "target=/in,rw", "type=secret,id=token", "type=tmpfs,target=/t",
+            f"type=cache,id={tmp_path},target=/c,sharing=locked", "from=x,target=/x,rw",
+        )  # fmt: skip
+        for number in range(int(os.environ.get("CUDDY_TESTS_KILLS", "8"))):
+            bench.root = Root(cuddy, tmp_path / str(number))
+            pid = os.fork()
+            if pid == 0:
+                try:
+                    bench.run("sleep 0.02", *mounts, options=TestSecret.options)
+                finally:
+                    os._exit(0)
+            time.sleep(chance.uniform(0, 0.15))
+            kill_worker(pid)
+        cuddy.ok("ps")
+        home = bench.root.home
+        assert not [each for each in os.listdir(home.run_root) if len(each) == 64]
+        assert os.listdir(home.tmp_dir) == []
+        assert bench.run("echo x > /c/x", mounts[3]).code == 0
 
 
 def descendants(pid: int) -> list[int]:
-    found = [int(each) for each in children(pid)]
+    found = children(pid)
     return found + [each for child in found for each in descendants(child)]
 
 
-def step_of(pid: int) -> str:
+def step_of(pid: int) -> int:
     """The first process of the step that a worker runs: the one with a root of its own."""
     for each in children(pid):
         if os.readlink(f"/proc/{each}/ns/mnt") != os.readlink(f"/proc/{pid}/ns/mnt"):

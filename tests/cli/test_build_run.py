@@ -10,8 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from build_steps import Root
-from console import ENGINE, Cuddy, kill, wait_until
+from build_steps import Root, kill_worker
+from console import ENGINE, Cuddy, wait_until
+from cuddy.errors import CuddyError
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="other engines build otherwise")
 
@@ -135,13 +136,49 @@ class TestAnImageInTheWay:
         assert not trap.exists()
         assert root.written() == ["/cache", "/etc/hosts"]
 
+    def test_a_link_into_nowhere_is_followed_and_nothing_of_it_stays(self, root: Root) -> None:
+        """As /etc/resolv.conf of many distributions is."""
+
+        def work() -> tuple[str, str]:
+            resolv = root.path / "etc/resolv.conf"
+            if resolv.exists():
+                resolv.unlink()
+            resolv.symlink_to("../run/systemd/resolve/stub-resolv.conf")
+            return root.step("cat", "/etc/resolv.conf").out, os.readlink(resolv)
+
+        text, link = root.within(work)
+        assert "nameserver" in text
+        assert link == "../run/systemd/resolve/stub-resolv.conf"
+        assert root.written() == ["/etc/resolv.conf"]
+
+    @pytest.mark.parametrize("kind", ["file", "fifo", "loop", "file above"])
+    def test_what_cannot_be_mounted_at_is_told(self, root: Root, kind: str) -> None:
+        def work() -> str:
+            place = root.path / "place"
+            if kind == "fifo":
+                os.mkfifo(place)
+            elif kind == "loop":
+                place.symlink_to("place")
+            else:
+                place.write_text("")
+            target = "/place/below" if kind == "file above" else "/place"
+            tmpfs = {"type": "tmpfs", "source": "tmpfs", "options": [], "destination": target}
+            try:
+                root.step("true", mounts=(tmpfs,))
+            except CuddyError as error:
+                return error.message
+            return ""
+
+        assert root.within(work).startswith("cannot mount tmpfs at /place")
+        assert root.written() == ["/place"]
+
     def test_a_link_at_proc_is_refused(self, root: Root, tmp_path: Path) -> None:
         def work() -> str:
             os.rmdir(root.path / "proc")
             os.symlink("/tmp", root.path / "proc")
             try:
                 root.step("true")
-            except Exception as error:
+            except CuddyError as error:
                 return str(error)
             return ""
 
@@ -175,11 +212,7 @@ class TestKilled:
                 finally:
                     os._exit(0)
             time.sleep(chance.uniform(0, 0.12))
-            children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-            for child in children:
-                kill(int(child))
-            kill(pid)
-            os.waitpid(pid, 0)
+            kill_worker(pid)
         wait_until(lambda: cuddy("ps").code == 0)
         cuddy.ok("system", "check", "--repair")
         left = set(os.listdir(root.home.run_root))

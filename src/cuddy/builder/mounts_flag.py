@@ -7,6 +7,7 @@ of `from`: which stages a step needs must be known before anything has a value.
 from __future__ import annotations
 
 from cuddy import suggest
+from cuddy.builder.flags import MOUNT_KEYS, MOUNT_SHARING, MOUNT_TYPES
 from cuddy.comma_separated import read_record
 from cuddy.errors import InvalidArgument
 from cuddy.shapes import NamedTuple
@@ -15,12 +16,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TYPES = ("bind", "cache", "tmpfs", "secret", "ssh")
-SHARINGS = ("shared", "private", "locked")
-KEYS = (
-    "type", "from", "source", "target", "readonly", "id", "sharing", "required", "size", "mode",
-    "uid", "gid", "src", "dst", "destination", "ro", "rw", "readwrite", "env",
-)  # fmt: skip
 ALIASES = {
     "src": "source", "dst": "target", "destination": "target", "ro": "readonly", "rw": "readwrite",
 }  # fmt: skip
@@ -120,7 +115,7 @@ def split(field: str) -> tuple[str, str, str]:
 def put(found: Mount, key: str, value: str, field: str) -> Mount:
     """A mount with one more value. Raises InvalidArgument."""
     if key == "type":
-        return found._replace(type=choose(value, TYPES, f'unsupported mount type "{value}"'))
+        return found._replace(type=choose(value, MOUNT_TYPES, f'unsupported mount type "{value}"'))
     if key == "from":
         return found._replace(from_=value)
     if key == "source":
@@ -133,7 +128,7 @@ def put(found: Mount, key: str, value: str, field: str) -> Mount:
         return found._replace(env=value)
     if key == "sharing":
         message = f'unsupported sharing value "{value}"'
-        return found._replace(sharing=choose(value, SHARINGS, message))
+        return found._replace(sharing=choose(value, MOUNT_SHARING, message))
     if key == "size":
         refuse_unless(found, key, ("tmpfs",))
         return found._replace(size_bytes=parse_size(value))
@@ -143,7 +138,7 @@ def put(found: Mount, key: str, value: str, field: str) -> Mount:
         return found._replace(uid=parse_number(key, value))
     if key == "gid":
         return found._replace(gid=parse_number(key, value))
-    raise InvalidArgument(f"unexpected key '{key}' in '{field}'", hint=meant(key, KEYS))
+    raise InvalidArgument(f"unexpected key '{key}' in '{field}'", hint=meant(key, MOUNT_KEYS))
 
 
 def check(found: Mount, values: dict[str, str]) -> None:

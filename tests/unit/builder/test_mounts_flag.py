@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuddy.builder import mounts_flag
+from cuddy.builder.flags import MOUNT_KEYS, MOUNT_TYPES
 from cuddy.builder.mounts_flag import Mount, parse
 from cuddy.errors import InvalidArgument
 
@@ -87,7 +88,7 @@ def test_variables_count_everywhere_but_in_from() -> None:
 
 
 WORDS = st.sampled_from(
-    [*mounts_flag.KEYS, *mounts_flag.TYPES, "=", ",", '"', "$x", "/a", "1", "true", "\0", "é"]
+    [*MOUNT_KEYS, *MOUNT_TYPES, "=", ",", '"', "$x", "/a", "1", "true", "\0", "é"]
 )
 
 
@@ -97,5 +98,5 @@ def test_whatever_is_written_means_something_or_is_refused(text: str) -> None:
         found = parse(text)
     except InvalidArgument:
         return
-    assert found.type in mounts_flag.TYPES
+    assert found.type in MOUNT_TYPES
     assert found.from_ == mounts_flag.from_of(text)
