@@ -3,16 +3,22 @@
 from __future__ import annotations
 
 import os
+import signal
 import socket
 import stat
+import time
 from pathlib import Path
 
 import pytest
 
+import images
 from builder.steps import difference, files_of, look, make, step
+from child import in_child
 from cuddy import files
-from cuddy.builder import layers
-from cuddy.image import snapshots, walk
+from cuddy.builder import layers, snapshot, squash
+from cuddy.builder.snapshot import Snapshot
+from cuddy.errors import CorruptContent
+from cuddy.image import blobs, snapshots, walk
 from cuddy.image import storage as storages
 from cuddy.image.storage import Storage
 from cuddy.kernel import overlay
@@ -340,11 +346,151 @@ class TestStore:
         assert difference(storage, made, base) == ""
 
     def test_many_layers(self, storage: Storage, base: list[str]) -> None:
-        chain = list(base)
-        for number in range(130):
-            made = step(storage, chain, lambda root, n=number: (root / f"{n}").touch())
-            assert made
-            chain.append(made.chain_id)
+        def work() -> list[str]:
+            snapshot.enter_private()
+            chain = list(base)
+            for number in range(130):
+                with Snapshot(storage, chain) as made:
+                    Path(made.root, f"{number}").touch()
+                    making = layers.commit(storage, made)
+                    assert making
+                    chain.append(making.finish().chain_id)
+            return chain
+
+        chain = in_child(work)
         assert len(look(storage, chain, os.listdir)) == 134
         mode = look(storage, chain, lambda root: (root / "usr/bin/tool").stat().st_mode)
         assert stat.S_IMODE(mode) == 0o4755
+
+
+class TestBlobs:
+    def test_are_made_when_an_image_needs_them(self, storage: Storage, base: list[str]) -> None:
+        chain, bare = list(base), []
+        for size in (10, 3 << 20, 2 << 20, 20):
+            made = step(storage, chain, lambda root, n=size: (root / "f").write_bytes(bytes(n)))
+            assert made and not made.blob
+            chain.append(made.chain_id)
+            bare.append(made)
+        whole = layers.with_blobs(storage, bare)
+        for number, layer in enumerate(whole):
+            assert layer._replace(blob=None) == bare[number]
+            assert difference(storage, layer, chain[: number + 1]) == ""
+        assert layers.with_blobs(storage, whole) == whole
+        assert os.listdir(storage.tmp_dir) == []
+
+    def test_have_the_bytes_that_the_step_would_have_made(
+        self, storage: Storage, base: list[str], tmp_path: Path
+    ) -> None:
+        def change(root: Path) -> None:
+            (root / "etc/motd").write_bytes(b"some text " * 300_000)
+
+        once = make(storage, base, change, epoch=5)
+        for is_portable, is_same in ((True, True), (False, False)):
+            bare = [once._replace(blob=None)]
+            (again,) = layers.with_blobs(storage, bare, is_portable=is_portable)
+            assert (again == once) is is_same
+
+    def test_are_not_made_of_a_layer_that_was_tampered_with(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        made = step(storage, base, lambda root: (root / "f").write_text("right"))
+        assert made
+        Path(snapshots.path(storage, made.chain_id), "f").write_text("wrong")
+        before = os.listdir(f"{storage.blobs_dir}/sha256")
+        with pytest.raises(CorruptContent, match="is not what it was"):
+            layers.with_blobs(storage, [made])
+        assert os.listdir(f"{storage.blobs_dir}/sha256") == before
+        assert os.listdir(storage.tmp_dir) == []
+
+
+class TestRelink:
+    def test_the_same_layer_lies_on_others(self, storage: Storage, base: list[str]) -> None:
+        def copy(root: Path) -> None:
+            (root / "app").mkdir()
+            (root / "app/a").write_text("x")
+            (root / "app/b").hardlink_to(root / "app/a")
+
+        linked = make(storage, [], copy)
+        moved = layers.relink(storage, linked, base)
+        assert (moved.diff_id, moved.blob) == (linked.diff_id, linked.blob)
+        assert difference(storage, moved, base) == ""
+        assert sorted(look(storage, [*base, moved.chain_id], os.listdir)) == [
+            "app", "etc", "home", "usr", "var",
+        ]  # fmt: skip
+        assert layers.relink(storage, linked, base) == moved
+        assert os.listdir(storage.tmp_dir) == []
+
+    def test_what_was_written_on_nothing_can_lie_on_others_at_once(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        made = step(storage, [], lambda root: (root / "f").touch(), parents=base, compress=True)
+        assert made
+        assert difference(storage, made, base) == ""
+        assert "etc" in look(storage, [*base, made.chain_id], os.listdir)
+
+
+class TestKilled:
+    @pytest.mark.parametrize("moment", [0.0, 0.02, 0.06, 0.1, 0.2, 0.4])
+    def test_there_is_no_half_layer(self, storage: Storage, base: list[str], moment: float) -> None:
+        """Whoever is killed leaves nothing that anybody takes for a layer or a blob."""
+
+        def work() -> None:
+            snapshot.enter_private()
+            with Snapshot(storage, base) as made:
+                for number in range(1500):
+                    Path(made.root, f"home/{number}").write_bytes(bytes(2000))
+                os.write(ready, b"x")
+                making = layers.commit(storage, made, compress=True, epoch=5)
+                assert making
+                making.finish()
+
+        reader, ready = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            try:
+                work()
+            finally:
+                os._exit(0)
+        os.read(reader, 1)
+        time.sleep(moment)
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        os.close(reader)
+        os.close(ready)
+        blobs.sweep(storage)
+        assert os.listdir(storage.tmp_dir) == []
+        whole = {"empty", base[0].partition(":")[2]}
+        for name in set(os.listdir(storage.layers_dir)) - whole:
+            assert len(os.listdir(f"{storage.layers_dir}/{name}/home")) == 1500
+        for name in os.listdir(f"{storage.blobs_dir}/sha256"):
+            assert images.digest_of(blobs.read(storage, f"sha256:{name}")) == f"sha256:{name}"
+
+
+class TestSquash:
+    def test_what_one_adds_and_another_removes_leaves_nothing(
+        self, storage: Storage, base: list[str]
+    ) -> None:
+        chain = list(base)
+        for change in (
+            lambda root: (root / "big").write_bytes(bytes(100_000)),
+            lambda root: (root / "big").unlink(),
+            lambda root: (root / "kept").touch(),
+            lambda root: (root / "etc/motd").unlink(),
+        ):
+            made = step(storage, chain, change)
+            assert made
+            chain.append(made.chain_id)
+
+        def work() -> tuple[str, str]:
+            snapshot.enter_private()
+            making = squash.squash(storage, base, chain[1:])
+            assert making
+            nothing = squash.squash(storage, base, chain[1:3])
+            return making.finish().chain_id, nothing and nothing.finish()
+
+        one, nothing = in_child(work)
+        top = Path(snapshots.path(storage, one))
+        assert sorted(str(path.relative_to(top)) for path in top.rglob("*")) == [
+            "etc", "etc/motd", "kept",
+        ]  # fmt: skip
+        assert nothing is None

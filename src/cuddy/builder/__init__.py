@@ -91,4 +91,5 @@ workshop        the process in which the steps of a stage are done
 crew            the driver's side of it
 export          an image of what has been made, and its names
 build           from a Dockerfile to an image: start here
+squash          several layers become one
 """

@@ -10,14 +10,24 @@ makes layers holds `store.lease` until the image or the step that they are for i
 from __future__ import annotations
 
 import os
+from contextlib import ExitStack
 
 from cuddy import files
 from cuddy.builder import upper
 from cuddy.builder.snapshot import View
 from cuddy.builder.state import Layer
 from cuddy.errors import CorruptContent
-from cuddy.image import blobs, changeset, compression, snapshots, spec, workers
+from cuddy.image import (
+    blobs,
+    changeset,
+    compression,
+    inheritance,
+    snapshots,
+    spec,
+    workers,
+)  # fmt: skip
 from cuddy.image import digest as digests
+from cuddy.image import layer as unpacking
 from cuddy.image.spec import Descriptor
 from cuddy.undo import Closing
 
@@ -52,13 +62,9 @@ def commit(
     `upper.reduce`. Raises CorruptContent, SystemFailure, OSError.
     """
     snapshot.unmount()
-    if snapshot.chain_ids:
-        with View(storage, snapshot.chain_ids) as below:
-            changes = upper.reduce(
-                snapshot.upper, below.root, epoch=epoch, placeholders=placeholders
-            )
-    else:
-        changes = upper.reduce(snapshot.upper, "", epoch=epoch, placeholders=placeholders)
+    with View(storage, snapshot.chain_ids) as below:
+        lower = below.root if snapshot.chain_ids else ""
+        changes = upper.reduce(snapshot.upper, lower, epoch=epoch, placeholders=placeholders)
     if changes is None:
         return None
     created = files.now() if epoch is None else files.format_time(epoch * SECOND_NS)
@@ -95,7 +101,7 @@ class Making(Closing):
 
     @property
     def is_small(self) -> bool:
-        """Whether its archive is kept in memory."""
+        """Whether its blob is made here and now."""
         return self.changes.size_bytes + self.changes.entries * ENTRY_BYTES <= SMALL_BYTES
 
     def start(self, parents: Sequence[str], *, compress: bool) -> None:
@@ -104,17 +110,15 @@ class Making(Closing):
             self._compressing = _Compressing(
                 self.storage, self.directory, is_portable=self.is_portable
             )
-        kept: list[bytes] = []
-        found = digests.hasher()
-        for chunk in changeset.make(self.directory, changeset.nothing):
-            found.update(chunk)
-            if compress and self.is_small:
-                kept.append(chunk)
-        diff_id = f"sha256:{found.hexdigest()}"
-        chain_id = chain_id_of(parents, diff_id)
+        archive = Hashed(changeset.make(self.directory, changeset.nothing))
         blob = None
-        if kept:
-            blob = pack(self.storage, iter(kept), is_portable=self.is_portable)
+        if compress and self.is_small:
+            blob = pack(self.storage, iter(archive), is_portable=self.is_portable)
+        else:
+            for _ in archive:
+                pass
+        diff_id = archive.digest
+        chain_id = chain_id_of(parents, diff_id)
         self.layer = Layer(chain_id, diff_id, self.changes.size_bytes, self.created, blob)
         self._publish()
 
@@ -167,29 +171,38 @@ class _Compressing(Closing):
             raise
 
     def work(self, send: Send) -> None:
-        found = digests.hasher()
-
-        def hashed() -> Iterator[bytes]:
-            for chunk in changeset.make(f"/proc/self/fd/{self.fd}/.", changeset.nothing):
-                found.update(chunk)
-                yield chunk
-
-        for piece in compression.gzip(hashed(), is_portable=self.is_portable):
+        archive = Hashed(changeset.make(f"/proc/self/fd/{self.fd}/.", changeset.nothing))
+        for piece in compression.gzip(iter(archive), is_portable=self.is_portable):
             self.draft.append(piece)
-        diff_id = f"sha256:{found.hexdigest()}"
-        send(digest=self.draft.digest, size=self.draft.size, diff_id=diff_id)
+        send(digest=self.draft.digest, size=self.draft.size, diff_id=archive.digest)
 
     def finish(self, diff_id: str) -> Descriptor:
         """Wait for the blob. Raises CorruptContent if it is not of this layer."""
         told = self.worker.finish()
-        if told["diff_id"] != diff_id:
-            raise CorruptContent(f"the layer {diff_id} is not what it was any more")
+        check_diff_id(told["diff_id"], diff_id)
         return descriptor(self.draft.commit(told["digest"]), told["size"])
 
     def close(self) -> None:
         """End the worker, and remove what it has not finished."""
         self.crew.__exit__()
         self.draft.__exit__(None, None, None)
+
+
+class Hashed:
+    """The chunks of an archive; when all have gone by, its digest is known."""
+
+    def __init__(self, chunks: Iterator[bytes]) -> None:
+        self._chunks = chunks
+        self._hash = digests.hasher()
+
+    def __iter__(self) -> Iterator[bytes]:
+        for chunk in self._chunks:
+            self._hash.update(chunk)
+            yield chunk
+
+    @property
+    def digest(self) -> str:
+        return f"sha256:{self._hash.hexdigest()}"
 
 
 def pack(storage: Storage, chunks: Iterator[bytes], *, is_portable: bool) -> Descriptor:
@@ -200,9 +213,67 @@ def pack(storage: Storage, chunks: Iterator[bytes], *, is_portable: bool) -> Des
         return descriptor(draft.commit(), draft.size)
 
 
-def descriptor(digest: digests.Digest, size: int) -> Descriptor:
+def with_blobs(
+    storage: Storage, wanted: Sequence[Layer], *, is_portable: bool = False
+) -> list[Layer]:
+    """The layers, each with a blob; those that are missing are made, several at once.
+
+    Raises CorruptContent if a layer is not what it was; SystemFailure, OSError.
+    """
+    made = list(wanted)
+    with ExitStack() as undo:
+        running: list[tuple[int, _Compressing]] = []
+
+        def finish_first() -> None:
+            position, first = running.pop(0)
+            made[position] = made[position]._replace(blob=first.finish(made[position].diff_id))
+
+        for position, layer in enumerate(wanted):
+            if layer.blob is None:
+                if len(running) == len(os.sched_getaffinity(0)):
+                    finish_first()
+                directory = snapshots.path(storage, layer.chain_id)
+                job = _Compressing(storage, directory, is_portable=is_portable)
+                running.append((position, undo.enter_context(job)))
+        while running:
+            finish_first()
+    return made
+
+
+def relink(storage: Storage, layer: Layer, parents: Sequence[str]) -> Layer:
+    """The same layer on top of others, for what was copied without looking at what is below.
+
+    Raises CorruptContent if it is not what it was; OSError.
+    """
+    chain_id = chain_id_of(parents, layer.diff_id)
+    if snapshots.has(storage, chain_id):
+        return layer._replace(chain_id=chain_id)
+    aside = f"{storage.tmp_dir}/{files.name_temporary()}"
+    archive = Hashed(changeset.make(snapshots.path(storage, layer.chain_id), changeset.nothing))
+    try:
+        os.mkdir(aside, 0o700)
+        _, unfinished = unpacking.apply(iter(archive), aside)
+        check_diff_id(archive.digest, layer.diff_id)
+        lower_dirs = snapshots.lower_dirs(storage, parents) if parents else []
+        inheritance.finish(aside, unfinished, lower_dirs)
+        snapshots.commit(storage, aside, chain_id)
+    finally:
+        files.remove_tree(aside)
+    return layer._replace(chain_id=chain_id)
+
+
+def check_diff_id(found: str, wanted: str) -> None:
+    """Raises CorruptContent if a layer's directory is not the layer any more."""
+    if found != wanted:
+        raise CorruptContent(
+            f"layer {digests.short(wanted)} of the build cache is not what it was",
+            hint="'cuddy builder prune --all' forgets the cache",
+        )
+
+
+def descriptor(digest: str, size: int) -> Descriptor:
     """What a manifest says of a layer's blob."""
-    return Descriptor(mediaType=f"{spec.OCI_LAYER}+gzip", digest=digest, size=size)
+    return Descriptor(mediaType=f"{spec.OCI_LAYER}+gzip", digest=digests.Digest(digest), size=size)
 
 
 def chain_id_of(parents: Sequence[str], diff_id: str) -> str:

@@ -42,7 +42,12 @@ def enter_private() -> None:
 def view(storage: Storage, chain_ids: Sequence[str], target: str) -> None:
     """Mount what these layers show at `target`, read-only. Raises SystemFailure."""
     try:
-        overlay.perform(snapshots.view(storage, chain_ids, target))
+        if chain_ids:
+            overlay.perform(snapshots.view(storage, chain_ids, target))
+            return
+        # An overlay of nothing but the empty layer there cannot be.
+        empty = snapshots.lower_dirs(storage, ())[0]
+        mount.perform(mount.Mount(empty, target, "", mount.MS_BIND | mount.MS_RDONLY))
     except OSError as error:
         raise SystemFailure.from_os("cannot mount the layers of an image", error) from error
 
