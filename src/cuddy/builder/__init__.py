@@ -11,6 +11,9 @@ heredoc         texts that follow an instruction
 statements      lines become statements
 grammar         statements become instructions
 dockerfile      the whole file is read: start here
+findings        what a rule finds
+lint            what docker's build checks say of it
+lint_rules      their rules
 
 What it means:
 

@@ -51,7 +51,7 @@ def parse(data: bytes, name: str = "Dockerfile") -> Dockerfile:
     directives = _directives(lines, name)
     escape = directives.get("escape", words.ESCAPE)
     try:
-        found = statements.read(lines, escape)
+        found = statements.read(lines, escape, len(directives))
     except statements.Unreadable as error:
         raise _located(name, lines, error.place, error.mistake, escape) from None
     if is_odd:

@@ -75,7 +75,9 @@ def split(rest: str, escape: str) -> tuple[list[str], str]:
     position = 0
     while rest.startswith("--", position):
         word, end = _word(rest, position, escape)
-        position = len(rest) - len(rest[end:].lstrip())
+        position = end
+        while rest[position : position + 1].isspace():
+            position += 1
         if word == "--":
             break
         found.append(word)

@@ -154,7 +154,11 @@ def _change(statement: Statement, name: str, found: Flags, rest: str, escape: st
 def _onbuild(statement: Statement, name: str, found: Flags, rest: str, escape: str) -> Change:
     """Kept as text, but it has to be an instruction."""
     forms.check(forms.Form(name, rest, (), escape))
-    read(statement._replace(text=rest), escape)
+    try:
+        read(statement._replace(text=rest), escape)
+    except Mistake as mistake:
+        word = mistake.word or forms.halves(rest)[0]
+        raise Mistake(mistake.message, word, hint=mistake.hint) from None
     texts = [f"{each.content}{each.name}" for each in statement.heredocs]
     return Change(statement.place, statement.text, name, "\n".join([rest, *texts]))
 

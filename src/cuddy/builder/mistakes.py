@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 LINES_ABOVE = 1
 MAX_WIDTH = 120
+MAX_MESSAGE = 300
+MAX_SLIP = 40
 
 
 class Mistake(Exception):
@@ -47,6 +49,9 @@ def at(
 
     `width`: how many characters are meant.
     """
+    if len(message) > MAX_MESSAGE:
+        message = message[:MAX_MESSAGE] + "..."
+    message = clean(message)
     if not 0 < place.line <= len(lines):
         return InvalidArgument(f"{name}: {message}", hint=hint)
     line = lines[place.line - 1]
@@ -116,5 +121,5 @@ def meant(word: str, choices: Iterable[str]) -> str:
     """` (did you mean X?)` if the word is a slip of one of the choices, else ''."""
     from cuddy import suggest
 
-    closest = suggest.closest(word, choices)
+    closest = suggest.closest(word, choices) if len(word) <= MAX_SLIP else ""
     return f" (did you mean {closest}?)" if closest else ""

@@ -36,11 +36,11 @@ class Unreadable(Exception):
         self.mistake = mistake
 
 
-def read(lines: Sequence[str], escape: str) -> list[Statement]:
-    """The statements of a file. `lines`: without what ends them. Raises Unreadable."""
+def read(lines: Sequence[str], escape: str, first: int = 0) -> list[Statement]:
+    """The statements of a file, from a line on. `lines`: without "\\n". Raises Unreadable."""
     found: list[Statement] = []
     comments: list[str] = []
-    index, end = 0, len(lines)
+    index, end = first, len(lines)
     while index < end:
         start = index
         text = lines[index].strip(SPACES)
@@ -50,7 +50,10 @@ def read(lines: Sequence[str], escape: str) -> list[Statement]:
         if text[0] == "#":
             index += 1
             comment = text[1:].strip(SPACES)
-            comments = [*comments, comment] if comment else []
+            if comment:
+                comments.append(comment)
+            else:
+                comments = []
             continue
         gap = False
         if text[-1] == escape:

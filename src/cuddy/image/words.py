@@ -141,7 +141,7 @@ class _Reading:
         self.position = 0
         self.depth = 0
         self.words: list[str] = []
-        self.word = ""
+        self.word: list[str] = []
 
     def peek(self) -> str:
         return self.text[self.position : self.position + 1]
@@ -161,13 +161,13 @@ class _Reading:
             if character.isspace():
                 self.end_word()
             else:
-                self.word += character
+                self.word.append(character)
 
     def end_word(self) -> None:
         # Nothing in quotes makes no word either.
-        if self.word:
-            self.words.append(self.word)
-        self.word = ""
+        if word := "".join(self.word):
+            self.words.append(word)
+        self.word = []
 
     def read(self, stop: str = "") -> str:
         """Everything up to `stop`, or up to the end. Raises InvalidArgument if `stop` is not there,
@@ -180,20 +180,20 @@ class _Reading:
                 return "".join(result)
             if character in self.quotes:
                 part = self.quoted()
-                self.word += part
+                self.word.append(part)
             elif character == "$":
                 part = self.variable()
                 self.add_divided(part)
             elif character == "<":
                 part = self.angle()
-                self.word += part
+                self.word.append(part)
             else:
                 self.position += 1
                 part = character
                 if character == self.escape:
                     part = self.next()
-                    self.word += f"{character}{part}" if self.keeps_escapes else part
                     part = f"{character}{part}" if self.keeps_escapes else part
+                    self.word.append(part)
                 else:
                     self.add_divided(part)
             result.append(part)
@@ -336,7 +336,7 @@ class _Reading:
         self.depth += 1
         if self.depth > MAX_DEPTH:
             raise self.fail("substitutions are nested too deeply")
-        self.keeps_escapes = keeps_escapes
+        self.words, self.word, self.keeps_escapes = [], [], keeps_escapes
         found = self.read(stop)
         self.depth -= 1
         self.words, self.word, self.keeps_escapes = kept

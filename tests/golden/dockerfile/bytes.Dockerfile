@@ -1,0 +1,7 @@
+ï»¿# syntax=x
+FROM a
+# café in a comment
+RUN x \
+ # ÿ
+ y
+LABEL name=Ã©tÃ©
