@@ -108,6 +108,9 @@ class StageRun:
         if isinstance(instruction, Arg):
             self.scope.declare(instruction, self.environment, self.plan.dockerfile.escape)
             self.note(f"ARG {' '.join(map(self.shown_argument, instruction.pairs))}")
+        elif isinstance(instruction, Change) and instruction.name == "MAINTAINER":
+            self.state = self.state._replace(author=instruction.rest)
+            self.note(instruction.text)
         elif isinstance(instruction, Change):
             self.change(instruction.name, instruction.rest, instruction.flags)
             self.note(instruction.text)
