@@ -33,9 +33,12 @@ from cuddy.image.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cuddy.builder.beginnings import Registry
     from cuddy.builder.built import Built
     from cuddy.builder.context import Context
+    from cuddy.builder.named import Contexts, Named
     from cuddy.builder.options import BuildOptions
     from cuddy.builder.report import Numbering, Tell
     from cuddy.builder.stages import Stage
@@ -73,7 +76,7 @@ def build(
                 registry = beginnings.Registry(settings, options.pull)
                 targets = [platform.parse(each) for each in options.platforms or ("",)]
                 made = [
-                    Build(home, options, found, target, registry, telling).run()
+                    Build(home, options, found, target, registry, scratch, telling).run()
                     for target in targets
                 ]
                 return export.export(home, options, found, made, telling)
@@ -88,23 +91,46 @@ class Build:
 
     def __init__(
         self, home: Home, options: BuildOptions, found: Context, target: Platform,
-        registry: Registry, tell: Numbering,
+        registry: Registry, scratch: str, tell: Numbering,
     ) -> None:  # fmt: skip
         self.home = home
         self.target = target
         self.registry = registry
         self.tell = tell
         self.plan = read_plan(home, options, found, target)
-        self.wanted = stages.target(self.plan.stages, options.target)
-        self.needed = stages.needed(self.plan.stages, self.wanted)
+        self.wanted = self.plan.stages.target(options.target)
+        self.needed = self.plan.stages.needed(self.wanted)
         self.outcomes: dict[int, Outcome] = {}
         self.runs: dict[int, StageRun] = {}
-        self.origins = origins.Origins(self.plan, found, {}, self.outcomes, self.bring)
+        self.named = self.open_named(scratch)
+        self.origins = origins.Origins(self.plan, found, self.named, self.outcomes, self.bring)
         self.begun: dict[str, State] = {}
         self.has_looked = False
 
+    def open_named(self, scratch: str) -> Contexts | dict[str, Named]:
+        """The contexts that the user has given names."""
+        texts = self.plan.options.build_contexts
+        if not texts:
+            return {}
+        # Imported here, as in `find_alias`.
+        from cuddy.builder.named import Contexts
+
+        settings = self.registry.settings or Settings()
+        return Contexts(
+            texts, self.home.storage, f"{scratch}/named", settings, self.bring,
+            platform=str(self.target),
+        )  # fmt: skip
+
     def run(self) -> Finished:
         """The state of the target. Raises CuddyError."""
+        try:
+            return self.make()
+        finally:
+            if not isinstance(self.named, dict):
+                self.named.close()
+
+    def make(self) -> Finished:
+        """Go through all stages, then build what is left of them."""
         for text in self.warnings():
             self.tell(report.Warned(0, text))
         for stage in self.needed:
@@ -156,6 +182,11 @@ class Build:
         """What a stage begins with; None if it is a stage that is not there yet."""
         if stage.parent >= 0:
             return self.outcomes.get(stage.parent)
+        if stage.image in self.named:
+            found = self.named[stage.image].state
+            if found is None:
+                raise InvalidArgument(f"the context {stage.image} is no image to build upon")
+            return Outcome(found, {})
         target = platform.parse(stage.platform) if stage.platform else self.target
         return Outcome(self.bring(stage.image, target), {})
 
@@ -233,7 +264,7 @@ class Build:
         stage: Stage | None = self.wanted
         while stage:
             found.add(stage.number)
-            stage = self.plan.stages[stage.parent] if stage.parent >= 0 else None
+            stage = self.plan.stages.all[stage.parent] if stage.parent >= 0 else None
         return found
 
 
@@ -248,12 +279,30 @@ def read_plan(home: Home, options: BuildOptions, found: Context, target: Platfor
     values, declared = arguments.of_globals(
         stages.global_arguments(parsed.instructions), given, automatic, parsed.escape
     )
-    divided = stages.divide(parsed.instructions, values, parsed.escape)
+    divided = stages.Stages(parsed.instructions, values, parsed.escape, find_alias(options))
     started = files.now() if epoch is None else files.format_time(epoch * 10**9)
     return Plan(
         home, options, parsed, found.dockerfile_name, divided, given, automatic | declared,
         epoch, started,
     )  # fmt: skip
+
+
+def find_alias(options: BuildOptions) -> Callable[[str], str | None]:
+    """What the user's named contexts make of a name: see `Stages`. Raises InvalidArgument."""
+    if not options.build_contexts:
+        return str
+    # Imported here: most builds have none.
+    from cuddy.builder import named
+
+    wishes = named.parse_all(options.build_contexts)
+
+    def alias(name: str) -> str | None:
+        wish = wishes.get(named.key(name))
+        if wish is None:
+            return name
+        return wish.where if wish.kind == named.STAGE else None
+
+    return alias
 
 
 def read_epoch(text: str) -> int:

@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import os
 
-from cuddy.builder import stages
 from cuddy.builder.instructions import Copy, Place
 from cuddy.errors import InvalidArgument
-from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -20,6 +18,7 @@ if TYPE_CHECKING:
 
     from cuddy.builder.context import Context
     from cuddy.builder.inputs import Reading
+    from cuddy.builder.named import Contexts, Named
     from cuddy.builder.run_view import Origin
     from cuddy.builder.snapshot import Snapshot
     from cuddy.builder.stage_run import Outcome, Plan
@@ -29,13 +28,6 @@ if TYPE_CHECKING:
 
     Bring = Callable[[str], State]
     Ask = Callable[[int], Outcome]
-
-
-class Named(NamedTuple):
-    """A context that the user has given a name: files, or an image."""
-
-    tree: Tree | None = None
-    state: State | None = None
 
 
 CONTEXT = ""
@@ -49,7 +41,7 @@ class Origins:
     """
 
     def __init__(
-        self, plan: Plan, context: Context, named: dict[str, Named],
+        self, plan: Plan, context: Context, named: Contexts | dict[str, Named],
         outcomes: dict[int, Outcome], bring: Bring,
     ) -> None:  # fmt: skip
         self.plan = plan
@@ -62,24 +54,28 @@ class Origins:
         self._trees: dict[str, Tree] = {}
 
     def prepare(self, stage: Stage, name: str) -> None:
-        """Have what a name means in a stage at hand, if it is an image. Raises CuddyError."""
-        if name in self.named or self.find_stage(stage, name) or name in self._images:
+        """Have what a name means in a stage at hand, unless it is a stage. Raises CuddyError."""
+        if self.plan.stages.find(stage, name) or name in self._images:
             return
-        if not name.isdecimal():
+        if name in self.named:
+            found = self.named[name]
+            if found.state:
+                self._images[name] = found.state
+        elif not name.isdecimal():
             self._images[name] = self._bring(name)
 
-    def find_stage(self, stage: Stage, name: str) -> Stage | None:
-        """The stage above that a name means."""
-        return stages.find(self.plan.stages[: stage.number], name)
+    def named_tree(self, stage: Stage, name: str) -> Tree | None:
+        """The files that a name of the user's means."""
+        if self.plan.stages.find(stage, name) or name not in self.named:
+            return None
+        return self.named[name].tree
 
     def state(self, stage: Stage, name: str) -> State | None:
         """The image that a name means in a stage; None while it is still to be built.
 
         Raises InvalidArgument for a name that means none.
         """
-        if name in self.named:
-            return self.named[name].state
-        if other := self.find_stage(stage, name):
+        if other := self.plan.stages.find(stage, name):
             if other.number not in self.outcomes and self.ask:
                 self.outcomes[other.number] = self.ask(other.number)
             found = self.outcomes.get(other.number)
@@ -92,8 +88,8 @@ class Origins:
         """What a name means, to be read; None where it cannot be. It stays open."""
         if name == CONTEXT:
             return self.context.tree
-        if name in self.named and self.named[name].tree:
-            return self.named[name].tree
+        if named := self.named_tree(stage, name):
+            return named
         state = self.state(stage, name)
         if state is None or self.ask is None:
             return None
@@ -117,7 +113,7 @@ class Origins:
 
         home = self.plan.home
         found = self.tree(stage, copy.from_)
-        if found and (copy.from_ == CONTEXT or copy.from_ in self.named):
+        if found and (copy.from_ == CONTEXT or self.named_tree(stage, copy.from_)):
             return inputs.digest(home, found, copy)
         state = self.state(stage, copy.from_)
         if state is None:
@@ -132,7 +128,7 @@ class Origins:
 
     def read_mount(self, stage: Stage, name: str, source: str) -> str | None:
         """A digest of what a bind mount shows; None where that cannot be known."""
-        if name != CONTEXT and not (name in self.named and self.named[name].tree):
+        if name != CONTEXT and not self.named_tree(stage, name):
             state = self.state(stage, name)
             return None if state is None else " ".join(state.chain_ids[-1:]) or "nothing"
         whole = Copy(Place(0, 0), "", False, (source or "/",), "/", from_=name)
@@ -143,20 +139,23 @@ class Origins:
         """Where a mount's files come from. Raises InvalidArgument."""
         from cuddy.builder.run_view import Origin
 
-        if name == CONTEXT or (name in self.named and self.named[name].tree):
+        if name == CONTEXT or self.named_tree(stage, name):
             return Origin(tree=self.tree(stage, name), key=f"context {name}")
         state = self.state(stage, name)
         assert state
         return Origin(tuple(state.chain_ids), key=" ".join(state.chain_ids[-1:]))
 
-    def copy(self, stage: Stage, copy: Copy, snapshot: Snapshot) -> None:
-        """Carry out a COPY or ADD in a mounted snapshot. Raises CuddyError."""
+    def copy(self, stage: Stage, copy: Copy, snapshot: Snapshot) -> str:
+        """Carry out a COPY or ADD in a mounted snapshot; the stamp of what it read.
+
+        Raises CuddyError.
+        """
         from cuddy.builder import copy as copies
 
         found = self.tree(stage, copy.from_)
         assert found
         root_fd = os.open(snapshot.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            copies.copy(root_fd, copy, found, self.plan.epoch)
+            return copies.copy(root_fd, copy, found, self.plan.epoch)
         finally:
             os.close(root_fd)

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from cuddy.builder.dockerfile import Dockerfile
     from cuddy.builder.instructions import Instruction
     from cuddy.builder.options import BuildOptions
-    from cuddy.builder.stages import Stage
+    from cuddy.builder.stages import Stage, Stages
     from cuddy.builder.steps import Step
     from cuddy.engine.home import Home
     from cuddy.image.spec import History
@@ -38,7 +38,7 @@ class Plan(NamedTuple):
     options: BuildOptions
     dockerfile: Dockerfile
     name: str  # of the Dockerfile, for messages
-    stages: tuple[Stage, ...]
+    stages: Stages
     given: dict[str, str]  # arguments of the user's
     known: dict[str, str]  # what an ARG without a default may mean
     epoch: int | None

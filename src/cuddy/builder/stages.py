@@ -13,7 +13,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from cuddy.builder.instructions import Instruction
 
@@ -48,61 +48,102 @@ def global_arguments(instructions: Sequence[Instruction]) -> list[Arg]:
     return found
 
 
-def divide(
-    instructions: Sequence[Instruction], values: Mapping[str, str], escape: str = words.ESCAPE
-) -> tuple[Stage, ...]:
-    """The stages in their order. `values`: of the global arguments. Raises InvalidArgument."""
-    found: list[Stage] = []
-    opening: From | None = None
-    inside: list[Instruction] = []
-    for instruction in (*instructions, None):
-        if instruction is None or isinstance(instruction, From):
-            if opening:
-                found.append(_stage(found, opening, inside, values, escape))
-            opening, inside = instruction, []
-        else:
-            inside.append(instruction)
-    return tuple(found)
+class Stages:
+    """The stages of a Dockerfile, in their order, and what names mean among them.
 
+    `values`: of the global arguments. `named`: for the name of a context of the user's the stage
+    that it stands for, None for one that is something else; such a name means no other stage.
+    Raises InvalidArgument.
+    """
 
-def _stage(
-    before: list[Stage], opening: From, inside: list[Instruction], values: Mapping[str, str],
-    escape: str,
-) -> Stage:  # fmt: skip
-    image = words.expand(opening.image, values, escape)
-    platform = words.expand(opening.platform, values, escape)
-    if not image:
-        raise InvalidArgument(f"base name ({opening.image}) should not be blank")
-    same = [stage for stage in before if opening.name and stage.name == opening.name]
-    if same:
-        raise InvalidArgument(f"duplicate stage name: {opening.name}")
-    parent = next((s.number for s in reversed(before) if s.name and s.name == image.lower()), -1)
-    return Stage(len(before), opening.name, opening, image, platform, tuple(inside), parent)
+    def __init__(
+        self,
+        instructions: Sequence[Instruction],
+        values: Mapping[str, str],
+        escape: str = words.ESCAPE,
+        named: Callable[[str], str | None] = str,
+    ) -> None:
+        self.all: list[Stage] = []
+        self._named = named
+        self._numbers: dict[str, int] = {}
+        opening: From | None = None
+        inside: list[Instruction] = []
+        for instruction in (*instructions, None):
+            if instruction is None or isinstance(instruction, From):
+                if opening:
+                    self._add(opening, inside, values, escape)
+                opening, inside = instruction, []
+            else:
+                inside.append(instruction)
 
-
-def find(stages: Sequence[Stage], name: str) -> Stage | None:
-    """The stage of that name or number; None if there is none."""
-    for stage in stages:
-        if stage.name and stage.name == name.lower():
-            return stage
-    if name.isdecimal() and name.isascii() and int(name) < len(stages):
-        return stages[int(name)]
-    return None
-
-
-def target(stages: Sequence[Stage], name: str) -> Stage:
-    """The stage to be built: the last one if none is named. Raises InvalidArgument."""
-    if not stages:
-        raise InvalidArgument("the Dockerfile has no stage", hint="it begins with FROM IMAGE")
-    if not name:
-        return stages[-1]
-    found = find(stages, name)
-    if found is None:
-        known = ", ".join(stage.shown for stage in stages[:20])
-        raise InvalidArgument(
-            f'target stage "{name[:80]}" could not be found', hint=f"there are {known}"
+    def _add(
+        self, opening: From, inside: list[Instruction], values: Mapping[str, str], escape: str
+    ) -> None:
+        image = words.expand(opening.image, values, escape)
+        platform = words.expand(opening.platform, values, escape)
+        if not image:
+            raise InvalidArgument(f"base name ({opening.image}) should not be blank")
+        if opening.name in self._numbers:
+            raise InvalidArgument(f"duplicate stage name: {opening.name}")
+        number = len(self.all)
+        parent = self._find(image, number, by_number=False)
+        self.all.append(
+            Stage(number, opening.name, opening, image, platform, tuple(inside), parent)
         )
-    return found
+        if opening.name:
+            self._numbers[opening.name] = number
+
+    def _find(self, name: str, below: int, *, by_number: bool = True) -> int:
+        meant = self._named(name)
+        if meant is None:
+            return -1
+        if meant != name:  # a stage wherever it stands
+            below = len(self.all)
+        number = self._numbers.get(meant.lower(), -1)
+        if number < 0 and by_number and meant.isdecimal() and meant.isascii() and len(meant) < 9:
+            number = int(meant)
+        return number if number < below else -1
+
+    def find(self, stage: Stage, name: str) -> Stage | None:
+        """The stage that a name or number means in a stage; None if it means something else."""
+        number = self._find(name, stage.number)
+        return self.all[number] if number >= 0 else None
+
+    def target(self, name: str) -> Stage:
+        """The stage to be built: the last one if none is named. Raises InvalidArgument."""
+        if not self.all:
+            raise InvalidArgument("the Dockerfile has no stage", hint="it begins with FROM IMAGE")
+        if not name:
+            return self.all[-1]
+        number = self._numbers.get(name.lower(), -1)
+        if number < 0 and name.isdecimal() and name.isascii() and len(name) < 9:
+            number = int(name)
+        if not 0 <= number < len(self.all):
+            known = ", ".join(stage.shown for stage in self.all[:20])
+            raise InvalidArgument(
+                f'target stage "{name[:80]}" could not be found', hint=f"there are {known}"
+            )
+        return self.all[number]
+
+    def needed(self, wanted: Stage) -> list[Stage]:
+        """The stages without which the wanted one cannot be, in their order, itself included.
+
+        Raises InvalidArgument for those that need each other.
+        """
+        found: set[int] = set()
+        pending = [wanted]
+        while pending:
+            stage = pending.pop()
+            if stage.number in found:
+                continue
+            found.add(stage.number)
+            above = [self.find(stage, name) for _, name in sources(stage)]
+            above.append(self.all[stage.parent] if stage.parent >= 0 else None)
+            pending += [other for other in above if other]
+            if any(other and other.number >= stage.number for other in above):
+                hint = "a context target:STAGE has to name one above"
+                raise InvalidArgument(f"the stage {stage.shown} needs one below it", hint=hint)
+        return [stage for stage in self.all if stage.number in found]
 
 
 def sources(stage: Stage) -> Iterator[tuple[Instruction, str]]:
@@ -117,27 +158,10 @@ def sources(stage: Stage) -> Iterator[tuple[Instruction, str]]:
 
 
 def mount_source(mount: str) -> str:
-    """The `from` of a RUN's mount; "" if it has none."""
-    for field in mount.split(","):
-        key, _, value = field.strip().partition("=")
-        if key.lower() == "from":
-            return value.strip("\"'")
-    return ""
+    """The `from` of a RUN's mount; "" if it has none. Raises InvalidArgument."""
+    if "from" not in mount:
+        return ""
+    # Imported here: most mounts have none.
+    from cuddy.builder import mounts_flag
 
-
-def needed(stages: Sequence[Stage], wanted: Stage) -> list[Stage]:
-    """The stages without which the wanted one cannot be, in their order, itself the last."""
-    found: set[int] = set()
-    pending = [wanted]
-    while pending:
-        stage = pending.pop()
-        if stage.number in found:
-            continue
-        found.add(stage.number)
-        if stage.parent >= 0:
-            pending.append(stages[stage.parent])
-        for _, name in sources(stage):
-            other = find(stages[: stage.number], name)
-            if other:
-                pending.append(other)
-    return [stage for stage in stages if stage.number in found]
+    return mounts_flag.from_of(mount)

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
         name: str
         history: str
         is_link: bool  # its layer does not depend on what is below it
+        is_reliable: bool  # nothing that was read has changed since the cache was asked
 
         def ask(self, origins: Origins) -> Asked | None:
             """What the cache is asked; None where that cannot be known here."""
@@ -70,7 +71,7 @@ def shown_opening(run: StageRun) -> str:
 
 def place_shown(run: StageRun, number: int) -> str:
     """The stage, and which of its steps."""
-    stage = f"{run.stage.shown} " if run.stage.name or len(run.plan.stages) > 1 else ""
+    stage = f"{run.stage.shown} " if run.stage.name or len(run.plan.stages.all) > 1 else ""
     return f"[{stage}{number}/{count(run.instructions) + 1}]"
 
 
@@ -83,6 +84,7 @@ class RunStep:
     """RUN: a command in a container on what is there so far."""
 
     is_link = False
+    is_reliable = True
 
     def __init__(self, run: StageRun, instruction: Run) -> None:
         self.run = run
@@ -186,11 +188,13 @@ class CopyStep:
         self.name = shown(run, instruction)
         self.history = instruction.text
         self.is_link = instruction.link
+        self.is_reliable = True
+        self.reading: Reading | None = None
 
     def ask(self, origins: Origins) -> Asked | None:
         """What is read, and how it is to be written."""
-        reading = origins.read(self.run.stage, self.instruction)
-        if reading is None:
+        self.reading = origins.read(self.run.stage, self.instruction)
+        if self.reading is None:
             return None
         copy = self.instruction
         sees = [
@@ -200,16 +204,18 @@ class CopyStep:
             ("unpack", "" if copy.unpack is None else str(copy.unpack)),
             ("parents", str(copy.parents) if copy.parents else ""),
         ]
-        return asked(self, tuple((name, value) for name, value in sees if value), reading)
+        return asked(self, tuple((name, value) for name, value in sees if value), self.reading)
 
     def perform(self, snapshot: Snapshot, origins: Origins, number: int, tell: Tell) -> None:
-        origins.copy(self.run.stage, self.instruction, snapshot)
+        stamp = origins.copy(self.run.stage, self.instruction, snapshot)
+        self.is_reliable = self.reading is None or stamp == self.reading.stamp
 
 
 class DirectoryStep:
     """WORKDIR: a directory that is there afterwards; who is USER owns it if it is new."""
 
     is_link = False
+    is_reliable = True
 
     def __init__(self, run: StageRun, instruction: Workdir) -> None:
         self.run = run

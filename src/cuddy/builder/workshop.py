@@ -77,7 +77,7 @@ class Workshop:
         self.send = send
         self.compresses = compresses
         self.may_ask = not is_uncached(run)
-        self.making: list[tuple[Asked, Making]] = []
+        self.making: list[tuple[Step, Asked, Making]] = []
 
     def work(self) -> None:
         """The rest of the stage; tells its outcome, or why there is none."""
@@ -94,8 +94,10 @@ class Workshop:
 
     def finish(self) -> None:
         """Wait for the blobs that are still being made of layers."""
-        for asked, making in self.making:
-            cache.keep(self.run.plan.home, asked, self.complete(making.finish()))
+        for step, asked, making in self.making:
+            layer = self.complete(making.finish())
+            if step.is_reliable:
+                cache.keep(self.run.plan.home, asked, layer)
 
     def complete(self, layer: Layer) -> Layer:
         """The layer with its blob, in the state too."""
@@ -125,7 +127,8 @@ class Workshop:
                 is_cached = made is not None
                 if made is None:
                     made = self.make(step, asked, number)
-                    cache.keep(run.plan.home, asked, made)
+                    if step.is_reliable:
+                        cache.keep(run.plan.home, asked, made)
             except (CuddyError, OSError) as error:
                 self.tell(report.Ended(number, time.time(), error=str(error)))
                 if isinstance(error, CuddyError):
@@ -153,7 +156,7 @@ class Workshop:
             )  # fmt: skip
         if making is None:
             return Layer("", "", 0, self.created())
-        self.making.append((asked, making))
+        self.making.append((step, asked, making))
         return making.layer
 
     def created(self) -> str:

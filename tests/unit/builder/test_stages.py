@@ -6,6 +6,7 @@ import pytest
 
 from cuddy.builder import stages
 from cuddy.builder.instructions import Copy, From, Place, Run
+from cuddy.builder.stages import Stages
 from cuddy.errors import InvalidArgument
 
 HERE = Place(1, 1)
@@ -36,49 +37,47 @@ FOUR: tuple[From | Copy | Run, ...] = (
 
 
 def test_only_the_stages_that_are_needed_are_built() -> None:
-    found = stages.divide(FOUR, {})
-    assert names(stages.needed(found, found[1])) == ["one", "two"]
-    assert names(stages.needed(found, found[2])) == ["one", "three"]
-    assert names(stages.needed(found, found[3])) == ["one", "two", "three", "stage-3"]
+    found = Stages(FOUR, {})
+    assert names(found.needed(found.all[1])) == ["one", "two"]
+    assert names(found.needed(found.all[2])) == ["one", "three"]
+    assert names(found.needed(found.all[3])) == ["one", "two", "three", "stage-3"]
 
 
 def test_the_target_is_the_last_stage_unless_one_is_named() -> None:
-    found = stages.divide(FOUR, {})
-    assert stages.target(found, "").number == 3
-    assert stages.target(found, "TWO").number == 1
-    assert stages.target(found, "0").number == 0
+    found = Stages(FOUR, {})
+    assert found.target("").number == 3
+    assert found.target("TWO").number == 1
+    assert found.target("0").number == 0
     with pytest.raises(InvalidArgument, match='target stage "five" could not be found'):
-        stages.target(found, "five")
+        found.target("five")
 
 
 def test_a_base_is_a_stage_above_only() -> None:
-    found = stages.divide((opening("later"), opening("x", "later"), opening("later")), {})
-    assert [stage.parent for stage in found] == [-1, -1, 1]
+    found = Stages((opening("later"), opening("x", "later"), opening("later")), {})
+    assert [stage.parent for stage in found.all] == [-1, -1, 1]
 
 
 def test_a_base_may_be_named_by_arguments() -> None:
-    found = stages.divide(
-        (opening("$A:${B:-latest}", "", "$P"),), {"A": "alpine", "P": "linux/386"}
-    )
-    assert (found[0].image, found[0].platform) == ("alpine:latest", "linux/386")
+    found = Stages((opening("$A:${B:-latest}", "", "$P"),), {"A": "alpine", "P": "linux/386"})
+    assert (found.all[0].image, found.all[0].platform) == ("alpine:latest", "linux/386")
 
 
 def test_a_base_that_is_blank_is_a_mistake() -> None:
     with pytest.raises(InvalidArgument, match="should not be blank"):
-        stages.divide((opening("$A"),), {})
+        Stages((opening("$A"),), {})
 
 
 def test_two_stages_of_one_name_are_a_mistake() -> None:
     with pytest.raises(InvalidArgument, match="duplicate stage name"):
-        stages.divide((opening("a", "x"), opening("b", "x")), {})
+        Stages((opening("a", "x"), opening("b", "x")), {})
 
 
 def test_what_is_no_stage_is_looked_for_elsewhere() -> None:
-    found = stages.divide((opening("scratch"), copy("alpine:3"), copy("0")), {})
-    assert [name for _, name in stages.sources(found[0])] == ["alpine:3", "0"]
-    assert names(stages.needed(found, found[0])) == ["stage-0"]
+    found = Stages((opening("scratch"), copy("alpine:3"), copy("0")), {})
+    assert [name for _, name in stages.sources(found.all[0])] == ["alpine:3", "0"]
+    assert names(found.needed(found.all[0])) == ["stage-0"]
 
 
 def test_a_file_without_from_has_no_stage() -> None:
     with pytest.raises(InvalidArgument, match="no stage"):
-        stages.target((), "")
+        Stages((), {}).target("")
