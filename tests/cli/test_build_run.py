@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+import isolation
 from build_steps import Root, kill_worker
 from console import ENGINE, Cuddy, wait_until
 from cuddy.errors import CuddyError
@@ -97,7 +98,7 @@ class TestAStep:
 
     def test_limits_hold(self, root: Root) -> None:
         ran = root.run(*sh("ulimit -n; df -k /dev/shm | tail -1"), ulimits=("nofile=99",),
-                       shm_size=1 << 20, cgroup_parent="/cuddy-test-parent")  # fmt: skip
+                       shm_size=1 << 20)  # fmt: skip
         assert ran.out.split()[0] == "99"
         assert ran.out.split()[2] == "1024"
 
@@ -201,22 +202,23 @@ class TestKilled:
     def test_a_worker_killed_at_any_moment_leaves_nothing_after_the_next_command(
         self, cuddy: Cuddy, tmp_path: Path
     ) -> None:
-        chance = random.Random(6)
+        chance, below = random.Random(6), f"{isolation.name()}-steps"
         for number in range(int(os.environ.get("CUDDY_TESTS_KILLS", "12"))):
             root = Root(cuddy, tmp_path / str(number))
             pid = os.fork()
             if pid == 0:
                 try:
-                    parent = "" if number % 2 else "/cuddy-test-parent"
-                    root.run("sleep", "0.02", cgroup_parent=parent)
+                    root.run("sleep", "0.02", cgroup_parent="" if number % 2 else below)
                 finally:
                     os._exit(0)
             time.sleep(chance.uniform(0, 0.12))
             kill_worker(pid)
         wait_until(lambda: cuddy("ps").code == 0)
         cuddy.ok("system", "check", "--repair")
-        left = set(os.listdir(root.home.run_root))
-        assert not [each for each in left if len(each) >= 64]
+        assert not [each for each in os.listdir(root.home.run_root) if len(each) >= 64]
+        top = Path("/sys/fs/cgroup")
+        for group in (*top.glob(below), *top.glob(f"*/{below}")):
+            group.rmdir()  # nothing is below it any more
 
     def test_a_step_that_runs_is_left_alone_by_others(self, cuddy: Cuddy, root: Root) -> None:
         pid = os.fork()

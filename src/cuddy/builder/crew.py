@@ -13,6 +13,7 @@ from cuddy.builder.workshop import Tokens, Workshop
 from cuddy.errors import StepFailed
 from cuddy.image import workers
 from cuddy.shapes import NamedTuple
+from cuddy.undo import Shield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from cuddy.builder.origins import Origins
     from cuddy.builder.report import Numbering
     from cuddy.builder.stage_run import Outcome, Plan, StageRun
+    from cuddy.engine.home import Home
     from cuddy.image.workers import Send
 
 
@@ -57,10 +59,13 @@ class Crew:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._crew.__exit__()
-        for each in self.employed.values():
-            each.channel.close()
-        self._tokens.close()
+        with Shield():  # another Ctrl-C waits until all is cleared
+            self._crew.__exit__()
+            for each in self.employed.values():
+                each.channel.close()
+            self._tokens.close()
+            if self.employed:
+                clear_up(self.plan.home)
 
     def start(self, run: StageRun, origins: Origins, *, compresses: bool) -> None:
         """Have the rest of a stage built."""
@@ -115,6 +120,15 @@ class Crew:
             answer(channel, self.outcomes[number])
         else:
             self.waiting.append((number, channel))
+
+
+def clear_up(home: Home) -> None:
+    """Clear what workshops leave that were killed at their work: their steps, their snapshots."""
+    # Imported here: most builds come to a good end.
+    from cuddy.engine import build_run
+
+    build_run.sweep(home)
+    files.sweep_temporary(home.tmp_dir)
 
 
 def answer(channel: _socket.socket, outcome: Outcome) -> None:
