@@ -4,6 +4,7 @@ errors    the error tree; exit codes and HTTP statuses
 shapes    NamedTuple, TypedDict and NewType without the import cost of typing
 checksum  ids that follow from names
 files     JSON, atomic writes, locks, temporary names, removal of trees
+whole_file  a file that appears when it is whole
 undo      what was done is taken back when a block fails
 usage     what trees take on disk
 suggest   what a mistyped word was meant to be

@@ -66,6 +66,12 @@ built           what a build has made
 report          what a build tells about itself
 excerpt         the lines of a Dockerfile that it tells of
 journal         what is kept of it
+outputs         what is to come of it besides, in buildx's words
+destination     where that goes
+files_output    files, in a directory or as a tar
+layer_forms     layers compressed by gzip, by zstd, or not at all
+image_output    the image, as an archive or a layout
+deliver         all of it
 
 What need not be done again:
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import stat
 
-from cuddy import files
 from cuddy.errors import InvalidArgument
+from cuddy.whole_file import WholeFile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -24,9 +24,8 @@ class Output:
     """
 
     def __init__(self, path: str) -> None:
-        self.path = os.path.realpath(path) if path else ""
-        self._temporary = f"{self.path}.{files.name_temporary()}"
-        self._fd = 1
+        self.path = path
+        self._file: WholeFile | None = None
         if not path and os.isatty(1):
             raise InvalidArgument(
                 "cowardly refusing to write an archive to a terminal",
@@ -36,31 +35,10 @@ class Output:
             _check(path)
 
     def __enter__(self) -> int:
-        if self.path:
-            self._fd = self._open()
-        return self._fd
-
-    def _open(self) -> int:
-        """A file without a name, where the file system has such a thing (open(2), O_TMPFILE)."""
-        flags = os.O_WRONLY | os.O_CLOEXEC
-        try:
-            return os.open(os.path.dirname(self.path), flags | os.O_TMPFILE, 0o600)
-        except OSError:
-            return os.open(self._temporary, flags | os.O_CREAT | os.O_EXCL, 0o600)
-
-    def _finish(self) -> None:
-        """Give the file its name: in one step where nobody has it, else in place of another."""
-        if not os.fstat(self._fd).st_nlink:
-            try:
-                self._link(self.path)
-                return
-            except FileExistsError:
-                self._link(self._temporary)
-        os.rename(self._temporary, self.path)
-
-    def _link(self, path: str) -> None:
-        # With a directory's descriptor Python uses linkat(2), which follows the link in /proc.
-        os.link(f"/proc/self/fd/{self._fd}", path, src_dir_fd=self._fd, follow_symlinks=True)
+        if not self.path:
+            return 1
+        self._file = WholeFile(self.path)
+        return self._file.fd
 
     def __exit__(
         self,
@@ -68,17 +46,10 @@ class Output:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if not self.path:
-            return
-        try:
-            if kind is None:
-                self._finish()
-        finally:
-            os.close(self._fd)
-            try:
-                os.unlink(self._temporary)
-            except FileNotFoundError:
-                pass  # it has its name
+        if self._file:
+            with self._file:
+                if kind is None:
+                    self._file.keep()
 
 
 def _check(path: str) -> None:

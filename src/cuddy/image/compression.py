@@ -152,11 +152,17 @@ def _gzip() -> Format:
 
 
 def _zstd() -> Format:
+    library = zstd_library()
+    return library.ZstdDecompressor, library.ZstdError
+
+
+def zstd_library() -> Any:
+    """Python's own module, or its twin for older Pythons."""
     try:
         from compression import zstd  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         from backports import zstd
-    return zstd.ZstdDecompressor, zstd.ZstdError
+    return zstd
 
 
 def _bzip2() -> Format:

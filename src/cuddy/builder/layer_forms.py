@@ -1,0 +1,102 @@
+"""The forms in which a layer travels: its tar compressed by gzip, by zstd, or not at all."""
+
+from __future__ import annotations
+
+from cuddy.errors import CorruptContent
+from cuddy.image import blobs, changeset, compression, snapshots, spec
+from cuddy.image import digest as digests
+from cuddy.image.spec import Descriptor
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from cuddy.builder.state import Layer
+    from cuddy.image.storage import Storage
+
+GZIP, ZSTD, UNCOMPRESSED = "gzip", "zstd", "uncompressed"
+TYPES = {
+    GZIP: f"{spec.OCI_LAYER}+gzip",
+    ZSTD: f"{spec.OCI_LAYER}+zstd",
+    UNCOMPRESSED: spec.OCI_LAYER,
+}
+ZSTD_LEVEL = 3
+
+
+def blob(
+    storage: Storage,
+    layer: Layer,
+    form: str = "",
+    *,
+    level: int | None = None,
+    is_forced: bool = False,
+    is_portable: bool = False,
+) -> Descriptor:
+    """A blob of a layer in the store, made if there is none of that form.
+
+    Without `is_forced` a layer that has a blob keeps its form, as with BuildKit: it may be one of
+    the base's. `is_portable`: the same bytes on all machines. Raises CorruptContent, OSError.
+    """
+    has_blob = layer.blob is not None and blobs.has(
+        storage, layer.blob["digest"], layer.blob["size"]
+    )
+    if layer.blob and has_blob:
+        is_so = not form or form_of(layer.blob) == form
+        if is_so and not (is_forced and level is not None):
+            return layer.blob
+    found = digests.hasher()
+
+    def hashed() -> Iterator[bytes]:
+        for chunk in plain(storage, layer, has_blob=has_blob):
+            found.update(chunk)
+            yield chunk
+
+    with blobs.Draft(storage) as draft:
+        for piece in encode(hashed(), form or GZIP, level, is_portable=is_portable):
+            draft.append(piece)
+        if f"sha256:{found.hexdigest()}" != layer.diff_id:
+            raise CorruptContent(f"the layer {layer.diff_id} is not what it was any more")
+        return Descriptor(mediaType=TYPES[form or GZIP], digest=draft.commit(), size=draft.size)
+
+
+def form_of(blob: Descriptor) -> str:
+    """The form that a blob says to have."""
+    return spec.compression(blob) or UNCOMPRESSED
+
+
+def plain(storage: Storage, layer: Layer, *, has_blob: bool) -> Iterator[bytes]:
+    """The tar of a layer: out of its blob, or made of its directory."""
+    if layer.blob and has_blob:
+        return compression.decompress(blobs.chunks(storage, layer.blob["digest"]))
+    return changeset.make(snapshots.path(storage, layer.chain_id), changeset.nothing)
+
+
+def encode(
+    chunks: Iterator[bytes], form: str, level: int | None = None, *, is_portable: bool = False
+) -> Iterator[bytes]:
+    """A stream in one of the forms."""
+    if form == UNCOMPRESSED:
+        return chunks
+    if form == ZSTD:
+        return _zstd(chunks, ZSTD_LEVEL if level is None else level)
+    if level is None:
+        return compression.gzip(chunks, is_portable=is_portable)
+    return _gzip(chunks, level)
+
+
+def _gzip(chunks: Iterator[bytes], level: int) -> Iterator[bytes]:
+    import zlib
+
+    encoder = zlib.compressobj(level, wbits=compression.GZIP_WINDOW)
+    for chunk in chunks:
+        if piece := encoder.compress(chunk):
+            yield piece
+    yield encoder.flush()
+
+
+def _zstd(chunks: Iterator[bytes], level: int) -> Iterator[bytes]:
+    encoder = compression.zstd_library().ZstdCompressor(level)
+    for chunk in chunks:
+        if piece := encoder.compress(chunk):
+            yield piece
+    yield encoder.flush()
