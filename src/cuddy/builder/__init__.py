@@ -80,6 +80,9 @@ inputs_kept     what steps were made of, to tell what has changed
 cache_mounts    directories that outlive the RUN they are mounted for
 du              what the build cache has, piece by piece
 prune           the build cache is made smaller
+remote_cache    a build cache that travels: its documents
+cache_from      steps that were built elsewhere
+cache_to        steps that were built here, for others
 
 Steps become layers:
 

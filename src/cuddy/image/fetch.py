@@ -78,14 +78,20 @@ class _Job:
 
 
 def fetch(
-    storage: Storage, source: Source, layers: Sequence[Layer], report: Report
+    storage: Storage,
+    source: Source,
+    layers: Sequence[Layer],
+    report: Report,
+    *,
+    below: Sequence[str] = (),
 ) -> dict[str, int]:
     """Bring in every layer that is missing: its blob, and its directory.
 
-    Returns the unpacked size of those that were unpacked, by chain id. Raises CuddyError; what was
-    downloaded stays for the next attempt, unless the disk is full.
+    `below`: chain ids of layers that these lie on and that are here. Returns the unpacked size of
+    those that were unpacked, by chain id. Raises CuddyError; what was downloaded stays for the next
+    attempt, unless the disk is full.
     """
-    fetching = _Fetching(storage, source, layers, report)
+    fetching = _Fetching(storage, source, layers, report, below)
     try:
         with fetching.crew:
             return fetching.run()
@@ -104,12 +110,18 @@ class _Fetching:
     """The parent's side: which jobs wait, run, and are done."""
 
     def __init__(
-        self, storage: Storage, source: Source, layers: Sequence[Layer], report: Report
+        self,
+        storage: Storage,
+        source: Source,
+        layers: Sequence[Layer],
+        report: Report,
+        below: Sequence[str],
     ) -> None:
         self.storage = storage
         self.source = source
         self.layers = layers
         self.report = report
+        self.below = below
         self.crew = Crew()
         self.waiting = [_Job(storage, n, each) for n, each in enumerate(layers)]
         self.running: list[_Job] = []
@@ -254,7 +266,7 @@ class _Fetching:
         """Complete and publish the layers whose parents are all there."""
         while job := self.unpacked.pop(self.committed, None):
             if not job.is_unpacked:
-                chain = [each.chain_id for each in self.layers[: job.number]]
+                chain = [*self.below, *(each.chain_id for each in self.layers[: job.number])]
                 lower_dirs = snapshots.lower_dirs(self.storage, chain) if chain else []
                 unfinished = read_unfinished(job.unfinished_path)
                 inheritance.finish(job.tree, unfinished, lower_dirs)

@@ -224,23 +224,45 @@ def _push(server: Server, outgoing: Outgoing, report: Report) -> None:
     waiting = list(outgoing.layers) if has_config else [*outgoing.layers, ("", outgoing.config)]
     with Crew() as crew:
         _Uploading(server, crew, waiting, report).run()
-    retry(server, lambda: _put_manifest(server, outgoing))
+    retry(server, lambda: _put_manifest(server, outgoing.name.tag, outgoing.document))
     size = len(outgoing.document)
     report(Progress("", f"{outgoing.name.tag}: digest: {outgoing.digest} size: {size}"))
 
 
-def _put_manifest(server: Server, outgoing: Outgoing) -> None:
-    content = spec.parse_document(outgoing.document, "manifest")
+def push_artifact(
+    settings: Settings, name: Reference, document: bytes, parts: Sequence[tuple[str, Blob]]
+) -> str:
+    """Upload what is no image: blobs, each with a word for people, and what names them all.
+
+    Returns the manifest's digest. Raises RegistryError, CorruptContent, SystemFailure.
+    """
+    endpoint = endpoints.endpoints(settings, name)[-1]
+    scopes = (f"repository:{endpoint.repository}:pull,push",)
+    server = Server(settings, name, endpoint, scopes=scopes, action="push")
+    try:
+        # The first request finds out how to be let in; the workers inherit that.
+        waiting = [part for part in parts[:1] if not exists(server, part[1].digest)]
+        server.close()
+        with Crew() as crew:
+            _Uploading(server, crew, [*waiting, *parts[1:]], lambda _: None).run()
+        retry(server, lambda: _put_manifest(server, name.tag, document))
+    finally:
+        server.close()
+    return digests.of(document)
+
+
+def _put_manifest(server: Server, tag: str, document: bytes) -> None:
+    content = spec.parse_document(document, "manifest")
     headers = {"Content-Type": content.get("mediaType") or spec.OCI_MANIFEST}
     response = server.request(
         "PUT",
-        f"manifests/{outgoing.name.tag}",
+        f"manifests/{tag}",
         headers,
-        body=outgoing.document,
+        body=document,
         expected=(201,),
         patience=PATIENCE,
     )
-    check_answer(server, response, outgoing.digest)
+    check_answer(server, response, digests.of(document))
 
 
 class _Uploading:
