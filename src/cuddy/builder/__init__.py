@@ -57,7 +57,10 @@ What is copied:
 
 chmod           --chmod: which modes the copies have
 chown           --chown: whose they are
+target          where they go
 copy            COPY: files of a tree become files of an image
+add             ADD of an archive: what is in it
+remote_sources  what ADD names by URL
 
 What comes of it:
 

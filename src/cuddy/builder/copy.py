@@ -1,11 +1,9 @@
 """COPY and ADD: files of a tree on their way into an image under construction, as BuildKit does it.
 
 Of a directory the content is copied: it is merged into what is there, and its own attributes do not
-count. A file goes into the target if that is a directory or is called one (a slash at its end),
-else it becomes the target. Links in the target's path lead where they would in a container; below
-it none is followed: what is there is replaced, but a directory never by something else or the other
-way round. All of it goes into the root of a snapshot, given by its descriptor, through
-`image/deposit`: nothing that exists is ever opened to be written to.
+count. Below the target no link is followed: what is there is replaced, but a directory never by
+something else or the other way round. All of it goes into the root of a snapshot, given by its
+descriptor, through `image/deposit`: nothing that exists is ever opened to be written to.
 """
 
 from __future__ import annotations
@@ -15,184 +13,156 @@ import stat
 import time
 
 from cuddy import files
-from cuddy.builder import chmod, chown, sources
+from cuddy.builder import chmod, chown, sources, target
 from cuddy.builder.inputs import Stamp
-from cuddy.builder.tree import Tree, join
-from cuddy.errors import Conflict, InvalidArgument
+from cuddy.builder.tree import join, walk
+from cuddy.errors import InvalidArgument
 from cuddy.image import tar
-from cuddy.image.changeset import list_attributes, open_file, read_attributes
-from cuddy.image.deposit import Deposit, Ownership
+from cuddy.image.changeset import SPECIAL_KINDS, list_attributes, open_file, read_attributes
+from cuddy.image.deposit import Ownership
 from cuddy.image.tar import NO_XATTRS, Member
-from cuddy.image.tree import MAX_NAME
-from cuddy.kernel import resolve, transfer
+from cuddy.kernel import transfer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from types import TracebackType
+
     from cuddy.builder.instructions import Copy, Heredoc
-    from cuddy.builder.tree import Entry, Found
+    from cuddy.builder.remote_sources import RemoteSources
+    from cuddy.builder.tree import Entry, Found, Tree
 
-DIRECTORY_MODE = 0o755
 HEREDOC_MODE = 0o644
-REPLACING = "cannot replace to directory {} with file"
-SPECIAL_KINDS = {
-    stat.S_IFLNK: tar.SYMLINK,
-    stat.S_IFCHR: tar.CHARACTER,
-    stat.S_IFBLK: tar.BLOCK_DEVICE,
-    stat.S_IFIFO: tar.FIFO,
-}
+NOBODY_ELSE = (0, 0)
 
 
-def copy(root_fd: int, instruction: Copy, tree: Tree, epoch: int | None = None) -> str:
-    """Carry out a COPY whose target is absolute. Returns the stamp of what it has read: if that is
-    not the one of the `inputs.Reading` before, something has changed in between.
+def copy(
+    root_fd: int,
+    instruction: Copy,
+    tree: Tree,
+    epoch: int | None = None,
+    remote: RemoteSources | None = None,
+) -> str:
+    """Carry out a COPY or ADD whose target is absolute.
 
-    `epoch`: seconds, the time of what comes from a build context, and of new directories. Raises
-    NotFound, Conflict, InvalidArgument, OSError.
+    Returns the stamp of what it has read of the tree: if that is not the one of the
+    `inputs.Reading` before, something has changed in between. `epoch`: seconds, the time of what
+    comes from a build context, and of new directories. `remote`: brings what ADD names by URL.
+
+    Raises NotFound, Conflict, InvalidArgument, CorruptContent, OSError, and what `remote` does.
     """
     before = os.umask(0)
     try:
         with Copying(root_fd, instruction, tree, epoch) as copying:
-            copying.run()
+            copying.limit = remote.settings.max_layer_bytes if remote else 0
+            copying.run(remote)
             return copying.stamp.value() if tree.index_key else ""
     finally:
         os.umask(before)
 
 
-class Placement(Deposit):
-    """What is filled here is a whole root: links in it may say anything."""
-
-    def check_link(self, path: bytes, target: bytes) -> None:
-        """Every link is right."""
-
-    def make_room(self, parent_fd: int, name: bytes, path: bytes, member: Member) -> None:
-        """Remove what is in the way. Raises Conflict, in BuildKit's words."""
-        try:
-            super().make_room(parent_fd, name, path, member)
-        except Conflict:
-            is_new_directory = member.kind == tar.DIRECTORY
-            told = "cannot copy to non-directory: {}" if is_new_directory else REPLACING
-            raise Conflict(told.format(self.shown(path))) from None
-
-
 class Copying:
-    """One COPY. Paths in the image are without a slash at the beginning, as `tree` has them."""
+    """One COPY or ADD."""
 
     def __init__(self, root_fd: int, instruction: Copy, tree: Tree, epoch: int | None) -> None:
-        if "\0" in instruction.target or len(instruction.target) > MAX_NAME:
-            raise InvalidArgument(f"{instruction.target[:100]!r} is no path")
-        self.root = Tree(root_fd, "image")
         self.instruction = instruction
         self.tree = tree
         self.stamp = Stamp()
         self.owner = chown.identify(root_fd, instruction.chown) if instruction.chown else None
         self.mode = chmod.parse(instruction.chmod) if instruction.chmod else None
+        # BuildKit gives an octal mode also to the directories that it makes on the way.
+        octal = self.mode.octal if self.mode else None
+        self.directory_mode = target.DIRECTORY_MODE if octal is None else octal & 0o777
         self.now_ns = time.time_ns() if epoch is None else epoch * 1_000_000_000
-        is_dated = epoch is not None and tree.owner is not None
-        self.mtime_ns = self.now_ns if is_dated else None
-        self.deposit = Placement(root_fd, "/", Ownership(is_kept=True))
-        self.taken: dict[bytes, bytes] = {}  # files that became the target itself
+        self.is_dated = epoch is not None
+        self.deposit = target.Placement(root_fd, "/", Ownership(is_kept=True))
+        user = self.owner or NOBODY_ELSE
+        self.target = target.Target(root_fd, instruction, self.deposit, user, self.now_ns)
+        self.limit = 0  # of what an archive may come to, 0: what is believable
         self._links: dict[tuple[int, int], bytes] = {}
 
     def __enter__(self) -> Copying:
-        self.deposit.__enter__()
         return self
 
-    def __exit__(self, *error: object) -> None:
-        self.deposit.__exit__(*error)  # type: ignore[arg-type]
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.deposit.__exit__(kind, error, trace)
 
-    def run(self) -> None:
+    def run(self, remote: RemoteSources | None) -> None:
         """All sources, in their order."""
-        place = b""
-        entry = None
-        for each, found in sources.select(self.tree, self.instruction):
-            if each is not entry:
-                entry = each
-                self._links.clear()
-                place = self.place(entry)
-            self.put(found, place)
-        for heredoc in self.instruction.heredocs:
+        copy = self.instruction
+        for source in copy.sources:
+            if not sources.is_remote(source):
+                unpacks = copy.is_add if copy.unpack is None else copy.unpack
+                for entry in sources.find(self.tree, source, parents=copy.parents):
+                    self.take(self.tree, entry, unpacks=unpacks)
+            elif remote is None:
+                raise InvalidArgument(f"{source}: nothing can be fetched here")
+            else:
+                brought = remote.bring(copy, source)
+                self.take(brought.tree, brought.entry, unpacks=bool(copy.unpack))
+        for heredoc in copy.heredocs:
             self.write(heredoc)
 
-    def place(self, entry: Entry) -> bytes:
-        """Where a source goes: the directory that is filled, or the file that is made."""
-        if stat.S_ISDIR(entry.status.st_mode):
-            return self.make_directories(self.instruction.target)
-        return self.place_file(entry.name)
+    def take(self, tree: Tree, entry: Entry, *, unpacks: bool) -> None:
+        """One source. `unpacks`: if it is an archive, what is in it is meant."""
+        self._links.clear()
+        place = None
+        for found in walk(tree, entry, sources.excluded(self.instruction)):
+            is_file = not found.path and stat.S_ISREG(found.status.st_mode)
+            if is_file and unpacks and self.unpack(found):
+                continue
+            if place is None:
+                is_directory = stat.S_ISDIR(entry.status.st_mode)
+                place = (
+                    self.target.directory(self.directory_mode)
+                    if is_directory
+                    else self.target.file(entry.name, self.directory_mode)
+                )
+            self.put(tree, found, join(place, found.path))
 
-    def place_file(self, name: bytes) -> bytes:
-        """Where a file goes, which has this name."""
-        target = self.instruction.target
-        if target.endswith(("/", "/.")):
-            return join(self.make_directories(target), name)
-        self.make_directories(os.path.dirname(target))
-        found = sources.follow(self.root, sources.clean(target))
-        status = self.look(found)
-        if status and stat.S_ISDIR(status.st_mode):
-            return join(found, name)
-        self.make_directories("/" + os.fsdecode(found.rpartition(b"/")[0]))
-        if found in self.taken:
-            verb = "ADD" if self.instruction.is_add else "COPY"
-            raise InvalidArgument(
-                f"When using {verb} with more than one source file, the destination must be a "
-                "directory and end with a /",
-                hint=f'"{os.fsdecode(name)}" would replace "{os.fsdecode(self.taken[found])}"',
-            )
-        self.taken[found] = name
-        return found
+    def unpack(self, found: Found) -> bool:
+        """Put what is in an archive into the target; False if a file is none."""
+        from cuddy.builder import add
 
-    def make_directories(self, target: str) -> bytes:
-        """A directory of the image and those above it, made if they are missing; its real path."""
-        path = sources.follow(self.root, sources.clean(target))
-        mode = self.mode.octal if self.mode and self.mode.octal is not None else DIRECTORY_MODE
-        uid, gid = self.owner or (0, 0)
-        walked = b""
-        for part in path.split(b"/") if path else ():
-            walked = join(walked, part)
-            status = self.look(walked)
-            if status is None:
-                self.deposit.add(
-                    Member(
-                        walked, tar.DIRECTORY, mode & 0o777, uid, gid, 0, self.now_ns, b"", (0, 0),
-                        0, NO_XATTRS, None,
-                    ),
-                    nothing,
-                )  # fmt: skip
-            elif not stat.S_ISDIR(status.st_mode):
-                raise Conflict(f"cannot copy to non-directory: /{os.fsdecode(walked)}")
-        return path
-
-    def look(self, path: bytes) -> os.stat_result | None:
-        """What is in the image at a path to which no link leads; None for nothing."""
+        fd = open_file(found.dir_fd, found.name)
+        if fd < 0:
+            return False
         try:
-            fd = resolve.open_beneath(self.root.fd, path or b".", sources.LOOK)
-        except OSError as error:
-            if error.errno in sources.UNREACHABLE:
-                return None
-            raise
-        try:
-            return os.fstat(fd)
+            if not add.is_archive(fd):
+                return False
+            path = self.target.directory(target.DIRECTORY_MODE)
+            directory_fd = self.target.open(path)
+            try:
+                add.unpack(fd, directory_fd, f"/{os.fsdecode(path)}", self.owner, self.limit)
+            finally:
+                os.close(directory_fd)
+            self.stamp.add(found.path, os.fstat(fd))
+            return True
         finally:
             os.close(fd)
 
-    def put(self, found: Found, place: bytes) -> None:
-        """One file or directory of a source."""
-        name = join(place, found.path)
-        mode = found.status.st_mode
-        if stat.S_ISDIR(mode):
-            self.stamp.add(found.path, found.status)
+    def put(self, tree: Tree, found: Found, name: bytes) -> None:
+        """One thing of a source; the directory that is one has its place already."""
+        status = found.status
+        kind = stat.S_IFMT(status.st_mode)
+        first = b"" if kind == stat.S_IFDIR else self.first_name(name, status)
+        if kind == stat.S_IFREG and not first:
+            self.put_file(tree, found, name)
+            return
+        self.stamp.add(found.path, status)
+        if kind == stat.S_IFDIR:
             if found.path:
-                self.put_directory(name, found)
-        elif not stat.S_ISREG(mode):
-            self.stamp.add(found.path, found.status)
-            self.put_special(name, found)
-        elif self.is_first(name, found.status):
-            self.put_file(name, found)
+                self.put_directory(tree, found, name)
+        elif first:
+            self.deposit.add(self.member(tree, name, tar.LINK, status, link=first), nothing)
         else:
-            self.stamp.add(found.path, found.status)
-            first = self._links[found.status.st_dev, found.status.st_ino]
-            self.deposit.add(self.member(name, tar.LINK, found.status, link=first), nothing)
+            self.put_special(tree, found, name)
 
-    def put_file(self, name: bytes, found: Found) -> None:
+    def put_file(self, tree: Tree, found: Found, name: bytes) -> None:
         fd = open_file(found.dir_fd, found.name)
         if fd < 0:
             return  # gone meanwhile; the stamp tells
@@ -201,21 +171,22 @@ class Copying:
             if not stat.S_ISREG(status.st_mode):
                 return
             xattrs = read_attributes(fd, list_attributes(fd))
-            member = self.member(name, tar.FILE, status, xattrs=xattrs)
+            member = self.member(tree, name, tar.FILE, status, xattrs=xattrs)
             self.deposit.add(member, lambda to: transfer.copy_file(fd, to, status))
-            if self.tree.index_key:
-                self.stamp.add(found.path, os.fstat(fd))
+            self.stamp.add(found.path, os.fstat(fd))
         finally:
             os.close(fd)
 
-    def put_directory(self, name: bytes, found: Found) -> None:
+    def put_directory(self, tree: Tree, found: Found, name: bytes) -> None:
         fd = open_file(found.dir_fd, found.name)
+        if fd < 0:
+            return
         try:
             xattrs = read_attributes(fd, list_attributes(fd))
         finally:
             os.close(fd)
-        member = self.member(name, tar.DIRECTORY, found.status, xattrs=xattrs)
-        if found.is_on_the_way and (there := self.look(name)):
+        member = self.member(tree, name, tar.DIRECTORY, found.status, xattrs=xattrs)
+        if found.is_on_the_way and (there := self.target.look(name)):
             # BuildKit gives it the mode of the one it is passed through for, and nothing else.
             member = member._replace(
                 mode=stat.S_IMODE(found.status.st_mode), uid=there.st_uid, gid=there.st_gid,
@@ -223,7 +194,7 @@ class Copying:
             )  # fmt: skip
         self.deposit.add(member, nothing)
 
-    def put_special(self, name: bytes, found: Found) -> None:
+    def put_special(self, tree: Tree, found: Found, name: bytes) -> None:
         """Symbolic links, devices and fifos."""
         kind = SPECIAL_KINDS[stat.S_IFMT(found.status.st_mode)]
         link = b""
@@ -232,28 +203,30 @@ class Copying:
                 link = os.readlink(found.name, dir_fd=found.dir_fd)
             except OSError:
                 return  # gone meanwhile
-        self.deposit.add(self.member(name, kind, found.status, link=link), nothing)
+        self.deposit.add(self.member(tree, name, kind, found.status, link=link), nothing)
 
     def write(self, heredoc: Heredoc) -> None:
         """A file whose content is in the Dockerfile."""
         data = heredoc.content.encode("utf-8", "surrogateescape")
-        place = self.place_file(os.fsencode(os.path.basename(heredoc.name)))
-        uid, gid = self.owner or (0, 0)
+        name = os.fsencode(os.path.basename(heredoc.name))
+        place = self.target.file(name, self.directory_mode)
         mode = self.mode.apply(stat.S_IFREG | HEREDOC_MODE) if self.mode else HEREDOC_MODE
         member = Member(
-            place, tar.FILE, mode, uid, gid, len(data), self.now_ns, b"", (0, 0), len(data),
-            NO_XATTRS, None,
+            place, tar.FILE, mode, *self.target.user, len(data), self.now_ns, b"", (0, 0),
+            len(data), NO_XATTRS, None,
         )  # fmt: skip
         self.deposit.add(member, lambda to: files.write_all(to, data))
 
-    def is_first(self, name: bytes, status: os.stat_result) -> bool:
-        """Whether a file of several names has not been met in this source before."""
+    def first_name(self, name: bytes, status: os.stat_result) -> bytes:
+        """Where the same file was put before under another name; b"" if it was not."""
         if status.st_nlink == 1:
-            return True
-        return self._links.setdefault((status.st_dev, status.st_ino), name) == name
+            return b""
+        first = self._links.setdefault((status.st_dev, status.st_ino), name)
+        return b"" if first == name else first
 
     def member(
         self,
+        tree: Tree,
         name: bytes,
         kind: int,
         status: os.stat_result,
@@ -263,11 +236,13 @@ class Copying:
     ) -> Member:
         """What becomes of something in the image."""
         mode = self.mode.apply(status.st_mode) if self.mode else stat.S_IMODE(status.st_mode)
-        uid, gid = self.owner or self.tree.owner or (status.st_uid, status.st_gid)
+        uid, gid = self.owner or tree.owner or (status.st_uid, status.st_gid)
         device = (0, 0)
         if kind in (tar.CHARACTER, tar.BLOCK_DEVICE):
             device = (os.major(status.st_rdev), os.minor(status.st_rdev))
-        mtime_ns = status.st_mtime_ns if self.mtime_ns is None else self.mtime_ns
+        # What a context's files are of depends on when they were checked out; others' do not.
+        is_dated = self.is_dated and tree is self.tree and tree.owner is not None
+        mtime_ns = self.now_ns if is_dated else status.st_mtime_ns
         size = status.st_size if kind == tar.FILE else 0
         return Member(name, kind, mode, uid, gid, size, mtime_ns, link, device, size, xattrs, None)
 

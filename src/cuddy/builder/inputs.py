@@ -17,8 +17,10 @@ import stat
 import struct
 import time
 
+from cuddy import files
 from cuddy.builder import inputs_index, sources
 from cuddy.builder.tree import join
+from cuddy.errors import InvalidArgument
 from cuddy.image import digest as digests
 from cuddy.shapes import NamedTuple
 
@@ -26,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.builder.inputs_index import Index, Row
     from cuddy.builder.instructions import Copy
+    from cuddy.builder.remote_sources import RemoteSources
     from cuddy.builder.tree import Entry, Found, Tree
     from cuddy.engine.home import Home
 
@@ -37,7 +40,7 @@ PACK = struct.Struct("=QIIIqqq").pack
 
 
 class Reading(NamedTuple):
-    """The digest of all, and where that of each file is: here, or written down.
+    """The digest of all, and what each file is: here, or written down at `rows_path`, or both.
 
     `stamp`: what stat said of all; "" of what cannot change. What `copy` has copied has the same if
     nothing has changed in between.
@@ -51,9 +54,8 @@ class Reading(NamedTuple):
     @property
     def files(self) -> tuple[tuple[str, str], ...]:
         """Each file's path in the tree, and what it is."""
-        if not self.rows_path:
-            return self.known
-        return tuple((path, record) for path, _, record in inputs_index.read_rows(self.rows_path))
+        rows = inputs_index.read_rows(self.rows_path) if self.rows_path else []
+        return (*((path, record) for path, _, record in rows), *self.known)
 
 
 class Stamp:
@@ -79,8 +81,42 @@ def packed(status: os.stat_result) -> bytes:
     )  # fmt: skip
 
 
-def digest(home: Home, tree: Tree, copy: Copy) -> Reading:
-    """What a COPY or ADD reads of a tree. Raises NotFound, InvalidArgument, OSError."""
+def digest(home: Home, tree: Tree, copy: Copy, remote: RemoteSources | None = None) -> Reading:
+    """What a COPY or ADD reads. `remote`: brings what ADD names by URL.
+
+    Raises NotFound, InvalidArgument, OSError, and what `remote` does.
+    """
+    fetched = [source for source in copy.sources if sources.is_remote(source)]
+    if not fetched and not copy.heredocs and not copy.checksum:
+        return digest_tree(home, tree, copy)
+    from cuddy.builder import remote_sources
+
+    remote_sources.check(copy)
+    reading = Reading("")
+    if len(fetched) < len(copy.sources):
+        reading = digest_tree(home, tree, copy)
+    more = [(f"<<{each.name}", str(digests.of(_bytes(each.content)))) for each in copy.heredocs]
+    for source in fetched:
+        if remote is None:
+            raise InvalidArgument(f"{source}: nothing can be fetched here")
+        more.append((remote.shown(source), remote.describe(copy, source)))
+    order = [source in fetched for source in copy.sources]
+    # Where it came from does not count, only in which order.
+    counted = [reading.digest, order, [record for _, record in more], _names(copy)]
+    found = digests.of(_bytes(files.format_json(counted)))
+    return reading._replace(digest=found, known=(*reading.known, *more))
+
+
+def _names(copy: Copy) -> list[str]:
+    return [each.name for each in copy.heredocs]
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogateescape")
+
+
+def digest_tree(home: Home, tree: Tree, copy: Copy) -> Reading:
+    """What is read of a tree. Raises NotFound, InvalidArgument, OSError."""
     began_ns = time.time_ns()
     if not tree.index_key:
         measure = _Measure(tree, copy, {}, began_ns)

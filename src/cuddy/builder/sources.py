@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from cuddy.builder.instructions import Copy
     from cuddy.builder.patterns import Segment
-    from cuddy.builder.tree import Found, Tree
+    from cuddy.builder.tree import Found, Rules, Tree
     from cuddy.errors import NotFound
 
 MAX_LINKS = 255
@@ -242,16 +242,21 @@ def left_out(tree: Tree, path: bytes) -> NotFound:
 def select(tree: Tree, copy: Copy) -> Iterator[tuple[Entry, Found]]:
     """All that a COPY or ADD reads of a tree, in the order in which it is copied.
 
-    What is downloaded, and what the Dockerfile itself contains, is not of the tree. Raises
+    What has to be fetched, and what the Dockerfile itself contains, is not of the tree. Raises
     NotFound, InvalidArgument.
     """
-    rules = None
-    if copy.exclude:
-        from cuddy.builder import dockerignore
-
-        rules = dockerignore.Rules(dockerignore.compile(copy.exclude))
+    rules = excluded(copy)
     for source in copy.sources:
         if not is_remote(source):
             for entry in find(tree, source, parents=copy.parents):
                 for found in walk(tree, entry, rules):
                     yield entry, found
+
+
+def excluded(copy: Copy) -> Rules | None:
+    """What `--exclude` leaves out. Raises InvalidArgument."""
+    if not copy.exclude:
+        return None
+    from cuddy.builder import dockerignore
+
+    return dockerignore.Rules(dockerignore.compile(copy.exclude))

@@ -14,7 +14,7 @@ from tests import copy_cases
 from tests.golden import GOLDEN
 
 from cuddy.builder import copy as copies
-from cuddy.builder import inputs
+from cuddy.builder import inputs, target
 from cuddy.builder.instructions import Copy, Heredoc, Place
 from cuddy.builder.tree import Tree
 from cuddy.engine.home import Home
@@ -37,6 +37,7 @@ NOT_AS_IN_BUILDKIT = {
     "COPY --chmod=711 dir /t": "new directories",
     "COPY --chmod=10000 a.txt /t": "error: invalid chmod parameter: '10000'",
     "COPY --chmod=8 a.txt /t": "error: invalid chmod parameter: '8'",
+    "ADD --chown=3:4 tars/x.tar /p/t": "what is in archives, too",
 }
 
 
@@ -95,7 +96,7 @@ def without_times(found: dict[str, str]) -> dict[str, str]:
     return kept
 
 
-@pytest.mark.parametrize("line", [line for line in copy_cases.CASES if line.startswith("COPY")])
+@pytest.mark.parametrize("line", copy_cases.CASES)
 def test_copies_what_buildkit_does(
     line: str, context: Path, root: Path, tmp_path: Path, fds: list[int]
 ) -> None:
@@ -211,15 +212,15 @@ def test_a_link_put_into_the_tree_meanwhile_is_not_followed(
     (tree / "sub").mkdir(parents=True)
     (tree / "a").write_text("a")
     (tree / "sub" / "shadow").write_text("fine")
-    add = copies.Placement.add
+    add = target.Placement.add
 
-    def swap(self: copies.Placement, member: Member, fill: Callable[[int], None]) -> None:
+    def swap(self: target.Placement, member: Member, fill: Callable[[int], None]) -> None:
         if member.name == b"t/a":
             os.rename(tree / "sub", tmp_path / "moved")
             (tree / "sub").symlink_to("/etc")
         add(self, member, fill)
 
-    monkeypatch.setattr(copies.Placement, "add", swap)
+    monkeypatch.setattr(target.Placement, "add", swap)
     carry_out(instruction("COPY . /t"), root, tree, fds)
     assert sorted(listed(root, "t/")) == ["t/a"]
 
