@@ -59,7 +59,10 @@ def export_image(
     """Make the image of a state known, unless it is, and name it. Raises CuddyError, OSError."""
     tell.began(EXPORT, "exporting to image")
     first = names[0] if names else ""
-    image = find(home, config, state.layers) or assemble(home, first, state, config)
+    image = find(home, config, state.layers)
+    if image is None:
+        is_portable = options.timestamp is not None
+        image = assemble(home, first, state, config, is_portable=is_portable)
     for name in names:
         if name not in image.names:
             store.tag(home.storage, image.id, name)
@@ -79,12 +82,14 @@ def find(home: Home, config: ImageConfig, layers: Sequence[Layer]) -> Image | No
         return None
 
 
-def assemble(home: Home, name: str, state: State, config: ImageConfig) -> Image:
+def assemble(
+    home: Home, name: str, state: State, config: ImageConfig, *, is_portable: bool
+) -> Image:
     """Make the image, and give it a name unless that is empty."""
     # Imported here: an unchanged rebuild makes nothing.
     from cuddy.builder import layers
 
-    done = [layers.blob(home.storage, layer) for layer in state.layers]
+    done = layers.with_blobs(home.storage, state.layers, is_portable=is_portable)
     image = assembly.assemble(
         home.storage, name, config, [layer.blob for layer in done if layer.blob],
         [layer.size_bytes for layer in done],

@@ -279,11 +279,3 @@ def descriptor(digest: str, size: int) -> Descriptor:
 def chain_id_of(parents: Sequence[str], diff_id: str) -> str:
     """The chain id of a layer on top of others."""
     return digests.chain_ids([parents[-1], diff_id])[-1] if parents else diff_id
-
-
-def blob(storage: Storage, layer: Layer) -> Layer:
-    """The layer with its blob, made of its directory if it is missing. Raises OSError."""
-    if layer.blob:
-        return layer
-    chunks = changeset.make(snapshots.path(storage, layer.chain_id), changeset.nothing)
-    return layer._replace(blob=pack(storage, chunks, is_portable=False))

@@ -64,6 +64,7 @@ class StageRun:
             *(parse_trigger(plan, stage, text) for text in triggers),
             *stage.instructions,
         ]
+        self.history = list(self.state.history)
         self.position = 0
         self.files_done = 0
         self.has_command = False
@@ -71,7 +72,7 @@ class StageRun:
     @property
     def outcome(self) -> Outcome:
         """What there is so far."""
-        return Outcome(self.state, self.scope.declared)
+        return Outcome(self.state._replace(history=tuple(self.history)), self.scope.declared)
 
     @property
     def environment(self) -> list[str]:
@@ -157,7 +158,7 @@ class StageRun:
         }
         if not (layer and layer.diff_id):
             entry["empty_layer"] = True
-        self.state = self.state._replace(history=(*self.state.history, entry))
+        self.history.append(entry)
 
 
 def take_triggers(state: State) -> tuple[State, list[str]]:

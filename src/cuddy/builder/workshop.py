@@ -21,7 +21,6 @@ from cuddy.builder import cache, layers, report, snapshot
 from cuddy.builder.stage_run import Outcome
 from cuddy.builder.state import Layer, State
 from cuddy.errors import CuddyError, SystemFailure
-from cuddy.image import snapshots
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -123,9 +122,9 @@ class Workshop:
         with self.tokens:
             self.tell(report.Began(number, step.name, time.time()))
             try:
-                made = found and self.adopt(step, found)
-                is_cached = made is not None
-                if made is None:
+                if found:
+                    made = self.adopt(step, found)
+                else:
                     made = self.make(step, asked, number)
                     if step.is_reliable:
                         cache.keep(run.plan.home, asked, made)
@@ -134,16 +133,14 @@ class Workshop:
                 if isinstance(error, CuddyError):
                     raise
                 raise SystemFailure.from_os(f"{step.name} failed", error) from error
-            self.tell(report.Ended(number, time.time(), cached=is_cached))
+            self.tell(report.Ended(number, time.time(), cached=found is not None))
         return made
 
-    def adopt(self, step: Step, found: Layer) -> Layer | None:
+    def adopt(self, step: Step, found: Layer) -> Layer:
         """A layer of the cache, on what is below it here."""
         if not step.is_link or not found.diff_id:
             return found
-        storage, parents = self.run.plan.home.storage, self.run.state.chain_ids
-        chain_id = layers.chain_id_of(parents, found.diff_id)
-        return found._replace(chain_id=chain_id) if snapshots.has(storage, chain_id) else None
+        return layers.relink(self.run.plan.home.storage, found, self.run.state.chain_ids)
 
     def make(self, step: Step, asked: Asked, number: int) -> Layer:
         """Do the step; its layer has no ids if nothing has changed."""
