@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from cuddy.builder.context import Context
     from cuddy.builder.named import Contexts, Named
     from cuddy.builder.options import BuildOptions
+    from cuddy.builder.remote_sources import RemoteSources
     from cuddy.builder.report import Numbering, Tell
     from cuddy.builder.stages import Stage
     from cuddy.builder.state import Layer, State
@@ -102,8 +103,12 @@ class Build:
         self.needed = self.plan.stages.needed(self.wanted)
         self.outcomes: dict[int, Outcome] = {}
         self.runs: dict[int, StageRun] = {}
+        self.scratch = scratch
         self.named = self.open_named(scratch)
-        self.origins = origins.Origins(self.plan, found, self.named, self.outcomes, self.bring)
+        self.fetched: RemoteSources | None = None
+        self.origins = origins.Origins(
+            self.plan, found, self.named, self.outcomes, self.bring, self.fetching
+        )
         self.begun: dict[str, State] = {}
         self.has_looked = False
 
@@ -121,11 +126,22 @@ class Build:
             platform=str(self.target),
         )  # fmt: skip
 
+    def fetching(self) -> RemoteSources:
+        """What brings the URLs of ADD, once in a build."""
+        from cuddy.builder.remote_sources import RemoteSources
+
+        if self.fetched is None:
+            settings = self.registry.settings or Settings()
+            self.fetched = RemoteSources(self.scratch, settings)
+        return self.fetched
+
     def run(self) -> Finished:
         """The state of the target. Raises CuddyError."""
         try:
             return self.make()
         finally:
+            if self.fetched:
+                self.fetched.close()
             if not isinstance(self.named, dict):
                 self.named.close()
 

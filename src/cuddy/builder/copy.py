@@ -55,7 +55,7 @@ def copy(
         with Copying(root_fd, instruction, tree, epoch) as copying:
             copying.limit = remote.settings.max_layer_bytes if remote else 0
             copying.run(remote)
-            return copying.stamp.value() if tree.index_key else ""
+            return copying.stamp.value() if copying.is_stamped else ""
     finally:
         os.umask(before)
 
@@ -67,6 +67,8 @@ class Copying:
         self.instruction = instruction
         self.tree = tree
         self.stamp = Stamp()
+        is_read = not all(map(sources.is_remote, instruction.sources))
+        self.is_stamped = bool(tree.index_key) and is_read
         self.owner = chown.identify(root_fd, instruction.chown) if instruction.chown else None
         self.mode = chmod.parse(instruction.chmod) if instruction.chmod else None
         # BuildKit gives an octal mode also to the directories that it makes on the way.
@@ -113,7 +115,7 @@ class Copying:
         place = None
         for found in walk(tree, entry, sources.excluded(self.instruction)):
             is_file = not found.path and stat.S_ISREG(found.status.st_mode)
-            if is_file and unpacks and self.unpack(found):
+            if is_file and unpacks and self.unpack(tree, found):
                 continue
             if place is None:
                 is_directory = stat.S_ISDIR(entry.status.st_mode)
@@ -124,7 +126,12 @@ class Copying:
                 )
             self.put(tree, found, join(place, found.path))
 
-    def unpack(self, found: Found) -> bool:
+    def note(self, tree: Tree, found: Found, status: os.stat_result) -> None:
+        """Something of the tree that may change has been read."""
+        if tree is self.tree and self.is_stamped:
+            self.stamp.add(found.path, status)
+
+    def unpack(self, tree: Tree, found: Found) -> bool:
         """Put what is in an archive into the target; False if a file is none."""
         from cuddy.builder import add
 
@@ -140,7 +147,7 @@ class Copying:
                 add.unpack(fd, directory_fd, f"/{os.fsdecode(path)}", self.owner, self.limit)
             finally:
                 os.close(directory_fd)
-            self.stamp.add(found.path, os.fstat(fd))
+            self.note(tree, found, os.fstat(fd))
             return True
         finally:
             os.close(fd)
@@ -153,7 +160,7 @@ class Copying:
         if kind == stat.S_IFREG and not first:
             self.put_file(tree, found, name)
             return
-        self.stamp.add(found.path, status)
+        self.note(tree, found, status)
         if kind == stat.S_IFDIR:
             if found.path:
                 self.put_directory(tree, found, name)
@@ -173,7 +180,7 @@ class Copying:
             xattrs = read_attributes(fd, list_attributes(fd))
             member = self.member(tree, name, tar.FILE, status, xattrs=xattrs)
             self.deposit.add(member, lambda to: transfer.copy_file(fd, to, status))
-            self.stamp.add(found.path, os.fstat(fd))
+            self.note(tree, found, os.fstat(fd))
         finally:
             os.close(fd)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from cuddy.builder.context import Context
     from cuddy.builder.inputs import Reading
     from cuddy.builder.named import Contexts, Named
+    from cuddy.builder.remote_sources import RemoteSources
     from cuddy.builder.run_view import Origin
     from cuddy.builder.snapshot import Snapshot
     from cuddy.builder.stage_run import Outcome, Plan
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     Bring = Callable[[str], State]
     Ask = Callable[[int], Outcome]
+    Fetching = Callable[[], RemoteSources]
 
 
 CONTEXT = ""
@@ -37,12 +39,13 @@ CONTEXT = ""
 class Origins:
     """What can be read by a build; `bring` finds images, and only the driver calls it.
 
-    `ask` waits for the outcome of a stage: a workshop has it, the driver has None.
+    `ask` waits for the outcome of a stage: a workshop has it, the driver has None. `fetching`: what
+    brings the URLs of ADD.
     """
 
     def __init__(
         self, plan: Plan, context: Context, named: Contexts | dict[str, Named],
-        outcomes: dict[int, Outcome], bring: Bring,
+        outcomes: dict[int, Outcome], bring: Bring, fetching: Fetching,
     ) -> None:  # fmt: skip
         self.plan = plan
         self.context = context
@@ -50,6 +53,7 @@ class Origins:
         self.outcomes = outcomes
         self.ask: Ask | None = None
         self._bring = bring
+        self._fetching = fetching
         self._images: dict[str, State] = {}
         self._trees: dict[str, Tree] = {}
 
@@ -114,7 +118,7 @@ class Origins:
         home = self.plan.home
         found = self.tree(stage, copy.from_)
         if found and (copy.from_ == CONTEXT or self.named_tree(stage, copy.from_)):
-            return inputs.digest(home, found, copy)
+            return inputs.digest(home, found, copy, self.remote(copy))
         state = self.state(stage, copy.from_)
         if state is None:
             return None
@@ -122,9 +126,15 @@ class Origins:
             return known
         if found is None:
             return None
-        reading = inputs.digest(home, found, copy)
+        reading = inputs.digest(home, found, copy, self.remote(copy))
         readings.remember(home, state, copy, reading)
         return reading
+
+    def remote(self, copy: Copy) -> RemoteSources | None:
+        """What brings the sources that are URLs, if there are such."""
+        from cuddy.builder import sources
+
+        return self._fetching() if any(map(sources.is_remote, copy.sources)) else None
 
     def read_mount(self, stage: Stage, name: str, source: str) -> str | None:
         """A digest of what a bind mount shows; None where that cannot be known."""
@@ -156,6 +166,6 @@ class Origins:
         assert found
         root_fd = os.open(snapshot.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
-            return copies.copy(root_fd, copy, found, self.plan.epoch)
+            return copies.copy(root_fd, copy, found, self.plan.epoch, self.remote(copy))
         finally:
             os.close(root_fd)
