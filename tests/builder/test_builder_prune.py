@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 import images
 from console import Cuddy
 from cuddy import files
-from cuddy.builder import cache, cache_mounts, du, prune
+from cuddy.builder import cache, cache_mounts, du, layers, prune
 from cuddy.builder.cache import Asked
 from cuddy.builder.cache_mounts import Wish
 from cuddy.builder.du import MOUNT, REGULAR, Piece
@@ -21,8 +21,8 @@ from cuddy.builder.prune import ANYTHING, NO_LIMITS, Filters, Limits
 from cuddy.builder.state import Layer
 from cuddy.engine.home import Home
 from cuddy.errors import InvalidArgument, WrongArguments
+from cuddy.image import changeset, index, snapshots, steps, store
 from cuddy.image import digest as digests
-from cuddy.image import index, snapshots, steps, store
 
 pytestmark = pytest.mark.root
 
@@ -126,11 +126,12 @@ def home_of(cuddy: Cuddy) -> Home:
 
 def make(home: Home, word: str, parent: str = "", *, age_s: int = 0) -> Asked:
     """A cached step whose layer is a megabyte."""
-    diff_id = digests.of(word.encode())
-    chain_id = digests.of(f"{parent} {diff_id}".encode()) if parent else diff_id
-    directory = Path(snapshots.path(home.storage, chain_id))
-    directory.mkdir()
-    (directory / word).write_bytes(os.urandom(1_000_000))
+    aside = f"{home.tmp_dir}/{word}"
+    os.mkdir(aside)
+    Path(aside, word).write_bytes(os.urandom(1_000_000))
+    diff_id = digests.of(b"".join(changeset.make(aside, changeset.nothing)))
+    chain_id = layers.chain_id_of([parent] if parent else [], diff_id)
+    snapshots.commit(home.storage, aside, chain_id)
     asked = Asked("RUN", parent, (("command", word),), place=word)
     cache.keep(home, asked, Layer(chain_id, diff_id, 1_000_000, files.now()))
     stamp = (int(time.time()) - age_s) * steps.SECOND + 1
@@ -248,6 +249,23 @@ class TestThroughTheCommandLine:
         fresh.ok("system", "check", "--repair")
         assert cache.look(home, asked)
         assert not list(Path(home.root).glob("lost/*"))
+
+    def test_check_forgets_a_layer_that_is_damaged(self, fresh: Cuddy) -> None:
+        home = home_of(fresh)
+        whole, damaged = make(home, "whole"), make(home, "damaged")
+        path = Path(snapshots.path(home.storage, layer_of(home, damaged)))
+        (path / "damaged").write_bytes(b"")  # as a power cut can leave it
+        Path(home.storage.steps_dir, "torn.json").write_text("{")
+        told = fresh("system", "check")
+        assert told.code == 1
+        assert "RUN damaged: its layer" in told.out
+        assert "1 of its records lead to nothing" in told.out
+        assert cache.look(home, damaged)
+        fresh.ok("system", "check", "--repair")
+        assert cache.look(home, damaged) is None
+        assert not path.exists()
+        assert cache.look(home, whole)
+        assert fresh.ok("system", "check").strip() == "sound"
 
     def test_df_and_system_prune_count_it(self, fresh: Cuddy) -> None:
         home = home_of(fresh)

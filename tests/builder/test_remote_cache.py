@@ -45,20 +45,25 @@ def build(home: Home, *, with_blobs: bool = True) -> list[Layer]:
     """Two steps that made a layer each, and one that changed nothing; their layers."""
     found: list[Layer] = []
     for number, word in enumerate("ab"):
-        directory = f"{home.tmp_dir}/{word}"
-        os.mkdir(directory, 0o755)
-        Path(directory, word).write_bytes(os.urandom(5000))
-        data = b"".join(changeset.make(directory, changeset.nothing))
         parents = [layer.chain_id for layer in found]
-        chain_id = layers.chain_id_of(parents, digests.of(data))
-        snapshots.commit(home.storage, directory, chain_id)
-        layer = Layer(chain_id, digests.of(data), 5000, "2026-01-02T03:04:05Z")
+        layer = make(home, word, parents)
         if with_blobs:
             layer = layers.blob(home.storage, layer)
         found.append(layer)
         cache.keep(home, asked(number, parents[-1] if parents else ""), layer)
     cache.keep(home, asked(2, found[-1].chain_id), Layer("", "", 0, "2026-01-02T03:04:05Z"))
     return found
+
+
+def make(home: Home, word: str, parents: list[str]) -> Layer:
+    """A layer with one file."""
+    directory = f"{home.tmp_dir}/{word}"
+    os.mkdir(directory, 0o755)
+    Path(directory, word).write_bytes(os.urandom(5000))
+    data = b"".join(changeset.make(directory, changeset.nothing))
+    chain_id = layers.chain_id_of(parents, digests.of(data))
+    snapshots.commit(home.storage, directory, chain_id)
+    return Layer(chain_id, digests.of(data), 5000, "2026-01-02T03:04:05Z")
 
 
 def use(home: Home, *texts: str) -> tuple[list[Layer | None], list[str]]:
@@ -169,11 +174,9 @@ class TestThereAndBack:
         assert found[1] and files_of(there, found[1]) == ["b"]
 
     def test_min_is_the_image_and_max_is_all(self, here: Home, tmp_path: Path) -> None:
-        image, others = build(here), None
+        image = build(here)
         build_keys = {step.key for step in steps.list_steps(here.storage)}
-        extra = snapshots.path(here.storage, digests.of(b"x"))
-        Path(extra).mkdir()
-        others = Layer(digests.of(b"x"), digests.of(b"x"), 0, "")
+        others = make(here, "c", [])
         others_key = cache.key(Asked("COPY", ""))
         cache.keep(here, Asked("COPY", ""), others)
         assert {e.key for e in cache_to.entries(here, image)} == build_keys

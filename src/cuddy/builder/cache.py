@@ -88,7 +88,7 @@ def keep(home: Home, asked: Asked, layer: Layer) -> None:
     """Remember what came of a step; the layer is in the store. Raises OSError."""
     step = steps.Step(
         key(asked), asked.parent, layer.chain_id, layer.diff_id, layer.size_bytes, layer.created,
-        describe(asked), layer.blob,
+        describe(asked), layer.blob, uses=1,
     )  # fmt: skip
     # The step comes last: what was noted of one that never came to be is found and removed.
     from cuddy.builder import inputs_kept

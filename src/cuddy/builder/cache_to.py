@@ -103,7 +103,7 @@ def _compressed(storage: Storage, found: Sequence[Step]) -> list[Step]:
         from cuddy.builder import layers
 
         wanted = [Layer(s.chain_id, s.diff_id, s.size_bytes, s.created) for s in lacking.values()]
-        made = [layers.blob(storage, layer) for layer in wanted]
+        made = layers.with_blobs(storage, wanted)
         keep_blobs(storage, made)
         known = {layer.chain_id: layer.blob for layer in made}
         return [step._replace(blob=known.get(step.chain_id, step.blob)) for step in found]

@@ -93,5 +93,6 @@ garbage         content without a name, and taking content away
 rmi             an image loses a name, and with the last its content
 verify          content against its digests, layers against their blobs
 finding         what a check has found
+check_steps     is the build cache what it says it is
 check           is the store what it says it is, and making it so
 """

@@ -13,7 +13,7 @@ import stat
 
 from cuddy import files
 from cuddy.errors import CorruptContent, InvalidReference
-from cuddy.image import blobs, garbage, index, reference, snapshots, spec, verify
+from cuddy.image import blobs, check_steps, garbage, index, reference, snapshots, spec, verify
 from cuddy.image import digest as digests
 from cuddy.image import storage as storages
 from cuddy.image.finding import Finding, move_to_lost, strangers
@@ -295,6 +295,13 @@ class Examination:
             self.removal.take_path(where)
             os.rename(aside, where)
 
+    def check_steps(self) -> None:
+        """The build cache; what is wrong of it is forgotten."""
+        needed = garbage.needs(self.storage, self.entries).layers
+        self.findings += check_steps.examine(
+            self.storage, self.removal, verified=self.verified, needed={*needed, *self.held}
+        )
+
     def check_strangers(self) -> None:
         """Files that have no business in the store, and what dead processes left half done."""
         images_dir, blobs_dir = self.storage.images_dir, self.storage.blobs_dir
@@ -351,8 +358,8 @@ class Examination:
 
 STEPS = (
     Examination.check_frame, Examination.check_index, Examination.check_blobs,
-    Examination.check_documents, Examination.check_layers, Examination.check_strangers,
-    Examination.check_nameless,
+    Examination.check_documents, Examination.check_layers, Examination.check_steps,
+    Examination.check_strangers, Examination.check_nameless,
 )  # fmt: skip
 
 

@@ -135,7 +135,7 @@ def _image_row(space: ImageSpace, now_ns: int, *, full: bool) -> dict[str, Any]:
 
 
 def _piece_row(piece: Piece, now_ns: int, *, full: bool) -> dict[str, Any]:
-    used = files.format_time(piece.last_used_ns) if piece.uses else ""
+    used = files.format_time(piece.last_used_ns) if piece.last_used_ns else ""
     return {
         "ID": piece.id if full else piece.id[:12],
         "CacheType": piece.type,
