@@ -136,6 +136,16 @@ class TestBind:
             os.chown(path, 1234, 1234)
         assert bench.run("stat -c %u:%g /in /in/a", "target=/in").out.split() == ["0:0", "0:0"]
 
+    def test_what_belongs_to_several_users_is_roots_too(self, bench: Bench) -> None:
+        bench.ignore = b"ignored"
+        for number, name in enumerate(("a", "sub/b", "ignored")):
+            bench.write(name, name, mode=0o600)
+            os.chown(bench.context / name, number, number)
+        script = "cat /in/a /in/sub/b; stat -c ' %u:%g' /in/a /in/sub/b; ls /in; touch /in/a"
+        ran = bench.run(script, "target=/in", user="0")
+        assert ran.out.split() == ["asub/b", "0:0", "0:0", "a", "sub"]
+        assert "Read-only" in ran.err
+
     def test_links_lead_nowhere_but_inside_the_context(self, bench: Bench) -> None:
         bench.write("real", "inside")
         (bench.context / "link").symlink_to("/real")
@@ -228,6 +238,15 @@ class TestScript:
 
 
 class TestNetworkAndSecurity:
+    @pytest.mark.parametrize(
+        "wrong",
+        [{"ulimits": ("nofile=x",)}, {"secrets": ("id=a,src=/nowhere",)}, {"ssh": ("default",)},
+         {"add_hosts": ("a",)}, {"memory": 1}],
+    )  # fmt: skip
+    def test_what_makes_no_sense_is_told_before_any_step(self, wrong: dict[str, Any]) -> None:
+        with pytest.raises(CuddyError):
+            runs.check(BuildOptions(".", **wrong))
+
     def test_none_is_alone(self, bench: Bench) -> None:
         assert bench.run("ip link | grep -c '^[0-9]'", network="none").out == "1\n"
 

@@ -24,7 +24,7 @@ from cuddy.builder import (
     workshop,
 )  # fmt: skip
 from cuddy.builder.export import Finished
-from cuddy.builder.instructions import Copy
+from cuddy.builder.instructions import Copy, Run
 from cuddy.builder.stage_run import Outcome, Plan, StageRun
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.image import digest as digests
@@ -249,6 +249,11 @@ class Build:
         """Build what the cache did not have."""
         from cuddy.builder import crew
 
+        if any(isinstance(each, Run) for stage in self.needed for each in stage.instructions):
+            # Here rather than in each workshop, and before the first of them begins.
+            from cuddy.builder import run
+
+            run.check(self.plan.options)
         with crew.Crew(self.plan, self.tell, self.finish) as self.crew:
             self.crew.outcomes = self.outcomes
             self.employ()

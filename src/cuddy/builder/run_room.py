@@ -8,6 +8,7 @@ more than a directory is mounted first: in a room that vanishes with the mount n
 
 from __future__ import annotations
 
+import errno
 import os
 import posixpath
 import stat
@@ -101,6 +102,7 @@ class Room(Closing):
         path = f"{self.path}/{self._spots}"
         if is_directory:
             os.mkdir(path, 0o755)
+            os.chmod(path, 0o755)  # whatever the caller's umask is
         return path
 
     def _mount(self, plan: mount.Mount) -> str:
@@ -193,26 +195,35 @@ class Room(Closing):
             return self._inside(self._layers(origin.chain_ids, is_writable), source)
         view = run_view.look(origin.tree, source)
         self._leaving.add(view.close)
+        try:
+            if view.is_directory:
+                return self._show_directory(view, is_writable)
+            if not is_writable:
+                return self._attach(run_view.detach_view(view))
+        except SystemFailure:
+            pass  # this kernel or file system cannot: a copy is as good
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # of overlayfs, which cannot stand on everything
+                raise
+        return self._copy(view)
+
+    def _copy(self, view: run_view.View) -> str:
+        """A copy of what is seen."""
+        spot = self._spot(is_directory=view.is_directory)
         if view.is_directory:
-            return self._show_directory(view, is_writable)
-        if not is_writable:
-            return self._attach(run_view.detach_view(view))
-        spot = self._spot(is_directory=False)
-        run_view.copy_file(view, spot)
+            run_view.copy_seen(view, spot)
+        else:
+            run_view.copy_file(view, spot)
         return spot
 
     def _layers(self, chain_ids: Sequence[str], is_writable: bool) -> str:
         spot, storage = self._spot(), self.home.storage
         if not is_writable:
             return self._mount(snapshots.view(storage, chain_ids, spot))
-        upper, work = self._upper()
-        os.chmod(upper, 0o755)
+        upper, work = self._spot(), self._spot()
         return self._mount(
             overlay.volatile(snapshots.prepare(storage, chain_ids, upper, work, spot))
         )
-
-    def _upper(self) -> tuple[str, str]:
-        return self._spot(), self._spot()
 
     def _inside(self, top: str, source: str) -> str:
         """What a path in a mounted root is, wherever links in it lead: not out of it."""
@@ -227,16 +238,21 @@ class Room(Closing):
             os.close(fd)
 
     def _show_directory(self, view: run_view.View, is_writable: bool) -> str:
+        tree, listing = view.tree, None
+        if tree.ignore or tree.owner is not None:
+            listing = run_view.look_through(view)
+            if tree.owner is not None and len(listing.owners) > 1:
+                return self._copy(view)
         lower = [self._attach(run_view.detach_view(view))]
-        mask = self._spot() if view.tree.ignore else ""
-        if mask and run_view.hide(view, mask):
+        mask = self._spot() if tree.ignore else ""
+        if mask and listing and run_view.hide(view, listing, mask):
             lower.insert(0, mask)
         if len(lower) == 1 and not is_writable:
             return lower[0]
         spot = self._spot()
         if not is_writable:
             return self._mount(overlay.plan(lower, "", "", spot))
-        upper, work = self._upper()
+        upper, work = self._spot(), self._spot()
         run_view.copy_attributes(view.status, upper)
         return self._mount(overlay.volatile(overlay.plan(lower, upper, work, spot)))
 

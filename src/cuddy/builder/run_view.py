@@ -1,7 +1,8 @@
 """What a bind mount of a RUN shows of a tree: what COPY would copy, in its place on the disk.
 
 What the ignore rules leave out is hidden by a layer of whiteouts over the directory, not copied
-around; what belongs to the user is shown as root's by an idmapped mount where the kernel can.
+around; what belongs to the user is shown as root's by an idmapped mount. Where that cannot be, as
+for files of several users, they are copied.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ import stat
 
 from cuddy.builder import tree as trees
 from cuddy.builder.tree import Tree
-from cuddy.errors import NotFound, SystemFailure
+from cuddy.errors import NotFound
 from cuddy.kernel import mount, overlay, resolve
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Closing
@@ -34,6 +35,14 @@ class Origin(NamedTuple):
     chain_ids: tuple[str, ...] = ()
     tree: Tree | None = None
     key: str = ""
+
+
+class Listing(NamedTuple):
+    """What is seen of a directory: the directories in it, their names, and whose all is."""
+
+    facts: dict[bytes, os.stat_result]
+    seen: dict[bytes, set[bytes]]
+    owners: set[tuple[int, int]]
 
 
 class View(Closing):
@@ -108,9 +117,9 @@ def path_of(fd: int) -> bytes:
     return os.readlink(b"/proc/self/fd/%d" % fd)
 
 
-def hide(view: View, where: str) -> bool:
+def hide(view: View, listing: Listing, where: str) -> bool:
     """Fill a directory with whiteouts of what the ignore rules leave out; False if nothing is."""
-    facts, seen = listed(view)
+    facts, seen = listing.facts, listing.seen
     mask_fd = os.open(where, DIRECTORY)
     made: set[bytes] = set()
     try:
@@ -125,18 +134,20 @@ def hide(view: View, where: str) -> bool:
     return bool(made)
 
 
-def listed(view: View) -> tuple[dict[bytes, os.stat_result], dict[bytes, set[bytes]]]:
-    """The directories of a view, with the names that are seen in each."""
+def look_through(view: View) -> Listing:
+    """What is seen of a directory, by the rules of its tree."""
     facts: dict[bytes, os.stat_result] = {b"": view.status}
     seen: dict[bytes, set[bytes]] = {b"": set()}
+    owners = {view.owner}
     for found in trees.walk(view.tree, trees.Entry(view.inside, b"", view.status)):
+        owners.add((found.status.st_uid, found.status.st_gid))
         if stat.S_ISDIR(found.status.st_mode):
             facts[found.path] = found.status
             seen.setdefault(found.path, set())
         if found.path:
             parent, _, name = found.path.rpartition(b"/")
             seen.setdefault(parent, set()).add(name)
-    return facts, seen
+    return Listing(facts, seen, owners)
 
 
 def hidden(view: View, path: bytes, seen: set[bytes]) -> Iterator[bytes]:
@@ -187,7 +198,9 @@ def detach(fd: int) -> int:
 
 
 def detach_view(view: View) -> int:
-    """The same of a view; in it the tree's owner is who it is to be, if that can be."""
+    """The same of a view; in it the tree's owner is who it is to be. Raises SystemFailure if the
+    file system knows no such maps.
+    """
     tree_fd, wanted = detach(view.fd), view.tree.owner
     if wanted is None or view.owner == wanted:
         return tree_fd
@@ -196,8 +209,6 @@ def detach_view(view: View) -> int:
 
     try:
         owner_map.apply(tree_fd, owner_map.Owner(*view.owner), owner_map.Owner(*wanted), view.path)
-    except SystemFailure:
-        pass  # this file system knows no maps: then whose they are is seen
     except BaseException:
         os.close(tree_fd)
         raise
@@ -215,14 +226,31 @@ def copy_file(view: View, target: str) -> None:
         try:
             transfer.copy_file(reading, writing, view.status)
             os.fchmod(writing, stat.S_IMODE(view.status.st_mode))
-            if view.tree.owner is None:
-                os.fchown(writing, *view.owner)
+            os.fchown(writing, *(view.tree.owner or view.owner))
             times = (view.status.st_atime_ns, view.status.st_mtime_ns)
             os.utime(writing, ns=times)
         finally:
             os.close(writing)
     finally:
         os.close(reading)
+
+
+def copy_seen(view: View, target: str) -> None:
+    """Copy what is seen of a directory into another one, as COPY would. Raises as `copy.copy`."""
+    # Imported here: hardly ever needed.
+    from cuddy.builder.copy import Copying
+    from cuddy.builder.instructions import Copy, Place
+
+    instruction = Copy(Place(0, 0), "", False, ("/",), "/")
+    target_fd, before = os.open(target, DIRECTORY), os.umask(0)
+    try:
+        with Copying(target_fd, instruction, view.tree, None) as copying:
+            entry = trees.Entry(view.inside, b"", view.status)
+            copying.take(view.tree, entry, unpacks=False)
+        set_attributes(target_fd, b".", view.status)
+    finally:
+        os.umask(before)
+        os.close(target_fd)
 
 
 def copy_tree(source: str, target: str) -> None:
