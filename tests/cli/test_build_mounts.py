@@ -305,27 +305,46 @@ for asked in sys.argv[2:]:
 
 @pytest.mark.skipif(not os.path.exists("/usr/bin/ssh-agent"), reason="no OpenSSH")
 class TestAgent:
-    def forward(self, bench: Bench, options: BuildOptions, *questions: str) -> list[str]:
-        """Speak with the agent through the socket that a step sees."""
+    def with_socket(self, bench: Bench, options: BuildOptions, *words: str) -> str:
+        """What a program says that gets the socket a step sees: SOCKET is its path."""
 
-        def work() -> list[str]:
+        def work() -> str:
             pid = os.fork()
             if pid == 0:
                 bench.step("touch /ready; sleep 30", "type=ssh", options=options, workdir="/")
                 os._exit(0)
             wait_until((bench.root.path / "ready").exists)
             init = step_of(pid)
-            socket = f"/proc/{init}/root/run/buildkit/ssh_agent.0"
-            command = ["python3", "-c", TALK, socket, *questions]
+            path = f"/proc/{init}/root/run/buildkit/ssh_agent.0"
             try:
                 return subprocess.run(
-                    command, capture_output=True, text=True, check=True
-                ).stdout.split()
+                    [path if word == "SOCKET" else word for word in words],
+                    capture_output=True, text=True, check=True,
+                    env={**os.environ, "SSH_AUTH_SOCK": path},
+                ).stdout  # fmt: skip
             finally:
                 kill(init)
                 os.waitpid(pid, 0)
 
         return bench.root.within(work)
+
+    def forward(self, bench: Bench, options: BuildOptions, *questions: str) -> list[str]:
+        """Speak with the agent, in bytes."""
+        return self.with_socket(bench, options, "python3", "-c", TALK, "SOCKET", *questions).split()
+
+    def test_openssh_lists_and_signs_through_it(
+        self, bench: Bench, agent: Path, tmp_path: Path
+    ) -> None:
+        options = BuildOptions(".", ssh=(f"default={agent}",))
+        (tmp_path / "text").write_text("to sign")
+        (tmp_path / "key").unlink()  # the agent alone has it
+        script = (
+            f"ssh-add -L && ssh-keygen -Y sign -q -n x -f {tmp_path}/key.pub <{tmp_path}/text"
+            " && ! ssh-add -D"
+        )
+        out = self.with_socket(bench, options, "sh", "-c", script)
+        assert out.startswith("ssh-ed25519 ")
+        assert "BEGIN SSH SIGNATURE" in out
 
     def test_a_step_may_ask_the_users_agent(self, bench: Bench, agent: Path) -> None:
         options = BuildOptions(".", ssh=(f"default={agent}",))
