@@ -92,10 +92,12 @@ Steps become layers:
 snapshot        layers with a writable directory over them
 upper           what a step has really changed
 layers          a writable directory becomes a layer of the store
+squash          several layers become one
 
 All of it together:
 
 beginnings      what a stage begins with
+unset           what is not taken over from that
 origins         where COPY, ADD and mounts of RUN read
 readings        what was read of layers before
 directory       WORKDIR: a directory that is there afterwards
@@ -104,7 +106,7 @@ steps           what each instruction reads, sees and does
 stage_run       a stage on its way, instruction by instruction
 workshop        the process in which the steps of a stage are done
 crew            the driver's side of it
+assembly        the config of an image
 export          an image of what has been made, and its names
 build           from a Dockerfile to an image: start here
-squash          several layers become one
 """

@@ -156,7 +156,16 @@ class Build:
             self.look_through(stage)
         if self.wanted.number not in self.outcomes:
             self.work()
-        return Finished(self.outcomes[self.wanted.number].state, self.plan.started)
+        return self.finished(self.outcomes[self.wanted.number].state)
+
+    def finished(self, state: State) -> Finished:
+        """The state of the target as it is to be an image."""
+        epoch = self.plan.epoch
+        if self.plan.options.squash:
+            from cuddy.builder import squash
+
+            state = squash.squash_state(self.home.storage, state, epoch=epoch)
+        return Finished(state, self.plan.started, epoch)
 
     def warnings(self) -> list[str]:
         """What the user should know of the arguments."""
@@ -202,9 +211,14 @@ class Build:
             found = self.named[stage.image].state
             if found is None:
                 raise InvalidArgument(f"the context {stage.image} is no image to build upon")
-            return Outcome(found, {})
-        target = platform.parse(stage.platform) if stage.platform else self.target
-        return Outcome(self.bring(stage.image, target), {})
+        else:
+            target = platform.parse(stage.platform) if stage.platform else self.target
+            found = self.bring(stage.image, target)
+        if self.plan.options.unset:
+            from cuddy.builder import unset
+
+            found = unset.of_base(found, self.plan.options.unset)
+        return Outcome(found, {})
 
     def look(self, run: StageRun, step: Step) -> Layer | None:
         """The layer that the cache has for a step; None if it has none, or none that is usable."""

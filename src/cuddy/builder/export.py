@@ -5,17 +5,17 @@ An unchanged rebuild finds the image that it made before, so nothing is written 
 
 from __future__ import annotations
 
+from cuddy.builder import assembly as configs
 from cuddy.builder import cache
 from cuddy.builder.built import Built
 from cuddy.engine import events
 from cuddy.errors import CorruptContent, NoSuchImage
-from cuddy.image import assembly, reference, store
+from cuddy.image import assembly, index, reference, store
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any
 
     from cuddy.builder.context import Context
     from cuddy.builder.options import BuildOptions
@@ -31,10 +31,11 @@ KINDS = ("image", "oci", "docker")
 
 
 class Finished(NamedTuple):
-    """A target of one platform, and when its build began (RFC 3339)."""
+    """A target of one platform, and when its build began (RFC 3339), or was said to (seconds)."""
 
     state: State
     started: str
+    epoch: int | None = None
 
 
 def needs_blobs(options: BuildOptions) -> bool:
@@ -48,76 +49,60 @@ def export(
     """Carry out what the options say of outputs. Raises CuddyError, OSError."""
     names = [assembly.check_name(tag) for tag in options.tags]
     (finished,) = made
-    config = build_config(options, finished.state, finished.started)
-    return export_image(home, options, finished.state, config, names, tell)
+    labels = dict(text.partition("=")[::2] for text in options.labels)
+    config = configs.build_config(finished.state, finished.started, labels)
+    return export_image(home, options, finished, config, names, tell)
 
 
 def export_image(
-    home: Home, options: BuildOptions, state: State, config: ImageConfig, names: Sequence[str],
+    home: Home, options: BuildOptions, made: Finished, config: ImageConfig, names: Sequence[str],
     tell: Numbering,
 ) -> Built:  # fmt: skip
     """Make the image of a state known, unless it is, and name it. Raises CuddyError, OSError."""
     tell.began(EXPORT, "exporting to image")
     first = names[0] if names else ""
-    image = find(home, config, state.layers)
+    notes = configs.parse_annotations(options.annotations)
+    image = find(home, config, made.state.layers, notes)
     if image is None:
-        is_portable = options.timestamp is not None
-        image = assemble(home, first, state, config, is_portable=is_portable)
+        image = assemble(home, first, made, config, notes)
     for name in names:
         if name not in image.names:
-            store.tag(home.storage, image.id, name)
+            store.tag(home.storage, first if first in image.names else image.id, name)
             events.emit_image(home, "tag", image, reference.parse(name).familiar)
     tell.ended(EXPORT)
     return Built(image.id, image.manifest, tuple(names))
 
 
-def find(home: Home, config: ImageConfig, layers: Sequence[Layer]) -> Image | None:
+def find(
+    home: Home, config: ImageConfig, layers: Sequence[Layer], annotations: dict[str, str]
+) -> Image | None:
     """The image that was made of the same before, if it is still known."""
     image_id = cache.image_of(home, config, layers)
     if not image_id:
         return None
     try:
-        return store.resolve(home.storage, image_id)
+        image = store.resolve(home.storage, image_id)
+        noted = index.manifest(home.storage, image.manifest).get("annotations") or {}
+        return image if noted == annotations else None
     except (NoSuchImage, CorruptContent):
         return None
 
 
 def assemble(
-    home: Home, name: str, state: State, config: ImageConfig, *, is_portable: bool
+    home: Home, name: str, made: Finished, config: ImageConfig, annotations: dict[str, str]
 ) -> Image:
     """Make the image, and give it a name unless that is empty."""
     # Imported here: an unchanged rebuild makes nothing.
     from cuddy.builder import layers
 
-    done = layers.with_blobs(home.storage, state.layers, is_portable=is_portable)
+    is_portable = made.epoch is not None
+    done = layers.with_blobs(home.storage, made.state.layers, is_portable=is_portable)
     image = assembly.assemble(
         home.storage, name, config, [layer.blob for layer in done if layer.blob],
-        [layer.size_bytes for layer in done],
+        [layer.size_bytes for layer in done], annotations=annotations,
     )  # fmt: skip
     cache.keep_image(home, config, done, image.id)
     events.emit_image(home, "create", image)
     if name:
         events.emit_image(home, "tag", image, reference.parse(name).familiar)
     return image
-
-
-def build_config(options: BuildOptions, state: State, started: str) -> ImageConfig:
-    """The config of the image. Pure."""
-    os_name, architecture, *variant = state.platform.split("/")
-    run_config: dict[str, Any] = {key: value for key, value in state.config.items() if value}
-    labels = dict(text.partition("=")[::2] for text in options.labels)
-    if labels:
-        run_config["Labels"] = {**(run_config.get("Labels") or {}), **labels}
-    config: dict[str, Any] = {
-        "architecture": architecture,
-        "os": os_name,
-        "created": started,
-        "config": run_config,
-        "rootfs": {"type": "layers", "diff_ids": [layer.diff_id for layer in state.layers]},
-        "history": list(state.history),
-    }
-    if variant:
-        config["variant"] = variant[0]
-    if state.author:
-        config["author"] = state.author
-    return config  # type: ignore[return-value]

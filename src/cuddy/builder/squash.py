@@ -10,10 +10,12 @@ import os
 
 from cuddy import files
 from cuddy.builder import layers
-from cuddy.builder.snapshot import Snapshot
-from cuddy.image import changeset, snapshots, tar
+from cuddy.builder.snapshot import Snapshot, enter_private
+from cuddy.builder.state import Layer
+from cuddy.image import changeset, snapshots, steps, tar, workers
+from cuddy.image import digest as digests
 from cuddy.image.deposit import SPECIAL_BITS, Deposit, Ownership
-from cuddy.image.layer import OPAQUE, WHITEOUT
+from cuddy.image.layer import OPAQUE, WHITEOUT, is_content
 from cuddy.image.tree import split
 from cuddy.kernel import resolve
 
@@ -22,11 +24,73 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from cuddy.builder.layers import Making
+    from cuddy.builder.state import State
+    from cuddy.image.spec import History
     from cuddy.image.storage import Storage
     from cuddy.image.tar import Member
+    from cuddy.image.workers import Send
 
+VERSION = "cuddy squash 1"
 
 MADE_BY_NAME = (tar.CHARACTER, tar.BLOCK_DEVICE, tar.FIFO)
+
+
+def squash_state(storage: Storage, state: State, *, epoch: int | None) -> State:
+    """An image all of whose layers above its base are one; the cache knows those made before.
+
+    Raises CorruptContent, SystemFailure, OSError.
+    """
+    base = [each for each in state.layers if not each.created]  # those of an image have no time
+    above = state.layers[len(base) :]
+    if len(above) < 2:
+        return state
+    below, top = (base[-1].chain_id if base else ""), above[-1].chain_id
+    key = digests.of(files.format_json([VERSION, below, top, epoch]).encode())
+    found = steps.find(storage, key)
+    if found is None:
+        layer = have_squashed(
+            storage, [each.chain_id for each in base], [each.chain_id for each in above], epoch
+        )
+        found = steps.Step(key, below, *layer[:4], f"squash of {len(above)} layers", layer.blob)
+        steps.write(storage, found)
+    layer = Layer(found.chain_id, found.diff_id, found.size_bytes, found.created, found.blob)
+    return replaced(state, len(base), layer)
+
+
+def have_squashed(
+    storage: Storage, base: Sequence[str], above: Sequence[str], epoch: int | None
+) -> Layer:
+    """The layer that `squash` makes, by a process in a mount namespace of its own; one without ids
+    if there is none.
+    """
+
+    def work(send: Send) -> None:
+        enter_private()
+        making = squash(storage, base, above, epoch=epoch, compress=True)
+        send(layer=making and list(making.finish()))
+
+    with workers.Crew() as crew:
+        told = crew.start("squashing", work).finish()
+    return Layer(*told["layer"]) if told["layer"] else Layer("", "", 0, files.now())
+
+
+def replaced(state: State, kept: int, layer: Layer) -> State:
+    """The image with one layer (without ids: none) upon the `kept` lowest, and what its history
+    says then: as with Docker, all steps are there, and what became of them.
+    """
+    told: list[History] = []
+    seen = 0
+    for entry in state.history:
+        if not entry.get("empty_layer"):
+            seen += 1
+            entry = entry if seen <= kept else {**entry, "empty_layer": True}
+        told.append(entry)
+    lowest = state.layers[:kept]
+    if layer.diff_id:
+        count = len(state.layers) - kept
+        told.append({"created": layer.created, "comment": f"merge of {count} layers"})
+        lowest = (*lowest, layer)
+    return state._replace(layers=lowest, history=tuple(told))
 
 
 def squash(
@@ -101,8 +165,9 @@ def make_room(root_fd: int, parent: bytes, name: bytes, member: Member) -> None:
             files.remove_below(fd, os.fsdecode(name))  # it is none
             return
         try:
-            for attribute in os.listxattr(found):
-                os.removexattr(found, attribute)
+            for attribute in changeset.list_attributes(found):
+                if is_content(os.fsencode(attribute)):
+                    os.removexattr(found, attribute)
         finally:
             os.close(found)
     finally:

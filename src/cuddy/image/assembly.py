@@ -11,7 +11,7 @@ from cuddy.image import blobs, reference, spec, store
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from cuddy.image.spec import Descriptor, ImageConfig
     from cuddy.image.storage import Storage
@@ -35,10 +35,13 @@ def assemble(
     layers: Sequence[Descriptor],
     sizes: Sequence[int],
     parent: str = "",
+    *,
+    annotations: Mapping[str, str] | None = None,
 ) -> Image:
     """Make an image known. `name`: from `check_name`. `layers`, `sizes`: lowest first.
 
-    `sizes` are the bytes of each layer's files, `parent` the id of the image it was made upon.
+    `sizes` are the bytes of each layer's files, `parent` the id of the image it was made upon,
+    `annotations` those of the manifest.
     """
     data = files.format_json(config).encode()
     manifest = spec.Manifest(
@@ -49,5 +52,7 @@ def assemble(
         ),
         layers=list(layers),
     )
+    if annotations:
+        manifest["annotations"] = dict(sorted(annotations.items()))
     origin = store.Origin("", (files.format_json(manifest).encode(),), parent)
     return store.put(storage, name, origin, sizes)
