@@ -32,7 +32,9 @@ def parse(data: bytes) -> Dockerfile | None:
         return dockerfile.parse(data, "name")
     except InvalidArgument as error:
         assert error.message.startswith("name: ") or error.message.startswith("name:")
-        assert all(len(line) < 400 for line in error.message.split("\n"))
+        assert "\n" not in error.message
+        assert len(error.message) < 400
+        assert all(len(line) < 400 for line in error.excerpt.split("\n"))
         return None
 
 

@@ -84,15 +84,10 @@ def refuse(found: Sequence[Finding]) -> InvalidArgument:
 
 def shown(dockerfile: Dockerfile, finding: Finding) -> str:
     """The finding with its lines, as docker shows it."""
-    name, lines, place = dockerfile.name, dockerfile.lines, finding.place
-    rule = "-" * 20
-    first, last = max(1, place.line - 2), min(len(lines), place.last_line + 2)
-    context = [
-        f"{number:4} | {'>>> ' if place.line <= number <= place.last_line else '    '}{line}"
-        for number, line in enumerate(lines[first - 1 : last], first)
-    ]
-    head = [f"WARNING: {finding.rule} - {finding.url}", finding.message, ""]
-    return "\n".join([*head, f"{name}:{place.line}", rule, *context, rule])
+    from cuddy.builder import excerpt
+
+    lines = excerpt.around(dockerfile.name, dockerfile.lines, finding.place)
+    return f"WARNING: {finding.rule} - {finding.url}\n{finding.message}\n\n{lines}"
 
 
 def _with_comments(asked: Options, comments: Iterable[str]) -> Options:

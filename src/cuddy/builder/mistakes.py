@@ -1,9 +1,9 @@
-"""What is wrong with a Dockerfile, shown where it stands: line and column, and a caret below.
+"""What is wrong with a Dockerfile: an error that names line and column, an excerpt with a caret.
 
-Dockerfile:2:5: unknown flag: --chonw (did you mean --chown?)
   1 | FROM alpine
   2 | ADD --chonw=1 a b
     |     ^^^^^^^
+Dockerfile:2:5: unknown flag: --chonw (did you mean --chown?)
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ def test_a_finding_is_shown_with_its_lines() -> None:
         "Dockerfile:4",
         "--------------------",
         "   2 |     USER b",
-        "   3 |     ",
+        "   3 |",
         "   4 | >>> CMD a \\",
         "   5 | >>>  b",
         "   6 |     STOPSIGNAL 9",
