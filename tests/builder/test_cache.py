@@ -103,7 +103,13 @@ class TestExplanations:
     def test_never_built_before(self, home: Home) -> None:
         assert cache.explain(home, RUN) == "never built before"
         cache.keep(home, RUN, made(home, "x"))
-        assert cache.explain(home, RUN._replace(place="app 9")) == "never built before"
+        other = RUN._replace(place="app 9", shown="RUN make it")
+        assert cache.explain(home, other) == "never built before"
+
+    def test_a_checkout_that_was_moved(self, home: Home) -> None:
+        cache.keep(home, RUN, made(home, "x"))
+        now = RUN._replace(place="moved 1", sees=RUN.sees[:2])
+        assert cache.explain(home, now) == "build argument TOKEN is gone"
 
     def test_pruned(self, home: Home) -> None:
         assert self.explain(home, RUN, RUN) == [
@@ -167,7 +173,7 @@ class TestExplanations:
         cache.keep(home, RUN, made(home, "x"))
         directory = Path(home.build_dir, "inputs")
         [path] = directory.iterdir()
-        for text in ("", "[", "[1,2]", '["a","b","c","d","e",1,[],"f",{}]', "{}"):
+        for text in ("[", "[1,2]", '["a","b","c","d","e",1,[],"f",{}]', "{}", ""):
             path.write_text(text)
             assert cache.explain(home, RUN) == "never built before"
         (Path(home.build_dir) / "salt").write_text("short")

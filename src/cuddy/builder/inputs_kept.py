@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 MAX_FILES = 100_000
 MAX_BYTES = 64 << 20
-CANDIDATES = 20
+CANDIDATES = 50
 """So many former runs of a place, the last ones, are looked at for the nearest."""
 SHOWN_FILES = 5
 SHOWN_TEXT = 120
@@ -52,11 +52,17 @@ def directory(home: Home) -> str:
 
 def write(home: Home, key: str, asked: Asked) -> None:
     """Keep what a step was made of. Raises OSError."""
+    path = f"{directory(home)}/{_place(asked)}-{_hex(key)}.json"
+    try:
+        if os.stat(path).st_size:
+            return  # a key says it all; a power cut leaves nothing of it
+    except FileNotFoundError:
+        pass
     kept = _of(asked, key, _salt(home))
     files.make_directory(directory(home))
     temporary = f"{home.tmp_dir}/{files.name_temporary()}"
     files.write_json(temporary, list(kept), durable=False)
-    os.rename(temporary, f"{directory(home)}/{_place(asked)}-{_hex(key)}.json")
+    os.rename(temporary, path)
 
 
 def _of(asked: Asked, key: str, salt: bytes) -> Kept:
@@ -143,17 +149,29 @@ def explain(home: Home, key: str, asked: Asked) -> str:
 
 
 def _nearest(home: Home, asked: Asked, now: Kept) -> Kept | None:
-    """The former run of the place that has most in common with this one."""
+    """The former run of the place that has most in common with this one.
+
+    A checkout that was moved has no former runs: then of any place where the same was written.
+    """
+    names = files.list_directory(directory(home))
+    here = [name for name in names if name.startswith(f"{_place(asked)}-")]
+    kept = _latest(home, here) or [
+        each for each in _latest(home, names) if each.shown and each.shown == now.shown
+    ]
+    return max(kept, key=lambda each: _likeness(each, now), default=None)
+
+
+def _latest(home: Home, names: Iterable[str]) -> list[Kept]:
+    """What is in those of the files that came last."""
     found = []
-    for name in files.list_directory(directory(home)):
-        if name.startswith(f"{_place(asked)}-"):
-            path = f"{directory(home)}/{name}"
-            try:
-                found.append((os.lstat(path).st_mtime_ns, path))
-            except FileNotFoundError:
-                continue
+    for name in names:
+        path = f"{directory(home)}/{name}"
+        try:
+            found.append((os.lstat(path).st_mtime_ns, path))
+        except FileNotFoundError:
+            continue
     kept = [read(path) for _, path in sorted(found, reverse=True)[:CANDIDATES]]
-    return max((each for each in kept if each), key=lambda each: _likeness(each, now), default=None)
+    return [each for each in kept if each]
 
 
 def _likeness(one: Kept, other: Kept) -> float:

@@ -60,6 +60,7 @@ class StageRun:
         self.stage = stage
         self.scope = Scope(plan.given, plan.known, found.declared)
         self.state, triggers = take_triggers(found.state)
+        self.beginning = "".join(self.state.chain_ids[-1:])
         self.instructions: list[Instruction] = [
             *(parse_trigger(plan, stage, text) for text in triggers),
             *stage.instructions,

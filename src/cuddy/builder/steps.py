@@ -12,6 +12,7 @@ from cuddy.builder import cache, heredoc
 from cuddy.builder.instructions import Copy, Run, Workdir
 from cuddy.errors import InvalidArgument
 from cuddy.image import changes, words
+from cuddy.image import digest as digests
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -245,7 +246,7 @@ def asked(step: Step, sees: tuple[tuple[str, str], ...], reading: Reading | None
         epoch=run.plan.epoch,
         place=place_of(run),
         shown=step.instruction.text,
-        from_=run.stage.image,
+        from_=f"{run.stage.image} ({digests.short(run.beginning)})",
     )
 
 
