@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import subprocess
 import tarfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 
@@ -17,14 +17,18 @@ def download(packages: list[str], directory: str) -> None:
         subprocess.run(command, cwd=directory, check=True)
 
 
-def merge(packages: list[Path], archive: tarfile.TarFile) -> set[str]:
+def merge(
+    packages: list[Path], archive: tarfile.TarFile, rename: Callable[[str], str] = str
+) -> set[str]:
     """The files of several packages in one archive; directories that they share only once.
 
-    Returns the names.
+    `rename`: what a name of a package is to be. Returns the names.
     """
     seen = {"."}
     for package in packages:
         for member, content in _members(package):
+            member.name = rename(member.name)
+            member.linkname = rename(member.linkname) if member.islnk() else member.linkname
             if member.name not in seen:
                 seen.add(member.name)
                 archive.addfile(member, content)

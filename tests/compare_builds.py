@@ -28,6 +28,7 @@ import isolation  # noqa: E402
 import projects  # noqa: E402
 import record_builds  # noqa: E402
 import recorded_builds  # noqa: E402
+import toolchains  # noqa: E402
 from console import PROGRAM  # noqa: E402
 from cuddy.image import store  # noqa: E402
 from cuddy.image.storage import Storage  # noqa: E402
@@ -83,23 +84,20 @@ def compare(name: str, ours: Ours, others: list[builders.Builder], server: str) 
     return reasons.count("")
 
 
-def install(storage: Storage) -> None:
-    for name in projects.BASES:
-        if projects.is_possible(name):
-            images.install(storage, projects.base(name), name)
-
-
 def main() -> int:
     if not isolation.is_inside():
+        chosen = sys.argv[1:] or projects.names()
+        toolchains.make(sorted({base for name in chosen for base in projects.bases(name)}))
         return isolation.enter([sys.executable, os.path.abspath(__file__), *sys.argv[1:]])
     ours = Ours(Path(isolation.directory(), "cuddy"))
-    install(ours.storage)
     names = [
         name
         for name in sys.argv[1:] or projects.names()
         if all(map(projects.is_possible, projects.bases(name)))
     ]
-    with record_builds.world(("classic", "podman")) as (others, server):
+    for base in projects.bases_of(names):
+        images.install(ours.storage, projects.base(base), base)
+    with record_builds.world(("classic", "podman"), names) as (others, server):
         print("beside " + ", ".join(f"{each.name} ({each.version})" for each in others))
         unexplained = sum(compare(name, ours, others, server) for name in names)
     print(f"{len(names)} projects, {unexplained} differences not explained")

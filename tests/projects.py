@@ -23,6 +23,7 @@ import pytest
 
 import debian
 import images
+import toolchains
 
 FOLDER = Path(__file__).parent / "corpus"
 PACKAGES = (
@@ -30,7 +31,7 @@ PACKAGES = (
     "libpython3.11-minimal", "libpython3.11-stdlib", "libtcl8.6", "linux-libc-dev", "lua5.4",
     "make", "mawk", "perl-base", "python3.11-minimal", "sed", "sqlite3", "tar", "tcc", "tcl8.6",
 )  # fmt: skip
-BASES = ("alpine", "busybox", "configured", "debian", "framework")
+BASES = ("alpine", "busybox", "configured", "debian", "framework", *toolchains.LANGUAGES)
 
 
 class Project(NamedTuple):
@@ -83,6 +84,17 @@ STANDS_ON = {"base": "busybox", "flavour-${FLAVOUR}": "busybox"}
 def names() -> list[str]:
     """Every project."""
     return sorted(path.name for path in FOLDER.iterdir() if path.is_dir())
+
+
+def is_large(name: str) -> bool:
+    """Whether a project needs a whole language: too much for every run of the tests."""
+    return bool(toolchains.LANGUAGES.keys() & set(bases(name)))
+
+
+def bases_of(names: list[str]) -> list[str]:
+    """The images that some projects need and that can be made here."""
+    return [each for each in sorted({base for name in names for base in bases(name)})
+            if is_possible(each)]  # fmt: skip
 
 
 def dockerfile(name: str) -> Path:
@@ -144,6 +156,10 @@ def base(name: str) -> images.BuiltImage:
         return images.busybox()
     if name == "debian":
         return debian.packages(*PACKAGES)
+    if name in toolchains.LANGUAGES:
+        if not toolchains.path(name).exists():
+            pytest.skip(f"`make corpus` has not made an image of {name}")
+        return toolchains.load(name)
     if name == "alpine":
         if not images.IS_ALPINE:
             pytest.skip("no real Alpine is at hand")

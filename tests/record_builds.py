@@ -21,8 +21,6 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
-import pytest
-
 TESTS = Path(__file__).parent
 sys.path[:0] = [str(TESTS), str(TESTS.parent), str(TESTS.parent / "src")]
 
@@ -44,15 +42,10 @@ def make_debian(suite: str, directory: str) -> None:
     subprocess.run(["mmdebstrap", *flags, late, suite, directory, source], check=True)
 
 
-def load(builder: builders.Builder) -> None:
+def load(builder: builders.Builder, bases: list[str]) -> None:
     """Give a builder the images that projects stand on."""
-    for name in projects.BASES:
-        try:
-            built = projects.base(name)
-        except pytest.skip.Exception as reason:
-            print(f"without {name}: {reason}", file=sys.stderr)
-        else:
-            builder.run("load", data=builders.docker_archive(built, name))
+    for name in bases:
+        builder.run("load", data=builders.docker_archive(projects.base(name), name))
 
 
 def ask(name: str, found: list[builders.Builder], server: str) -> dict[str, flattened.Flat | str]:
@@ -77,8 +70,10 @@ def reason(text: str) -> str:
 
 
 @contextmanager
-def world(wanted: tuple[str, ...]) -> Iterator[tuple[list[builders.Builder], str]]:
-    """Builders of these names with their images, and a server."""
+def world(
+    wanted: tuple[str, ...], names: list[str]
+) -> Iterator[tuple[list[builders.Builder], str]]:
+    """Builders of these names with the images that projects need, and a server."""
     with ExitStack() as stack:
         directory = Path(isolation.directory())
         files = directory / "served"
@@ -87,13 +82,13 @@ def world(wanted: tuple[str, ...]) -> Iterator[tuple[list[builders.Builder], str
         found = stack.enter_context(builders.running(directory / "builders", wanted))
         for each in found:
             if each.name != "buildkit" or "classic" not in [other.name for other in found]:
-                load(each)  # both of docker's have one store
+                load(each, projects.bases_of(names))  # both of docker's have one store
         yield found, server
 
 
 def record(names: list[str]) -> None:
     kept.FOLDER.mkdir(exist_ok=True)
-    with world(ORDER) as (found, server):
+    with world(ORDER, names) as (found, server):
         versions = {each.name: each.version for each in found}
         for name in names:
             answers = ask(name, found, server)
@@ -119,7 +114,8 @@ def main() -> Any:
         return make_debian(*sys.argv[2:])
     if not isolation.is_inside():
         sys.exit(isolation.enter([sys.executable, os.path.abspath(__file__), *sys.argv[1:]]))
-    return record(sys.argv[1:] or projects.names())
+    small = [name for name in projects.names() if not projects.is_large(name)]
+    return record(sys.argv[1:] or small)
 
 
 if __name__ == "__main__":

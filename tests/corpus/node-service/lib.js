@@ -1,0 +1,1 @@
+exports.answer = (name) => `hello, ${name}`;
