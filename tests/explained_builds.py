@@ -63,7 +63,6 @@ EXPLAINED: list[tuple[str, str, str, str]] = [
     ("classic", "working-directories", "tree: .*by-user", "a WORKDIR is root's there, not USER's"),
     #
     # Of podman
-    ("podman", "add-archives", "tree: ", "xz"),
     ("podman", "add-url", "tree: .*packed: d", "--chmod is not for the parents of what is copied"),
     ("podman", "arg-scopes", "tree: .*first:", "an ARG below an ENV of its name: ENV stays"),
     ("podman", "attributes", "tree: .*taken/ping", "docker's layers have no attributes of users"),
@@ -73,6 +72,8 @@ EXPLAINED: list[tuple[str, str, str, str]] = [
     ("podman", "inherited", "config: .*Env", "what is set again goes to the end"),
     ("podman", "env-forms", "config: .*Env|tree: .*env:", "two backslashes at the end go on there"),
     ("podman", "word-expansion", "^refused: ", "it knows few modifiers of variables"),
+    ("podman", "escape-backtick", "config: ", "a backtick escapes lines there, not words"),
+    ("podman", "run-security", "tree: ", "it has fewer capabilities by default"),
     ("podman", "exec-forms", "tree: - work:", "a WORKDIR without a RUN after it is not made"),
     ("podman", "volume-then-write", "tree: - data/work", "a WORKDIR without a RUN is not made"),
     ("podman", "working-directories", "tree: - ", "a WORKDIR without a RUN is not made"),
@@ -95,5 +96,6 @@ EXPLAINED: list[tuple[str, str, str, str]] = [
     ("cuddy", "scratch-binary", "tree: - (dev|proc|sys)", "RUN leaves nothing that it mounts on"),
     ("cuddy", "copy-parents", "tree: .*owned: ", "--chmod is of the parents too, as for BuildKit"),
     ("cuddy", "arg-scopes", "tree: .*first:", "ENV stays, as the reference has it"),
+    ("cuddy", "inherited", "tree: .*srv/www", "a WorkingDir that is missing is made as by `run`"),
     ("cuddy", "attributes", "tree: .*taken/ping", "attributes of users are kept, as podman does"),
 ]  # fmt: skip

@@ -46,8 +46,9 @@ class Project(NamedTuple):
 SECRET = ("--secret", "id=token,src={root}/token.txt")
 CONTEXTS = ("base=docker-image://busybox", "assets={root}/assets", "elsewhere={root}/elsewhere")
 SPECIAL = {
+    "add-archive-flags": Project(loose=("kept/packed.tar.gz",)),
     "add-git": Project(("--build-arg", "SERVER={server}"), loose=("with-history/.git/",)),
-    "add-url": Project(("--build-arg", "SERVER={server}")),
+    "add-url": Project(("--build-arg", "SERVER={server}"), loose=("packed/packed.tar.gz",)),
     "arg-predefined": Project(
         ("--build-arg", "HTTP_PROXY=http://proxy.example", "--build-arg", "no_proxy=localhost")
     ),
@@ -264,12 +265,13 @@ def packed() -> bytes:
 
 
 def archive_members() -> list[tuple[tarfile.TarInfo, bytes]]:
+    owned = {"mode": 0o4755, "uid": 5, "gid": 6}
     return [
         images.entry("top/", mode=0o750, uid=3, gid=4),
-        images.entry("top/file", b"in an archive\n", mode=0o4755, uid=5, gid=6),
+        images.entry("top/file", b"in an archive\n", **owned),
         images.entry("implied/deep/file", b"its directories are not said\n"),
         images.link("top/link", "file"),
-        images.link("top/hard", "top/file", hard=True),
+        images.entry("top/hard", type=tarfile.LNKTYPE, linkname="top/file", **owned),
         images.entry("top/fifo", type=tarfile.FIFOTYPE),
     ]
 
