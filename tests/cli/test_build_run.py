@@ -87,6 +87,26 @@ class TestAStep:
         ran = root.run("readlink", "/proc/self/ns/net", network="host")
         assert ran.out.strip() == here
 
+    def test_on_a_users_network_others_are_found_by_name(
+        self, cuddy: Cuddy, root: Root, tmp_path: Path
+    ) -> None:
+        cuddy.ok("network", "create", "front")
+        cuddy.ok("run", "-d", "--name", "db", "--network", "front", "alpine", "sleep", "9d")
+        try:
+            before = cuddy.ok("events", "--since", "1", "--until", "0s")
+            ran = root.run(*sh("nslookup db && ip -4 addr show eth0"), network="front")
+            address = cuddy.field("db", "{{.NetworkSettings.Networks.front.IPAddress}}")
+            assert address in ran.out
+            assert cuddy.ok("events", "--since", "1", "--until", "0s") == before
+            inside = Root(cuddy, tmp_path / "inside").run(
+                *sh("hostname; ip -4 addr show eth0"), network="container:db"
+            )
+            assert f"{cuddy.inspect('db')['Id'][:12]}\n" in inside.out
+            assert address in inside.out
+        finally:
+            cuddy.ok("rm", "-f", "db")
+            cuddy.ok("network", "rm", "front")
+
     def test_it_is_as_powerless_as_any_container(self, root: Root) -> None:
         ran = root.run(*sh("grep -E 'CapEff|Seccomp:' /proc/self/status; mount -t tmpfs x /mnt"))
         assert ran.out.split() == ["CapEff:", "00000000a80425fb", "Seccomp:", "2"]

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
     from cuddy.engine.options import ContainerOptions
+    from cuddy.engine.peers import Peer
     from cuddy.image.spec import ImageConfig
     from cuddy.runtime.create import Birth
     from cuddy.runtime.spec import Config, MountEntry
@@ -97,6 +98,7 @@ class Step(Closing):
         self.streams: list[tuple[int, int]] = []  # descriptor and number of each
         self.terminal_fd = -1
         self.birth: Birth | None = None
+        self.peers: dict[str, Peer] = {}
         self.leaving = Undo()
 
     def begin(self) -> None:
@@ -145,8 +147,8 @@ class Step(Closing):
             # Imported here: few steps are in others' networks.
             from cuddy.engine import peers
 
-            found = peers.find_peers(self.home, record)
-            machine = machine._replace(namespaces=peers.paths_of(found))
+            self.peers = peers.find_peers(self.home, record)
+            machine = machine._replace(namespaces=peers.paths_of(self.peers))
         config = spec.build_spec(record, identity, machine)
         config["root"]["path"] = self.wanted.root
         config["mounts"] = build_mounts(record, self.wanted.mounts)
@@ -172,7 +174,7 @@ class Step(Closing):
                     os.close(fd)
             self.leaving.add(take_down, self.birth)
         try:
-            connected = connection.connect(self.home, record, self.birth.pid)
+            connected = connection.connect(self.home, record, self.birth.pid, is_told=False)
         except (OSError, SystemFailure):
             # One whose mounts failed has no network any more: then what it says is the reason.
             births.finish(self.birth)
@@ -184,6 +186,10 @@ class Step(Closing):
         assert self.birth
         try:
             births.finish(self.birth)
+            if self.peers:
+                from cuddy.engine import peers
+
+                peers.confirm(self.peers)
             start.start(self.home.run_root, self.id)
             births.await_program(self.birth)
         except (CommandNotFound, CommandNotExecutable) as error:

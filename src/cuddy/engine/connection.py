@@ -51,8 +51,11 @@ class Connection(NamedTuple):
     holders: tuple[int, ...] = ()  # descriptors that keep the published ports from others
 
 
-def connect(home: Home, record: Container, pid: int) -> Connection:
-    """Give a newborn container its networks. Raises SystemFailure, Conflict, NoSuchNetwork."""
+def connect(home: Home, record: Container, pid: int, *, is_told: bool = True) -> Connection:
+    """Give a newborn container its networks. Raises SystemFailure, Conflict, NoSuchNetwork.
+
+    `is_told`: it is an event.
+    """
     asked = endpoint.asked(record)
     if not asked or not endpoint.has_own(record):
         if is_confined(record) and not sharing.peer_of(record["HostConfig"]["NetworkMode"]):
@@ -78,7 +81,7 @@ def connect(home: Home, record: Container, pid: int) -> Connection:
             serve_names(home, record, places, netns_fd, pid)
     finally:
         os.close(netns_fd)
-    for place in places:
+    for place in places if is_told else ():
         events.emit_network(home, "connect", place.network, record["Id"])
     return Connection(places, tuple(published), tuple(holders))
 
