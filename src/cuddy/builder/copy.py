@@ -69,7 +69,7 @@ class Copying:
         self.stamp = Stamp()
         is_read = not all(map(sources.is_remote, instruction.sources))
         self.is_stamped = bool(tree.index_key) and is_read
-        self.owner = chown.identify(root_fd, instruction.chown) if instruction.chown else None
+        self.owner = owner_of(root_fd, instruction)
         self.mode = chmod.parse(instruction.chmod) if instruction.chmod else None
         # BuildKit gives an octal mode also to the directories that it makes on the way.
         octal = self.mode.octal if self.mode else None
@@ -252,6 +252,19 @@ class Copying:
         mtime_ns = self.now_ns if is_dated else status.st_mtime_ns
         size = status.st_size if kind == tar.FILE else 0
         return Member(name, kind, mode, uid, gid, size, mtime_ns, link, device, size, xattrs, None)
+
+
+def owner_of(root_fd: int, instruction: Copy) -> tuple[int, int] | None:
+    """Whose the copies are by `--chown`. Raises InvalidArgument."""
+    if not instruction.chown:
+        return None
+    try:
+        return chown.identify(root_fd, instruction.chown)
+    except InvalidArgument as error:
+        if not instruction.link:
+            raise
+        hint = "with --link the image's files are not looked at: use numbers"
+        raise InvalidArgument(error.message, hint=hint) from None
 
 
 def nothing(_: int) -> None:

@@ -14,7 +14,7 @@ from cuddy.builder import sources
 from cuddy.builder.tree import Tree, join
 from cuddy.errors import Conflict, InvalidArgument
 from cuddy.image import tar
-from cuddy.image.deposit import Deposit
+from cuddy.image.deposit import SPECIAL_BITS, Deposit
 from cuddy.image.tar import NO_XATTRS, Member
 from cuddy.image.tree import MAX_NAME
 from cuddy.kernel import resolve
@@ -32,6 +32,12 @@ class Placement(Deposit):
 
     def check_link(self, path: bytes, target: bytes) -> None:
         """Every link is right."""
+
+    def make_special(self, parent_fd: int, name: bytes, path: bytes, member: Member) -> None:
+        """As it is, with all of its mode: chown(2) takes some bits, and nobody else is here."""
+        super().make_special(parent_fd, name, path, member)
+        if member.kind != tar.SYMLINK and member.mode & SPECIAL_BITS:
+            os.chmod(name, member.mode, dir_fd=parent_fd)
 
     def make_room(self, parent_fd: int, name: bytes, path: bytes, member: Member) -> None:
         """Remove what is in the way. Raises Conflict, in BuildKit's words."""

@@ -23,7 +23,7 @@ from cuddy.builder.tree import Tree
 from cuddy.errors import CorruptContent, CuddyError
 from cuddy.image.settings import Settings
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to others")
+pytestmark = pytest.mark.root
 ADD = Copy(Place(1, 1), "ADD x /t", True, ("x",), "/t")
 
 
@@ -195,7 +195,7 @@ THINGS = st.builds(
 )
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(THINGS, max_size=8))
 def test_any_archive_stays_in_the_image(
     root: Path, tmp_path: Path, add: Callable[..., None], things: list[Thing]

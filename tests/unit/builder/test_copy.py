@@ -22,7 +22,7 @@ from cuddy.errors import Conflict, CuddyError, InvalidArgument
 from cuddy.image.tar import Member
 
 RECORDED = json.loads((GOLDEN / "docker" / "copy.json").read_text())
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to others")
+pytestmark = pytest.mark.root
 
 NOT_AS_IN_BUILDKIT = {
     # Two files of one name: it keeps the last and says nothing.
@@ -279,6 +279,14 @@ def test_hostile_account_files_do_no_harm(context: Path, root: Path, fds: list[i
     with pytest.raises(InvalidArgument):
         carry_out(instruction("COPY --chown=app a.txt /t"), root, context, fds)
     carry_out(instruction("COPY --chown=root:0 a.txt /t"), root, context, fds)
+
+
+def test_with_link_names_are_not_looked_up(context: Path, tmp_path: Path, fds: list[int]) -> None:
+    (tmp_path / "scratch").mkdir()
+    copy = instruction("COPY --chown=app a.txt /t")._replace(link=True)
+    with pytest.raises(InvalidArgument) as caught:
+        carry_out(copy, tmp_path / "scratch", context, fds)
+    assert "--link" in caught.value.hint
 
 
 def test_what_was_there_is_never_written_to(context: Path, root: Path, fds: list[int]) -> None:

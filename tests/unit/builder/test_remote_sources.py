@@ -22,7 +22,7 @@ from cuddy.engine.home import Home
 from cuddy.errors import CorruptContent, InvalidArgument, NotFound
 from cuddy.image.settings import Settings
 
-pytestmark = pytest.mark.skipif(os.geteuid() != 0, reason="gives files to others")
+pytestmark = pytest.mark.root
 TIME = 1_500_000_000
 
 
