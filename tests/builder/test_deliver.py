@@ -15,9 +15,11 @@ import pytest
 
 import images
 from cuddy.builder import layer_forms, outputs
+from cuddy.builder.built import Result
 from cuddy.builder.deliver import deliver
-from cuddy.builder.image_output import Result
+from cuddy.builder.report import Numbering
 from cuddy.builder.state import Layer, State
+from cuddy.engine.home import Home
 from cuddy.errors import Conflict, CuddyError, InvalidArgument
 from cuddy.image import import_, index, load, store
 from cuddy.image import storage as storages
@@ -56,7 +58,10 @@ def result(storage: Storage, archive: bytes = FILES, platform: str = "linux/amd6
 def write(
     storage: Storage, text: str, *results: Result, tags: tuple[str, ...] = (), stdout_fd: int = -1
 ) -> None:
-    deliver(storage, outputs.parse_all([text]), results, tags, stdout_fd=stdout_fd)
+    home = Home(storage.root, f"{storage.root}/run")
+    wanted = outputs.for_elsewhere(outputs.parse_all([text]), {})
+    silent = Numbering(lambda event: None)
+    deliver(home, wanted, results, tags, silent, stdout_fd=stdout_fd)
 
 
 def test_a_directory(storage: Storage, tmp_path: Path) -> None:

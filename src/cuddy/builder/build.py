@@ -58,6 +58,7 @@ def build(
     options: BuildOptions,
     *,
     stdin_fd: int = -1,
+    stdout_fd: int = 1,
     settings: Settings | None = None,
     tell: Tell,
 ) -> Built:
@@ -67,6 +68,7 @@ def build(
     """
     scratch = f"{home.tmp_dir}/{files.name_temporary()}"
     telling = report.Numbering(tell)
+    export.check(options, stdout_fd)
     try:
         files.make_directory(home.build_dir)
         files.make_directory(scratch)
@@ -80,7 +82,9 @@ def build(
                     Build(home, options, found, target, registry, scratch, telling).run()
                     for target in targets
                 ]
-                return export.export(home, options, found, made, telling)
+                return export.export(
+                    home, options, made, telling, settings=settings, stdout_fd=stdout_fd
+                )
     except OSError as error:
         raise SystemFailure.from_os("the build failed", error) from error
     finally:

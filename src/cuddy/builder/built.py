@@ -6,7 +6,8 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuddy.image.spec import Descriptor
+    from cuddy.builder.state import State
+    from cuddy.image.spec import Descriptor, ImageConfig
 
 
 class Built(NamedTuple):
@@ -15,3 +16,10 @@ class Built(NamedTuple):
     image_id: str = ""  # digest of the config, what `images` lists; "": nothing for the store
     manifest: Descriptor | None = None
     names: tuple[str, ...] = ()  # complete references it bears now
+
+
+class Result(NamedTuple):
+    """What was built for one platform, and the config of its image."""
+
+    state: State
+    config: ImageConfig

@@ -2,40 +2,73 @@
 
 from __future__ import annotations
 
-from cuddy.builder import outputs
+import time
+
+from cuddy.builder import outputs, report
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cuddy.builder.image_output import Result
+    from cuddy.builder.built import Result
     from cuddy.builder.outputs import Output
-    from cuddy.image.storage import Storage
+    from cuddy.builder.report import Numbering
+    from cuddy.engine.home import Home
+    from cuddy.image.progress import Progress
+    from cuddy.image.settings import Settings
+
+STEPS = 40
+PUSHES = 60
+"""Numbers of what is no instruction; see `report.Numbering`."""
+WORDS = {
+    outputs.LOCAL: "exporting to client directory",
+    outputs.TAR: "exporting to client tarball",
+    outputs.OCI: "exporting to oci image format",
+    outputs.DOCKER: "exporting to docker image format",
+}
+"""BuildKit's."""
 
 
 def deliver(
-    storage: Storage,
+    home: Home,
     wanted: Sequence[Output],
     results: Sequence[Result],
     tags: Sequence[str],
+    tell: Numbering,
     *,
-    stdout_fd: int = 1,
+    stdout_fd: int,
     is_portable: bool = False,
 ) -> None:
-    """Write it, in the order in which the user has named it.
+    """Write outputs of `outputs.for_elsewhere`, one after the other.
 
     `is_portable`: the same bytes on all machines. Raises InvalidArgument, InvalidReference,
     Conflict, CorruptContent, SystemFailure.
     """
     from cuddy.builder import files_output, image_output
 
+    storage = home.storage
     states = [result.state for result in results]
-    for output in wanted:
-        if output.is_for_store or output.kind == outputs.NOTHING:
-            continue
+    for number, output in enumerate(wanted, STEPS):
+        tell.began(number, WORDS[output.kind])
         if output.kind == outputs.LOCAL:
             files_output.write_directory(storage, output, states)
         elif output.kind == outputs.TAR:
             files_output.write_tar(storage, output, states, stdout_fd)
         else:
             image_output.write(storage, output, results, tags, stdout_fd, is_portable=is_portable)
+        tell.ended(number)
+
+
+def push(home: Home, names: Sequence[str], tell: Numbering, settings: Settings | None) -> None:
+    """Bring the image to its registries, by each of its names. Raises what `engine.push` does."""
+    for number, name in enumerate(names, PUSHES):
+        from cuddy.engine import push as engine_push
+
+        tell.began(number, f"pushing {name}")
+
+        def progress(step: Progress, number: int = number) -> None:
+            what = f"{step.id} {step.state}".strip()
+            tell(report.Progress(number, what, step.current, step.total, time.time()))
+
+        engine_push.push(home, name, settings=settings, progress=progress)
+        tell.ended(number)

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from cuddy.builder import assembly as configs
 from cuddy.builder import cache
-from cuddy.builder.built import Built
+from cuddy.builder.built import Built, Result
 from cuddy.engine import events
-from cuddy.errors import CorruptContent, NoSuchImage
+from cuddy.errors import CorruptContent, InvalidArgument, NoSuchImage
 from cuddy.image import assembly, index, reference, store
 from cuddy.shapes import NamedTuple
 
@@ -17,17 +17,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from cuddy.builder.context import Context
     from cuddy.builder.options import BuildOptions
+    from cuddy.builder.outputs import Output
     from cuddy.builder.report import Numbering
     from cuddy.builder.state import Layer, State
     from cuddy.engine.home import Home
+    from cuddy.image.settings import Settings
     from cuddy.image.spec import ImageConfig
     from cuddy.image.store import Image
 
 EXPORT = 4
-KINDS = ("image", "oci", "docker")
-"""What has compressed layers."""
 
 
 class Finished(NamedTuple):
@@ -38,33 +37,74 @@ class Finished(NamedTuple):
     epoch: int | None = None
 
 
+def check(options: BuildOptions, stdout_fd: int) -> None:
+    """Whether what is wanted can be had, before anything is built. Raises InvalidArgument."""
+    if options.outputs:
+        # Imported here, as below: most builds make an image and nothing else.
+        from cuddy.builder import outputs
+
+        wanted = outputs.parse_all(options.outputs)
+        outputs.check(wanted, stdout_fd)
+        outputs.pushed_names(wanted, options.tags)
+
+
 def needs_blobs(options: BuildOptions) -> bool:
     """Whether layers have to be compressed."""
-    return True
+    if not options.outputs:
+        return True
+    from cuddy.builder import outputs
+
+    return outputs.needs_blobs(outputs.parse_all(options.outputs))
 
 
 def export(
-    home: Home, options: BuildOptions, context: Context, made: Sequence[Finished], tell: Numbering
-) -> Built:
+    home: Home, options: BuildOptions, made: Sequence[Finished], tell: Numbering, *,
+    settings: Settings | None, stdout_fd: int,
+) -> Built:  # fmt: skip
     """Carry out what the options say of outputs. Raises CuddyError, OSError."""
     names = [assembly.check_name(tag) for tag in options.tags]
-    (finished,) = made
     labels = dict(text.partition("=")[::2] for text in options.labels)
-    config = configs.build_config(finished.state, finished.started, labels)
-    return export_image(home, options, finished, config, names, tell)
+    documents = [configs.build_config(each.state, each.started, labels) for each in made]
+    if not options.outputs:
+        return export_image(home, options, made, documents, names, tell)
+    from cuddy.builder import deliver, outputs
+
+    built = Built()
+    wanted = outputs.parse_all(options.outputs)
+    if outputs.is_for_store(wanted):
+        own = [assembly.check_name(name) for name in outputs.store_names(wanted, names)]
+        form = outputs.form(wanted)
+        built = export_image(home, options, made, documents, own, tell, form)
+    results = [Result(each.state, document) for each, document in zip(made, documents)]
+    others = outputs.for_elsewhere(wanted, configs.parse_annotations(options.annotations))
+    is_portable = made[0].epoch is not None
+    deliver.deliver(
+        home, others, results, names, tell, stdout_fd=stdout_fd, is_portable=is_portable
+    )
+    deliver.push(home, outputs.pushed_names(wanted, names), tell, settings)
+    return built
 
 
 def export_image(
-    home: Home, options: BuildOptions, made: Finished, config: ImageConfig, names: Sequence[str],
-    tell: Numbering,
+    home: Home, options: BuildOptions, made: Sequence[Finished], documents: Sequence[ImageConfig],
+    names: Sequence[str], tell: Numbering, form: Output | None = None,
 ) -> Built:  # fmt: skip
-    """Make the image of a state known, unless it is, and name it. Raises CuddyError, OSError."""
+    """Make the image of a state known, unless it is, and name it. Raises CuddyError, OSError.
+
+    `form`: says how its layers are to be compressed.
+    """
+    if len(made) > 1:
+        raise InvalidArgument(
+            "an image of the store is for one platform",
+            hint="--output type=oci,dest=FILE makes one archive for several",
+        )
+    finished, config = made[0], documents[0]
     tell.began(EXPORT, "exporting to image")
     first = names[0] if names else ""
     notes = configs.parse_annotations(options.annotations)
-    image = find(home, config, made.state.layers, notes)
+    image = None if form else find(home, config, finished.state.layers, notes)
     if image is None:
-        image = assemble(home, first, made, config, notes)
+        image = assemble(home, first, finished, config, notes, form)
     for name in names:
         if name not in image.names:
             store.tag(home.storage, first if first in image.names else image.id, name)
@@ -89,14 +129,18 @@ def find(
 
 
 def assemble(
-    home: Home, name: str, made: Finished, config: ImageConfig, annotations: dict[str, str]
-) -> Image:
+    home: Home, name: str, made: Finished, config: ImageConfig, annotations: dict[str, str],
+    form: Output | None = None,
+) -> Image:  # fmt: skip
     """Make the image, and give it a name unless that is empty."""
     # Imported here: an unchanged rebuild makes nothing.
-    from cuddy.builder import layers
+    from cuddy.builder import layer_forms, layers
 
     is_portable = made.epoch is not None
-    done = layers.with_blobs(home.storage, made.state.layers, is_portable=is_portable)
+    done = list(made.state.layers)
+    if form:
+        done = layer_forms.with_blobs(home.storage, done, form, is_portable=is_portable)
+    done = layers.with_blobs(home.storage, done, is_portable=is_portable)
     image = assembly.assemble(
         home.storage, name, config, [layer.blob for layer in done if layer.blob],
         [layer.size_bytes for layer in done], annotations=annotations,

@@ -12,6 +12,7 @@ import os
 from cuddy import files
 from cuddy.builder import layer_forms, snapshot
 from cuddy.builder.destination import Destination
+from cuddy.builder.outputs import UNCOMPRESSED
 from cuddy.errors import SystemFailure
 from cuddy.image import blobs, gather, workers
 from cuddy.undo import Closing
@@ -65,7 +66,7 @@ def write_tar(storage: Storage, output: Output, states: Sequence[State], stdout_
             Carriage().stream(found.entries(), fd)
 
     with Destination(output.dest, stdout_fd) as destination:
-        if output.compression in ("", layer_forms.UNCOMPRESSED):
+        if output.compression in ("", UNCOMPRESSED):
             _have_done(lambda send: work(send, destination.fd))
         else:
             _compressed(work, output, destination.fd)

@@ -27,22 +27,16 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from typing import Any
 
+    from cuddy.builder.built import Result
     from cuddy.builder.outputs import Output
-    from cuddy.builder.state import State
+    from cuddy.builder.state import Layer
     from cuddy.image.packing import Content
-    from cuddy.image.spec import Descriptor, ImageConfig
+    from cuddy.image.spec import Descriptor
     from cuddy.image.storage import Storage
 
 INDEX, HEAD, DOCKER_LIST = "index.json", "oci-layout", "manifest.json"
 DOCKER = "docker"
 FILE_MODE = 0o644
-
-
-class Result(NamedTuple):
-    """What was built for one platform."""
-
-    state: State
-    config: ImageConfig
 
 
 class _Document(NamedTuple):
@@ -134,13 +128,9 @@ class _Parts:
         self.documents[_path(digest)] = data
         return _Document(data, spec.Descriptor(mediaType=media_type, digest=digest, size=len(data)))
 
-    def add_layer(self, layer: Any) -> Descriptor:
+    def add_layer(self, layer: Layer) -> Descriptor:
         """Add a layer in the form that is wanted. It stays readable if somebody removes it."""
-        output = self.output
-        blob = layer_forms.blob(
-            self.storage, layer, output.compression, level=output.level,
-            is_forced=output.is_forced, is_portable=self.is_portable,
-        )  # fmt: skip
+        blob = layer_forms.blob(self.storage, layer, self.output, is_portable=self.is_portable)
         fd = os.open(blobs.path(self.storage, blob["digest"]), os.O_RDONLY | os.O_CLOEXEC)
         self.opened.callback(os.close, fd)
         self.layers[_path(blob["digest"])] = packing.FilePart(fd, blob["size"])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cuddy.builder.outputs import GZIP, UNCOMPRESSED, ZSTD
 from cuddy.errors import CorruptContent
 from cuddy.image import blobs, changeset, compression, snapshots, spec
 from cuddy.image import digest as digests
@@ -9,12 +10,12 @@ from cuddy.image.spec import Descriptor
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from cuddy.builder.outputs import Output
     from cuddy.builder.state import Layer
     from cuddy.image.storage import Storage
 
-GZIP, ZSTD, UNCOMPRESSED = "gzip", "zstd", "uncompressed"
 TYPES = {
     GZIP: f"{spec.OCI_LAYER}+gzip",
     ZSTD: f"{spec.OCI_LAYER}+zstd",
@@ -23,26 +24,31 @@ TYPES = {
 ZSTD_LEVEL = 3
 
 
-def blob(
-    storage: Storage,
-    layer: Layer,
-    form: str = "",
-    *,
-    level: int | None = None,
-    is_forced: bool = False,
-    is_portable: bool = False,
-) -> Descriptor:
-    """A blob of a layer in the store, made if there is none of that form.
+def with_blobs(
+    storage: Storage, layers: Sequence[Layer], output: Output, *, is_portable: bool
+) -> list[Layer]:
+    """The layers, each with a blob in the form that an output wants. Raises as `blob`."""
+    return [
+        layer._replace(blob=blob(storage, layer, output, is_portable=is_portable))
+        for layer in layers
+    ]
 
-    Without `is_forced` a layer that has a blob keeps its form, as with BuildKit: it may be one of
-    the base's. `is_portable`: the same bytes on all machines. Raises CorruptContent, OSError.
+
+def blob(
+    storage: Storage, layer: Layer, output: Output, *, is_portable: bool = False
+) -> Descriptor:
+    """A blob of a layer in the store, made if there is none of the form that an output wants.
+
+    A layer that is in that form stays as it is unless it is to be forced, whatever the level.
+    `is_portable`: the same bytes on all machines. Raises CorruptContent, OSError.
     """
+    form, level = output.compression, output.level
     has_blob = layer.blob is not None and blobs.has(
         storage, layer.blob["digest"], layer.blob["size"]
     )
     if layer.blob and has_blob:
         is_so = not form or form_of(layer.blob) == form
-        if is_so and not (is_forced and level is not None):
+        if is_so and not (output.is_forced and level is not None):
             return layer.blob
     found = digests.hasher()
 

@@ -21,7 +21,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
 IMAGE, LOCAL, TAR, OCI, DOCKER, NOTHING = "image", "local", "tar", "oci", "docker", "cacheonly"
 KINDS = (IMAGE, LOCAL, TAR, OCI, DOCKER, NOTHING)
@@ -240,3 +240,17 @@ def pushed_names(outputs: Iterable[Output], tags: Sequence[str]) -> list[str]:
                 )
             found += names
     return list(dict.fromkeys(found))
+
+
+def form(outputs: Iterable[Output]) -> Output | None:
+    """The one that says how the layers of the store's image are compressed, if one does."""
+    return next((each for each in outputs if each.is_for_store and each.compression), None)
+
+
+def for_elsewhere(outputs: Iterable[Output], annotations: Mapping[str, str]) -> list[Output]:
+    """Those that are no image of the store, with annotations besides their own."""
+    return [
+        each._replace(annotations=(*annotations.items(), *each.annotations))
+        for each in outputs
+        if not each.is_for_store and each.kind != NOTHING
+    ]
