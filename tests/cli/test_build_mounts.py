@@ -365,6 +365,15 @@ class TestAgent:
         answer = self.forward(bench, options, "000000010b")[0]
         assert b"ssh-ed25519" in bytes.fromhex(answer)
 
+    def test_each_id_has_its_own_keys(self, bench: Bench, tmp_path: Path) -> None:
+        key = make_key(tmp_path)
+        options = BuildOptions(".", ssh=(f"one={key}", f"two={key}"))
+        mounts = ("type=ssh,id=one", "type=ssh,id=two", "type=ssh,id=two,target=/own")
+        ran = bench.run("ls /run/buildkit /own; echo $SSH_AUTH_SOCK", *mounts, options=options)
+        assert ran.out.split() == [
+            "/own", "/run/buildkit:", "ssh_agent.0", "ssh_agent.1", "/run/buildkit/ssh_agent.0",
+        ]  # fmt: skip
+
     def test_a_key_with_a_passphrase_is_refused(self, bench: Bench, tmp_path: Path) -> None:
         options = BuildOptions(".", ssh=(f"default={make_key(tmp_path, 'geheim')}",))
         ran = bench.run("true", "type=ssh", options=options)

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 MOST_CONNECTIONS = 64
 BLOCK_BYTES = 1 << 16
 PATIENCE_S = 10
-OWN_AGENT = "agent"
 PROGRAM_PATH = "/usr/local/bin:/usr/bin:/bin"
 
 
@@ -48,7 +47,7 @@ class Forward(Closing):
         said, saying = os.pipe2(os.O_CLOEXEC)
         child = process.clone(namespaces.CLONE_NEWPID)
         if child.pid == 0:
-            be_forwarder(agent, directory, listener, saying)
+            be_forwarder(agent, self.path, listener, saying)
         self.pid, self.pidfd = child.pid, child.pidfd
         listener.close()
         os.close(saying)
@@ -79,8 +78,8 @@ def listen(directory: str, name: str) -> socket.socket:
     return listener
 
 
-def be_forwarder(agent: Agent, directory: str, listener: socket.socket, saying: int) -> NoReturn:
-    """The forwarder's whole life."""
+def be_forwarder(agent: Agent, own: str, listener: socket.socket, saying: int) -> NoReturn:
+    """The forwarder's whole life. `own`: where its socket is."""
     try:
         # Should the builder be gone by now, there is nobody to say "ready" to, and so it ends.
         process.prctl(process.PR_SET_PDEATHSIG, _signal.SIGKILL)
@@ -91,8 +90,8 @@ def be_forwarder(agent: Agent, directory: str, listener: socket.socket, saying: 
                 path = agent.socket
             else:
                 keys = {key: os.open(key, os.O_RDONLY | os.O_CLOEXEC) for key in agent.keys}
-                os.chdir(directory)
-                path = begin_agent(keys)
+                os.chdir(os.path.dirname(own))
+                path = begin_agent(f"agent-of-{os.path.basename(own)}", keys)
             dial(path).close()
         except (OSError, ValueError) as error:
             os.write(saying, f"cannot use ssh agent {agent.id!r}: {reason(error)}".encode())
@@ -112,25 +111,25 @@ def reason(error: OSError | ValueError) -> str:
     return str(error)
 
 
-def begin_agent(keys: Mapping[str, int]) -> str:
-    """An ssh-agent with these keys, in the working directory; returns its socket's path.
+def begin_agent(name: str, keys: Mapping[str, int]) -> str:
+    """An ssh-agent with these keys, its socket in the working directory; returns its path.
 
     `keys`: open files, by their names. Raises ValueError, OSError.
     """
-    pid = spawn(("ssh-agent", "-D", "-a", OWN_AGENT), {}, stdin=-1, stderr=-1)
+    pid = spawn(("ssh-agent", "-D", "-a", name), {}, stdin=-1, stderr=-1)
     deadline = time.monotonic() + PATIENCE_S
-    while not os.path.exists(OWN_AGENT):
+    while not os.path.exists(name):
         if os.waitpid(pid, os.WNOHANG)[0] or time.monotonic() > deadline:
             raise ValueError("ssh-agent does not start")
         time.sleep(0.002)
-    for name, fd in keys.items():
-        add_key(name, fd)
-    return OWN_AGENT
+    for key, fd in keys.items():
+        add_key(key, fd, name)
+    return name
 
 
-def add_key(name: str, fd: int) -> None:
+def add_key(name: str, fd: int, agent: str) -> None:
     """Put one key into our agent. Raises ValueError."""
-    environment = {"SSH_AUTH_SOCK": OWN_AGENT, "SSH_ASKPASS_REQUIRE": "never"}
+    environment = {"SSH_AUTH_SOCK": agent, "SSH_ASKPASS_REQUIRE": "never"}
     reader, writer = os.pipe2(os.O_CLOEXEC)
     pid = spawn(("ssh-add", "-q", "-"), environment, stdin=fd, stderr=writer)
     os.close(fd)
