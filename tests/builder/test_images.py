@@ -14,7 +14,7 @@ from cuddy.builder import build
 from cuddy.builder.options import BuildOptions
 from cuddy.engine import home as homes
 from cuddy.engine.home import Home
-from cuddy.image import index, snapshots, store, verify
+from cuddy.image import check, garbage, index, snapshots, store, verify
 from cuddy.image.store import Image
 
 pytestmark = pytest.mark.root
@@ -160,3 +160,13 @@ def test_every_layer_is_what_its_blob_unpacks_to(home: Home, context: Path, tmp_
         verify.unpack_again(home.storage, blob["digest"], diff_id, below, aside)
         there = snapshots.path(home.storage, image.chain_ids[number])
         assert verify.difference(there, aside) == ""
+
+
+def test_a_check_finds_nothing_to_repair(home: Home, context: Path) -> None:
+    make(
+        home, context, "FROM base AS first", "COPY one /", "COPY two /etc/motd", "FROM base",
+        "COPY --from=first /one /", "WORKDIR /new",
+    )  # fmt: skip
+    assert [each for each in check.Examination(home.storage, None).run() if each.is_broken] == []
+    found, broken = garbage.nameless(home.storage, ())
+    assert not found.layers and not broken

@@ -21,7 +21,7 @@ from cuddy.errors import CorruptContent
 from cuddy.image import blobs, snapshots, walk
 from cuddy.image import storage as storages
 from cuddy.image.storage import Storage
-from cuddy.kernel import overlay
+from cuddy.kernel import mount, overlay
 
 pytestmark = pytest.mark.root
 
@@ -464,6 +464,32 @@ class TestKilled:
             assert len(os.listdir(f"{storage.layers_dir}/{name}/home")) == 1500
         for name in os.listdir(f"{storage.blobs_dir}/sha256"):
             assert images.digest_of(blobs.read(storage, f"sha256:{name}")) == f"sha256:{name}"
+
+
+class TestFullDisk:
+    def test_a_blob_that_does_not_fit_leaves_nothing(self, tmp_path: Path) -> None:
+        def work() -> list[list[str]]:
+            snapshot.enter_private()
+            mount.perform(mount.Mount("tmpfs", str(tmp_path), "tmpfs", 0, "size=20m"))
+            storage = Storage(str(tmp_path / "store"))
+            storages.create(storage)
+            with Snapshot(storage, []) as made:
+                Path(made.root, "big").write_bytes(os.urandom(12 << 20))
+                making = layers.commit(storage, made, compress=True)
+                assert making
+                with pytest.raises(OSError, match="No space left"), making:
+                    making.finish()
+            assert difference_of_names(storage, making.layer.chain_id) == set()
+            with pytest.raises(OSError, match="No space left"):
+                layers.with_blobs(storage, [making.layer])
+            return [os.listdir(storage.tmp_dir), os.listdir(f"{storage.blobs_dir}/sha256")]
+
+        assert in_child(work) == [[], []]
+
+
+def difference_of_names(storage: Storage, chain_id: str) -> set[str]:
+    """The layers that are there besides one."""
+    return set(os.listdir(storage.layers_dir)) - {"empty", chain_id.partition(":")[2]}
 
 
 class TestSquash:

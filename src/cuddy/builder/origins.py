@@ -106,9 +106,7 @@ class Origins:
         """A view of layers, as long as this process lives."""
         from cuddy.builder import snapshot, tree
 
-        view = snapshot.View(self.plan.home.storage, state.chain_ids)
-        view.mount()
-        fd = os.open(view.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        fd = snapshot.open_view(self.plan.home.storage, state.chain_ids)
         return tree.Tree(fd, f"files of {name}")
 
     def read(self, stage: Stage, copy: Copy) -> Reading | None:

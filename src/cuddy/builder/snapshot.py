@@ -79,6 +79,13 @@ class View(Closing):
         files.remove_tree(self.root)
 
 
+def open_view(storage: Storage, chain_ids: Sequence[str]) -> int:
+    """A descriptor of what layers show, read-only, as long as it is open. Raises SystemFailure."""
+    with View(storage, chain_ids) as seen:
+        # An open file keeps its mount alive, and so there is nothing to be cleared up.
+        return os.open(seen.root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+
 class Snapshot(Closing):
     """Layers with a writable directory over them: `root` shows all, `upper` has what is written."""
 
