@@ -40,25 +40,23 @@ def squash_state(storage: Storage, state: State, *, epoch: int | None) -> State:
 
     Raises CorruptContent, SystemFailure, OSError.
     """
-    base = [each for each in state.layers if not each.created]  # those of an image have no time
-    above = state.layers[len(base) :]
+    lower = [each.chain_id for each in state.layers if not each.created]  # of an image: no time
+    above = state.chain_ids[len(lower) :]
     if len(above) < 2:
         return state
-    below, top = (base[-1].chain_id if base else ""), above[-1].chain_id
-    key = digests.of(files.format_json([VERSION, below, top, epoch]).encode())
+    parent = lower[-1] if lower else ""
+    key = digests.of(files.format_json([VERSION, parent, above[-1], epoch]).encode())
     found = steps.find(storage, key)
     if found is None:
-        layer = have_squashed(
-            storage, [each.chain_id for each in base], [each.chain_id for each in above], epoch
-        )
-        found = steps.Step(key, below, *layer[:4], f"squash of {len(above)} layers", layer.blob)
+        layer = have_squashed(storage, lower, above, epoch)
+        found = steps.Step(key, parent, *layer[:4], f"squash of {len(above)} layers", layer.blob)
         steps.write(storage, found)
     layer = Layer(found.chain_id, found.diff_id, found.size_bytes, found.created, found.blob)
-    return replaced(state, len(base), layer)
+    return replaced(state, len(lower), layer)
 
 
 def have_squashed(
-    storage: Storage, base: Sequence[str], above: Sequence[str], epoch: int | None
+    storage: Storage, lower: Sequence[str], above: Sequence[str], epoch: int | None
 ) -> Layer:
     """The layer that `squash` makes, by a process in a mount namespace of its own; one without ids
     if there is none.
@@ -66,7 +64,7 @@ def have_squashed(
 
     def work(send: Send) -> None:
         enter_private()
-        making = squash(storage, base, above, epoch=epoch, compress=True)
+        making = squash(storage, lower, above, epoch=epoch, compress=True)
         send(layer=making and list(making.finish()))
 
     with workers.Crew() as crew:
@@ -95,18 +93,18 @@ def replaced(state: State, kept: int, layer: Layer) -> State:
 
 def squash(
     storage: Storage,
-    base: Sequence[str],
+    lower: Sequence[str],
     above: Sequence[str],
     *,
     epoch: int | None = None,
     compress: bool = False,
 ) -> Making | None:
-    """One layer upon `base` for those of `above` (chain ids); None if together they change nothing.
+    """One layer upon `lower` for those of `above` (chain ids); None if they change nothing.
 
     As `layers.commit`, for a process that has entered a private mount namespace. Raises
     CorruptContent, SystemFailure, OSError.
     """
-    with Snapshot(storage, base) as snapshot:
+    with Snapshot(storage, lower) as snapshot:
         previous = os.umask(0)
         root_fd = os.open(snapshot.root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
