@@ -221,7 +221,7 @@ class Build:
         if self.plan.options.unset:
             from cuddy.builder import unset
 
-            found = unset.of_base(found, self.plan.options.unset)
+            found = unset.unset_state(found, self.plan.options.unset)
         return Outcome(found, {})
 
     def look(self, run: StageRun, step: Step) -> Layer | None:

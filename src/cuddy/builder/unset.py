@@ -82,7 +82,7 @@ def unset(config: RunConfig, wanted: Iterable[tuple[str, str]]) -> RunConfig:
     return made
 
 
-def of_base(state: State, texts: Iterable[str]) -> State:
+def unset_state(state: State, texts: Iterable[str]) -> State:
     """A base without what is to go; a PATH it has in any case. Raises InvalidArgument."""
     config = unset(state.config, parse(texts))
     environment = config.get("Env") or []
