@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 FILE = Path(__file__).parent / "golden/docker/flags.json"
-GROUPS = ("container", "image", "network", "system", "volume")
+GROUPS = ("builder", "container", "image", "network", "system", "volume")
 ALONE = ("inspect", "login", "logout", "search", "version")
 """Commands of the first level that are about these three but in none of the groups."""
 UNSHOWN = ("dns-opt", "kernel-memory", "net", "net-alias", "time")

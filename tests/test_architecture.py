@@ -128,7 +128,7 @@ def functions(module: Module) -> Iterator[ast.FunctionDef]:
 def test_a_module_imports_only_its_own_package_and_lower_floors(module: Module) -> None:
     assert module.package in FLOORS, f"{module.package} is on no floor"
     for name, line in imports(module):
-        if not name.startswith("cuddy.") or module.package == "__main__":
+        if not name.startswith("cuddy.") or module.package in ("__init__", "__main__"):
             continue
         package = name.split(".")[1]
         allowed = package == module.package or FLOORS[package] < module.floor or module.floor == 0
@@ -138,6 +138,7 @@ def test_a_module_imports_only_its_own_package_and_lower_floors(module: Module) 
 
 def test_no_imports_in_a_circle() -> None:
     graph = {module.name: {n for n, _ in imports(module) if n in NAMES} for module in MODULES}
+    graph["cuddy"] = set()  # whose exports are imported when somebody asks for them
     done: set[str] = set()
 
     def visit(name: str, path: tuple[str, ...]) -> None:

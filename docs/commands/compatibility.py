@@ -28,11 +28,18 @@ RECORDED = ROOT / "tests/golden/docker/flags.json"
 WINDOWS, PLUGINS = "Windows only", "plugins"
 LATER = "later"
 NEW = ("container create", "container run")
+BUILD = ("image build",)
+BUILDX = {
+    "allow", "annotation", "attest", "build-context", "builder", "cache-to", "call", "check", "load",
+    "metadata-file", "no-cache-filter", "output", "progress", "provenance", "push", "sbom", "secret",
+    "ssh", "max-used-space", "min-free-space", "verbose",
+}  # fmt: skip
+"""Flags that docker's client has by its plugin buildx, which was not there when it was asked."""
+BUILDX_COMMANDS = {"du", "b", "inspect", "logs", "ls", "rm"}
 SWARM = "Swarm"
 
 COMMANDS = {
     "volume update": ("no", SWARM),
-    "image build": (LATER, "images are built in a later release"),
 }
 """Docker's commands that cuddy has not, if it has not."""
 
@@ -53,6 +60,7 @@ REFUSED: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {
     **{(NEW, flag): ("no", f"{WINDOWS}; refused in docker's words") for flag in (
         "cpu-count", "cpu-percent", "io-maxbandwidth", "io-maxiops",
     )},
+    (BUILD, "isolation"): ("no", f"{WINDOWS}; `default` is taken, as by docker on Linux"),
     (NEW, "isolation"): ("no", f"{WINDOWS}; `default` is taken, as by docker on Linux"),
     (NEW, "storage-opt"): ("differs", "refused in docker's words for file systems without quotas, "
                            "whatever the file system"),
@@ -89,6 +97,12 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
     (("container update",), "memory"): "also limits a container that had no limit, with as much swap",
     (("container cp",), "archive"): "also keeps the owners of what is copied out, which docker "
                                     "forgets",
+    (BUILD, "compress"): "taken: nothing is sent anywhere that could be compressed",
+    (BUILD, "disable-content-trust"): "only `true`: Notary's signatures are not verified",
+    (BUILD, "force-rm"): "taken: steps leave no containers",
+    (BUILD, "rm"): "taken, `false` with a warning: steps leave no containers",
+    (BUILD, "platform"): "of another architecture where the kernel can run its programs",
+    (BUILD, "security-opt"): "as `run` has it",
     (("image pull",), "disable-content-trust"): "only `true`: Notary's signatures are not verified",
     (("image push",), "disable-content-trust"): "only `true`: nothing is signed",
     (("image rm",), "platform"): "removes the image if it is for that platform; "
@@ -131,6 +145,12 @@ class Unexplained(Exception):
 def recorded() -> dict[str, Any]:
     """What docker has."""
     found: dict[str, Any] = json.loads(RECORDED.read_text())
+    commands = found["commands"]
+    # A command of two groups, such as `builder build`, stands in the one that docker names first.
+    found["commands"] = {
+        name: said for name, said in commands.items() if said["names"][0] == name
+        or said["names"][0] not in commands
+    }  # fmt: skip
     return found
 
 
@@ -181,6 +201,8 @@ def rows(name: str, docker: dict[str, Any], command: Command) -> Iterator[Row]:
 def own_flags(name: str, docker: dict[str, Any], command: Command) -> list[str]:
     """The flags that only cuddy has."""
     known = {*docker["flags"], *docker["hidden"], "help"}
+    if name.endswith((" build", "builder prune")):
+        known |= BUILDX
     own = [flag for flag in command.flags if not known & {flag.name, *flag.aliases}]
     return [f"`--{flag.name}`" for flag in own if not flag.hidden]
 
@@ -205,6 +227,9 @@ def section(name: str, docker: dict[str, Any]) -> str:
         lines += [f"| {row.flag} | {row.answer} | {row.why} |" for row in found]
     else:
         lines.append("No flags.")
+    if found := [flag.name for flag in command.flags if name in BUILD and flag.name in BUILDX]:
+        shown = ", ".join(f"`--{flag}`" for flag in found)
+        lines += ["", f"As with docker's plugin buildx: {shown}. Attestations are refused."]
     if own := own_flags(name, docker, command):
         lines += ["", f"Only cuddy has {', '.join(own)}."]
     return "\n".join(lines) + "\n"
@@ -216,7 +241,7 @@ def page() -> str:
     commands = docker["commands"]
     sections = {name: section(name, commands[name]) for name in commands}
     parts = [HEADING.format(version=docker["docker"], counts=counts(commands))]
-    for title in ("container", "image", "network", "volume", "system", ""):
+    for title in ("container", "image", "builder", "network", "volume", "system", ""):
         parts.append(f"## {title.title() or 'Without a group'}\n")
         parts += [text for name, text in sections.items() if name.rpartition(" ")[0] == title]
     beyond = sorted(f"`{group} {verb}`" for group, verb in own_commands(commands))
@@ -257,7 +282,7 @@ def own_commands(commands: dict[str, Any]) -> Iterator[tuple[str, str]]:
     modules = {verbs.find_command(name.split())[0] for name in known if command_of(name)}
     for group, table in verbs.GROUPS.items():
         for verb, module in table.items():
-            if module not in modules:
+            if module not in modules and not ("build" in group and verb in BUILDX_COMMANDS):
                 yield group, verb
 
 

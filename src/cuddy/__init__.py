@@ -16,6 +16,20 @@ runtime   floor 2: the OCI runtime: a bundle becomes a process
 engine    floor 3: containers as the user knows them
 builder   floor 4: a Dockerfile becomes an image
 cli       floor 5: the Docker-compatible command line
+library   floor 5: what Python programs use: `cuddy.build`
 """
 
 __version__ = "0.1.0"
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.library.build import build as build
+
+
+def __getattr__(name: str) -> object:
+    """What is public is imported when it is first used."""
+    if name == "build":
+        from cuddy.library.build import build
+
+        return build
+    raise AttributeError(f"module 'cuddy' has no attribute {name!r}")

@@ -21,6 +21,7 @@ from cuddy.shapes import NamedTuple, TypedDict
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from types import TracebackType
 
     from cuddy.builder.options import BuildOptions
     from cuddy.builder.report import Event
@@ -84,10 +85,12 @@ def new_id() -> str:
 
 
 class Journal:
-    """Hears what a build tells, and keeps it; `close` says how the build ended.
+    """Hears what a build tells, and keeps it; leaving the `with` block says how the build ended.
 
     A disk that is full takes nothing away from the build, only from its log.
     """
+
+    image_id = ""
 
     def __init__(self, home: Home, options: BuildOptions) -> None:
         self.home = home
@@ -136,9 +139,26 @@ class Journal:
         except OSError:
             self.is_broken = True
 
-    def close(self, status: str, *, error: str = "", image_id: str = "") -> None:
+    def __enter__(self) -> Journal:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self.close(COMPLETED)
+        elif isinstance(error, Exception):
+            self.close(FAILED, error=str(error))
+        else:
+            self.close(CANCELED)
+
+    def close(self, status: str, *, error: str = "") -> None:
         """The build has come to its end; old journals make room."""
-        ended: Record = {**self.record, "Status": status, "Error": error, "Image": image_id}
+        ended: Record = {**self.record, "Status": status, "Error": error}
+        ended["Image"] = self.image_id
         ended["Completed"] = files.now()
         ended["IsCut"] = ended["IsCut"] or self.is_broken
         self.record = ended

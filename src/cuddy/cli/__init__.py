@@ -29,13 +29,15 @@ output              where a command's archive goes
 registries          how registries are reached from here
 proxies             what Docker's config.json says of them
 progress            bars and lines of a pull or push
-build_flags         the flags of a build
+build               an image from a Dockerfile
+build_flags         the flags of that
 build_options       what they and the environment come to
 build_progress      how a build is shown: plain, and which form
 build_lines         what its programs write, as a terminal can be shown it
 build_frame         what it looks like at a moment
 build_view          and redrawn in place
 build_raw           for other programs
+build_check         answers about a Dockerfile, without a build
 builder             commands about builds and their cache
 terminal            raw mode, window size, signals
 detach              the keys that leave a container running

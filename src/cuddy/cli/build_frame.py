@@ -98,7 +98,7 @@ class Frame:
 
 def _progress_text(event: report.Progress) -> str:
     if not event.total:
-        return human_size(event.done)
+        return human_size(event.done) if event.done else ""
     return f"{human_size(event.done)} / {human_size(event.total)}"
 
 

@@ -182,10 +182,11 @@ class Plain:
 
 
 def _hear_progress(step: _Step, event: report.Progress) -> None:
-    """Shown when it is done, and now and then on the way."""
+    """Shown when it is done, and now and then on the way; without an amount there is none yet."""
     shown, _ = step.progress.get(event.what, (event.at, ""))
-    size = human_size(event.done)
-    text = f"{printable(event.what)}: {size}"
+    text = printable(event.what)
+    if event.done or event.total:
+        text += f": {human_size(event.done)}"
     if event.total and event.done >= event.total:
         step.progress.pop(event.what, None)
         step.add(f"{text} done")

@@ -8,32 +8,20 @@ imported for it, and most people have no such file.
 
 from __future__ import annotations
 
-from cuddy.cli import boundary, configuration
+from cuddy.cli import boundary
+from cuddy.engine import configuration
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-VARIABLES = {
+NAMES = {
     "httpProxy": "HTTP_PROXY",
     "httpsProxy": "HTTPS_PROXY",
     "noProxy": "NO_PROXY",
     "ftpProxy": "FTP_PROXY",
     "allProxy": "ALL_PROXY",
 }
-DAEMON = "unix:///var/run/docker.sock"
-"""The daemon that docker speaks to if nothing is said."""
-
-
-def configured(environment: Mapping[str, str]) -> dict[str, str]:
-    """The proxies that the user's config.json names. Raises ValueError for a broken file."""
-    try:
-        known = configuration.read(environment).get("proxies") or {}
-        host = environment.get("DOCKER_HOST") or DAEMON
-        found = known.get(host, known.get("default")) or {}
-        return {key: str(found[key]) for key in VARIABLES if found.get(key)}
-    except AttributeError as error:
-        raise ValueError(f"the proxies in config.json cannot be read: {error}") from None
 
 
 def variables(environment: Mapping[str, str], given: Iterable[str]) -> list[str]:
@@ -43,7 +31,7 @@ def variables(environment: Mapping[str, str], given: Iterable[str]) -> list[str]
     of.
     """
     try:
-        found = configured(environment)
+        found = configuration.proxies(environment)
     except ValueError as error:
         boundary.warn([str(error)])
         return []
@@ -53,6 +41,6 @@ def variables(environment: Mapping[str, str], given: Iterable[str]) -> list[str]
     return [
         f"{name}={value}"
         for key, value in found.items()
-        for name in (VARIABLES[key], VARIABLES[key].lower())
+        for name in (NAMES[key], NAMES[key].lower())
         if name not in names
     ]

@@ -22,12 +22,13 @@ BUILDS = {
     "inspect": "builder.inspect", "logs": "builder.log", "ls": "builder.ls", "rm": "builder.rm",
 }  # fmt: skip
 BUILDER = {
-    "log": "builder.log",
+    "build": "build", "du": "builder.du", "log": "builder.log", "prune": "builder.prune",
+    "shell": "builder.shell",
 }  # fmt: skip
 GROUPS: dict[str, dict[str, str]] = {
     "builder": BUILDER,
     "builder history": BUILDS,
-    "buildx": BUILDER,
+    "buildx": BUILDER | {"b": "build"},
     "buildx history": BUILDS,
     "container": {
         "attach": "container.attach",
@@ -60,6 +61,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "wait": "container.wait",
     },
     "image": {
+        "build": "build",
         "diff": "image.diff",
         "explore": "image.explore",
         "history": "image.history",
@@ -119,6 +121,7 @@ VERBS: dict[str, str] = {
     "exec": "container.exec",
     "port": "container.port",
     "ps": "container.ps",
+    "build": "build",
     "pull": "image.pull",
     "push": "image.push",
     "images": "image.images",
@@ -156,11 +159,11 @@ VERBS: dict[str, str] = {
     "update": "container.update",
     "wait": "container.wait",
 }
-SUBVERBS = {"build": {"log": "builder.log"}}
+SUBVERBS = {"build": {"log": "builder.log", "shell": "builder.shell"}}
 """Verbs that have verbs of their own beside what they take; see `find_command`."""
 STARTING = {"container.run": "monitor", "container.exec": "keeper"}
 """Commands that will need exactly one process that stays, and its trade (engine/nursery.py)."""
-MOST_USED = ("run", "exec", "ps", "pull", "push", "images", "version", "info")
+MOST_USED = ("run", "exec", "ps", "build", "pull", "push", "images", "version", "info")
 
 
 def split_group(words: list[str]) -> tuple[str, list[str]]:

@@ -156,6 +156,8 @@ patterns         Go's patterns of names
 images           find and list images
 tag              give them names
 in_use           what containers keep of them
+configuration    Docker's config.json of the user
+registries       how registries are reached from this machine
 pull             bring one from its registry
 push             and one there
 load             take them out of an archive

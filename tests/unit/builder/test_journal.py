@@ -40,7 +40,8 @@ def keep(home: Home, build_id: str = "", *, status: str = journal.COMPLETED) -> 
     for event in EVENTS:
         kept(event)
     if status != journal.RUNNING:
-        kept.close(status, image_id="sha256:1")
+        kept.image_id = "sha256:1"
+        kept.close(status)
     return kept
 
 

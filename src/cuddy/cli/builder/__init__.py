@@ -4,4 +4,7 @@ log       what a build told
 ls        list builds
 inspect   everything that is kept of one
 rm        remove what is kept
+shell     a shell where a step failed
+du        what the build cache takes
+prune     remove what of it nobody uses
 """
