@@ -136,7 +136,8 @@ class Build:
 
         if self.fetched is None:
             settings = self.registry.settings or Settings()
-            self.fetched = RemoteSources(self.scratch, settings)
+            notes_dir = f"{self.home.build_dir}/digests"
+            self.fetched = RemoteSources(self.scratch, settings, notes_dir)
         return self.fetched
 
     def run(self) -> Finished:

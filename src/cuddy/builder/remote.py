@@ -30,7 +30,9 @@ if TYPE_CHECKING:
 
 ATTEMPTS = 3
 SCHEMES = ("http://", "https://")
+NOT_MODIFIED = 304
 TOO_MANY_REQUESTS = 429
+MAX_MARK = 500
 FILE_MODE = 0o600
 """What Docker gives to files that came so."""
 
@@ -57,11 +59,13 @@ def download(
     checksum: str = "",
     limit: int = 0,
     tell: Callable[[int, int], None] | None = None,
+    marks: dict[str, str] | None = None,
 ) -> str:
     """Bring a file, which must not be there yet; its path.
 
     Its time is what the server says of it, or 1970. `limit`: the most bytes, 0 for half of the room
-    that there is. `tell`: hears of bytes done and (0: unknown) to be done. Raises InvalidArgument,
+    that there is. `tell`: hears of bytes done and (0: unknown) to be done. `marks`: gets the mark
+    by which `is_unchanged` knows it again, if the server gives one. Raises InvalidArgument,
     NotFound, RegistryError, CorruptContent, OSError.
     """
     place = find_place(url)
@@ -72,7 +76,10 @@ def download(
     path = f"{directory}/{name}"
     for attempt in range(ATTEMPTS):
         try:
-            _Download(place, settings, limit or room(directory), tell).into(path, checksum)
+            found = _Download(place, settings, limit or room(directory), tell)
+            found.into(path, checksum)
+            if marks is not None and found.mark:
+                marks[url] = found.mark
             return path
         except RegistryError as error:
             if not isinstance(error, RegistryBusy) or attempt + 1 == ATTEMPTS:
@@ -82,6 +89,23 @@ def download(
 
         pause(settings, attempt)
     raise AssertionError
+
+
+def is_unchanged(url: str, mark: str, settings: Settings) -> bool:
+    """Whether a server says that a file is the one that it gave this mark (RFC 9110, 13.1.2)."""
+    place = find_place(url)
+    client = http.Http(settings)
+    fields = {"If-None-Match": mark}
+    if place.authorization:
+        fields["Authorization"] = place.authorization
+    try:
+        response = client.request("GET", place.url, fields)
+        response.close()
+        return response.status == NOT_MODIFIED
+    except RegistryError:
+        return False  # to download it will tell why
+    finally:
+        client.close()
 
 
 def find_place(url: str) -> Place:
@@ -127,6 +151,7 @@ class _Download:
         self.limit = limit
         self.tell = tell or (lambda done, total: None)
         self.host = http.origin(place.url).host
+        self.mark = ""
 
     def into(self, path: str, checksum: str) -> None:
         """Write it to a new file, and take that away again if anything is wrong."""
@@ -138,6 +163,7 @@ class _Download:
                 self.write(fd, response, checksum)
                 moment = last_modified(response.headers.get("Last-Modified"))
                 os.utime(fd, ns=(moment * 10**9, moment * 10**9))
+                self.mark = strong_mark(response.headers.get("ETag"))
             except BaseException:
                 os.unlink(path)
                 raise
@@ -192,6 +218,13 @@ class _Download:
 
     def too_large(self) -> CorruptContent:
         return CorruptContent(f"{self.place.shown} has more than {self.limit} bytes")
+
+
+def strong_mark(text: str | None) -> str:
+    """An ETag, if it promises that not a byte is another; a weak one does not."""
+    if not text or len(text) > MAX_MARK or not text.isprintable() or not text.isascii():
+        return ""
+    return text if text.startswith('"') and text.endswith('"') and len(text) > 2 else ""
 
 
 def last_modified(text: str) -> int:

@@ -1,7 +1,8 @@
 """What ADD names by URL: files by HTTP, and git repositories. Each is brought once in a build.
 
-For a step's key a repository is its commit, and a file with a checksum is that: so that neither has
-to be brought when the step was done before.
+For a step's key a repository is its commit, a file with a checksum is that, and a file that its
+server knows by a mark (ETag) is what it was under that mark: so that none of them has to be brought
+when the step was done before.
 """
 
 from __future__ import annotations
@@ -12,7 +13,8 @@ from cuddy import files
 from cuddy.builder import git, git_source, remote
 from cuddy.builder.git_program import PUBLIC, Access
 from cuddy.builder.tree import Entry, Tree
-from cuddy.errors import InvalidArgument
+from cuddy.errors import CorruptContent, InvalidArgument
+from cuddy.image import digest as digests
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Closing
 
@@ -40,13 +42,20 @@ class Brought(NamedTuple):
 class RemoteSources(Closing):
     """What is brought in one build, into `scratch_dir`, which the caller makes and removes.
 
+    `notes_dir`: where it is noted what files were, to ask whether they still are; "" for nowhere.
+
     Processes that are forked off know what was brought before, and bring the rest themselves.
     """
 
-    def __init__(self, scratch_dir: str, settings: Settings, access: Access = PUBLIC) -> None:
+    def __init__(
+        self, scratch_dir: str, settings: Settings, notes_dir: str = "", access: Access = PUBLIC
+    ) -> None:
         self.scratch_dir = scratch_dir
         self.settings = settings
+        self.notes_dir = notes_dir
         self.access = access
+        self._promised: dict[str, str] = {}
+        self._marks: dict[str, str] = {}
         self._brought: dict[tuple[object, ...], Brought] = {}
         self._commits: dict[Source, Commit] = {}
 
@@ -71,11 +80,29 @@ class RemoteSources(Closing):
         """What a source is at the moment, for a step's key. Raises what `bring` does."""
         source = self.repository(copy, text)
         if source is None:
-            digest = copy.checksum or content(self.bring(copy, text))
-            return f"file {name_of(text)} {digest}"
+            return f"file {name_of(text)} {copy.checksum or self.digest(copy, text)}"
         commit = self.commit(source)
         kept = f" {source.shown} {commit.ref}" if keeps_git_dir(copy, source) else ""
         return f"commit {commit.id} {source.submodules} {source.subdir!r}{kept}"
+
+    def digest(self, copy: Copy, url: str) -> str:
+        """The digest of a file's content, asking its server whether it is still what it was."""
+        if (url, "") in self._brought:
+            return content(self._brought[url, ""])
+        path = f"{self.notes_dir}/{digests.of(url.encode()).partition(':')[2]}.url"
+        try:
+            mark, digest = files.read_json(path)
+            known = isinstance(mark, str) and digests.is_digest(digest)
+        except (OSError, ValueError, TypeError):
+            known = False
+        if known and remote.is_unchanged(url, mark, self.settings):
+            self._promised[url] = digest
+            return str(digest)
+        found = content(self.bring(copy, url))
+        if self.notes_dir and url in self._marks:
+            files.make_directory(self.notes_dir)
+            files.write_json(path, [self._marks[url], found], durable=False)
+        return found
 
     def shown(self, text: str) -> str:
         """A source without what only its server should see. Raises InvalidArgument."""
@@ -117,7 +144,16 @@ class RemoteSources(Closing):
     def _by_http(self, url: str, checksum: str) -> Brought:
         directory = f"{self.scratch_dir}/{files.name_temporary()}"
         os.mkdir(directory, 0o700)
-        path = remote.download(url, directory, FILE, settings=self.settings, checksum=checksum)
+        wanted = checksum or self._promised.get(url, "")
+        try:
+            path = remote.download(
+                url, directory, FILE, settings=self.settings, checksum=wanted, marks=self._marks
+            )
+        except CorruptContent:
+            if checksum or not wanted:
+                raise
+            told = f"{self.shown(url)} is not what its server said it was a moment ago"
+            raise CorruptContent(told, hint="build again") from None
         tree = Tree(os.open(directory, OPEN_DIRECTORY), self.shown(url), owner=OWNER)
         return Brought(tree, Entry(FILE.encode(), name_of(url).encode(), os.stat(path)))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import http.server
 import os
 from collections.abc import Iterator
 from pathlib import Path
@@ -155,6 +156,66 @@ def test_passwords_are_not_kept(site: Site, url: str) -> None:
     site.serve("one", b"1")
     reading = site.read(add(url.replace("://", "://me:secret@") + "/one"))
     assert "secret" not in repr(reading)
+
+
+class Marking(http.server.BaseHTTPRequestHandler):
+    """Serves the file `page`, marked by what is in it, and notes what it answers."""
+
+    def log_message(self, *words: object) -> None:
+        """Nobody reads it."""
+
+    def do_GET(self) -> None:
+        data = Path("page").read_bytes()
+        mark = Path("mark").read_text() or f'"{hashlib.md5(data).hexdigest()}"'
+        status = 304 if self.headers.get("If-None-Match") == mark else 200
+        with open("answers", "a") as answers:
+            answers.write(f"{status} ")
+        self.send_response(status)
+        self.send_header("ETag", mark)
+        self.send_header("Content-Length", str(len(data) * (status == 200)))
+        self.end_headers()
+        if status == 200:
+            self.wfile.write(data)
+
+
+@pytest.fixture
+def marking(site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    monkeypatch.setattr(http.server, "SimpleHTTPRequestHandler", Marking)
+    site.serve("mark", b"")
+    site.serve("page", b"first")
+    site.remote.notes_dir = f"{site.home.build_dir}/digests"
+    with git_repository.files_by_http(site.served) as url:
+        yield f"{url}/page"
+
+
+def test_what_its_server_knows_again_is_not_brought(site: Site, marking: str) -> None:
+    def again() -> Reading:
+        notes_dir = f"{site.home.build_dir}/digests"
+        with RemoteSources(str(site.scratch), Settings(), notes_dir) as remote:
+            return inputs.digest(site.home, site.tree, add(marking), remote)
+
+    first = again()
+    assert again() == first
+    site.serve("page", b"second")
+    second = again()
+    assert second != first
+    assert again() == second
+    site.serve("mark", b'W/"weak"')  # promises nothing
+    assert again() == again() == second
+    assert (site.served / "answers").read_text().split() == [
+        "200", "304", "200", "200", "304", "200", "200", "200", "200",
+    ]  # fmt: skip
+
+
+def test_what_was_promised_has_to_come(site: Site, marking: str) -> None:
+    site.serve("mark", b'"always"')
+    notes_dir = f"{site.home.build_dir}/digests"
+    with RemoteSources(str(site.scratch), Settings(), notes_dir) as before:
+        inputs.digest(site.home, site.tree, add(marking), before)
+    inputs.digest(site.home, site.tree, add(marking), site.remote)
+    site.serve("page", b"another")
+    with pytest.raises(CorruptContent, match="is not what its server said"):
+        site.add(add(marking))
 
 
 @pytest.mark.parametrize(
