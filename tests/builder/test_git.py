@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import signal
+import socket
 import stat
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cuddy.builder import git, git_source
-from cuddy.builder.git_program import Access
+from cuddy.builder.git_program import PUBLIC, Access
 from cuddy.builder.git_source import Source
 from cuddy.errors import CorruptContent, CuddyError, NotFound, SystemFailure, Unauthorized
 from cuddy.image.settings import Settings
@@ -163,7 +165,7 @@ def test_by_git_daemon(repository: Repository, tmp_path: Path) -> None:
             assert source
             where = tmp_path / f"by{len(rest)}"
             where.mkdir()
-            assert tree(checkout(source, where, Access())) == FILES
+            assert tree(checkout(source, where, PUBLIC)) == FILES
 
 
 def test_by_plain_http_without_shallow_clones(repository: Repository, tmp_path: Path) -> None:
@@ -173,7 +175,7 @@ def test_by_plain_http_without_shallow_clones(repository: Repository, tmp_path: 
             assert source
             where = tmp_path / f"by{len(rest)}"
             where.mkdir()
-            assert "Dockerfile" in tree(checkout(source, where, Access()))
+            assert "Dockerfile" in tree(checkout(source, where, PUBLIC))
 
 
 def test_who_is_not_let_in_is_told_and_not_asked(tmp_path: Path, hostile: object) -> None:
@@ -183,7 +185,7 @@ def test_who_is_not_let_in_is_told_and_not_asked(tmp_path: Path, hostile: object
     source = git_source.parse(f"http://user:secret@{server.host}/x.git")
     assert source
     with pytest.raises(Unauthorized) as caught:
-        checkout(source, tmp_path, Access())
+        checkout(source, tmp_path, PUBLIC)
     assert "secret" not in str(caught.value)
 
 
@@ -216,7 +218,7 @@ def test_submodules_are_brought(with_submodule: tuple[str, Repository], tmp_path
     base, _ = with_submodule
     source = git_source.parse(f"{base}/repo.git")
     assert source
-    found = tree(checkout(source, tmp_path, Access()))
+    found = tree(checkout(source, tmp_path, PUBLIC))
     assert found["module/inside"] == "inside"
     assert not [name for name in found if ".git/" in name or name.endswith(".git")]
 
@@ -225,7 +227,7 @@ def test_submodules_can_be_left_out(with_submodule: tuple[str, Repository], tmp_
     base, _ = with_submodule
     source = git_source.parse(f"{base}/repo.git?submodules=false")
     assert source
-    assert "module/inside" not in tree(checkout(source, tmp_path, Access()))
+    assert "module/inside" not in tree(checkout(source, tmp_path, PUBLIC))
 
 
 def test_no_submodule_is_of_this_machine(repository: Repository, tmp_path: Path) -> None:
@@ -244,7 +246,7 @@ def test_a_dockerfile_names_no_repository_of_this_machine(
 ) -> None:
     assert git_source.parse(f"file://{repository.bare}") is None
     with pytest.raises(SystemFailure, match="not allowed"):
-        checkout(url(repository), tmp_path, Access())
+        checkout(url(repository), tmp_path, PUBLIC)
 
 
 def test_nothing_of_a_repository_is_run(repository: Repository, tmp_path: Path) -> None:
@@ -281,6 +283,36 @@ def test_a_few_objects_do_not_become_a_billion_files(
     with pytest.raises(CorruptContent, match="more than 20000 files"):
         checkout(url(repository, "#bomb"), tmp_path)
     assert len(os.listdir(tmp_path / "out")) == 1
+
+
+def test_who_is_killed_leaves_no_helper_of_git(tmp_path: Path) -> None:
+    """They wait for a server that says nothing; the leak detector looks for them."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        source = git_source.parse(f"http://127.0.0.1:{silent.getsockname()[1]}/x.git")
+        assert source
+        pid = os.fork()
+        if pid == 0:
+            checkout(source, tmp_path, PUBLIC)
+            os._exit(1)
+        connection, _ = silent.accept()
+        os.kill(pid, signal.SIGKILL)
+        os.waitpid(pid, 0)
+        with connection:
+            connection.settimeout(10)
+            while connection.recv(1000):
+                pass
+
+
+def test_no_repository_fills_the_disk(
+    repository: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    repository.commit({"noise": os.urandom(100_000), "zeros": bytes(1_000_000)})
+    repository.publish()
+    for limit in (50_000, 500_000):  # of the pack, and of what is in it
+        monkeypatch.setattr("cuddy.builder.remote.room", lambda _, limit=limit: limit)
+        (tmp_path / str(limit)).mkdir()
+        with pytest.raises(CorruptContent, match=f"more than {limit} bytes"):
+            checkout(url(repository), tmp_path / str(limit))
 
 
 def test_no_option_comes_in_by_a_ref_or_a_host() -> None:

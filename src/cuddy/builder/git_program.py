@@ -11,7 +11,7 @@ import signal
 
 from cuddy.builder import git_source
 from cuddy.errors import CorruptContent, CuddyError, NotFound, SystemFailure, Unauthorized
-from cuddy.kernel import process, program
+from cuddy.kernel import namespaces, process, program
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -56,7 +56,7 @@ class Access(NamedTuple):
 
 
 PUBLIC = Access()
-TOO_LARGE = f"signal {int(signal.SIGXFSZ)}"
+TOO_LARGE = (f"signal {int(signal.SIGXFSZ)}", "File too large")
 
 
 class Git:
@@ -103,7 +103,7 @@ class Git:
             code = running.wait()
         finally:
             if running.poll() is None:
-                os.killpg(running.pid, signal.SIGKILL)
+                running.kill()
                 running.wait()
         if code:
             raise self.failure(words[0], errors)
@@ -120,16 +120,17 @@ class Git:
             if self.limit:
                 resource.setrlimit(resource.RLIMIT_FSIZE, (self.limit, self.limit))
 
-        return subprocess.Popen(
-            [self.path, *words],
-            cwd=self.directory,
-            env=self.environment | {"GIT_ALLOW_PROTOCOL": ":".join(protocols)},
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-            preexec_fn=prepare,
-        )
+        with Apart():
+            return subprocess.Popen(
+                [self.path, *words],
+                cwd=self.directory,
+                env=self.environment | {"GIT_ALLOW_PROTOCOL": ":".join(protocols)},
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+                start_new_session=True,
+                preexec_fn=prepare,
+            )
 
     def failure(self, command: str, errors: bytes) -> CuddyError:
         """Why a command failed, in git's words."""
@@ -137,7 +138,7 @@ class Git:
         lines = [line.strip() for line in text.splitlines() if line.strip()]
         said = "; ".join(ascii(line[:300])[1:-1] for line in lines[-SHOWN_LINES:])
         message = f"git {command} of {self.source.shown} failed: {said}"
-        if TOO_LARGE in text:
+        if any(sign in text for sign in TOO_LARGE):
             return CorruptContent(f"{self.source.shown} has more than {self.limit} bytes in it")
         if any(sign in text for sign in REFUSED):
             return Unauthorized(message)
@@ -146,6 +147,32 @@ class Git:
         if "not allowed" in text and self.source.scheme == "ssh":
             return SystemFailure(message, hint="--ssh default lets it use the keys of your agent")
         return SystemFailure(message)
+
+
+class Apart:
+    """Inside `with`, a child is the first of a pid namespace: with it all end that it has started.
+
+    git's helpers would else wait for a server long after we were killed. Where there can be no
+    namespace, it does without.
+    """
+
+    def __init__(self) -> None:
+        self._own_fd = -1
+
+    def __enter__(self) -> None:
+        self._own_fd = namespaces.open_namespace("self", "pid")
+        try:
+            namespaces.unshare(namespaces.CLONE_NEWPID)
+        except OSError:
+            os.close(self._own_fd)
+            self._own_fd = -1
+
+    def __exit__(self, *_: object) -> None:
+        if self._own_fd >= 0:
+            try:
+                namespaces.setns(self._own_fd, namespaces.CLONE_NEWPID)
+            finally:
+                os.close(self._own_fd)
 
 
 def _outputs(running: Popen[bytes]) -> Iterator[tuple[bytes, bool]]:
