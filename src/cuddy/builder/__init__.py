@@ -109,5 +109,7 @@ workshop        the process in which the steps of a stage are done
 crew            the driver's side of it
 assembly        the config of an image
 export          an image of what has been made, and its names
-build           from a Dockerfile to an image: start here
+plan            what the Dockerfile and the options say together
+driver          one image for one platform: what the cache has, and what is built
+build           from a context to an image: start here
 """

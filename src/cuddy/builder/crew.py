@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cuddy.builder.origins import Origins
+    from cuddy.builder.plan import Plan
     from cuddy.builder.report import Numbering
-    from cuddy.builder.stage_run import Outcome, Plan, StageRun
+    from cuddy.builder.stage_run import Outcome, StageRun
     from cuddy.engine.home import Home
     from cuddy.image.workers import Send
 

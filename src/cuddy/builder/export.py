@@ -30,11 +30,15 @@ EXPORT = 4
 
 
 class Finished(NamedTuple):
-    """A target of one platform, and when its build began (RFC 3339), or was said to (seconds)."""
+    """A target of one platform, and when its build began (RFC 3339), or was said to (seconds).
+
+    `everything`: the layers of all its stages.
+    """
 
     state: State
     started: str
     epoch: int | None = None
+    everything: tuple[Layer, ...] = ()
 
 
 def check(options: BuildOptions, stdout_fd: int) -> None:
@@ -50,7 +54,7 @@ def check(options: BuildOptions, stdout_fd: int) -> None:
 
 def needs_blobs(options: BuildOptions) -> bool:
     """Whether layers have to be compressed."""
-    if not options.outputs:
+    if not options.outputs or options.cache_to:
         return True
     from cuddy.builder import outputs
 
@@ -66,7 +70,21 @@ def export(
     labels = dict(text.partition("=")[::2] for text in options.labels)
     documents = [configs.build_config(each.state, each.started, labels) for each in made]
     if not options.outputs:
-        return export_image(home, options, made, documents, names, tell)
+        built = export_image(home, options, made, documents, names, tell)
+    else:
+        built = export_wanted(
+            home, options, made, documents, names, tell, settings=settings, stdout_fd=stdout_fd
+        )
+    if options.cache_to:
+        export_cache(home, options, made, tell, settings)
+    return built
+
+
+def export_wanted(
+    home: Home, options: BuildOptions, made: Sequence[Finished], documents: Sequence[ImageConfig],
+    names: Sequence[str], tell: Numbering, *, settings: Settings | None, stdout_fd: int,
+) -> Built:  # fmt: skip
+    """Carry out the outputs that were asked for, in their order."""
     from cuddy.builder import deliver, outputs
 
     built = Built()
@@ -83,6 +101,22 @@ def export(
     )
     deliver.push(home, outputs.pushed_names(wanted, names), tell, settings)
     return built
+
+
+def export_cache(
+    home: Home, options: BuildOptions, made: Sequence[Finished], tell: Numbering,
+    settings: Settings | None,
+) -> None:  # fmt: skip
+    """Send elsewhere what the steps have made."""
+    # Imported here: few builds are asked to.
+    from cuddy.builder import cache_to
+    from cuddy.image.settings import Settings
+
+    for each in made:
+        cache_to.export(
+            home, options.cache_to, each.state.layers, each.everything, settings or Settings(),
+            tell.warn,
+        )  # fmt: skip
 
 
 def export_image(
@@ -102,9 +136,11 @@ def export_image(
     tell.began(EXPORT, "exporting to image")
     first = names[0] if names else ""
     notes = configs.parse_annotations(options.annotations)
-    image = None if form else find(home, config, finished.state.layers, notes)
+    image = None
+    if not form and not options.cache_to:
+        image = find(home, config, finished.state.layers, notes)
     if image is None:
-        image = assemble(home, first, finished, config, notes, form)
+        image = assemble(home, first, finished, config, notes, options.cache_to, form)
     for name in names:
         if name not in image.names:
             store.tag(home.storage, first if first in image.names else image.id, name)
@@ -130,7 +166,7 @@ def find(
 
 def assemble(
     home: Home, name: str, made: Finished, config: ImageConfig, annotations: dict[str, str],
-    form: Output | None = None,
+    cache_to: Sequence[str] = (), form: Output | None = None,
 ) -> Image:  # fmt: skip
     """Make the image, and give it a name unless that is empty."""
     # Imported here: an unchanged rebuild makes nothing.
@@ -141,6 +177,10 @@ def assemble(
     if form:
         done = layer_forms.with_blobs(home.storage, done, form, is_portable=is_portable)
     done = layers.with_blobs(home.storage, done, is_portable=is_portable)
+    if cache_to:
+        from cuddy.builder import cache_to as caches
+
+        annotations = annotations | caches.inline(home, cache_to, done)
     image = assembly.assemble(
         home.storage, name, config, [layer.blob for layer in done if layer.blob],
         [layer.size_bytes for layer in done], annotations=annotations,

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 
+from cuddy.builder import sources
 from cuddy.builder.instructions import Copy, Place
 from cuddy.errors import InvalidArgument
 
@@ -19,17 +20,18 @@ if TYPE_CHECKING:
     from cuddy.builder.context import Context
     from cuddy.builder.inputs import Reading
     from cuddy.builder.named import Contexts, Named
+    from cuddy.builder.plan import Plan
     from cuddy.builder.remote_sources import RemoteSources
     from cuddy.builder.run_view import Origin
     from cuddy.builder.snapshot import Snapshot
-    from cuddy.builder.stage_run import Outcome, Plan
+    from cuddy.builder.stage_run import Outcome
     from cuddy.builder.stages import Stage
     from cuddy.builder.state import State
     from cuddy.builder.tree import Tree
+    from cuddy.image.settings import Settings
 
     Bring = Callable[[str], State]
     Ask = Callable[[int], Outcome]
-    Fetching = Callable[[], RemoteSources]
 
 
 CONTEXT = ""
@@ -39,23 +41,29 @@ CONTEXT = ""
 class Origins:
     """What can be read by a build; `bring` finds images, and only the driver calls it.
 
-    `ask` waits for the outcome of a stage: a workshop has it, the driver has None. `fetching`: what
-    brings the URLs of ADD.
+    `ask` waits for the outcome of a stage: a workshop has it, the driver has None.
     """
 
     def __init__(
         self, plan: Plan, context: Context, named: Contexts | dict[str, Named],
-        outcomes: dict[int, Outcome], bring: Bring, fetching: Fetching,
+        outcomes: dict[int, Outcome], bring: Bring, scratch: str, settings: Settings,
     ) -> None:  # fmt: skip
         self.plan = plan
         self.context = context
         self.named = named
         self.outcomes = outcomes
         self.ask: Ask | None = None
+        self.scratch = scratch
+        self.settings = settings
         self._bring = bring
-        self._fetching = fetching
+        self._remote: RemoteSources | None = None
         self._images: dict[str, State] = {}
         self._trees: dict[str, Tree] = {}
+
+    def close(self) -> None:
+        """Let go of what was fetched; more than once is fine."""
+        if self._remote:
+            self._remote.close()
 
     def prepare(self, stage: Stage, name: str) -> None:
         """Have what a name means in a stage at hand, unless it is a stage. Raises CuddyError."""
@@ -124,15 +132,19 @@ class Origins:
             return known
         if found is None:
             return None
-        reading = inputs.digest(home, found, copy, self.remote(copy))
+        reading = inputs.digest(home, found, copy)
         readings.remember(home, state, copy, reading)
         return reading
 
     def remote(self, copy: Copy) -> RemoteSources | None:
-        """What brings the sources that are URLs, if there are such."""
-        from cuddy.builder import sources
+        """What brings the URLs among the sources; None if there are none."""
+        if self._remote is None and any(map(sources.is_remote, copy.sources)):
+            # Imported here: hardly any build fetches something itself.
+            from cuddy.builder.remote_sources import RemoteSources
 
-        return self._fetching() if any(map(sources.is_remote, copy.sources)) else None
+            notes_dir = f"{self.plan.home.build_dir}/digests"
+            self._remote = RemoteSources(self.scratch, self.settings, notes_dir)
+        return self._remote
 
     def read_mount(self, stage: Stage, name: str, source: str) -> str | None:
         """A digest of what a bind mount shows; None where that cannot be known."""

@@ -91,3 +91,7 @@ class Numbering:
     def ended(self, step: int, *, cached: bool = False) -> None:
         """Tell that something is done."""
         self(Ended(step, time.time(), cached))
+
+    def warn(self, text: str) -> None:
+        """Tell of something that concerns the whole build."""
+        self(Warned(0, text))

@@ -6,7 +6,7 @@ is asked for it, and only a workshop, which lives in a process of its own, can d
 
 from __future__ import annotations
 
-from cuddy.builder import mistakes, steps
+from cuddy.builder import cache, mistakes, steps
 from cuddy.builder.arguments import Scope
 from cuddy.builder.instructions import Arg, Change, From, Workdir
 from cuddy.builder.state import Layer, State
@@ -20,29 +20,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
 
-    from cuddy.builder.dockerfile import Dockerfile
+    from cuddy.builder.cache import Asked
     from cuddy.builder.instructions import Instruction
-    from cuddy.builder.options import BuildOptions
-    from cuddy.builder.stages import Stage, Stages
+    from cuddy.builder.plan import Plan
+    from cuddy.builder.stages import Stage
     from cuddy.builder.steps import Step
-    from cuddy.engine.home import Home
     from cuddy.image.spec import History
 
     Work = Callable[["StageRun", Step], Layer | None]
-
-
-class Plan(NamedTuple):
-    """What holds for all stages of a build."""
-
-    home: Home
-    options: BuildOptions
-    dockerfile: Dockerfile
-    name: str  # of the Dockerfile, for messages
-    stages: Stages
-    given: dict[str, str]  # arguments of the user's
-    known: dict[str, str]  # what an ARG without a default may mean
-    epoch: int | None
-    started: str  # RFC 3339; of the epoch, if there is one
 
 
 class Outcome(NamedTuple):
@@ -133,6 +118,17 @@ class StageRun:
         )
         self.has_command = self.has_command or name == "CMD"
         self.state = self.state._replace(config=changed)
+
+    def look_up(self, asked: Asked) -> Layer | None:
+        """The layer that a cache has for a step of this stage: ours, or one elsewhere."""
+        options = self.plan.options
+        names = {self.stage.name, str(self.stage.number)} & set(options.no_cache_filter)
+        if options.no_cache or names:
+            return None
+        found = cache.look(self.plan.home, asked)
+        if found is None and self.plan.imports:
+            return self.plan.imports.look(asked, self.state.chain_ids)
+        return found
 
     def take_step(self, instruction: Instruction, work: Work) -> bool:
         """An instruction that changes files: by a layer that is there, or one that is made."""

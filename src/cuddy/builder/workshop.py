@@ -75,7 +75,6 @@ class Workshop:
         self.tokens = tokens
         self.send = send
         self.compresses = compresses
-        self.may_ask = not is_uncached(run)
         self.making: list[tuple[Step, Asked, Making]] = []
 
     def work(self) -> None:
@@ -117,7 +116,7 @@ class Workshop:
         asked = step.ask(self.origins)
         if asked is None:
             raise SystemFailure(f"{step.name}: what it reads is not there")
-        found = cache.look(run.plan.home, asked) if self.may_ask else None
+        found = run.look_up(asked)
         number = number_of(run)
         with self.tokens:
             self.tell(report.Began(number, step.name, time.time()))
@@ -159,13 +158,6 @@ class Workshop:
     def created(self) -> str:
         """When a step was done, as its image tells."""
         return files.now() if self.run.plan.epoch is None else self.run.plan.started
-
-
-def is_uncached(run: StageRun) -> bool:
-    """Whether the user wants a stage made anew."""
-    options = run.plan.options
-    names = {run.stage.name, str(run.stage.number)} & set(options.no_cache_filter)
-    return options.no_cache or bool(names)
 
 
 def as_failure(run: StageRun, error: CuddyError) -> dict[str, Any]:

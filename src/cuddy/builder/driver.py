@@ -1,0 +1,253 @@
+"""The driver of a build: one image for one platform.
+
+    plan ─▶ bases ─▶ cache pass ─▶ workshops
+
+The cache pass goes through every stage in this process, as far as a cache knows the layers. If it
+knows them all nothing is started and nothing is mounted. What is left of the stages is built by
+workshops, one process each, side by side.
+"""
+
+from __future__ import annotations
+
+from cuddy.builder import (
+    arguments,
+    beginnings,
+    cache,
+    origins,
+    report,
+    stages,
+    steps,
+    workshop,
+)  # fmt: skip
+from cuddy.builder.export import Finished
+from cuddy.builder.instructions import Copy
+from cuddy.builder.stage_run import Outcome, StageRun
+from cuddy.errors import InvalidArgument
+from cuddy.image import digest as digests
+from cuddy.image import platform, snapshots
+from cuddy.image.settings import Settings
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.builder.beginnings import Registry
+    from cuddy.builder.context import Context
+    from cuddy.builder.named import Contexts, Named
+    from cuddy.builder.plan import Plan
+    from cuddy.builder.report import Numbering
+    from cuddy.builder.stages import Stage
+    from cuddy.builder.state import Layer, State
+    from cuddy.builder.steps import Step
+    from cuddy.image.platform import Platform
+
+METADATA, CONTEXT = 2, 3
+"""Numbers of what is no instruction; see `report.Numbering`."""
+IMAGES = 100
+
+
+class Driver:
+    """One image for one platform."""
+
+    def __init__(
+        self, plan: Plan, found: Context, target: Platform, registry: Registry, scratch: str,
+        tell: Numbering, *, compresses: bool,
+    ) -> None:  # fmt: skip
+        self.plan = plan
+        self.home = plan.home
+        self.target = target
+        self.compresses = compresses
+        self.registry = registry
+        self.tell = tell
+        self.wanted = plan.stages.target(plan.options.target)
+        self.needed = self.plan.stages.needed(self.wanted)
+        self.outcomes: dict[int, Outcome] = {}
+        self.runs: dict[int, StageRun] = {}
+        self.named = self.open_named(scratch)
+        self.origins = origins.Origins(
+            plan, found, self.named, self.outcomes, self.bring, scratch,
+            registry.settings or Settings(),
+        )  # fmt: skip
+        self.begun: dict[str, State] = {}
+        self.has_looked = False
+
+    def open_named(self, scratch: str) -> Contexts | dict[str, Named]:
+        """The contexts that the user has given names."""
+        texts = self.plan.options.build_contexts
+        if not texts:
+            return {}
+        # Imported here: most builds have none.
+        from cuddy.builder.named import Contexts
+
+        settings = self.registry.settings or Settings()
+        return Contexts(
+            texts, self.home.storage, f"{scratch}/named", settings, self.bring,
+            platform=str(self.target),
+        )  # fmt: skip
+
+    def run(self) -> Finished:
+        """The state of the target. Raises CuddyError."""
+        try:
+            return self.make()
+        finally:
+            self.origins.close()
+            if not isinstance(self.named, dict):
+                self.named.close()
+
+    def make(self) -> Finished:
+        """Go through all stages, then build what is left of them."""
+        for text in self.warnings():
+            self.tell(report.Warned(0, text))
+        for stage in self.needed:
+            for _, name in stages.sources(stage):
+                self.origins.prepare(stage, name)
+        for stage in self.needed:
+            self.look_through(stage)
+        if self.wanted.number not in self.outcomes:
+            self.work()
+        return self.finished()
+
+    def finished(self) -> Finished:
+        """What has come of it."""
+        state = self.outcomes[self.wanted.number].state
+        everything = {
+            layer.chain_id: layer
+            for outcome in self.outcomes.values()
+            for layer in outcome.state.layers
+        }
+        if self.plan.options.squash:
+            from cuddy.builder import squash
+
+            state = squash.squash_state(self.home.storage, state, epoch=self.plan.epoch)
+        return Finished(state, self.plan.started, self.plan.epoch, tuple(everything.values()))
+
+    def warnings(self) -> list[str]:
+        """What the user should know of the arguments."""
+        declared = [
+            name
+            for instruction in self.plan.dockerfile.instructions
+            for name, _ in getattr(instruction, "pairs", ())
+        ]
+        names = arguments.unused(self.plan.given, declared)
+        told = f"One or more build-args [{' '.join(names)}] were not consumed"
+        return [told] if names else []
+
+    def bring(self, name: str, target: Platform | None = None) -> State:
+        """The image of that name, brought if it is not here. Raises as `beginnings.find`."""
+        target = target or self.target
+        key = f"{name} {target}"
+        if key not in self.begun:
+            number = IMAGES + len(self.begun)
+            self.tell.began(number, f"[internal] load metadata for {name}")
+            self.begun[key] = beginnings.resolve(self.home, name, target, self.registry)
+            self.tell.ended(number)
+        return self.begun[key]
+
+    def look_through(self, stage: Stage) -> None:
+        """The stage as far as the cache has it; nothing if its base is still to be built."""
+        found = self.beginning_of(stage)
+        if found is None:
+            return
+        run = StageRun(self.plan, stage, found)
+        self.runs[stage.number] = run
+        if stage.image != stages.SCRATCH:
+            opening = workshop.number_of(run) + workshop.POSITIONS - 1
+            self.tell.began(opening, steps.shown_opening(run))
+            self.tell.ended(opening, cached=True)
+        if run.advance(self.look):
+            self.outcomes[stage.number] = run.outcome
+
+    def beginning_of(self, stage: Stage) -> Outcome | None:
+        """What a stage begins with; None if it is a stage that is not there yet."""
+        if stage.parent >= 0:
+            return self.outcomes.get(stage.parent)
+        return Outcome(self.image_of(stage), {})
+
+    def image_of(self, stage: Stage) -> State:
+        """The image that a stage is based on. Raises CuddyError."""
+        if stage.image in self.named:
+            named = self.named[stage.image].state
+            if named is None:
+                raise InvalidArgument(f"the context {stage.image} is no image to build upon")
+            found = named
+        else:
+            target = platform.parse(stage.platform) if stage.platform else self.target
+            found = self.bring(stage.image, target)
+        if self.plan.options.unset:
+            from cuddy.builder import unset
+
+            found = unset.unset_state(found, self.plan.options.unset)
+        return found
+
+    def look(self, run: StageRun, step: Step) -> Layer | None:
+        """The layer that the cache has for a step; None if it has none, or none that is usable."""
+        asked = self.ask(step)
+        if asked is None:
+            return None
+        found = run.look_up(asked)
+        if found is None:
+            self.explain(run, step, asked)
+            return None
+        if step.is_link and found.diff_id:
+            parents = run.state.chain_ids
+            chain_id = digests.chain_ids([*parents[-1:], found.diff_id])[-1]
+            if not snapshots.has(self.home.storage, chain_id):
+                return None
+            found = found._replace(chain_id=chain_id)
+        number = workshop.number_of(run)
+        self.tell.began(number, step.name)
+        self.tell.ended(number, cached=True)
+        return found
+
+    def ask(self, step: Step) -> cache.Asked | None:
+        """What the cache is to be asked; the first look into the build context takes longest."""
+        reads_context = isinstance(step.instruction, Copy) and not step.instruction.from_
+        if not reads_context or self.has_looked:
+            return step.ask(self.origins)
+        self.has_looked = True
+        self.tell.began(CONTEXT, "[internal] load build context")
+        asked = step.ask(self.origins)
+        self.tell.ended(CONTEXT)
+        return asked
+
+    def explain(self, run: StageRun, step: Step, asked: cache.Asked) -> None:
+        """Say why the first step of a stage is not in the cache that is not."""
+        if self.plan.options.explain_cache:
+            text = cache.explain(self.home, asked)
+            self.tell(report.Missed(workshop.number_of(run), text))
+
+    def work(self) -> None:
+        """Build what the cache did not have."""
+        from cuddy.builder import crew
+
+        with crew.Crew(self.plan, self.tell, self.finish) as self.crew:
+            self.crew.outcomes = self.outcomes
+            self.employ()
+            self.crew.run()
+
+    def employ(self) -> None:
+        """Start a workshop for every stage that can be worked on."""
+        chain = self.chain()
+        for stage in self.needed:
+            if stage.number in self.outcomes or stage.number in self.crew.started:
+                continue
+            if stage.number not in self.runs:
+                self.look_through(stage)
+            if stage.number in self.outcomes:
+                self.crew.provide(stage.number, self.outcomes[stage.number])
+            elif run := self.runs.get(stage.number):
+                compresses = stage.number in chain and self.compresses
+                self.crew.start(run, self.origins, compresses=compresses)
+
+    def finish(self, number: int, outcome: Outcome) -> None:
+        """A workshop is done: others may begin now."""
+        self.outcomes[number] = outcome
+        self.crew.provide(number, outcome)
+        self.employ()
+
+    def chain(self) -> set[int]:
+        """The stages whose layers the image has: the target, what it is based on, and so on."""
+        found = set()
+        stage: Stage | None = self.wanted
+        while stage:
+            found.add(stage.number)
+            stage = self.plan.stages.all[stage.parent] if stage.parent >= 0 else None
+        return found
