@@ -430,14 +430,14 @@ class TestRelink:
 
 
 class TestKilled:
-    @pytest.mark.parametrize("moment", [0.0, 0.02, 0.06, 0.1, 0.2, 0.4])
+    @pytest.mark.parametrize("moment", [0.0, 0.03, 0.08, 0.2])
     def test_there_is_no_half_layer(self, storage: Storage, base: list[str], moment: float) -> None:
         """Whoever is killed leaves nothing that anybody takes for a layer or a blob."""
 
         def work() -> None:
             snapshot.enter_private()
             with Snapshot(storage, base) as made:
-                for number in range(1500):
+                for number in range(800):
                     Path(made.root, f"home/{number}").write_bytes(bytes(2000))
                 os.write(ready, b"x")
                 making = layers.commit(storage, made, compress=True, epoch=5)
@@ -461,7 +461,7 @@ class TestKilled:
         assert os.listdir(storage.tmp_dir) == []
         whole = {"empty", base[0].partition(":")[2]}
         for name in set(os.listdir(storage.layers_dir)) - whole:
-            assert len(os.listdir(f"{storage.layers_dir}/{name}/home")) == 1500
+            assert len(os.listdir(f"{storage.layers_dir}/{name}/home")) == 800
         for name in os.listdir(f"{storage.blobs_dir}/sha256"):
             assert images.digest_of(blobs.read(storage, f"sha256:{name}")) == f"sha256:{name}"
 

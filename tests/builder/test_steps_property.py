@@ -186,6 +186,7 @@ def test_a_layer_is_what_was_done(
             chain.append(take_step(storage, chain, lambda top, c=changes: perform(top, c)))
             chain = [each for each in chain if each]
         check_squash(storage, chain[:1], chain[1:])
+        check_squash(storage, [], chain)
 
     in_child(work)
     assert os.listdir(storage.tmp_dir) == []
