@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import subprocess
@@ -165,6 +166,13 @@ class TestBind:
         bench.run("true", "target=/x/y/z", "type=tmpfs,target=/scratch", workdir="/")
         assert bench.root.written() == []
 
+    def test_a_mount_at_etc_brings_its_own_files(self, bench: Bench) -> None:
+        bench.write("hosts", "own")
+        assert bench.run("cat /etc/hosts; ls /etc", "target=/etc").out == "ownhosts\n"
+        ran = bench.run("cat /etc/hosts; cat /etc/resolv.conf", "type=tmpfs,target=/etc")
+        assert "buildkitsandbox" in ran.out
+        assert "nameserver" in ran.out
+
     def test_the_root_cannot_be_covered(self, bench: Bench) -> None:
         assert 'invalid mount target "/"' in bench.run("true", "target=/").err
 
@@ -270,6 +278,30 @@ class TestNetworkAndSecurity:
         assert bench.run("true", devices=("vendor.com/x=0",), options=options).code == 0
         ran = bench.run("true", devices=("vendor.com/x=0,required",), options=options)
         assert ran.code == -1
+
+    def test_a_device_of_a_vendor(self, bench: Bench) -> None:
+        directory = Path("/run/cdi")
+        was_there = directory.exists()
+        directory.mkdir(exist_ok=True)
+        path = directory / f"cuddy-tests-{os.getpid()}.json"
+        kind = f"cuddy.test{os.getpid()}/thing"
+        edits = {"env": ["THING=1"], "deviceNodes": [{"path": "/dev/thing", "hostPath": "/dev/fuse",
+                 "type": "c", "major": 10, "minor": 229}],
+                 "mounts": [{"hostPath": str(directory), "containerPath": "/opt/x/y"}]}  # fmt: skip
+        device = {"name": "one", "containerEdits": edits}
+        document = {"cdiVersion": "0.6.0", "kind": kind, "devices": [device]}
+        path.write_text(json.dumps(document))
+        try:
+            options = BuildOptions(".", allow=(f"device={kind}=one",))
+            script = "echo $THING; stat -c '%t:%T' /dev/thing; ls /opt/x/y"
+            for text in (f"{kind}=one", f"name={kind}=one,required"):
+                ran = bench.run(script, devices=(text,), options=options)
+                assert ran.out.split() == ["1", "a:e5", path.name], ran
+            assert bench.root.written() == ["/work"]
+        finally:
+            path.unlink()
+            if not was_there:
+                directory.rmdir()
 
 
 @pytest.fixture

@@ -44,6 +44,7 @@ if TYPE_CHECKING:
 
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.engine.mounts import MountPoint
     from cuddy.engine.options import ContainerOptions
     from cuddy.engine.peers import Peer
     from cuddy.image.spec import ImageConfig
@@ -59,6 +60,7 @@ BLOCK_BYTES = 1 << 16
 READABLE = select.POLLIN | select.POLLHUP | select.POLLERR
 OWN_FILES = ("/etc/resolv.conf", "/etc/hosts")
 """As with BuildKit, a step may write /etc/hostname."""
+BINDING = frozenset(("bind", "rbind"))
 
 
 class RunOptions(NamedTuple):
@@ -151,7 +153,8 @@ class Step(Closing):
             machine = machine._replace(namespaces=peers.paths_of(self.peers))
         config = spec.build_spec(record, identity, machine)
         config["root"]["path"] = self.wanted.root
-        config["mounts"] = build_mounts(record, self.wanted.mounts)
+        of_devices = config["mounts"][len(spec.build_mounts(record)) :]
+        config["mounts"] = [*build_mounts(record, self.wanted.mounts), *of_devices]
         return config
 
     def _make_stubs(self, config: Config) -> None:
@@ -287,13 +290,29 @@ def build_mounts(record: Container, own: tuple[MountEntry, ...]) -> list[MountEn
         if not spec.is_replaced(each["destination"], targets)
     ]  # fmt: skip
     found += sorted(own, key=lambda entry: entry["destination"].count("/"))
-    ours = (each for each in network_files.entries(record) if each["destination"] in OWN_FILES)
-    return [*found, *(each for each in ours if each["destination"] not in targets)]
+    points = [as_point(entry) for entry in own]
+    ours = network_files.entries({**record, "Mounts": points})
+    return [*found, *(each for each in ours if each["destination"] in OWN_FILES)]
+
+
+def as_point(entry: MountEntry) -> MountPoint:
+    """A mount as a container's record has it, for who asks what it hides."""
+    return {
+        "Type": entry["type"],
+        "Source": entry["source"],
+        "Destination": entry["destination"],
+        "RW": not {"ro", "rro"}.intersection(entry["options"]),
+    }
+
+
+def is_bind(entry: MountEntry) -> bool:
+    """Whether what is to be mounted is there already."""
+    return entry.get("type") == "bind" or bool(BINDING.intersection(entry.get("options", ())))
 
 
 def is_directory(entry: MountEntry) -> bool:
     """Whether what is to be mounted is a directory."""
-    return entry.get("type") != "bind" or os.path.isdir(entry["source"])
+    return not is_bind(entry) or os.path.isdir(entry["source"])
 
 
 def claim(home: Home, record: Container) -> None:
