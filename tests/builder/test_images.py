@@ -162,11 +162,27 @@ def test_every_layer_is_what_its_blob_unpacks_to(home: Home, context: Path, tmp_
         assert verify.difference(there, aside) == ""
 
 
-def test_a_check_finds_nothing_to_repair(home: Home, context: Path) -> None:
-    make(
-        home, context, "FROM base AS first", "COPY one /", "COPY two /etc/motd", "FROM base",
-        "COPY --from=first /one /", "WORKDIR /new",
+PROGRAMS = (
+    "chown -R 0:0 /etc /bin /usr && chmod -R u+rw /etc",
+    "mkdir -p /a/b && cp -a /etc/. /a/b && ln /etc/motd /motd && ln -s nowhere /a/link",
+    "mv /a/b /a/c && rm -rf /media /usr/local && mkdir /media && touch /media/.wh.x /media/y",
+    "rm /media/y && mkfifo /media/pipe && sed -i s/W/w/ /etc/motd && rm -rf /home && touch /home",
+    "rm /home && mkdir /home && touch -d @5 /etc/passwd && mknod /dev/null2 c 1 3",
+    "true", "touch /tmp/x && rm /tmp/x",
+)  # fmt: skip
+"""What programs do to a root."""
+
+
+@pytest.mark.parametrize("options", [{}, {"squash": True}, {"timestamp": 1_700_000_000}])
+def test_a_check_finds_nothing_to_repair(
+    home: Home, context: Path, options: dict[str, Any]
+) -> None:
+    images.install(home.storage, images.busybox(), "busybox")
+    image = make(
+        home, context, "FROM busybox AS first", *(f"RUN {each}" for each in PROGRAMS),
+        "FROM first", "COPY --from=first /motd /", "WORKDIR /new", network="none", **options,
     )  # fmt: skip
+    assert len(image.chain_ids) == (2 if options.get("squash") else 6)
     assert [each for each in check.Examination(home.storage, None).run() if each.is_broken] == []
     found, broken = garbage.nameless(home.storage, ())
     assert not found.layers and not broken

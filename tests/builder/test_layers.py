@@ -349,7 +349,7 @@ class TestStore:
         def work() -> list[str]:
             snapshot.enter_private()
             chain = list(base)
-            for number in range(130):
+            for number in range(70):
                 with Snapshot(storage, chain) as made:
                     Path(made.root, f"{number}").touch()
                     making = layers.commit(storage, made)
@@ -358,7 +358,7 @@ class TestStore:
             return chain
 
         chain = in_child(work)
-        assert len(look(storage, chain, os.listdir)) == 134
+        assert len(look(storage, chain, os.listdir)) == 74
         mode = look(storage, chain, lambda root: (root / "usr/bin/tool").stat().st_mode)
         assert stat.S_IMODE(mode) == 0o4755
 
