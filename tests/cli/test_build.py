@@ -13,6 +13,11 @@ import pytest
 from console import Cuddy, Result, wait_until
 
 
+def anew(path: str) -> str:
+    """A step that makes something else each time."""
+    return f"RUN cat /proc/sys/kernel/random/uuid >{path}"
+
+
 class Yard:
     """A build context, and what is built of it."""
 
@@ -164,14 +169,14 @@ class TestStages:
 class TestCache:
     def test_an_unchanged_build_is_the_same_image(self, yard: Yard) -> None:
         yard.file("a", "1")
-        yard.dockerfile("FROM alpine", "ENV A=1", "RUN cat /proc/sys/kernel/random/uuid >/t", "COPY a /a")
+        yard.dockerfile("FROM alpine", "ENV A=1", anew("/t"), "COPY a /a")
         first = yard.image()
         again = yard.build()
         assert yard.image() == first
         assert again.err.count("CACHED") >= 2
 
     def test_a_changed_file_is_seen_and_its_time_is_not(self, yard: Yard) -> None:
-        yard.dockerfile("FROM alpine", "COPY a /a", "RUN cat /proc/sys/kernel/random/uuid >/t")
+        yard.dockerfile("FROM alpine", "COPY a /a", anew("/t"))
         path = yard.file("a", "1")
         first = yard.image()
         os.utime(path, (1, 1))
@@ -180,14 +185,14 @@ class TestCache:
         assert yard.image() != first
 
     def test_an_argument_counts_where_it_is_declared(self, yard: Yard) -> None:
-        yard.dockerfile("FROM alpine", "RUN cat /proc/sys/kernel/random/uuid >/one", "ARG A", "RUN cat /proc/sys/kernel/random/uuid >/two")
+        yard.dockerfile("FROM alpine", anew("/one"), "ARG A", anew("/two"))
         one, two = (yard.image("--build-arg", f"A={n}") for n in "12")
         assert yard.output(one, "cat", "/one") == yard.output(two, "cat", "/one")
         assert yard.output(one, "cat", "/two") != yard.output(two, "cat", "/two")
 
     def test_a_checkout_may_move(self, yard: Yard) -> None:
         yard.file("d/a", "1")
-        yard.dockerfile("FROM alpine", "COPY d /d", "RUN cat /proc/sys/kernel/random/uuid >/t")
+        yard.dockerfile("FROM alpine", "COPY d /d", anew("/t"))
         first = yard.image()
         moved = yard.directory.with_name("elsewhere")
         yard.directory.rename(moved)
@@ -195,7 +200,7 @@ class TestCache:
         assert yard.image() == first
 
     def test_no_cache(self, yard: Yard) -> None:
-        yard.dockerfile("FROM alpine", "RUN cat /proc/sys/kernel/random/uuid >/t")
+        yard.dockerfile("FROM alpine", anew("/t"))
         assert yard.image() != yard.image("--no-cache")
 
     def test_a_stage_that_makes_the_same_again_is_a_hit_for_others(self, yard: Yard) -> None:
@@ -205,7 +210,7 @@ class TestCache:
             "RUN echo $A >/dev/null; echo same >/out",
             "FROM alpine",
             "COPY --from=make /out /out",
-            "RUN cat /proc/sys/kernel/random/uuid >/t",
+            anew("/t"),
         )
         one, two = (yard.image("--build-arg", f"A={n}") for n in "12")
         assert one == two
@@ -221,7 +226,7 @@ class TestFailure:
         assert "Dockerfile:2" in result.err
 
     def test_what_came_before_is_not_done_again(self, yard: Yard) -> None:
-        yard.dockerfile("FROM alpine", "RUN cat /proc/sys/kernel/random/uuid >/t", "RUN false")
+        yard.dockerfile("FROM alpine", anew("/t"), "RUN false")
         assert yard.build().code == 1
         assert "CACHED" in yard.build().err
 
@@ -243,13 +248,13 @@ def steps(yard: Yard) -> list[str]:
 
 
 def test_a_build_that_is_killed_leaves_nothing_but_its_cache(yard: Yard) -> None:
-    yard.dockerfile("FROM alpine", "RUN cat /proc/sys/kernel/random/uuid >/t", "RUN touch /begun; sleep 100")
+    yard.dockerfile("FROM alpine", anew("/t"), "RUN touch /begun; sleep 100")
     with yard.cuddy.start("build", "--progress", "plain", str(yard.directory)) as building:
         wait_until(lambda: (yard.cuddy.root / "build/steps").is_dir() and steps(yard))
         time.sleep(0.3)
         building.kill()
         building.communicate()
-    yard.dockerfile("FROM alpine", "RUN cat /proc/sys/kernel/random/uuid >/t", "RUN true")
+    yard.dockerfile("FROM alpine", anew("/t"), "RUN true")
     result = yard.build()
     assert result.code == 0
     assert "CACHED" in result.err
