@@ -25,9 +25,20 @@ SETTINGS = Settings(timeout_s=5)
 LOCAL = Access(is_local=True)
 
 
+@pytest.fixture(scope="module")
+def known(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    """A repository that no test changes."""
+    return make(tmp_path_factory.mktemp("known"))
+
+
 @pytest.fixture
 def repository(tmp_path: Path) -> Repository:
-    made = Repository(tmp_path)
+    """One of a test's own."""
+    return make(tmp_path)
+
+
+def make(directory: Path) -> Repository:
+    made = Repository(directory)
     made.commit({"old": "old"})
     made.commit({"Dockerfile": "FROM scratch\n", "sub/deep/file": "deep", "run": "#!"})
     (made.tree / "run").chmod(0o755)
@@ -71,8 +82,8 @@ FILES = {
 }
 
 
-def test_the_default_branch_is_checked_out(repository: Repository, tmp_path: Path) -> None:
-    where = Path(checkout(url(repository), tmp_path))
+def test_the_default_branch_is_checked_out(known: Repository, tmp_path: Path) -> None:
+    where = Path(checkout(url(known), tmp_path))
     assert tree(where) == FILES
     assert stat.S_IMODE((where / "run").stat().st_mode) == 0o755
     assert stat.S_IMODE((where / "Dockerfile").stat().st_mode) == 0o644
@@ -80,27 +91,28 @@ def test_the_default_branch_is_checked_out(repository: Repository, tmp_path: Pat
     assert {path.lstat().st_mtime for path in where.rglob("*")} == {1700000000}
 
 
-@pytest.mark.parametrize(
-    "rest, has_old",
-    [
-        ("#main", False), ("#other", True), ("#v1", False), ("#refs/heads/other", True),
-        ("#tags/v1", False), ("?tag=v1", False), ("?branch=other", True), ("?ref=other", True),
-    ],
-)  # fmt: skip
-def test_refs(repository: Repository, tmp_path: Path, rest: str, has_old: bool) -> None:
-    assert ("old" in tree(checkout(url(repository, rest), tmp_path))) == has_old
+def test_refs(known: Repository) -> None:
+    new, old = known.git("rev-parse", "main"), known.git("rev-parse", "other")
+    for rest in ("", "#main", "#v1", "#tags/v1", "#refs/tags/v1", "?tag=v1", "?ref=main"):
+        assert git.resolve(url(known, rest), SETTINGS, LOCAL).id == new
+    for rest in ("#other", "#heads/other", "#refs/heads/other", "?branch=other", "?ref=other"):
+        assert git.resolve(url(known, rest), SETTINGS, LOCAL).id == old
 
 
-def test_commits_by_their_id(repository: Repository, tmp_path: Path) -> None:
+def test_another_branch_is_checked_out(known: Repository, tmp_path: Path) -> None:
+    assert "old" in tree(checkout(url(known, "#other"), tmp_path))
+
+
+def test_commits_by_their_id(known: Repository, tmp_path: Path) -> None:
     """Also those that no ref names."""
-    commit = repository.git("rev-parse", "main~2")
-    assert tree(checkout(url(repository, f"#{commit}"), tmp_path)) == {"old": "old"}
+    commit = known.git("rev-parse", "main~2")
+    assert tree(checkout(url(known, f"#{commit}"), tmp_path)) == {"old": "old"}
 
 
-def test_a_tag_means_its_commit(repository: Repository) -> None:
-    found = git.resolve(url(repository, "#v1"), SETTINGS, LOCAL)
-    assert found.id == repository.git("rev-parse", "main")
-    assert found.tag == repository.git("rev-parse", "v1")
+def test_a_tag_means_its_commit(known: Repository) -> None:
+    found = git.resolve(url(known, "#v1"), SETTINGS, LOCAL)
+    assert found.id == known.git("rev-parse", "main")
+    assert found.tag == known.git("rev-parse", "v1")
     assert found.ref == "refs/tags/v1"
 
 
@@ -112,41 +124,42 @@ def test_a_branch_goes_before_a_tag_of_its_name(repository: Repository) -> None:
     assert found.id == repository.git("rev-parse", "main~1")
 
 
-def test_subdirectories(repository: Repository, tmp_path: Path) -> None:
-    assert tree(checkout(url(repository, "#main:sub"), tmp_path)) == {"deep/file": "deep"}
+def test_subdirectories(known: Repository, tmp_path: Path) -> None:
+    assert tree(checkout(url(known, "#main:sub"), tmp_path)) == {"deep/file": "deep"}
 
 
-@pytest.mark.parametrize("subdir", ["nothing", "Dockerfile", "up", "root/etc", "up/etc"])
-def test_no_subdirectory_leads_out(repository: Repository, tmp_path: Path, subdir: str) -> None:
+def test_no_subdirectory_leads_out(repository: Repository, tmp_path: Path) -> None:
     (repository.tree / "up").symlink_to("../../..")
     (repository.tree / "root").symlink_to("/")
     repository.commit({})
     repository.publish()
-    with pytest.raises(NotFound, match="invalid subdir"):
-        checkout(url(repository, f"#:{subdir}"), tmp_path)
+    for i, subdir in enumerate(("nothing", "Dockerfile", "up", "root/etc")):
+        (tmp_path / str(i)).mkdir()
+        with pytest.raises(NotFound, match="invalid subdir"):
+            checkout(url(repository, f"#:{subdir}"), tmp_path / str(i))
 
 
-def test_a_missing_ref_is_told(repository: Repository, tmp_path: Path) -> None:
+def test_a_missing_ref_is_told(known: Repository, tmp_path: Path) -> None:
     with pytest.raises(NotFound, match="does not contain ref nothing"):
-        checkout(url(repository, "#nothing"), tmp_path)
+        checkout(url(known, "#nothing"), tmp_path)
 
 
-def test_checksums(repository: Repository, tmp_path: Path) -> None:
-    commit = repository.git("rev-parse", "main")
-    checkout(url(repository, f"?checksum={commit[:12]}"), tmp_path)
+def test_checksums(known: Repository, tmp_path: Path) -> None:
+    commit = known.git("rev-parse", "main")
+    checkout(url(known, f"?checksum={commit[:12]}"), tmp_path)
     with pytest.raises(CorruptContent, match="expected checksum to match 0123"):
-        checkout(url(repository, "?checksum=0123"), tmp_path / "x")
+        checkout(url(known, "?checksum=0123"), tmp_path / "x")
 
 
 def test_the_same_commit_makes_the_same_files_with_its_git_directory(
-    repository: Repository, tmp_path: Path
+    known: Repository, tmp_path: Path
 ) -> None:
     trees = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()
-        where = Path(checkout(url(repository, "#v1"), tmp_path / name, keep_git_dir=True))
-        assert repository.git("status", "--porcelain", where=where) == ""
-        assert repository.git("describe", where=where) == "v1"
+        where = Path(checkout(url(known, "#v1"), tmp_path / name, keep_git_dir=True))
+        assert known.git("status", "--porcelain", where=where) == ""
+        assert known.git("describe", where=where) == "v1"
         (where / ".git/index").touch()
         trees.append({k: v for k, v in tree(where).items() if k != ".git/index"})
     assert trees[0] == trees[1]
@@ -158,9 +171,9 @@ def test_no_credentials_stay_in_the_git_directory(tmp_path: Path) -> None:
     assert source and source.shown == "https://example.com/x.git"
 
 
-def test_by_git_daemon(repository: Repository, tmp_path: Path) -> None:
-    with daemon(tmp_path) as base:
-        for rest in ("", f"#{repository.git('rev-parse', 'main')}"):
+def test_by_git_daemon(known: Repository, tmp_path: Path) -> None:
+    with daemon(known.bare.parent) as base:
+        for rest in ("", f"#{known.git('rev-parse', 'main')}"):
             source = git_source.parse(f"{base}/repo.git{rest}")
             assert source
             where = tmp_path / f"by{len(rest)}"
@@ -168,9 +181,9 @@ def test_by_git_daemon(repository: Repository, tmp_path: Path) -> None:
             assert tree(checkout(source, where, PUBLIC)) == FILES
 
 
-def test_by_plain_http_without_shallow_clones(repository: Repository, tmp_path: Path) -> None:
-    with files_by_http(tmp_path) as base:
-        for rest in ("#other", f"#{repository.git('rev-parse', 'main')}"):
+def test_by_plain_http_without_shallow_clones(known: Repository, tmp_path: Path) -> None:
+    with files_by_http(known.bare.parent) as base:
+        for rest in ("#other", f"#{known.git('rev-parse', 'main')}"):
             source = git_source.parse(f"{base}/repo.git{rest}")
             assert source
             where = tmp_path / f"by{len(rest)}"
@@ -242,11 +255,11 @@ def test_no_submodule_is_of_this_machine(repository: Repository, tmp_path: Path)
 
 
 def test_a_dockerfile_names_no_repository_of_this_machine(
-    repository: Repository, tmp_path: Path
+    known: Repository, tmp_path: Path
 ) -> None:
-    assert git_source.parse(f"file://{repository.bare}") is None
+    assert git_source.parse(f"file://{known.bare}") is None
     with pytest.raises(SystemFailure, match="not allowed"):
-        checkout(url(repository), tmp_path, PUBLIC)
+        checkout(url(known), tmp_path, PUBLIC)
 
 
 def test_nothing_of_a_repository_is_run(repository: Repository, tmp_path: Path) -> None:

@@ -13,42 +13,42 @@ from cuddy.errors import InvalidArgument
 REMOTE = "https://example.com/a/b.git"
 
 
-@pytest.mark.parametrize(
-    "text, source",
-    [
-        (REMOTE, Source(REMOTE)),
-        (f"{REMOTE}#main", Source(REMOTE, "main")),
-        (f"{REMOTE}#main:sub/dir", Source(REMOTE, "main", "sub/dir")),
-        (f"{REMOTE}#:sub", Source(REMOTE, "", "sub")),
-        (f"{REMOTE}#:/sub/../x/./", Source(REMOTE, "", "x")),
-        (f"{REMOTE}#a/b:../..", Source(REMOTE, "a/b", "")),
-        (f"{REMOTE}?ref=v1&subdir=x", Source(REMOTE, "v1", "x")),
-        (f"{REMOTE}?tag=v1", Source(REMOTE, "refs/tags/v1")),
-        (f"{REMOTE}?branch=x%2Fy", Source(REMOTE, "refs/heads/x/y")),
-        (f"{REMOTE}?commit=abc#x", Source(REMOTE, "x", checksum="abc")),
-        (f"{REMOTE}?keep-git-dir", Source(REMOTE, keep_git_dir=True)),
-        (f"{REMOTE}?keep-git-dir=0&submodules=f", Source(REMOTE, "", "", "", False, False)),
-        ("HTTPS://example.com/b.git", Source("https://example.com/b.git")),
-        ("http://example.com:8080/b.git#x", Source("http://example.com:8080/b.git", "x")),
-        ("git@example.com:a/b.git#x:y", Source("git@example.com:a/b.git", "x", "y")),
-        ("git@example.com:b", Source("git@example.com:b")),
-        ("user_1@example.com:b.git", Source("user_1@example.com:b.git")),
-        ("ssh://git@example.com/b", Source("ssh://git@example.com/b")),
-        ("git://example.com/b#v2", Source("git://example.com/b", "v2")),
-        ("https://example.com/b.git/x", None),
-        ("https://example.com/x.tar.gz", None),
-        ("https://example.com/x?y=b.git", None),
-        ("file:///srv/b.git", None),
-        ("./git@example.com:b", None),
-        ("a.git", None),
-        ("directory@home", None),
-        ("@x:y", None),
-        ("", None),
-        ("github.com/a/b", None),
-    ],
-)
-def test_sources(text: str, source: Source | None) -> None:
-    assert git_source.parse(text) == source
+SOURCES: list[tuple[str, Source | None]] = [
+    (REMOTE, Source(REMOTE)),
+    (f"{REMOTE}#main", Source(REMOTE, "main")),
+    (f"{REMOTE}#main:sub/dir", Source(REMOTE, "main", "sub/dir")),
+    (f"{REMOTE}#:sub", Source(REMOTE, "", "sub")),
+    (f"{REMOTE}#:/sub/../x/./", Source(REMOTE, "", "x")),
+    (f"{REMOTE}#a/b:../..", Source(REMOTE, "a/b", "")),
+    (f"{REMOTE}?ref=v1&subdir=x", Source(REMOTE, "v1", "x")),
+    (f"{REMOTE}?tag=v1", Source(REMOTE, "refs/tags/v1")),
+    (f"{REMOTE}?branch=x%2Fy", Source(REMOTE, "refs/heads/x/y")),
+    (f"{REMOTE}?commit=abc#x", Source(REMOTE, "x", checksum="abc")),
+    (f"{REMOTE}?keep-git-dir", Source(REMOTE, keep_git_dir=True)),
+    (f"{REMOTE}?keep-git-dir=0&submodules=f", Source(REMOTE, "", "", "", False, False)),
+    ("HTTPS://example.com/b.git", Source("https://example.com/b.git")),
+    ("http://example.com:8080/b.git#x", Source("http://example.com:8080/b.git", "x")),
+    ("git@example.com:a/b.git#x:y", Source("git@example.com:a/b.git", "x", "y")),
+    ("git@example.com:b", Source("git@example.com:b")),
+    ("user_1@example.com:b.git", Source("user_1@example.com:b.git")),
+    ("ssh://git@example.com/b", Source("ssh://git@example.com/b")),
+    ("git://example.com/b#v2", Source("git://example.com/b", "v2")),
+    ("https://example.com/b.git/x", None),
+    ("https://example.com/x.tar.gz", None),
+    ("https://example.com/x?y=b.git", None),
+    ("file:///srv/b.git", None),
+    ("./git@example.com:b", None),
+    ("a.git", None),
+    ("directory@home", None),
+    ("@x:y", None),
+    ("", None),
+    ("github.com/a/b", None),
+]
+
+
+def test_sources() -> None:
+    for text, source in SOURCES:
+        assert git_source.parse(text) == source, text
 
 
 @pytest.mark.parametrize(
