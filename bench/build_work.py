@@ -111,7 +111,7 @@ def measure(
 ) -> None:
     """Every build whose title is asked for, the builders in turns."""
     directory.mkdir()
-    image = server.push(images.alpine(), "build")
+    image = server.push(images.with_history(images.alpine()), "build")
     with ExitStack() as stack:
         builders: list[Builder] = []
         for name, make in makers(program).items():

@@ -91,6 +91,15 @@ EXPLAINED: list[tuple[str, str, str, str]] = [
     ("podman", "modes", "tree: .*bits/", "chown takes set-uid away, it is not put back"),
     ("podman", "python-web", "tree: .*srv/app:", "COPY to what is there gives it the owner too"),
     #
+    # Of older ones: podman 4.3
+    ("podman", "*", "tree: [+] etc/(hostname|hosts|resolv.conf): f 0755 0:0 0 ", "RUN leaves it"),
+    ("podman", "*", "tree: [+] (dev|etc|proc|run|sys): d 0755 0:0", "RUN leaves it"),
+    ("podman", "*", "config: - WorkingDir: /$", "BuildKit says it of scratch"),
+    ("podman", "*", "^refused: .*only supports", "that flag is not known to podman 4.3"),
+    ("podman", "*", "^refused: .*(<<|Unknown instruction)", "podman 4.3 knows no heredocs"),
+    ("podman", "add-git", "^refused: ", "podman 4.3 fetches no repositories"),
+    ("podman", "copy-wildcards", "^refused: ", "podman 4.3 escapes brackets otherwise"),
+    #
     # Of cuddy, beside what was recorded
     ("cuddy", "c-hello", "tree: - (dev|proc|sys)", "RUN leaves nothing that it mounts on"),
     ("cuddy", "scratch-binary", "tree: - (dev|proc|sys)", "RUN leaves nothing that it mounts on"),

@@ -167,6 +167,21 @@ def image(
     return BuiltImage(to_json(manifest), media_type, {digest_of(config_blob): config_blob, **blobs})
 
 
+def with_history(built: BuiltImage, **config: Any) -> BuiltImage:
+    """The image with a history, which podman wants of what it builds on; with another config."""
+    document = json.loads(built.blobs[built.id])
+    layers = [
+        Layer(built.blobs[found["digest"]], found["mediaType"], diff_id)
+        for found, diff_id in zip(built.document["layers"], document["rootfs"]["diff_ids"])
+    ]
+    return image(
+        layers,
+        config=config or document["config"],
+        docker=built.media_type == DOCKER_MANIFEST,
+        history=[{"created": document["created"], "created_by": "files"} for _ in layers],
+    )
+
+
 def index(children: Iterable[tuple[str, BuiltImage]], *, docker: bool = False) -> BuiltImage:
     """An index of images by platform: `index([("linux/arm64", image), ...])`."""
     children = list(children)

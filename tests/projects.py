@@ -9,7 +9,6 @@ from __future__ import annotations
 import bz2
 import functools
 import gzip
-import json
 import lzma
 import os
 import re
@@ -153,24 +152,17 @@ def copy(name: str, target: Path, *, for_others: bool = False) -> Path:
 @functools.cache
 def base(name: str) -> images.BuiltImage:
     """An image that projects stand on. Skips the test if this machine cannot make it."""
-    if name == "busybox":
-        return images.busybox()
     if name == "debian":
-        return debian.packages(*PACKAGES)
+        return images.with_history(debian.packages(*PACKAGES))
     if name in toolchains.LANGUAGES:
         if not toolchains.path(name).exists():
             pytest.skip(f"`make corpus` has not made an image of {name}")
-        return toolchains.load(name)
+        return images.with_history(toolchains.load(name))
     if name == "alpine":
         if not images.IS_ALPINE:
             pytest.skip("no real Alpine is at hand")
-        return images.alpine()
-    below = images.busybox()
-    (diff_id,) = json.loads(below.blobs[below.id])["rootfs"]["diff_ids"]
-    data = below.blobs[below.document["layers"][0]["digest"]]
-    layer = images.Layer(data, images.DOCKER_LAYER + ".gzip", diff_id)
-    config = ON_BUILD if name == "framework" else CONFIGURED
-    return images.image([layer], config=config, docker=True)
+        return images.with_history(images.alpine())
+    return images.with_history(images.busybox(), **CONFIGS.get(name, {}))
 
 
 def is_possible(name: str) -> bool:
@@ -182,7 +174,7 @@ def is_possible(name: str) -> bool:
     return True
 
 
-ON_BUILD = {
+FRAMEWORK = {
     "WorkingDir": "/usr/src",
     "OnBuild": [
         "ARG STAMP=made", "COPY src ./", "RUN echo $STAMP > made", "ENV FROM_TRIGGER=yes",
@@ -196,6 +188,8 @@ CONFIGURED = {
     "Healthcheck": {"Test": ["CMD-SHELL", "true"], "Interval": 5_000_000_000},
     "Shell": ["/bin/sh", "-xc"],
 }  # fmt: skip
+CONFIGS = {"configured": CONFIGURED, "framework": FRAMEWORK}
+"""Images with the files of busybox, of which other things are known."""
 
 
 def prepare_byte_order_mark(root: Path) -> None:

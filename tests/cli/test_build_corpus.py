@@ -57,7 +57,6 @@ def world(
     file_server.fill(directory / "served", projects.packed())
     with file_server.serving(directory / "served") as server:
         yield World(storage, build_all(names, directory, server))
-    subprocess.run(["rm", "-rf", directory], check=True)
 
 
 def build_all(names: list[str], directory: Path, server: str) -> dict[str, Outcome]:
