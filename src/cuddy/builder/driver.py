@@ -184,7 +184,7 @@ class Driver:
             return None
         found = run.look_up(asked)
         if found is None:
-            self.explain(run, step, asked)
+            run.explain(asked, workshop.number_of(run), self.tell)
             return None
         if step.is_link and found.diff_id:
             parents = run.state.chain_ids
@@ -207,12 +207,6 @@ class Driver:
         asked = step.ask(self.origins)
         self.tell.ended(CONTEXT)
         return asked
-
-    def explain(self, run: StageRun, step: Step, asked: cache.Asked) -> None:
-        """Say why the first step of a stage is not in the cache that is not."""
-        if self.plan.options.explain_cache:
-            text = cache.explain(self.home, asked)
-            self.tell(report.Missed(workshop.number_of(run), text))
 
     def work(self) -> None:
         """Build what the cache did not have."""

@@ -6,7 +6,7 @@ is asked for it, and only a workshop, which lives in a process of its own, can d
 
 from __future__ import annotations
 
-from cuddy.builder import cache, mistakes, steps
+from cuddy.builder import cache, mistakes, report, steps
 from cuddy.builder.arguments import Scope
 from cuddy.builder.instructions import Arg, Change, From, Workdir
 from cuddy.builder.state import Layer, State
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from cuddy.builder.cache import Asked
     from cuddy.builder.instructions import Instruction
     from cuddy.builder.plan import Plan
+    from cuddy.builder.report import Tell
     from cuddy.builder.stages import Stage
     from cuddy.builder.steps import Step
     from cuddy.image.spec import History
@@ -54,6 +55,7 @@ class StageRun:
         self.position = 0
         self.files_done = 0
         self.has_command = False
+        self.is_explained = False
 
     @property
     def outcome(self) -> Outcome:
@@ -129,6 +131,12 @@ class StageRun:
         if found is None and self.plan.imports:
             return self.plan.imports.look(asked, self.state.chain_ids)
         return found
+
+    def explain(self, asked: Asked, number: int, tell: Tell) -> None:
+        """Say of the first step that is not in the cache why, if the user wants to know."""
+        if self.plan.options.explain_cache and not self.is_explained:
+            self.is_explained = True
+            tell(report.Missed(number, cache.explain(self.plan.home, asked)))
 
     def take_step(self, instruction: Instruction, work: Work) -> bool:
         """An instruction that changes files: by a layer that is there, or one that is made."""

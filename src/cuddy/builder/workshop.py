@@ -118,6 +118,8 @@ class Workshop:
             raise SystemFailure(f"{step.name}: what it reads is not there")
         found = run.look_up(asked)
         number = number_of(run)
+        if found is None:
+            run.explain(asked, number, self.tell)
         with self.tokens:
             self.tell(report.Began(number, step.name, time.time()))
             try:
