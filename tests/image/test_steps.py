@@ -136,7 +136,7 @@ def test_whatever_lies_in_its_place_is_no_step(storage: Storage, how: str) -> No
     assert step.chain_id in garbage.nameless(storage, ())[0].layers
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=80, deadline=None)
 @given(st.data())
 def test_any_bytes_are_a_step_or_none(data: st.DataObject) -> None:
     """A record with any of its values replaced, or with any bytes at all."""

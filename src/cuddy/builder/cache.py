@@ -15,8 +15,8 @@ import os
 
 from cuddy import files
 from cuddy.builder.state import Layer
+from cuddy.image import blobs, steps
 from cuddy.image import digest as digests
-from cuddy.image import steps
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -88,13 +88,31 @@ def keep(home: Home, asked: Asked, layer: Layer) -> None:
     """Remember what came of a step; the layer is in the store. Raises OSError."""
     step = steps.Step(
         key(asked), asked.parent, layer.chain_id, layer.diff_id, layer.size_bytes, layer.created,
-        describe(asked), layer.blob, uses=1,
+        describe(asked), layer.blob, uses=1, is_portable=asked.epoch is not None,
     )  # fmt: skip
     # The step comes last: what was noted of one that never came to be is found and removed.
     from cuddy.builder import inputs_kept
 
     inputs_kept.write(home, step.key, asked)
     steps.write(home.storage, step)
+
+
+def keep_blobs(home: Home, layers: Sequence[Layer], *, is_portable: bool) -> None:
+    """Write down with cached steps which blobs their layers have got by now. Raises OSError.
+
+    `is_portable`: how they were made; a step with a timestamp takes no others.
+    """
+    known = {layer.chain_id: layer.blob for layer in layers if layer.blob}
+    for step in steps.list_steps(home.storage):
+        blob = known.get(step.chain_id)
+        if blob and step.is_portable == is_portable and not has_blob(home, step):
+            steps.write(home.storage, step._replace(blob=blob))
+
+
+def has_blob(home: Home, step: steps.Step) -> bool:
+    """Whether a step's layer has a blob, and that is there."""
+    blob = step.blob
+    return bool(blob and blobs.has(home.storage, blob["digest"], blob["size"]))
 
 
 def describe(asked: Asked) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.builder import remote_cache
+from cuddy.builder import cache, remote_cache
 from cuddy.builder.remote_cache import Entry, Wish
 from cuddy.builder.state import Layer
 from cuddy.errors import InvalidReference, RegistryError, SystemFailure
@@ -85,7 +85,7 @@ def entries(home: Home, layers: Sequence[Layer], *, with_blobs: bool = True) -> 
         if (step.chain_id in chain_ids if step.chain_id else step.parent in chain_ids)
     ]
     chosen.sort(key=lambda step: step.last_used_ns, reverse=True)
-    found = _compressed(home.storage, chosen[:MAX_LAYERS]) if with_blobs else chosen
+    found = _compressed(home, chosen[:MAX_LAYERS]) if with_blobs else chosen
     return [
         Entry(step.key, step.diff_id, step.size_bytes, step.created, step.description, step.blob)
         for step in found
@@ -93,34 +93,25 @@ def entries(home: Home, layers: Sequence[Layer], *, with_blobs: bool = True) -> 
     ]
 
 
-def _compressed(storage: Storage, found: Sequence[Step]) -> list[Step]:
+def _compressed(home: Home, found: Sequence[Step]) -> list[Step]:
     """The steps, each with its blob, which is written down."""
-    lacking = {
-        step.chain_id: step for step in found if step.chain_id and not _has_blob(storage, step)
-    }
-    if lacking:
-        # Imported here: usually they all have one.
-        from cuddy.builder import layers
+    # Imported here: usually they all have one.
+    from cuddy.builder import layers
 
-        wanted = [Layer(s.chain_id, s.diff_id, s.size_bytes, s.created) for s in lacking.values()]
-        made = layers.with_blobs(storage, wanted)
-        keep_blobs(storage, made)
-        known = {layer.chain_id: layer.blob for layer in made}
-        return [step._replace(blob=known.get(step.chain_id, step.blob)) for step in found]
-    return list(found)
-
-
-def _has_blob(storage: Storage, step: Step) -> bool:
-    return bool(step.blob and blobs.has(storage, step.blob["digest"], step.blob["size"]))
-
-
-def keep_blobs(storage: Storage, layers: Sequence[Layer]) -> None:
-    """Write down with cached steps which blobs their layers have got by now. Raises OSError."""
-    known = {layer.chain_id: layer.blob for layer in layers if layer.blob}
-    for step in steps.list_steps(storage):
-        blob = known.get(step.chain_id)
-        if blob and not _has_blob(storage, step):
-            steps.write(storage, step._replace(blob=blob))
+    made: dict[tuple[str, bool], Descriptor | None] = {}
+    for is_portable in (False, True):
+        lacking = {
+            step.chain_id: Layer(step.chain_id, step.diff_id, step.size_bytes, step.created)
+            for step in found
+            if step.chain_id and step.is_portable == is_portable and not cache.has_blob(home, step)
+        }
+        if lacking:
+            done = layers.with_blobs(home.storage, list(lacking.values()), is_portable=is_portable)
+            cache.keep_blobs(home, done, is_portable=is_portable)
+            made |= {(layer.chain_id, is_portable): layer.blob for layer in done}
+    return [
+        step._replace(blob=made.get((step.chain_id, step.is_portable), step.blob)) for step in found
+    ]
 
 
 # -- where it goes

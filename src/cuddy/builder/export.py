@@ -176,7 +176,10 @@ def assemble(
     done = list(made.state.layers)
     if form:
         done = layer_forms.with_blobs(home.storage, done, form, is_portable=is_portable)
+    is_made = form is None and any(layer.blob is None for layer in done)
     done = layers.with_blobs(home.storage, done, is_portable=is_portable)
+    if is_made:
+        cache.keep_blobs(home, done, is_portable=is_portable)
     if cache_to:
         from cuddy.builder import cache_to as caches
 

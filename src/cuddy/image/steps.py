@@ -39,6 +39,7 @@ class Step(NamedTuple):
     """One cached step. A step that changed nothing has no layer: its ids are empty.
 
     `parent`: the chain id that it stands on. `last_used_ns` and `uses`: as its file says.
+    `is_portable`: its blob has to be the same wherever it is made.
     """
 
     key: str
@@ -51,6 +52,7 @@ class Step(NamedTuple):
     blob: Descriptor | None = None
     last_used_ns: int = 0
     uses: int = 0
+    is_portable: bool = False
 
 
 def path(storage: Storage, key: str) -> str:
@@ -141,6 +143,7 @@ def write(storage: Storage, step: Step) -> None:
         "diffId": step.diff_id,
         "size": step.size_bytes,
         "blob": step.blob,
+        "portable": step.is_portable,
     }
     files.make_directory(storage.steps_dir)
     temporary = f"{storage.tmp_dir}/{files.name_temporary()}"
