@@ -131,6 +131,19 @@ class TestWhatIsAChange:
             look(storage, [*base, made.chain_id], lambda root: root.stat().st_mode & 0o777) == 0o700
         )
 
+    def test_attributes_of_the_root_stay(self, storage: Storage, base: list[str]) -> None:
+        def mark(root: Path) -> None:
+            os.setxattr(root, "user.note", b"yes")
+            os.chown(root, 7, 8)
+
+        chain = [*base, make(storage, base, mark).chain_id]
+        assert step(storage, chain, lambda root: None) is None
+        chain.append(make(storage, chain, lambda root: (root / "a").touch()).chain_id)
+        seen = look(
+            storage, chain, lambda root: (os.getxattr(root, "user.note"), root.stat().st_uid)
+        )
+        assert seen == (b"yes", 7)
+
     def test_a_second_name_of_a_file_below_keeps_both(
         self, storage: Storage, base: list[str]
     ) -> None:

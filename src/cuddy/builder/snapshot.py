@@ -13,6 +13,7 @@ import os
 from cuddy import files
 from cuddy.errors import SystemFailure
 from cuddy.image import snapshots
+from cuddy.image.layer import is_content
 from cuddy.kernel import mount, namespaces, overlay
 from cuddy.undo import Closing
 
@@ -107,9 +108,7 @@ class Snapshot(Closing):
             os.mkdir(self.directory, 0o700)
             os.mkdir(self.root, 0o700)
             snapshots.make_upper(self.storage, self.chain_ids, self.upper, work)
-            if not self.chain_ids:
-                os.chmod(self.upper, NEW_ROOT_MODE)
-                os.utime(self.upper, ns=(0, 0))
+            self.complete_upper()
             plan = snapshots.prepare(self.storage, self.chain_ids, self.upper, work, self.root)
             # At its end an overlay that is not volatile writes out all that anybody has written.
             overlay.perform(overlay.volatile(plan))
@@ -119,6 +118,17 @@ class Snapshot(Closing):
         except BaseException:
             self.close()
             raise
+
+    def complete_upper(self) -> None:
+        """Give the root what else it has below, or what a new one has."""
+        if not self.chain_ids:
+            os.chmod(self.upper, NEW_ROOT_MODE)
+            os.utime(self.upper, ns=(0, 0))
+            return
+        top = snapshots.lower_dirs(self.storage, self.chain_ids)[0]
+        for name in os.listxattr(top):
+            if is_content(os.fsencode(name)):
+                os.setxattr(self.upper, name, os.getxattr(top, name))
 
     def unmount(self) -> None:
         """Take down `root`; `upper` stays as it is. More than once is fine."""
