@@ -211,6 +211,16 @@ class TestInAHome:
             assert row.description == "cache mount npm"
         assert [each.id for each in cache_mounts.list_mounts(home)] == ["apt"]
 
+    def test_a_failed_step_stays_while_somebody_looks_at_it(self, fresh: Cuddy) -> None:
+        home = home_of(fresh)
+        where = Path(home.build_dir, "failed/1")
+        where.mkdir(parents=True)
+        with files.Lock(str(where / "lock")):
+            assert prune.prune(home, all=True).pieces == []
+        assert prune.prune(home).pieces == []
+        assert [each.type for each in prune.prune(home, all=True).pieces] == [du.INTERNAL]
+        assert not where.exists()
+
     def test_two_prunes_and_a_build_at_once(self, fresh: Cuddy) -> None:
         """Whoever has a lease can rely on what the cache has told."""
         home = home_of(fresh)

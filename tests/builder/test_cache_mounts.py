@@ -187,10 +187,11 @@ def test_one_pruned_under_the_eyes_of_who_takes_it_is_made_anew(home: Home) -> N
     child = in_child(take)
     pruned = 0
     while pruned < 30 and os.waitpid(child, os.WNOHANG) == (0, 0):
-        with Claim(home, cache_mounts.name_of(Wish("a"))) as claim:
+        path = f"{home.build_dir}/mounts/{cache_mounts.name_of(Wish('a'))}"
+        with Claim(path) as claim:
             if claim.is_free:
                 aside = f"{home.tmp_dir}/{files.name_temporary()}"
-                os.rename(f"{home.build_dir}/mounts/{cache_mounts.name_of(Wish('a'))}", aside)
+                os.rename(path, aside)
                 files.remove_tree(aside)
                 pruned += 1
     stop.touch()

@@ -161,17 +161,17 @@ def _attempt(home: Home, name: str, wish: Wish, fill: Fill | None) -> Taken | No
 def _settle(home: Home, name: str, lock: files.Lock) -> Taken | None:
     """What was locked, unless it was pruned meanwhile and the name means nothing or another."""
     path = f"{directory(home)}/{name}"
-    if not _is_here(home, name, lock):
+    if not _is_here(_lock_path(home, name), lock):
         lock.close()
         return None
     steps.note_use(f"{path}/mount.json")
     return Taken(f"{path}/data", lock)
 
 
-def _is_here(home: Home, name: str, lock: files.Lock) -> bool:
+def _is_here(path: str, lock: files.Lock) -> bool:
     """Whether what was locked is still what is there."""
     try:
-        return os.path.samestat(os.fstat(lock.fd), os.lstat(_lock_path(home, name)))
+        return os.path.samestat(os.fstat(lock.fd), os.lstat(path))
     except FileNotFoundError:
         return False
 
@@ -217,7 +217,7 @@ def list_mounts(home: Home) -> Iterator[CacheMount]:
             pass
         found = record if isinstance(record, dict) else {}
         used_s, uses = divmod(used_ns, steps.SECOND)
-        with Claim(home, name) as claim:
+        with Claim(path) as claim:
             is_busy = not claim.is_free
         yield CacheMount(
             name, str(found.get("id", "")), str(found.get("created", "")), path,
@@ -226,13 +226,13 @@ def list_mounts(home: Home) -> Iterator[CacheMount]:
 
 
 class Claim(Closing):
-    """The right to take a cache mount away, if it is there and nobody has it (`is_free`)."""
+    """The right to take a directory with a lock away, if nobody has it (`is_free`)."""
 
-    def __init__(self, home: Home, name: str) -> None:
-        self._lock = files.Lock(_lock_path(home, name))
+    def __init__(self, path: str) -> None:
+        self._lock = files.Lock(f"{path}/lock")
         self.is_free = False
         try:
-            self.is_free = self._lock.attempt() and _is_here(home, name, self._lock)
+            self.is_free = self._lock.attempt() and _is_here(f"{path}/lock", self._lock)
         except OSError:
             pass  # it is damaged, or not there
 

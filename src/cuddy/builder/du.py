@@ -115,7 +115,10 @@ def _rest(home: Home) -> Iterator[Piece]:
         yield _plain(CONTEXTS, "contexts", "what build contexts looked like", directory)
     for name in files.list_directory(f"{home.build_dir}/failed"):
         path = f"{home.build_dir}/failed/{name}"
-        yield _plain(INTERNAL, name, "what is left of a step that failed", path)
+        with cache_mounts.Claim(path) as claim:
+            is_busy = not claim.is_free
+        piece = _plain(INTERNAL, name, "what is left of a step that failed", path)
+        yield piece._replace(is_busy=is_busy)
 
 
 def _plain(kind: str, name: str, description: str, path: str) -> Piece:

@@ -210,8 +210,8 @@ def _take(
     """Forget these pieces, and take away what nobody needs then. What really went."""
     taken = []
     for piece in gone:
-        if piece.type == du.MOUNT:
-            with cache_mounts.Claim(home, piece.id) as claim:
+        if piece.type in (du.MOUNT, du.INTERNAL):
+            with cache_mounts.Claim(piece.paths[0]) as claim:
                 if not claim.is_free:
                     continue
                 removal.take_path(piece.paths[0])
