@@ -50,6 +50,8 @@ class Bench:
         path.chmod(mode)
 
     def origin(self, name: str) -> Origin:
+        if name == "empty":
+            return Origin()
         if name:
             return Origin(store.resolve(self.root.home.storage, "alpine").chain_ids, key="alpine")
         fd = self.context_fd  # as a driver has it, of another mount namespace
@@ -160,6 +162,11 @@ class TestBind:
         assert "Read-only" in ran.err
         ran = bench.run("touch /in/x && ls /in/x", "from=other,source=/etc,target=/in,rw")
         assert ran.out == "/in/x\n"
+
+    def test_a_stage_without_layers_is_empty(self, bench: Bench) -> None:
+        ran = bench.run("ls -A /in; touch /in/x", "from=empty,target=/in")
+        assert (ran.out, "Read-only" in ran.err) == ("", True)
+        assert bench.run("touch /in/x; ls /in", "from=empty,target=/in,rw").out == "x\n"
 
     def test_nothing_stays_of_the_places(self, bench: Bench) -> None:
         bench.write("a", "1")

@@ -11,7 +11,7 @@ import os
 from cuddy import files
 from cuddy.image.storage import Storage
 from cuddy.kernel import overlay
-from cuddy.kernel.mount import Mount
+from cuddy.kernel.mount import MS_BIND, MS_RDONLY, Mount
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -77,9 +77,12 @@ def view(storage: Storage, chain_ids: Sequence[str], target: str, upper_dir: str
     overlay, all that anybody wrote to the file system of its upper directory goes to the disk.
     """
     directories = [*([upper_dir] if upper_dir else []), *lower_dirs(storage, chain_ids)]
+    empty = f"{storage.layers_dir}/empty"
+    if directories == [empty]:
+        return Mount(empty, target, "", MS_BIND | MS_RDONLY)
     if len(directories) == 1:
-        # overlayfs wants two directories where none is writable.
-        directories.append(f"{storage.layers_dir}/empty")
+        # overlayfs wants two directories where none is writable, and no one twice.
+        directories.append(empty)
     return overlay.plan(directories, "", "", target)
 
 
