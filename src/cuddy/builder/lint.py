@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from cuddy.builder.dockerfile import Dockerfile
 
 ALL = "all"
+MOST_SHOWN = 10
 EXPERIMENTAL = ("InvalidDefinitionDescription",)
 """Rules that have to be asked for."""
 _TRUE, _FALSE = ("1", "t", "true"), ("0", "f", "false")
@@ -80,6 +81,16 @@ def refuse(found: Sequence[Finding]) -> InvalidArgument:
     """The error that findings are, where they are one."""
     rules = ", ".join(dict.fromkeys(each.rule for each in found))
     return InvalidArgument(f"lint violation found for rules: {rules}")
+
+
+def enforce(dockerfile: Dockerfile) -> None:
+    """Raise InvalidArgument if the file's directive makes errors of findings and there are some,
+    or if it means nothing. Stages that no build of it needs count as well.
+    """
+    if options(dockerfile.directives.get("check", "")).is_error and (found := check(dockerfile)):
+        error = refuse(found)
+        error.excerpt = "\n\n".join(shown(dockerfile, each) for each in found[:MOST_SHOWN])
+        raise error
 
 
 def shown(dockerfile: Dockerfile, finding: Finding) -> str:

@@ -41,6 +41,11 @@ def read(
 ) -> Plan:
     """What the Dockerfile says. Raises InvalidArgument."""
     parsed = dockerfile.parse(found.dockerfile, found.dockerfile_name)
+    if "check" in parsed.directives:
+        # Imported here: most files have no rules of their own.
+        from cuddy.builder import lint
+
+        lint.enforce(parsed)
     given = arguments.parse(options.build_args)
     automatic = arguments.of_platforms(platform.host(), target, options.target)
     epoch = options.timestamp

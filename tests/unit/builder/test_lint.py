@@ -112,6 +112,19 @@ def test_options() -> None:
     assert lint.refuse(found).message == ("lint violation found for rules: JSONArgsRecommended")
 
 
+def test_a_file_may_make_errors_of_findings() -> None:
+    def read(text: str) -> dockerfile.Dockerfile:
+        return dockerfile.parse(text.encode())
+
+    lint.enforce(read("# check=skip=all;error=true\nFROM a\nCMD b"))
+    lint.enforce(read("FROM a\nCMD b"))
+    with pytest.raises(InvalidArgument, match="for rules: JSONArgsRecommended$") as caught:
+        lint.enforce(read("# check=error=true\nFROM a\nCMD b"))
+    assert "   3 | >>> CMD b" in caught.value.excerpt.split("\n")
+    with pytest.raises(InvalidArgument, match="invalid check option"):
+        lint.enforce(read("# check=wrong\nFROM a"))
+
+
 def test_a_finding_is_shown_with_its_lines() -> None:
     read = dockerfile.parse(b"FROM a\nUSER b\n\nCMD a \\\n b\nSTOPSIGNAL 9\n")
     (found,) = lint.check(read)
