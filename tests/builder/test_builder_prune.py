@@ -21,7 +21,7 @@ from cuddy.builder.prune import ANYTHING, NO_LIMITS, Filters, Limits
 from cuddy.builder.state import Layer
 from cuddy.engine.home import Home
 from cuddy.errors import InvalidArgument, WrongArguments
-from cuddy.image import changeset, index, snapshots, steps, store
+from cuddy.image import blobs, changeset, index, snapshots, steps, store
 from cuddy.image import digest as digests
 
 pytestmark = pytest.mark.root
@@ -192,6 +192,23 @@ class TestInAHome:
         fresh.ok("rmi", "-f", "alpine")
         prune.prune(home, all=True)
         assert fresh.ok("start", "-a", "one") == "here"
+
+    @pytest.mark.parametrize("what", ["container", "image"])
+    def test_who_cannot_say_what_it_needs_keeps_everything(self, fresh: Cuddy, what: str) -> None:
+        home = home_of(fresh)
+        image = store.resolve(home.storage, "alpine")
+        if what == "container":
+            container = fresh.ok("create", "--net", "none", "alpine", "true")
+            path = Path(home.container_dir(container), "container.json")
+        else:
+            path = Path(blobs.path(home.storage, image.manifest["digest"]))
+        chain_id = image.chain_ids[-1]
+        cache.keep(home, Asked("RUN", ""), Layer(chain_id, chain_id, 1, ""))
+        text = path.read_text()
+        path.write_text("{")
+        assert prune.prune(home, all=True).why_kept
+        path.write_text(text)
+        assert fresh.ok("run", "--rm", "--net", "none", "alpine", "echo", "1") == "1"
 
     def test_a_running_build_keeps_what_it_stands_on(self, fresh: Cuddy) -> None:
         home = home_of(fresh)

@@ -160,7 +160,7 @@ def test_two_builds_at_the_same_time(place: Place) -> None:
 
 def test_killed_at_any_moment_the_cache_is_usable(place: Place) -> None:
     dice = random.Random(int(os.environ.get("CUDDY_TESTS_SEED", "1")))
-    for _ in range(6):
+    for _ in range(4):
         with place.start() as building:
             time.sleep(dice.random() * 0.5)
             building.send_signal(signal.SIGKILL)
@@ -173,7 +173,7 @@ def test_killed_at_any_moment_the_cache_is_usable(place: Place) -> None:
 
 
 class TestElsewhere:
-    @pytest.mark.parametrize("kind", ["registry", "local", "inline"])
+    @pytest.mark.parametrize("kind", ["registry", "inline"])
     def test_a_cache_goes_to_another_home(
         self, place: Place, home_in: object, registry: Registry, tmp_path: Path, kind: str
     ) -> None:
@@ -181,7 +181,6 @@ class TestElsewhere:
         name = registry.name("built", os.urandom(4).hex())
         to, from_ = {
             "registry": (f"type=registry,ref={name},mode=max", f"type=registry,ref={name}"),
-            "local": (f"type=local,dest={tmp_path}/out,mode=max", f"type=local,src={tmp_path}/out"),
             "inline": ("type=inline", name),
         }[kind]
         first = place.build("--cache-to", to, "-t", name)

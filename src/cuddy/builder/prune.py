@@ -16,7 +16,7 @@ from cuddy.builder import cache_mounts, du, inputs_kept
 from cuddy.builder.du import Piece
 from cuddy.engine import events, in_use
 from cuddy.errors import InvalidArgument, SystemFailure, WrongArguments
-from cuddy.image import garbage, steps
+from cuddy.image import garbage, index, steps
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -115,12 +115,10 @@ def prune(
     """Remove what the filters let go, until no more is left than may stay. Raises SystemFailure."""
     try:
         with garbage.Removal(home.storage) as removal:
-            kept = in_use.find(home)
-            pieces = du.du(home)
-            gone = choose(pieces, filters, limits, _free_bytes(home), all=all)
-            gone = _take(home, removal, gone, kept.layers)
+            chosen = choose(du.du(home), filters, limits, _free_bytes(home), all=all)
+            gone = _forget(home, removal, chosen)
             _take_ruins(home, removal, is_all=all and not filters.conditions)
-            why_kept = "" if removal.is_alone else "other commands are at work with images"
+            why_kept = _free(home, removal, gone)
     except OSError as error:
         raise SystemFailure.from_os("cannot prune the build cache", error) from error
     events.emit_prune(home, "builder", removal.freed_bytes)
@@ -204,12 +202,10 @@ class _Tree:
             self.children.get(parent, set()).discard(piece.id)
 
 
-def _take(
-    home: Home, removal: Removal, gone: list[Piece], held_layers: dict[str, None]
-) -> list[Piece]:
-    """Forget these pieces, and take away what nobody needs then. What really went."""
-    taken = []
-    for piece in gone:
+def _forget(home: Home, removal: Removal, chosen: list[Piece]) -> list[Piece]:
+    """Forget these pieces; what really went: somebody may have taken one just now."""
+    gone = []
+    for piece in chosen:
         if piece.type in (du.MOUNT, du.INTERNAL):
             with cache_mounts.Claim(piece.paths[0]) as claim:
                 if not claim.is_free:
@@ -218,12 +214,22 @@ def _take(
         else:
             for path in piece.paths:
                 removal.take_path(path)
-        taken.append(piece)
-    content = garbage.keep(piece.step for piece in taken if piece.step)
-    needed = garbage.named(home.storage)
-    needed.layers.update(held_layers)
-    removal.take(content.without(needed))
-    return taken
+        gone.append(piece)
+    return gone
+
+
+def _free(home: Home, removal: Removal, gone: list[Piece]) -> str:
+    """Take what nobody needs of what these kept; why some of it was left, or ""."""
+    content = garbage.keep(piece.step for piece in gone if piece.step)
+    kept = in_use.find(home)
+    if kept.unreadable:  # nobody knows what they stand on
+        return f"the record of container {kept.unreadable[0][:12]} cannot be read"
+    needed, broken = garbage.survey(home.storage, index.read(home.storage)["manifests"])
+    if broken:
+        return f"the image store lacks or cannot read {broken[0]}"
+    needed.layers.update(kept.layers)
+    removal.take(content.without(needed.union(garbage.cached(home.storage))))
+    return "" if removal.is_alone else "other commands are at work with images"
 
 
 def _take_ruins(home: Home, removal: Removal, *, is_all: bool) -> None:
