@@ -330,3 +330,43 @@ def test_what_is_wrong_is_said_in_one_line(cuddy: Cuddy, words: list[str], messa
     result = cuddy(*words)
     assert result.code in (1, 125)
     assert message in result.err.splitlines()[-1]
+
+
+def test_a_shell_opens_where_a_step_failed(cuddy: Cuddy, context: Path) -> None:
+    write(context, """\
+FROM alpine
+ENV COLOUR=red
+WORKDIR /work
+COPY file .
+RUN touch made; false
+""")  # fmt: skip
+    assert cuddy("build", context).code == 1
+    seen = cuddy.ok("build", "shell", "LAST", "sh", "-c", "pwd; ls; echo $COLOUR; cat file")
+    assert seen.splitlines() == ["/work", "file", "made", "red", "content"]
+    assert cuddy("build", "shell", "LAST", "sh", "-c", "exit 7").code == 7
+    assert cuddy("build", "shell", input=b"cat file; touch more; exit 4\n").stdout == b"content\n"
+    with cuddy.terminal("build", "shell", rows=33, columns=99) as terminal:
+        terminal.expect("/work # ")
+        assert terminal.ask("ls | xargs; stty size").split("\r\n") == ["file made more", "33 99"]
+        terminal.line("exit 6")
+        assert terminal.ends() == 6
+    assert "no such build" in cuddy("build", "shell", "nobody").complaint
+
+
+def test_the_cache_is_shown_and_pruned(cuddy: Cuddy, context: Path) -> None:
+    write(context, "FROM alpine\nRUN head -c 2000000 /dev/urandom > /random\n")
+    cuddy.ok("build", context)
+    step = "{{.Description}}"
+    assert "/dev/urandom" in cuddy.ok("builder", "du", "--format", step)
+    lines = cuddy.ok("builder", "du", "--filter", "description~=urandom").splitlines()
+    assert lines[0].split() == ["ID", "RECLAIMABLE", "SIZE", "LAST", "ACCESSED"]
+    assert lines[-1].split()[0] == "Total:"
+    (piece,) = [line.split()[0] for line in lines[1:] if ":" not in line.split()[0]]
+    assert piece in cuddy.ok("builder", "du", "--verbose")
+    asked = cuddy("builder", "prune", input=b"n\n").out
+    assert "This will remove all dangling build cache" in asked
+    out = cuddy.ok("builder", "prune", "-af", "--filter", f"id={piece}")
+    assert piece in out
+    assert out.splitlines()[-1].startswith("Total:")
+    assert "/dev/urandom" not in cuddy.ok("builder", "du", "--format", step)
+    assert "invalid filter" in cuddy("builder", "prune", "-f", "--filter", "colour=red").complaint
