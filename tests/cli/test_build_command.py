@@ -370,3 +370,24 @@ def test_the_cache_is_shown_and_pruned(cuddy: Cuddy, context: Path) -> None:
     assert out.splitlines()[-1].startswith("Total:")
     assert "/dev/urandom" not in cuddy.ok("builder", "du", "--format", step)
     assert "invalid filter" in cuddy("builder", "prune", "-f", "--filter", "colour=red").complaint
+
+
+def test_a_source_that_is_not_there_is_shown_in_its_place(cuddy: Cuddy, context: Path) -> None:
+    write(context, "FROM alpine\nCOPY nobody /file\n")
+    result = cuddy("build", context)
+    assert result.code == 1
+    assert re.search(r'^#\d+ ERROR: "/nobody": not found', result.err, re.MULTILINE)
+    assert "   2 | >>> COPY nobody /file\n" in result.err
+    assert result.err.splitlines()[-1].startswith('cuddy: "/nobody": not found')
+
+
+def test_checks_warn_while_building_and_may_forbid_it(cuddy: Cuddy, context: Path) -> None:
+    write(context, "FROM alpine\nCMD echo hi\n")
+    assert "\n 1 warning found:\n - JSONArgsRecommended: " in cuddy("build", context).err
+    rule = "BUILDKIT_DOCKERFILE_CHECK=skip=JSONArgsRecommended"
+    assert "warning" not in cuddy("build", "--build-arg", rule, context).err
+    write(context, "# check=error=true\nFROM alpine\nCMD echo hi\n")
+    result = cuddy("build", context)
+    assert result.code == 1
+    assert "lint violation found for rules: JSONArgsRecommended" in result.err.splitlines()[-1]
+    assert ">>> CMD echo hi" in result.err

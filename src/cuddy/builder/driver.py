@@ -9,10 +9,13 @@ workshops, one process each, side by side.
 
 from __future__ import annotations
 
+import time
+
 from cuddy.builder import (
-    arguments,
     beginnings,
     cache,
+    complaints,
+    excerpt,
     origins,
     report,
     stages,
@@ -22,7 +25,7 @@ from cuddy.builder import (
 from cuddy.builder.export import Finished
 from cuddy.builder.instructions import Copy
 from cuddy.builder.stage_run import Outcome, StageRun
-from cuddy.errors import InvalidArgument
+from cuddy.errors import InvalidArgument, NotFound, StepFailed
 from cuddy.image import digest as digests
 from cuddy.image import platform, snapshots
 from cuddy.image.settings import Settings
@@ -37,6 +40,7 @@ if TYPE_CHECKING:
     from cuddy.builder.stages import Stage
     from cuddy.builder.state import Layer, State
     from cuddy.builder.steps import Step
+    from cuddy.errors import CuddyError
     from cuddy.image.platform import Platform
 
 METADATA, CONTEXT = 2, 3
@@ -94,7 +98,7 @@ class Driver:
 
     def make(self) -> Finished:
         """Go through all stages, then build what is left of them."""
-        for text in self.warnings():
+        for text in complaints.of(self.plan.dockerfile, self.plan.given):
             self.tell(report.Warned(0, text))
         for stage in self.needed:
             for _, name in stages.sources(stage):
@@ -118,17 +122,6 @@ class Driver:
 
             state = squash.squash_state(self.home.storage, state, epoch=self.plan.epoch)
         return Finished(state, self.plan.started, self.plan.epoch, tuple(everything.values()))
-
-    def warnings(self) -> list[str]:
-        """What the user should know of the arguments."""
-        declared = [
-            name
-            for instruction in self.plan.dockerfile.instructions
-            for name, _ in getattr(instruction, "pairs", ())
-        ]
-        names = arguments.unused(self.plan.given, declared)
-        told = f"One or more build-args [{' '.join(names)}] were not consumed"
-        return [told] if names else []
 
     def bring(self, name: str, target: Platform | None = None) -> State:
         """The image of that name, brought if it is not here. Raises as `beginnings.find`."""
@@ -179,7 +172,10 @@ class Driver:
 
     def look(self, run: StageRun, step: Step) -> Layer | None:
         """The layer that the cache has for a step; None if it has none, or none that is usable."""
-        asked = self.ask(step)
+        try:
+            asked = self.ask(step)
+        except (InvalidArgument, NotFound) as error:
+            raise self.failed(run, step, error) from error
         if asked is None:
             return None
         found = run.look_up(asked)
@@ -204,9 +200,19 @@ class Driver:
             return step.ask(self.origins)
         self.has_looked = True
         self.tell.began(CONTEXT, "[internal] load build context")
-        asked = step.ask(self.origins)
-        self.tell.ended(CONTEXT)
-        return asked
+        try:
+            return step.ask(self.origins)
+        finally:
+            self.tell.ended(CONTEXT)
+
+    def failed(self, run: StageRun, step: Step, error: CuddyError) -> StepFailed:
+        """The error of a step whose sources are not what they should be."""
+        number = workshop.number_of(run)
+        self.tell.began(number, step.name)
+        self.tell(report.Ended(number, time.time(), error=str(error)))
+        shown = excerpt.around(self.plan.name, self.plan.dockerfile.lines, step.instruction.place)
+        told = self.tell.number(number)
+        return StepFailed(error.message, hint=error.hint, step=told, excerpt=shown)
 
     def work(self) -> None:
         """Build what the cache did not have."""

@@ -5,8 +5,10 @@ An unchanged rebuild finds the image that it made before, so nothing is written 
 
 from __future__ import annotations
 
+import time
+
 from cuddy.builder import assembly as configs
-from cuddy.builder import cache
+from cuddy.builder import cache, report
 from cuddy.builder.built import Built, Result
 from cuddy.engine import events
 from cuddy.errors import CorruptContent, InvalidArgument, NoSuchImage
@@ -141,7 +143,9 @@ def export_image(
         image = find(home, config, finished.state.layers, notes)
     if image is None:
         image = assemble(home, first, finished, config, notes, options.cache_to, form)
+    tell(report.Progress(EXPORT, f"writing image {image.id}", 0, 0, time.time()))
     for name in names:
+        tell(report.Progress(EXPORT, f"naming to {name}", 0, 0, time.time()))
         if name not in image.names:
             store.tag(home.storage, first if first in image.names else image.id, name)
             events.emit_image(home, "tag", image, reference.parse(name).familiar)

@@ -1,0 +1,39 @@
+"""What is said of a Dockerfile that can be built all the same: docker's build checks, and arguments
+that it does not take.
+"""
+
+from __future__ import annotations
+
+from cuddy.builder import arguments, lint
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from cuddy.builder.dockerfile import Dockerfile
+
+CHECK = "BUILDKIT_DOCKERFILE_CHECK"
+"""A build argument that counts instead of the file's `# check=`."""
+
+
+def of(parsed: Dockerfile, given: Mapping[str, str]) -> list[str]:
+    """Warnings. `given`: the build arguments.
+
+    Raises InvalidArgument if checks find something and the file says that it is an error then.
+    """
+    asked = lint.options(given.get(CHECK) or parsed.directives.get("check", ""))
+    found = lint.check(parsed, asked)
+    if found and asked.is_error:
+        error = lint.refuse(found)
+        error.excerpt = "\n\n".join(lint.shown(parsed, each) for each in found)
+        raise error
+    return [*(each.short for each in found), *unused(parsed, given)]
+
+
+def unused(parsed: Dockerfile, given: Mapping[str, str]) -> list[str]:
+    """Build arguments that no ARG takes."""
+    declared = [
+        name for instruction in parsed.instructions for name, _ in getattr(instruction, "pairs", ())
+    ]
+    names = [name for name in arguments.unused(given, declared) if name != CHECK]
+    return [f"One or more build-args [{' '.join(names)}] were not consumed"] if names else []
