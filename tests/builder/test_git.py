@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from cuddy.builder import git, git_source
-from cuddy.builder.git_program import PUBLIC, Access
+from cuddy.builder.git_program import PUBLIC, Access, Header
 from cuddy.builder.git_source import Source
 from cuddy.errors import CorruptContent, CuddyError, NotFound, SystemFailure, Unauthorized
 from cuddy.image.settings import Settings
@@ -209,7 +209,7 @@ def test_a_token_goes_to_the_repository_only(tmp_path: Path, hostile: object) ->
     source = git_source.parse(f"http://{other.host}/x.git")
     assert source
     with pytest.raises(CuddyError):
-        checkout(source, tmp_path, Access(authorization="Basic dG9rZW4="))
+        checkout(source, tmp_path, Access(headers=(Header("", "Basic dG9rZW4="),)))
     assert other.asked("/x.git")[0]["Authorization"] == "Basic dG9rZW4="
     assert all("Authorization" not in headers for _, headers in server.requests())
 

@@ -13,6 +13,7 @@ import archives
 import images
 from cuddy.builder import named, sources, tree
 from cuddy.builder.named import Contexts, Wish
+from cuddy.builder.options import BuildOptions
 from cuddy.builder.state import State
 from cuddy.errors import CorruptContent, CuddyError, InvalidArgument, NoSuchImage, NotFound
 from cuddy.image import storage as storages
@@ -43,8 +44,9 @@ def storage(tmp_path: Path) -> Storage:
 @contextmanager
 def opened(storage: Storage, *texts: str, bring: Brought | None = None) -> Iterator[Contexts]:
     scratch = f"{storage.root}/scratch"
+    options = BuildOptions(".", build_contexts=texts)
     with Contexts(
-        texts, storage, scratch, Settings(timeout_s=2), Brought() if bring is None else bring
+        options, storage, scratch, Settings(timeout_s=2), Brought() if bring is None else bring
     ) as found:
         yield found
 

@@ -30,6 +30,7 @@ definition      the Dockerfile, wherever it is
 remote          files that come by HTTP
 git_source      what names a git repository
 git_program     git, kept from doing anything else
+git_access      how the user lets git in
 git             what is in a repository at one commit
 unpacked        contexts that are made for the time of a build
 fetched         contexts from elsewhere

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cuddy.builder.definition import Definition
-    from cuddy.builder.git_program import Access
     from cuddy.builder.options import BuildOptions
     from cuddy.image.settings import Settings
 
@@ -52,12 +51,11 @@ def open(
     stdin_fd: int,
     scratch_dir: str,
     settings: Settings,
-    access: Access | None = None,
 ) -> Context:
     """Open the context that the user named, and read its Dockerfile.
 
     `scratch_dir`: made if something has to be kept as long as the build lasts; the caller removes
-    it. `access`: how git may reach it, if not as the user's own git would.
+    it.
 
     Raises InvalidArgument, NotFound, RegistryError, CorruptContent, SystemFailure.
     """
@@ -72,7 +70,7 @@ def open(
         from cuddy.builder import fetched
 
         if fetched.is_remote(where):
-            tree, alone = fetched.bring(options, scratch_dir, settings, access)
+            tree, alone = fetched.bring(options, scratch_dir, settings)
             if alone:
                 return Context(tree, alone)
             return _complete(tree, options, stdin_fd, scratch_dir, settings)

@@ -83,7 +83,7 @@ class Driver:
 
         settings = self.registry.settings or Settings()
         return Contexts(
-            texts, self.home.storage, f"{scratch}/named", settings, self.bring,
+            self.plan.options, self.home.storage, f"{scratch}/named", settings, self.bring,
             platform=str(self.target),
         )  # fmt: skip
 

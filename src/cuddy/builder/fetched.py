@@ -5,20 +5,18 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.builder import definition, git, git_source, remote, unpacked
-from cuddy.builder.git_program import Access
+from cuddy.builder import definition, git, git_access, git_source, remote, unpacked
 from cuddy.builder.tree import Tree
 from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.builder.definition import Definition
+    from cuddy.builder.git_program import Access
     from cuddy.builder.git_source import Source
     from cuddy.builder.options import BuildOptions
     from cuddy.image.settings import Settings
 
-USERS = Access(is_local=True, has_ssh=True)
-"""What the user types is fetched as the user's own git would."""
 KEEP_GIT_DIR = "BUILDKIT_CONTEXT_KEEP_GIT_DIR"
 YES = ("1", "t", "T", "true", "TRUE", "True")
 
@@ -29,7 +27,7 @@ def is_remote(where: str) -> bool:
 
 
 def bring(
-    options: BuildOptions, scratch_dir: str, settings: Settings, access: Access | None
+    options: BuildOptions, scratch_dir: str, settings: Settings
 ) -> tuple[Tree, Definition | None]:
     """Fetch a context; with it the Dockerfile, if that is all there is.
 
@@ -38,10 +36,9 @@ def bring(
     files.make_directory(scratch_dir)
     source = git_source.parse(options.context, is_context=True)
     if source:
+        access = git_access.of(options, is_typed=True)
         is_kept = any(f"{KEEP_GIT_DIR}={yes}" in options.build_args for yes in YES)
-        tree = from_git(
-            source, scratch_dir, settings, access or USERS, unpacked.NAME, keep_git_dir=is_kept
-        )
+        tree = from_git(source, scratch_dir, settings, access, unpacked.NAME, keep_git_dir=is_kept)
         return tree, None
     path = remote.download(options.context, scratch_dir, "download", settings=settings)
     fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

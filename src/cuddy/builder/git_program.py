@@ -42,17 +42,29 @@ CONFIGURATION = {
 REFUSED = ("Authentication failed", "could not read Username", "Permission denied (", "error: 403")
 
 
-class Access(NamedTuple):
-    """How a repository may be reached, besides https, http and git.
+class Header(NamedTuple):
+    """What is to stand after `Authorization:`, for a host, or ("") for any."""
 
-    `is_local`: file:// too. `has_ssh`: with the user's own keys, `agent`: only with those behind
-    this socket. `authorization`: a header for the repository's host.
+    host: str
+    value: str
+
+
+class Access(NamedTuple):
+    """How a repository may be reached, besides https, http and git; see `git_access`.
+
+    `is_local`: file:// too. `has_ssh`: by the user's own ssh; else only with the keys in these
+    files, or those behind the socket `agent`.
     """
 
     is_local: bool = False
     has_ssh: bool = False
     agent: str = ""
-    authorization: str = ""
+    keys: tuple[str, ...] = ()
+    headers: tuple[Header, ...] = ()
+
+    def header(self, host: str) -> str:
+        """What a host is to be told; "" for nothing."""
+        return next((each.value for each in self.headers if each.host in ("", host)), "")
 
 
 PUBLIC = Access()
@@ -74,7 +86,7 @@ class Git:
                 f"{source.shown} needs the program git", hint="install it: apt install git"
             )
         protocols = ["https", "http", "git"]
-        protocols += ["ssh"] if access.has_ssh or access.agent else []
+        protocols += ["ssh"] if access.has_ssh or access.agent or access.keys else []
         self.protocols = protocols
         self.with_local = [*protocols, git_source.LOCAL] if access.is_local else protocols
         self.environment = environment(source, settings, access)
@@ -207,9 +219,8 @@ def environment(source: Source, settings: Settings, access: Access) -> dict[str,
     }
     configuration = list(CONFIGURATION.items())
     configuration.append(("http.lowSpeedTime", str(max(int(settings.timeout_s), 1))))
-    if access.authorization:
-        header = f"Authorization: {access.authorization}"
-        configuration.append((f"http.{source.remote}.extraHeader", header))
+    if header := access.header(source.host):
+        configuration.append((f"http.{scope(source)}.extraHeader", f"Authorization: {header}"))
     # By the environment: what is on a command line can be read by everybody.
     found["GIT_CONFIG_COUNT"] = str(len(configuration))
     for i, (name, value) in enumerate(configuration):
@@ -225,17 +236,22 @@ def environment(source: Source, settings: Settings, access: Access) -> dict[str,
     return found
 
 
+def scope(source: Source) -> str:
+    """Where a header goes: to the repository, but on GitHub to its submodules' as well."""
+    whole = f"{source.scheme}://github.com/"
+    return whole if source.shown.startswith(whole) else source.remote
+
+
 def ssh_command(settings: Settings, access: Access) -> str:
     """ssh that asks nothing; the user's configuration is only for what the user has typed."""
-    words = [
-        "ssh",
-        "-o",
-        "BatchMode=yes",
-        "-o",
-        f"ConnectTimeout={max(int(settings.timeout_s), 1)}",
-    ]
+    import shlex
+
+    options = ["BatchMode=yes", f"ConnectTimeout={max(int(settings.timeout_s), 1)}"]
+    options += [f"IdentityFile={key}" for key in access.keys]
+    words = ["ssh"]
     if not access.has_ssh:
+        words += ["-F", "/dev/null"]
+        options += ["IdentityFile=/dev/null"]
         # Nobody vouches for hosts that a Dockerfile names: BuildKit believes them, too.
-        words += ["-F", "/dev/null", "-o", "IdentitiesOnly=no", "-o", "IdentityFile=/dev/null"]
-        words += ["-o", "StrictHostKeyChecking=accept-new", "-o", "UserKnownHostsFile=/dev/null"]
-    return " ".join(words)
+        options += ["StrictHostKeyChecking=accept-new", "UserKnownHostsFile=/dev/null"]
+    return shlex.join([*words, *(part for option in options for part in ("-o", option))])

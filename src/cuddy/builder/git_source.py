@@ -43,6 +43,12 @@ class Source(NamedTuple):
         return scheme if marks else "ssh"
 
     @property
+    def host(self) -> str:
+        """Where the repository is, and at which port if that is said."""
+        rest = self.remote.rpartition("://")[2]
+        return rest.partition("/")[0].rpartition("@")[2]
+
+    @property
     def name(self) -> str:
         """What `git clone` would call the directory."""
         return self.remote.rpartition("/")[2].rpartition(":")[2].removesuffix(".git")

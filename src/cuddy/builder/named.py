@@ -26,7 +26,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from cuddy.builder.git_program import Access
+    from cuddy.builder.options import BuildOptions
     from cuddy.builder.state import State
     from cuddy.image.settings import Settings
     from cuddy.image.storage import Storage
@@ -63,20 +63,19 @@ class Contexts(Closing):
 
     def __init__(
         self,
-        texts: Sequence[str],
+        options: BuildOptions,
         storage: Storage,
         scratch_dir: str,
         settings: Settings,
         bring: Bring,
-        access: Access | None = None,
         platform: str = "",
     ) -> None:
-        self.wishes = parse_all(texts)
+        self.wishes = parse_all(options.build_contexts)
+        self.options = options
         self.storage = storage
         self.scratch_dir = scratch_dir
         self.settings = settings
         self.bring = bring
-        self.access = access
         self.platform = platform
         self._open: dict[str, Named] = {}
 
@@ -119,12 +118,12 @@ class Contexts(Closing):
         return Named(Tree(fd, shown, rules, context.index_key(wish.where), unpacked.OWNER))
 
     def _fetch(self, url: str, shown: str) -> Tree:
-        from cuddy.builder import fetched, git_source, remote
+        from cuddy.builder import fetched, git_access, git_source, remote
 
         files.make_directory(self.scratch_dir)
         source = git_source.parse(url, is_context=True)
         if source:
-            access = self.access or fetched.USERS
+            access = git_access.of(self.options, is_typed=True)
             return fetched.from_git(source, self.scratch_dir, self.settings, access, shown)
         directory = f"{self.scratch_dir}/{files.name_temporary()}"
         os.mkdir(directory, 0o755)

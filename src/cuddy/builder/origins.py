@@ -140,10 +140,12 @@ class Origins:
         """What brings the URLs among the sources; None if there are none."""
         if self._remote is None and any(map(sources.is_remote, copy.sources)):
             # Imported here: hardly any build fetches something itself.
+            from cuddy.builder import git_access
             from cuddy.builder.remote_sources import RemoteSources
 
             notes_dir = f"{self.plan.home.build_dir}/digests"
-            self._remote = RemoteSources(self.scratch, self.settings, notes_dir)
+            access = git_access.of(self.plan.options)
+            self._remote = RemoteSources(self.scratch, self.settings, notes_dir, access)
         return self._remote
 
     def read_mount(self, stage: Stage, name: str, source: str) -> str | None:
