@@ -34,7 +34,8 @@ test-root: $(VENV)/tests
 soak: $(VENV)/tests
 	@CUDDY_TESTS_KILLS=100 CUDDY_TESTS_CROWD=100 $(PYTEST) tests/cli/test_killed_images.py \
 	 tests/cli/test_killed_lives.py tests/cli/test_network_crowd.py \
-	 tests/cli/test_volume_races.py tests/cli/test_volume_verbs.py $(ARGS)
+	 tests/cli/test_volume_races.py tests/cli/test_volume_verbs.py \
+	 tests/cli/test_build_run.py tests/cli/test_build_mounts.py $(ARGS)
 
 check: $(VENV)/tests
 	$(BIN)/ruff check src tests bench

@@ -326,9 +326,11 @@ def claim(home: Home, record: Container) -> None:
 
 
 def sweep(home: Home) -> None:
-    """Clear what builds have left that were killed."""
+    """Clear what builds have left that were killed; containers are let alone."""
     running = files.list_directory(home.run_root)
-    if any(map(files.is_abandoned, running)) or not {
-        name for name in running if len(name) == containers.ID_LENGTH
-    }.issubset(containers.ids(home)):
-        remains.sweep(home)
+    if any(map(files.is_abandoned, running)):
+        files.sweep_temporary(home.run_root)
+    ids = {name for name in running if len(name) == containers.ID_LENGTH}
+    for step_id in ids.difference(containers.ids(home)) if ids else ():
+        if not liveness.monitor_lives(home.run_dir(step_id)):
+            remains.reconcile(home, step_id)
