@@ -33,6 +33,8 @@ class Secret(NamedTuple):
 
 def parse(text: str, environment: Mapping[str, str]) -> Secret:
     """One `--secret`: `id` alone is the variable of that name, or the file. InvalidArgument."""
+    if "\0" in text:
+        raise InvalidArgument(f"NUL character in {text!r}")
     found = {"id": "", "src": "", "env": "", "type": ""}
     try:
         fields = read_record(text)

@@ -32,6 +32,8 @@ class Agent(NamedTuple):
 
 def parse(text: str, environment: Mapping[str, str]) -> Agent:
     """One `--ssh`. Raises InvalidArgument."""
+    if "\0" in text:
+        raise InvalidArgument(f"NUL character in {text!r}")
     name, equals, value = text.partition("=")
     name = name or DEFAULT
     if not equals:

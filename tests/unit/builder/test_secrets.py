@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from cuddy.builder import run as runs
 from cuddy.builder import secrets, ssh, ssh_messages
 from cuddy.builder.secrets import Secret, Secrets
 from cuddy.errors import InvalidArgument, NotFound
@@ -82,3 +83,26 @@ def test_no_bytes_make_a_message_that_is_none(data: bytes) -> None:
     for message in found:
         assert 4 < len(message) <= ssh_messages.MAX_BYTES + 4
         ssh_messages.is_question(message)
+
+
+WORDS = st.sampled_from(
+    ["id", "src", "env", "type", "name", "required", "vendor.com/x=1", "=", ",", '"', "\0", "é"]
+)
+TEXTS = st.one_of(st.text(), st.lists(WORDS).map("".join))
+
+
+@given(TEXTS)
+def test_whatever_is_written_is_a_secret_a_device_or_refused(text: str) -> None:
+    try:
+        found = secrets.parse(text, {})
+        assert bool(found.path) != bool(found.variable)
+    except InvalidArgument:
+        pass
+    try:
+        ssh.parse(text, {"SSH_AUTH_SOCK": "/s"})
+    except (InvalidArgument, NotFound):
+        pass
+    try:
+        runs.parse_device(text, str)
+    except InvalidArgument:
+        pass
