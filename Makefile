@@ -55,6 +55,7 @@ recordings: $(VENV)/tests
 	$(BIN)/python tests/record_networks.py
 	$(BIN)/python tests/record_builds.py
 	$(BIN)/python tests/record_dockerfiles.py
+	$(BIN)/python tests/record_copy.py
 
 # Builds the projects of tests/corpus beside docker's and podman's builders, and says what differs.
 corpus: $(VENV)/tests

@@ -151,7 +151,18 @@ CASES = (
     "ADD tars/x.tar a.txt /t/", "ADD --chown=3:4 tars/x.tar /p/t", "ADD --chmod=700 tars/x.tar /t",
     "ADD tars/a.gz /t", "ADD tars/zeros.tar /t", "ADD tars/text.tar /t/", "ADD tars/cut.tar /t",
     "ADD tars/through.tar /", "ADD tars/over.tar /", "ADD a.txt /t", "ADD dir /t",
-    "COPY tars/x.tar /t/",
+    "COPY tars/x.tar /t/", "ADD --unpack=false tars/x.tar /t",
+    "COPY --chmod=u=rwX,go=rX dir /t", "COPY --chmod=+x a.txt /p/t", "COPY --chmod=g=u,o-r dir /t",
+    "COPY --chmod=u+s,+t run.sh /t", "COPY --chmod=ug=s run.sh /t", "COPY --chmod=o=t run.sh /t",
+    "COPY --chmod=ug+t,o=g run.sh /t", "COPY --chmod=u=g+x,g-w run.sh /t", "COPY --chmod=x /t",
+    "COPY --chmod=b+x a.txt /t",
+    "COPY --exclude=*.txt . /t", "COPY --exclude=**/t* dir /t", "COPY --exclude=sub dir /t",
+    "COPY --exclude=sub --exclude=!sub/deep/four dir /t", "COPY --exclude=* dir /t",
+    "COPY --exclude=a.* *.txt /t/", "COPY --exclude=a.txt a.txt /t/",
+    "COPY --parents dir/sub/three /t/", "COPY --parents ./dir/./sub/deep /t/",
+    "COPY --parents dir/**/t* /t/", "COPY --parents over/existing /", "COPY --parents . /t/",
+    "COPY --parents d*/./sub/* /t/", "COPY --parents link/one /t/", "COPY --parents link /t/",
+    "COPY --parents nothing /t/", "COPY --parents dir/./nothing* /t/",
 )  # fmt: skip
 
 

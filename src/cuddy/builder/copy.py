@@ -79,6 +79,7 @@ class Copying:
         self.deposit = target.Placement(root_fd, "/", Ownership(is_kept=True))
         user = self.owner or NOBODY_ELSE
         self.target = target.Target(root_fd, instruction, self.deposit, user, self.now_ns)
+        self.excluded = sources.excluded(instruction)
         self.limit = 0  # of what an archive may come to, 0: what is believable
         self._links: dict[tuple[int, int], bytes] = {}
 
@@ -113,18 +114,22 @@ class Copying:
         """One source. `unpacks`: if it is an archive, what is in it is meant."""
         self._links.clear()
         place = None
-        for found in walk(tree, entry, sources.excluded(self.instruction)):
+        for found in walk(tree, entry, self.excluded):
             is_file = not found.path and stat.S_ISREG(found.status.st_mode)
             if is_file and unpacks and self.unpack(tree, found):
                 continue
             if place is None:
-                is_directory = stat.S_ISDIR(entry.status.st_mode)
-                place = (
-                    self.target.directory(self.directory_mode)
-                    if is_directory
-                    else self.target.file(entry.name, self.directory_mode)
-                )
+                place = self.place(tree, entry)
             self.put(tree, found, join(place, found.path))
+
+    def place(self, tree: Tree, entry: Entry) -> bytes:
+        """Where a source goes: the directory that is filled, or the file that is made."""
+        if not stat.S_ISDIR(entry.status.st_mode):
+            return self.target.file(entry.name, self.directory_mode)
+        place = self.target.directory(self.directory_mode)
+        # Of the source's own attributes its time is taken over, as BuildKit does.
+        self.target.date(place, self.member(tree, place, tar.DIRECTORY, entry.status).mtime_ns)
+        return place
 
     def note(self, tree: Tree, found: Found, status: os.stat_result) -> None:
         """Something of the tree that may change has been read."""
@@ -165,7 +170,7 @@ class Copying:
             if found.path:
                 self.put_directory(tree, found, name)
         elif first:
-            self.deposit.add(self.member(tree, name, tar.LINK, status, link=first), nothing)
+            self.deposit.add(self.member(tree, name, tar.LINK, status, link=first), target.nothing)
         else:
             self.put_special(tree, found, name)
 
@@ -193,13 +198,10 @@ class Copying:
         finally:
             os.close(fd)
         member = self.member(tree, name, tar.DIRECTORY, found.status, xattrs=xattrs)
-        if found.is_on_the_way and (there := self.target.look(name)):
+        if found.is_on_the_way and (there := self.target.as_it_is(name)):
             # BuildKit gives it the mode of the one it is passed through for, and nothing else.
-            member = member._replace(
-                mode=stat.S_IMODE(found.status.st_mode), uid=there.st_uid, gid=there.st_gid,
-                mtime_ns=there.st_mtime_ns, xattrs=NO_XATTRS,
-            )  # fmt: skip
-        self.deposit.add(member, nothing)
+            member = there._replace(mode=stat.S_IMODE(found.status.st_mode))
+        self.deposit.add(member, target.nothing)
 
     def put_special(self, tree: Tree, found: Found, name: bytes) -> None:
         """Symbolic links, devices and fifos."""
@@ -210,7 +212,7 @@ class Copying:
                 link = os.readlink(found.name, dir_fd=found.dir_fd)
             except OSError:
                 return  # gone meanwhile
-        self.deposit.add(self.member(tree, name, kind, found.status, link=link), nothing)
+        self.deposit.add(self.member(tree, name, kind, found.status, link=link), target.nothing)
 
     def write(self, heredoc: Heredoc) -> None:
         """A file whose content is in the Dockerfile."""
@@ -265,7 +267,3 @@ def owner_of(root_fd: int, instruction: Copy) -> tuple[int, int] | None:
             raise
         hint = "with --link the image's files are not looked at: use numbers"
         raise InvalidArgument(error.message, hint=hint) from None
-
-
-def nothing(_: int) -> None:
-    """Fills nothing."""

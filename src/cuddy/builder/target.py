@@ -33,6 +33,10 @@ class Placement(Deposit):
     def check_link(self, path: bytes, target: bytes) -> None:
         """Every link is right."""
 
+    def described(self, path: bytes) -> Member | None:
+        """What a directory is to be like in the end, if anything was said of it."""
+        return self._directories.get(path)
+
     def make_special(self, parent_fd: int, name: bytes, path: bytes, member: Member) -> None:
         """As it is, with all of its mode: chown(2) takes some bits, and nobody else is here."""
         super().make_special(parent_fd, name, path, member)
@@ -53,7 +57,7 @@ class Target:
     """The target of one instruction. `user`: whose the directories are that are made."""
 
     def __init__(
-        self, root_fd: int, copy: Copy, deposit: Deposit, user: tuple[int, int], now_ns: int
+        self, root_fd: int, copy: Copy, deposit: Placement, user: tuple[int, int], now_ns: int
     ) -> None:
         if "\0" in copy.target or len(copy.target) > MAX_NAME:
             raise InvalidArgument(f"{copy.target[:100]!r} is no path")
@@ -63,11 +67,34 @@ class Target:
         self.deposit = deposit
         self.user = user
         self.now_ns = now_ns
+        self._directory: bytes | None = None
         self._taken: dict[bytes, bytes] = {}  # files that became the target itself
 
     def directory(self, mode: int) -> bytes:
-        """The target as a directory. Raises Conflict if it is something else."""
-        return self.make_directories(self.path, mode)
+        """The target as a directory. Raises Conflict if it is something else.
+
+        It is looked up once, even if what goes into it replaces a link on the way.
+        """
+        if self._directory is None:
+            self._directory = self.make_directories(self.path, mode)
+        return self._directory
+
+    def date(self, path: bytes, mtime_ns: int) -> None:
+        """Give a directory a time, and leave the rest of it as it is."""
+        if path and (member := self.as_it_is(path)):
+            self.deposit.add(member._replace(mtime_ns=mtime_ns), nothing)
+
+    def as_it_is(self, path: bytes) -> Member | None:
+        """A directory that is there already, with the attributes that it has or will have."""
+        if member := self.deposit.described(path):
+            return member
+        status = self.look(path)
+        if status is None or not stat.S_ISDIR(status.st_mode):
+            return None
+        return Member(
+            path, tar.DIRECTORY, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, 0,
+            status.st_mtime_ns, b"", (0, 0), 0, NO_XATTRS, None,
+        )  # fmt: skip
 
     def file(self, name: bytes, mode: int) -> bytes:
         """Where a file of this name goes: into the target if that is a directory or is called one.
@@ -105,7 +132,7 @@ class Target:
                         walked, tar.DIRECTORY, mode, *self.user, 0, self.now_ns, b"", (0, 0), 0,
                         NO_XATTRS, None,
                     ),
-                    lambda _: None,
+                    nothing,
                 )  # fmt: skip
             elif not stat.S_ISDIR(status.st_mode):
                 raise Conflict(f"cannot copy to non-directory: /{os.fsdecode(walked)}")
@@ -127,3 +154,7 @@ class Target:
     def open(self, path: bytes) -> int:
         """A directory of the image, to be read and filled. Raises OSError."""
         return resolve.open_beneath(self.root.fd, path or b".", os.O_RDONLY | os.O_DIRECTORY)
+
+
+def nothing(_: int) -> None:
+    """Fills nothing."""
