@@ -285,6 +285,10 @@ def test_a_tar_and_a_dockerfile_by_http(tmp_path: Path, scratch: Path, hostile: 
         assert names(found) == ["Dockerfile", "x"]
     with opened(scratch / "s", f"{base}/c.tar", "-", b"FROM x\n") as found:
         assert found.dockerfile == b"FROM x\n"
+    with opened(scratch / "l", f"{base}/c.tar", tmp_path / "c/x") as found:
+        assert found.dockerfile == TEXT + b"# x\n"
+    with pytest.raises(NotFound, match="open /nothing: no such"):
+        opened(scratch / "m", f"{base}/c.tar", "/nothing").__enter__()
     for where, words in (
         ("nothing", "server answers 404"),
         ("file", "not plain http or https"),

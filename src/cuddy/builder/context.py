@@ -73,6 +73,8 @@ def open(
             tree, alone = fetched.bring(options, scratch_dir, settings)
             if alone:
                 return Context(tree, alone)
+            if os.path.isabs(options.dockerfile):
+                return Context(tree, read_definition(tree, options.dockerfile))
             return _complete(tree, options, stdin_fd, scratch_dir, settings)
     fd = open_directory(where, "unable to prepare context")
     try:
@@ -84,6 +86,18 @@ def open(
         return Context(tree, found)
     except BaseException:
         os.close(fd)
+        raise
+
+
+def read_definition(tree: Tree, path: str) -> Definition:
+    """A Dockerfile of this machine for files that were fetched; these are closed if there is none.
+
+    Raises NotFound, InvalidArgument.
+    """
+    try:
+        return definition.elsewhere(path)
+    except BaseException:
+        os.close(tree.fd)
         raise
 
 

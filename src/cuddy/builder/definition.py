@@ -47,8 +47,11 @@ def beside(context: str, root_fd: int, wanted: str) -> Definition:
     Raises NotFound, InvalidArgument.
     """
     path = _below(context, wanted)
-    if path is not None:
-        return inside(root_fd, path)
+    return inside(root_fd, path) if path is not None else elsewhere(wanted)
+
+
+def elsewhere(wanted: str) -> Definition:
+    """A Dockerfile outside of any context. Raises NotFound, InvalidArgument."""
     ignored = f"{wanted}{dockerignore.NAME}"
     data = read_path(wanted)
     if not os.path.isfile(ignored):

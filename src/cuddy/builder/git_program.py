@@ -152,6 +152,8 @@ class Git:
         message = f"git {command} of {self.source.shown} failed: {said}"
         if any(sign in text for sign in TOO_LARGE):
             return CorruptContent(f"{self.source.shown} has more than {self.limit} bytes in it")
+        if "Host key verification failed" in text:
+            return Unauthorized(message, hint="connect to it by ssh once, so that it is known")
         if any(sign in text for sign in REFUSED):
             return Unauthorized(message)
         if "not found" in text or "does not exist" in text:
