@@ -168,6 +168,22 @@ def test_a_pull_of_what_is_there_imports_nothing_costly(cuddy: Cuddy, registry: 
 
 @pytest.mark.root
 @pytest.mark.skipif(ENGINE != "cuddy", reason="other engines are not written in Python")
+def test_a_build_of_what_is_cached_imports_nothing_costly(cuddy: Cuddy, tmp_path: Path) -> None:
+    """Nor what mounts, runs or writes anything."""
+    (tmp_path / "Dockerfile").write_text("FROM alpine\nCOPY file .\nRUN true\n")
+    (tmp_path / "file").write_text("content")
+    cuddy.ok("build", "-t", "built", tmp_path)
+    flags = ["--root", str(cuddy.root), "--runroot", str(cuddy.run_root)]
+    words = [str(MAIN), *flags, "build", "-t", "built", str(tmp_path)]
+    # What was written just now is read once more, since it might change unseen: hashlib.
+    assert imported(*words) & COSTLY <= {"hashlib"}
+    own = [name for name in imports(*words) if name.startswith("cuddy")]
+    assert len(own) <= 104, own
+    assert {"cuddy.builder.snapshot", "cuddy.builder.layers", "cuddy.builder.run"}.isdisjoint(own)
+
+
+@pytest.mark.root
+@pytest.mark.skipif(ENGINE != "cuddy", reason="other engines are not written in Python")
 def test_the_monitor_of_a_container_has_imported_nothing_costly(cuddy: Cuddy) -> None:
     """What it maps tells: extension modules of costly packages, as files."""
     cuddy.ok("run", "-d", "--name", "box", "alpine", "sleep", "1000")

@@ -20,7 +20,6 @@ from cuddy.builder import (
     report,
     stages,
     steps,
-    workshop,
 )  # fmt: skip
 from cuddy.builder.export import Finished
 from cuddy.builder.instructions import Copy
@@ -142,7 +141,7 @@ class Driver:
         run = StageRun(self.plan, stage, found)
         self.runs[stage.number] = run
         if stage.image != stages.SCRATCH:
-            opening = workshop.number_of(run) + workshop.POSITIONS - 1
+            opening = run.opening_number
             self.tell.began(opening, steps.shown_opening(run))
             self.tell.ended(opening, cached=True)
         if run.advance(self.look):
@@ -180,7 +179,7 @@ class Driver:
             return None
         found = run.look_up(asked)
         if found is None:
-            run.explain(asked, workshop.number_of(run), self.tell)
+            run.explain(asked, run.number, self.tell)
             return None
         if step.is_link and found.diff_id:
             parents = run.state.chain_ids
@@ -188,7 +187,7 @@ class Driver:
             if not snapshots.has(self.home.storage, chain_id):
                 return None
             found = found._replace(chain_id=chain_id)
-        number = workshop.number_of(run)
+        number = run.number
         self.tell.began(number, step.name)
         self.tell.ended(number, cached=True)
         return found
@@ -207,7 +206,7 @@ class Driver:
 
     def failed(self, run: StageRun, step: Step, error: CuddyError) -> StepFailed:
         """The error of a step whose sources are not what they should be."""
-        number = workshop.number_of(run)
+        number = run.number
         self.tell.began(number, step.name)
         self.tell(report.Ended(number, time.time(), error=str(error)))
         shown = excerpt.around(self.plan.name, self.plan.dockerfile.lines, step.instruction.place)

@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     Work = Callable[["StageRun", Step], Layer | None]
 
 
+POSITIONS = 1_000_000
+"""More than a stage has instructions: a step's number is made of both."""
+
+
 class Outcome(NamedTuple):
     """What a stage leaves to those that are based on it."""
 
@@ -56,6 +60,16 @@ class StageRun:
         self.files_done = 0
         self.has_command = False
         self.is_explained = False
+
+    @property
+    def opening_number(self) -> int:
+        """The number of its FROM, the same in every process."""
+        return (self.stage.number + 2) * POSITIONS - 1
+
+    @property
+    def number(self) -> int:
+        """The number of the step at which it stands, the same in every process."""
+        return (self.stage.number + 1) * POSITIONS + self.position
 
     @property
     def outcome(self) -> Outcome:

@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 EVENTS = {kind.__name__: kind for kind in (
     report.Began, report.Ended, report.Output, report.Progress, report.Missed, report.Warned,
 )}  # fmt: skip
-POSITIONS = 1_000_000
-"""More than a stage has instructions: a step's number is made of both."""
 
 
 class Tokens:
@@ -57,11 +55,6 @@ class Tokens:
     def close(self) -> None:
         os.close(self._reader)
         os.close(self._writer)
-
-
-def number_of(run: StageRun) -> int:
-    """The number of the step at which a stage stands, the same in every process."""
-    return (run.stage.number + 1) * POSITIONS + run.position
 
 
 class Workshop:
@@ -117,7 +110,7 @@ class Workshop:
         if asked is None:
             raise SystemFailure(f"{step.name}: what it reads is not there")
         found = run.look_up(asked)
-        number = number_of(run)
+        number = run.number
         if found is None:
             run.explain(asked, number, self.tell)
         with self.tokens:
@@ -170,7 +163,7 @@ def as_failure(run: StageRun, error: CuddyError) -> dict[str, Any]:
         "message": error.message,
         "hint": error.hint,
         "excerpt": error.excerpt,
-        "step": number_of(run),
+        "step": run.number,
         "lines": list(place),
         "status": getattr(error, "status", 0),
     }
