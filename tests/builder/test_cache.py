@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from cuddy.builder import cache
+from cuddy.builder import cache, prune
 from cuddy.builder.cache import Asked
 from cuddy.builder.state import Layer
 from cuddy.engine.home import Home, open_home
@@ -25,6 +25,7 @@ class Reading(NamedTuple):
 
     digest: str
     files: tuple[tuple[str, str], ...]
+    rows_path: str = ""
 
 
 def reading(**contents: str) -> Reading:
@@ -157,6 +158,19 @@ class TestExplanations:
         assert self.explain(home, COPY, now) == [
             "changed: b", "new: f0, f1, f2, f3, f4 and 2 more", "gone: a",
         ]  # fmt: skip
+
+    def test_a_table_that_is_there_is_not_written_again(self, home: Home, tmp_path: Path) -> None:
+        rows = tmp_path / "rows"
+        before = reading(a="1", b="2")
+        rows.write_text('[["a","x","1"],["b","x","2"]]')
+        cache.keep(
+            home, COPY._replace(reading=before._replace(rows_path=str(rows))), made(home, "x")
+        )
+        assert rows.stat().st_nlink == 2
+        rows.unlink()
+        assert cache.explain(home, COPY._replace(reading=reading(a="1", b="3"))) == "changed: b"
+        prune.prune(home, all=True)
+        assert os.listdir(f"{home.build_dir}/inputs") == []
 
     def test_names_that_would_move_the_cursor_are_quoted(self, home: Home) -> None:
         now = COPY._replace(reading=reading(**{"a": "1", "b": "2", "\x1b[2J\n": "1"}))

@@ -136,7 +136,7 @@ def test_whatever_lies_in_its_place_is_no_step(storage: Storage, how: str) -> No
     assert step.chain_id in garbage.nameless(storage, ())[0].layers
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.data())
 def test_any_bytes_are_a_step_or_none(data: st.DataObject) -> None:
     """A record with any of its values replaced, or with any bytes at all."""
@@ -208,11 +208,11 @@ def test_of_two_builds_at_once_each_leaves_a_whole_record(storage: Storage) -> N
     for one in ones:
         pid = os.fork()
         if pid == 0:
-            for _ in range(300):
+            for _ in range(100):
                 steps.write(storage, one)
             os._exit(0)
         pids.append(pid)
-    seen = {getattr(steps.find(storage, KEY), "chain_id", None) for _ in range(2000)}
+    seen = {getattr(steps.find(storage, KEY), "chain_id", None) for _ in range(600)}
     assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
     assert seen <= {one.chain_id for one in ones}
     assert os.listdir(storage.tmp_dir) == []

@@ -1,9 +1,10 @@
 """What steps were made of, kept beside the cache so that a miss can be explained.
 
-Each cached step has a file in `build/inputs/`, named by the place it stood at and by its key. It is
-written when a step was done and read only for `--explain-cache`: a cached build does not touch it.
-Values of build arguments are not in it, as some users pass passwords that way: only digests that
-nobody without the home's own random `salt` can compare with anything.
+Each cached step has a file in `build/inputs/`, named by the place it stood at and by its key, and a
+second one, `.files`, if there was a table of what it has read. They are written when a step was
+done and read only for `--explain-cache`: a cached build does not touch them. Values of build
+arguments are not in them, as some users pass passwords that way: only digests that nobody without
+the home's own random `salt` can compare with anything.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
+from cuddy.builder import inputs_index
 from cuddy.image import digest as digests
 from cuddy.shapes import NamedTuple
 
@@ -58,8 +60,10 @@ def write(home: Home, key: str, asked: Asked) -> None:
             return  # a key says it all; a power cut leaves nothing of it
     except FileNotFoundError:
         pass
-    kept = _of(asked, key, _salt(home))
     files.make_directory(directory(home))
+    kept = _of(asked, key, _salt(home))
+    if asked.reading and not _link(asked.reading.rows_path, _rows_path(path)):
+        kept = kept._replace(files=dict(asked.reading.files[:MAX_FILES]))
     temporary = f"{home.tmp_dir}/{files.name_temporary()}"
     files.write_json(temporary, list(kept), durable=False)
     os.rename(temporary, path)
@@ -71,11 +75,26 @@ def _of(asked: Asked, key: str, salt: bytes) -> Kept:
         for name, value in asked.sees
     }
     reading = asked.reading.digest if asked.reading else ""
-    found = dict(asked.reading.files[:MAX_FILES]) if asked.reading else {}
     return Kept(
         key, asked.instruction, asked.shown, asked.parent, asked.from_, asked.epoch, sees, reading,
-        found,
+        {},
     )  # fmt: skip
+
+
+def _rows_path(path: str) -> str:
+    """Where the files stand if there is a table of them already, as `inputs_index` has them."""
+    return f"{path.removesuffix('.json')}.files"
+
+
+def _link(rows_path: str, target: str) -> bool:
+    """Keep a table of thousands of files by a second name for it: to write one takes its time."""
+    try:
+        os.link(rows_path, target)
+        return True
+    except FileExistsError:
+        return True
+    except OSError:
+        return False  # there is none, or it has too many names
 
 
 def _kept(salt: bytes, name: str, value: str) -> str:
@@ -116,7 +135,7 @@ def paths(home: Home) -> dict[str, list[str]]:
     """The files of each key; under "" those that are of none."""
     found: dict[str, list[str]] = {}
     for name in files.list_directory(directory(home)):
-        key = f"sha256:{name.removesuffix('.json').partition('-')[2]}"
+        key = f"sha256:{name.partition('.')[0].partition('-')[2]}"
         path = f"{directory(home)}/{name}"
         found.setdefault(key if digests.is_digest(key) else "", []).append(path)
     return found
@@ -134,12 +153,17 @@ def read(path: str) -> Kept | None:
         return None
     if not all(isinstance(t, dict) and all(isinstance(v, str) for v in t.values()) for t in tables):
         return None
-    return kept
+    if kept.files or not kept.reading:
+        return kept
+    rows = inputs_index.read_rows(_rows_path(path))[:MAX_FILES]
+    return kept._replace(files={name: record for name, _, record in rows})
 
 
 def explain(home: Home, key: str, asked: Asked) -> str:
     """What has changed since the nearest former run of the place, one change a line."""
     now = _of(asked, key, _salt(home))
+    if asked.reading:
+        now = now._replace(files=dict(asked.reading.files[:MAX_FILES]))
     former = _nearest(home, asked, now)
     if former is None:
         return "never built before"
@@ -153,7 +177,7 @@ def _nearest(home: Home, asked: Asked, now: Kept) -> Kept | None:
 
     A checkout that was moved has no former runs: then of any place where the same was written.
     """
-    names = files.list_directory(directory(home))
+    names = [name for name in files.list_directory(directory(home)) if name.endswith(".json")]
     here = [name for name in names if name.startswith(f"{_place(asked)}-")]
     kept = _latest(home, here) or [
         each for each in _latest(home, names) if each.shown and each.shown == now.shown
