@@ -70,12 +70,7 @@ def open(
         from cuddy.builder import fetched
 
         if fetched.is_remote(where):
-            tree, alone = fetched.bring(options, scratch_dir, settings)
-            if alone:
-                return Context(tree, alone)
-            if os.path.isabs(options.dockerfile):
-                return Context(tree, read_definition(tree, options.dockerfile))
-            return _complete(tree, options, stdin_fd, scratch_dir, settings)
+            return _fetch(options, stdin_fd, scratch_dir, settings)
     fd = open_directory(where, "unable to prepare context")
     try:
         found = find_definition(options, stdin_fd, scratch_dir, settings)
@@ -89,16 +84,13 @@ def open(
         raise
 
 
-def read_definition(tree: Tree, path: str) -> Definition:
-    """A Dockerfile of this machine for files that were fetched; these are closed if there is none.
+def _fetch(options: BuildOptions, stdin_fd: int, scratch_dir: str, settings: Settings) -> Context:
+    from cuddy.builder import fetched
 
-    Raises NotFound, InvalidArgument.
-    """
-    try:
-        return definition.elsewhere(path)
-    except BaseException:
-        os.close(tree.fd)
-        raise
+    tree, alone = fetched.bring(options, scratch_dir, settings)
+    if alone:
+        return Context(tree, alone)
+    return _complete(tree, options, stdin_fd, scratch_dir, settings, is_fetched=True)
 
 
 def may_be_remote(where: str) -> bool:
@@ -160,11 +152,17 @@ def _from_stdin(
 
 
 def _complete(
-    tree: Tree, options: BuildOptions, stdin_fd: int, scratch_dir: str, settings: Settings
-) -> Context:
-    """The context in a tree that was made for it; a Dockerfile in files is one of the tree's."""
+    tree: Tree, options: BuildOptions, stdin_fd: int, scratch_dir: str, settings: Settings,
+    *, is_fetched: bool = False,
+) -> Context:  # fmt: skip
+    """The context in a tree that was made for it, closed if it has no Dockerfile.
+
+    A Dockerfile in files is one of the tree's; for what was fetched it may be one of this machine.
+    """
     try:
         found = find_definition(options, stdin_fd, scratch_dir, settings)
+        if not found and is_fetched and os.path.isabs(options.dockerfile):
+            found = definition.elsewhere(options.dockerfile)
         return Context(tree, found or definition.inside(tree.fd, options.dockerfile))
     except BaseException:
         os.close(tree.fd)
