@@ -18,6 +18,7 @@ from pathlib import Path
 import pytest
 
 from console import Cuddy, wait_until
+from registry import Registry
 
 FAILING = """\
 FROM alpine AS first
@@ -391,3 +392,16 @@ def test_checks_warn_while_building_and_may_forbid_it(cuddy: Cuddy, context: Pat
     assert result.code == 1
     assert "lint violation found for rules: JSONArgsRecommended" in result.err.splitlines()[-1]
     assert ">>> CMD echo hi" in result.err
+
+
+def test_an_image_is_pushed_once_it_is_built(
+    cuddy: Cuddy, context: Path, registry: Registry
+) -> None:
+    name = registry.name("built-and-pushed")
+    result = cuddy("build", "-t", name, "--push", context)
+    assert result.code == 0, result.err
+    image_id = cuddy.field(name, "{{.Id}}")
+    cuddy.ok("rmi", "-f", name)
+    cuddy.ok("pull", name)
+    assert cuddy.field(name, "{{.Id}}") == image_id
+    assert "tag is needed" in cuddy("build", "--push", context).complaint
