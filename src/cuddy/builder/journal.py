@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 RUNNING, COMPLETED, FAILED, CANCELED = "Running", "Completed", "Error", "Canceled"
 LAST = "LAST"
 MOST_BUILDS = 50
+AT_ONCE = 10  # so many more before some go: most builds remove nothing
 MOST_BYTES = 512 << 20  # of all logs together, this build's not counted
 MOST_BYTES_OF_ONE = 256 << 20
 _LONG = 1 << 20  # logs below it are only counted
@@ -279,7 +280,7 @@ def remove(home: Home, kept: Kept) -> None:
 def _make_room(home: Home, *, is_long: bool) -> None:
     """Remove the oldest journals once they are too many or too large, and what is none."""
     names = files.list_directory(logs_dir(home))
-    if len(names) <= MOST_BUILDS and not is_long:
+    if len(names) <= MOST_BUILDS + AT_ONCE and not is_long:
         return
     total = 0
     known = builds(home)

@@ -93,7 +93,10 @@ def test_a_torn_last_line_is_left_out(home: Home) -> None:
 
 def test_only_so_many_are_kept(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "MOST_BUILDS", 3)
-    ids = [keep(home).record["Id"] for _ in range(6)]
+    monkeypatch.setattr(journal, "AT_ONCE", 2)
+    ids = [keep(home).record["Id"] for _ in range(5)]
+    assert len(journal.builds(home)) == 5
+    ids.append(keep(home).record["Id"])
     assert [kept.record["Id"] for kept in journal.builds(home)] == ids[:2:-1]
     assert not os.listdir(home.tmp_dir)
 
@@ -117,6 +120,7 @@ def test_the_log_of_one_build_is_cut_when_it_is_endless(
 
 def test_what_is_no_journal_makes_room(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(journal, "MOST_BUILDS", 1)
+    monkeypatch.setattr(journal, "AT_ONCE", 0)
     broken = Path(journal.logs_dir(home)) / "broken"
     broken.mkdir(parents=True)
     (broken / "record.json").write_text('{"Id": "broken"}')
