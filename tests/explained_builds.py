@@ -85,6 +85,7 @@ EXPLAINED: list[tuple[str, str, str, str]] = [
     ("podman", "heredoc-copy", "tree: .*bin:", "--chmod is not for the parents of what is copied"),
     ("podman", "heredoc-copy", "tree: .*(empty|app.conf)", "other rules for empty ones and quotes"),
     ("podman", "ignore-rules", "tree: .*node_modules", "no `!` below a directory that `**` hid"),
+    ("podman", "inherited", "tree: .*srv/www", "a missing WorkingDir is USER's, as for BuildKit"),
     ("podman", "inherited", "tree: [+] (data|logs)", "it makes the directories of volumes"),
     ("podman", "sqlite-seed", "tree: [+] data", "it makes the directories of volumes"),
     ("podman", "volume-then-write", "tree: [+] made", "it makes the directories of volumes"),
@@ -97,6 +98,8 @@ EXPLAINED: list[tuple[str, str, str, str]] = [
     ("podman", "*", "config: - WorkingDir: /$", "BuildKit says it of scratch"),
     ("podman", "*", "^refused: .*only supports", "that flag is not known to podman 4.3"),
     ("podman", "*", "^refused: .*(<<|Unknown instruction)", "podman 4.3 knows no heredocs"),
+    ("podman", "health", "^refused: .*start-interval", "podman 4.3 knows no such flag"),
+    ("podman", "run-bind", "^refused: .*mountpoints", "podman 4.3 knows no relative targets"),
     ("podman", "add-git", "^refused: ", "podman 4.3 fetches no repositories"),
     ("podman", "copy-wildcards", "^refused: ", "podman 4.3 escapes brackets otherwise"),
     #

@@ -56,7 +56,7 @@ def _make(name: str) -> None:
         _download([*LANGUAGES[name], *MORE], directory)
         unfinished = Path(directory, "layer")
         with tarfile.open(unfinished, "w", format=tarfile.PAX_FORMAT) as archive:
-            seen = packages.merge(sorted(Path(directory).glob("*.deb")), archive, debian.merged)
+            seen = packages.merge(sorted(Path(directory).glob("*.deb")), archive, renamed)
             for link, target in {**debian.LINKS, **COMMANDS}.items():
                 if link not in seen and (f"usr/bin/{target}" in seen or target.startswith("usr")):
                     archive.addfile(images.link(link, target)[0])
@@ -64,6 +64,11 @@ def _make(name: str) -> None:
                 if room not in seen:
                     archive.addfile(images.entry(f"{room}/")[0])
         unfinished.rename(path(name))
+
+
+def renamed(name: str) -> str:
+    """What a package's name is to be: the directories that are links are left out."""
+    return "." if name in debian.LINKS else debian.merged(name)
 
 
 def _download(names: list[str], directory: str) -> None:
