@@ -36,6 +36,9 @@ FRESH_NS = 2_000_000_000
 """The coarsest clock of a file system is FAT's."""
 MAX_FRESH = 64
 """Fresh files that are worth a look into each, instead of one into the table of all."""
+MAX_ROWS = 200_000
+"""More files are not remembered one by one: their table could not be read."""
+AT_ONCE = 3000
 PACK = struct.Struct("=QIIIqqq").pack
 
 
@@ -62,15 +65,23 @@ class Stamp:
     """What stat says of all files of a selection, as one hash."""
 
     def __init__(self) -> None:
+        self._so_far = b""
         self._parts: list[bytes] = []
 
     def add(self, path: bytes, status: os.stat_result) -> None:
         """One more of them."""
-        self._parts += (path, packed(status))
+        self._parts += (path, packed(status), b"")
+        if len(self._parts) > AT_ONCE:
+            self._take()
 
     def value(self) -> str:
         """The hash of all."""
-        return digests.of(b"\0".join(self._parts))
+        self._take()
+        return self._so_far.decode()
+
+    def _take(self) -> None:
+        self._so_far = digests.of(self._so_far + b"\0".join(self._parts)).encode()
+        self._parts.clear()
 
 
 def packed(status: os.stat_result) -> bytes:
@@ -128,7 +139,8 @@ def digest_tree(home: Home, tree: Tree, copy: Copy) -> Reading:
     measure = _Measure(tree, copy, table, began_ns)
     stamp = measure.stamp.value()
     fresh = {path: record for path, short, record in measure.rows if not short}
-    index.write_rows(measure.rows)
+    if len(measure.rows) <= MAX_ROWS:
+        index.write_rows(measure.rows)
     if len(fresh) <= MAX_FRESH:
         index.write_head(measure.digest, stamp, fresh)
     return Reading(measure.digest, (), index.rows_path, stamp)
@@ -213,11 +225,12 @@ class _Measure:
     def _count(self, entry: Entry, found: Found, record: str) -> None:
         is_file = not found.path and not stat.S_ISDIR(found.status.st_mode)
         name = b"/" + entry.name if is_file else found.path
-        self._hash.update(b"%b\0%b\0" % (name, os.fsencode(record)))
         status = found.status
+        first = b""
         if status.st_nlink > 1 and not stat.S_ISDIR(status.st_mode):
             first = self._links.setdefault((status.st_dev, status.st_ino), name)
-            self._hash.update(b"%b\0" % first)
+        # Three words of each, whatever it is: no tree can be put into the words of another one.
+        self._hash.update(b"%b\0%b\0%b\0" % (name, os.fsencode(record), first))
 
 
 class Description:

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     Row: TypeAlias = list[str]  # path, what stat said ("": read it again), what it is
     Head: TypeAlias = tuple[str, str, dict[str, str]]
 
-VERSION = "cuddy inputs 1"
+VERSION = "cuddy inputs 2"
 MAX_FILES = 1000
 
 

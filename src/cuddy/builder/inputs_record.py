@@ -50,7 +50,7 @@ def read_open(fd: int) -> tuple[str, os.stat_result]:
     if stat.S_ISDIR(status.st_mode):
         told = "directory"
     elif stat.S_ISREG(status.st_mode):
-        told = f"file {content(fd, status)}"
+        told = describe(fd, status)
     else:
         return "", status
     xattrs = read_attributes(fd, list_attributes(fd))
@@ -63,20 +63,24 @@ def read_open(fd: int) -> tuple[str, os.stat_result]:
     return told, status
 
 
-def content(fd: int, status: os.stat_result) -> str:
-    """The digest of a file's content, as long as `status` says."""
-    hasher = digests.hasher()
+def describe(fd: int, status: os.stat_result) -> str:
+    """A file's content in words, those of one with large holes being others."""
     size = status.st_size
-    parts = [(0, size)]
     if size - status.st_blocks * transfer.BLOCK_BYTES >= LEAST_HOLES_BYTES:
         parts = transfer.data_parts(fd, size)
+        if parts != [(0, size)]:
+            placed = " ".join(f"{offset}+{length}" for offset, length in parts)
+            where = digests.of(placed.encode())
+            return f"holes {size} {where} {content(fd, parts)}"
+    return f"file {content(fd, [(0, size)])}"
+
+
+def content(fd: int, parts: list[tuple[int, int]]) -> str:
+    """The digest of parts of a file, one after the other: offsets and lengths."""
+    hasher = digests.hasher()
     for offset, length in parts:
-        if length < size:
-            hasher.update(b"%d %d\n" % (offset, length))
         end = offset + length
         while offset < end and (piece := os.pread(fd, min(AT_ONCE, end - offset), offset)):
             hasher.update(piece)
             offset += len(piece)
-    if not parts:
-        hasher.update(b"%d\n" % size)
     return hasher.hexdigest()

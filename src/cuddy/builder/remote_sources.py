@@ -185,6 +185,6 @@ def content(brought: Brought) -> str:
 
     fd = os.open(brought.entry.path, os.O_RDONLY | os.O_CLOEXEC, dir_fd=brought.tree.fd)
     try:
-        return f"sha256:{inputs_record.content(fd, brought.entry.status)}"
+        return f"sha256:{inputs_record.content(fd, [(0, brought.entry.status.st_size)])}"
     finally:
         os.close(fd)

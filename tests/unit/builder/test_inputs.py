@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -57,14 +58,20 @@ def read_bytes() -> int:
     return int(text.split("rchar: ")[1].split()[0])
 
 
+@contextmanager
+def open_tree(path: Path, owner: tuple[int, int] | None = (0, 0)) -> Iterator[Tree]:
+    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        yield Tree(fd, "tree", owner=owner)
+    finally:
+        os.close(fd)
+
+
 def digest_of(
     path: Path, home: Home, copy: Copy = COPY, owner: tuple[int, int] | None = (0, 0)
 ) -> str:
-    fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        return inputs.digest(home, Tree(fd, "tree", owner=owner), copy).digest
-    finally:
-        os.close(fd)
+    with open_tree(path, owner) as tree:
+        return inputs.digest(home, tree, copy).digest
 
 
 def test_what_was_read_is_named_with_what_it_is(home: Home, opened: Tree) -> None:
@@ -212,6 +219,31 @@ def test_holes_are_not_read(home: Home, context: Path) -> None:
     with open(context / "sparse", "r+b") as file:
         os.pwrite(file.fileno(), b"HERE", 1 << 39)
     assert digest_of(context, home) != before
+
+
+def test_no_tree_is_in_the_words_of_another(home: Home, tmp_path: Path) -> None:
+    """Whoever knows a context must not be able to make another one of the same digest."""
+    seen = set()
+    for number, size in enumerate((1 << 21, 4)):
+        path = tmp_path / str(number)
+        path.mkdir()
+        with open(path / "x", "wb") as file:
+            file.truncate(size)
+            os.pwrite(file.fileno(), b"here", size - 4)
+        seen.add(digest_of(path, home))
+    linked = tmp_path / "linked"
+    linked.mkdir()
+    (linked / "a").write_text("")
+    os.link(linked / "a", linked / "b")
+    with open_tree(linked) as tree:
+        record = dict(inputs.digest(home, tree, COPY).files)
+    assert record["a"] == record["b"]
+    plain = tmp_path / "plain"
+    plain.mkdir()
+    for name in ("a", record["a"].replace("/", "_"), "b"):
+        (plain / name).write_text("")
+    seen |= {digest_of(linked, home), digest_of(plain, home)}
+    assert len(seen) == 4
 
 
 def test_the_selection_decides_what_is_remembered(home: Home, opened: Tree) -> None:
