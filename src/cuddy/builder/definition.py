@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 import stat
 
-from cuddy.builder import dockerignore
 from cuddy.builder.tree import ABSENT
 from cuddy.errors import InvalidArgument, NotFound
 from cuddy.kernel import resolve
@@ -23,6 +22,7 @@ if TYPE_CHECKING:
 STDIN = "-"
 DOCKERFILE = "Dockerfile"
 LOWER_CASE = "dockerfile"
+IGNORE = ".dockerignore"
 MAX_BYTES = 16 << 20
 FAILURE = "failed to read dockerfile"
 
@@ -52,7 +52,7 @@ def beside(context: str, root_fd: int, wanted: str) -> Definition:
 
 def elsewhere(wanted: str) -> Definition:
     """A Dockerfile outside of any context. Raises NotFound, InvalidArgument."""
-    ignored = f"{wanted}{dockerignore.NAME}"
+    ignored = f"{wanted}{IGNORE}"
     data = read_path(wanted)
     if not os.path.isfile(ignored):
         return Definition(data, wanted)
@@ -72,7 +72,7 @@ def inside(root_fd: int, wanted: str) -> Definition:
             f"{FAILURE}: open {name}: no such file or directory",
             hint="" if wanted else "-f FILE names another one",
         )
-    ignored = f"{name}{dockerignore.NAME}"
+    ignored = f"{name}{IGNORE}"
     rules = read_below(root_fd, ignored)
     if rules is None:
         return Definition(data, name)
@@ -91,12 +91,15 @@ def _below(context: str, wanted: str) -> str | None:
 
 def read_rules(root_fd: int) -> Rules | None:
     """What .dockerignore of a directory says. Raises InvalidArgument."""
-    data = read_below(root_fd, dockerignore.NAME)
-    return parse_rules(data, dockerignore.NAME) if data else None
+    data = read_below(root_fd, IGNORE)
+    return parse_rules(data, IGNORE) if data else None
 
 
 def parse_rules(data: bytes, name: str) -> Rules | None:
     """An ignore file; None if it leaves nothing out. Raises InvalidArgument."""
+    # Imported here: many contexts have no such file, and a build that is cached has no time.
+    from cuddy.builder import dockerignore
+
     rules = dockerignore.parse(data, name)
     return rules if rules.lines else None
 
