@@ -36,9 +36,15 @@ def image(*programs: str) -> images.BuiltImage:
     return images.image([images.layer(images.tar(*members))])
 
 
+def python() -> str:
+    """The name of Debian's own interpreter, its version in it."""
+    path = "/usr/bin/python3"
+    return os.readlink(path) if os.path.islink(path) else "python3"
+
+
 LINKS = {
     "bin": "usr/bin", "sbin": "usr/sbin", "lib": "usr/lib", "lib64": "usr/lib64",
-    "usr/bin/awk": "mawk", "usr/bin/python3": "python3.11", "usr/bin/sh": "dash",
+    "usr/bin/awk": "mawk", "usr/bin/python3": python(), "usr/bin/sh": "dash",
     "usr/bin/tclsh": "tclsh8.6",
 }  # fmt: skip
 """What no package has: the merged /usr, and what their scripts would link."""

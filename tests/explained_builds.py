@@ -99,6 +99,8 @@ EXPLAINED: list[tuple[str, str, str, str]] = [
     ("podman", "*", "^refused: .*only supports", "that flag is not known to podman 4.3"),
     ("podman", "*", "^refused: .*(<<|Unknown instruction)", "podman 4.3 knows no heredocs"),
     ("podman", "health", "^refused: .*start-interval", "podman 4.3 knows no such flag"),
+    ("podman", "volume-then-write", "tree: .*(after|before)", "RUN writes into a volume"),
+    ("classic", "word-expansion", "^refused: .*substitution", "docker 20.10 knows few modifiers"),
     ("podman", "run-bind", "^refused: .*mountpoints", "podman 4.3 knows no relative targets"),
     ("podman", "add-git", "^refused: ", "podman 4.3 fetches no repositories"),
     ("podman", "copy-wildcards", "^refused: ", "podman 4.3 escapes brackets otherwise"),

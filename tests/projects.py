@@ -25,10 +25,11 @@ import images
 import toolchains
 
 FOLDER = Path(__file__).parent / "corpus"
+PYTHON = debian.python()
 PACKAGES = (
     "bash", "coreutils", "dash", "diffutils", "findutils", "grep", "gzip", "libc6", "libc6-dev",
-    "libpython3.11-minimal", "libpython3.11-stdlib", "libtcl8.6", "linux-libc-dev", "lua5.4",
-    "make", "mawk", "perl-base", "python3.11-minimal", "sed", "sqlite3", "tar", "tcc", "tcl8.6",
+    f"lib{PYTHON}-minimal", f"lib{PYTHON}-stdlib", "libtcl8.6", "linux-libc-dev", "lua5.4",
+    "make", "mawk", "perl-base", f"{PYTHON}-minimal", "sed", "sqlite3", "tar", "tcc", "tcl8.6",
 )  # fmt: skip
 BASES = ("alpine", "busybox", "configured", "debian", "framework", *toolchains.LANGUAGES)
 
