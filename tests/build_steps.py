@@ -43,12 +43,13 @@ class Root:
 
         def mounted() -> T:
             image = store.resolve(self.home.storage, "alpine")
-            overlay.perform(
-                snapshots.prepare(
-                    self.home.storage, list(image.chain_ids), str(self.upper), str(self.work),
-                    str(self.path),
-                )
+            plan = snapshots.prepare(
+                self.home.storage, list(image.chain_ids), str(self.upper), str(self.work),
+                str(self.path),
             )  # fmt: skip
+            # As the builder's: at its end any other writes out all that anybody has written, and
+            # keeps who mounted it from ending meanwhile.
+            overlay.perform(overlay.volatile(plan))
             return work()
 
         return in_child(mounted, unshare=namespaces.CLONE_NEWNS)

@@ -238,7 +238,8 @@ class TestKilled:
         assert not [each for each in os.listdir(root.home.run_root) if len(each) >= 64]
         top = Path("/sys/fs/cgroup")
         for group in (*top.glob(below), *top.glob(f"*/{below}")):
-            group.rmdir()  # nothing is below it any more
+            assert not [each for each in group.iterdir() if each.is_dir()]
+            group.rmdir()
 
     def test_a_step_that_runs_is_left_alone_by_others(self, cuddy: Cuddy, root: Root) -> None:
         pid = os.fork()
