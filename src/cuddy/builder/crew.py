@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cuddy.builder.report import Numbering
     from cuddy.builder.stage_run import Outcome, StageRun
     from cuddy.engine.home import Home
+    from cuddy.image.spec import Descriptor
     from cuddy.image.workers import Send
 
 
@@ -50,6 +51,7 @@ class Crew:
         self.number_of = tell.number
         self.finished = finished
         self.outcomes: dict[int, Outcome] = {}
+        self.blobs: dict[str, Descriptor] = {}  # of layers that were made, by chain id
         self.started: set[int] = set()
         self.waiting: list[tuple[int, _socket.socket]] = []
         self.employed: dict[int, Employed] = {}
@@ -107,6 +109,9 @@ class Crew:
             self.need(message["need"], employed.channel)
         elif "outcome" in message:
             self.finished(employed.number, workshop.read_outcome(message["outcome"]))
+        elif "blob" in message:
+            chain_id, blob = message["blob"]
+            self.blobs[chain_id] = blob
         elif "failed" in message:
             raise failure(message["failed"], self.plan, self.number_of(message["failed"]["step"]))
         elif "error" in message:

@@ -221,6 +221,8 @@ class Driver:
             self.crew.outcomes = self.outcomes
             self.employ()
             self.crew.run()
+        for number, outcome in self.outcomes.items():
+            self.outcomes[number] = outcome.with_blobs(self.crew.blobs)
 
     def employ(self) -> None:
         """Start a workshop for every stage that can be worked on."""

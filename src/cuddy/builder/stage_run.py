@@ -17,7 +17,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from typing import Any
 
     from cuddy.builder.cache import Asked
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from cuddy.builder.report import Tell
     from cuddy.builder.stages import Stage
     from cuddy.builder.steps import Step
-    from cuddy.image.spec import History
+    from cuddy.image.spec import Descriptor, History
 
     Work = Callable[["StageRun", Step], Layer | None]
 
@@ -40,6 +40,14 @@ class Outcome(NamedTuple):
 
     state: State
     declared: dict[str, str]  # arguments
+
+    def with_blobs(self, blobs: Mapping[str, Descriptor]) -> Outcome:
+        """The same with the blobs that some of its layers, by chain id, have got meanwhile."""
+        layers = tuple(
+            each if each.blob else each._replace(blob=blobs.get(each.chain_id))
+            for each in self.state.layers
+        )
+        return self._replace(state=self.state._replace(layers=layers))
 
 
 class StageRun:

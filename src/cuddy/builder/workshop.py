@@ -6,6 +6,7 @@
           ◀─────────────── "need" another stage
     its outcome, when it is there ───────────────▶
           ◀─────────────── "outcome", or "failed"
+          ◀─────────────── "blob" of each layer     gzip has gone on beside the steps
 
 As many work at once as there are tokens; who waits for a stage has none. Everything that is mounted
 is mounted here, and goes with the process.
@@ -71,31 +72,24 @@ class Workshop:
         self.making: list[tuple[Step, Asked, Making]] = []
 
     def work(self) -> None:
-        """The rest of the stage; tells its outcome, or why there is none."""
+        """The rest of the stage; tells its outcome, or why there is none, and then its blobs."""
         snapshot.enter_private()
         try:
-            try:
-                self.run.advance(self.take)
-            finally:
-                self.finish()
+            self.run.advance(self.take)
         except CuddyError as error:
             self.send(failed=as_failure(self.run, error))
         else:
+            # Whoever is based on the stage needs no blobs.
             self.send(outcome=self.run.outcome)
+        self.finish()
 
     def finish(self) -> None:
         """Wait for the blobs that are still being made of layers."""
         for step, asked, making in self.making:
-            layer = self.complete(making.finish())
+            layer = making.finish()
             if step.is_reliable:
                 cache.keep(self.run.plan.home, asked, layer)
-
-    def complete(self, layer: Layer) -> Layer:
-        """The layer with its blob, in the state too."""
-        state = self.run.state
-        found = tuple(layer if each.chain_id == layer.chain_id else each for each in state.layers)
-        self.run.state = state._replace(layers=found)
-        return layer
+            self.send(blob=[layer.chain_id, layer.blob])
 
     def tell(self, event: report.Event) -> None:
         """Hand an event on to the driver."""
