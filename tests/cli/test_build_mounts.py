@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import socket
 import subprocess
 import time
 from collections.abc import Iterator
@@ -155,6 +156,26 @@ class TestBind:
         (bench.context / "out").symlink_to("../../../../../../etc/passwd")
         assert bench.run("cat x", "source=link,target=x").out == "inside"
         assert '"/out": not found' in bench.run("cat x", "source=out,target=x").err
+
+    def test_sockets_and_fifos_of_the_context_lead_nowhere(self, bench: Bench) -> None:
+        """Of a context that is somebody's home directory: an agent's socket, a daemon's."""
+        os.mkfifo(bench.context / "fifo")
+        fifo_fd = os.open(bench.context / "fifo", os.O_RDWR | os.O_NONBLOCK)
+        listener = socket.socket(socket.AF_UNIX)
+        listener.bind(str(bench.context / "socket"))
+        listener.listen()
+        script = "echo x | timeout 1 nc local:/in/socket; timeout 0.2 sh -c 'echo x > /in/fifo'"
+        for mount in ("target=/in", "target=/in,rw"):
+            bench.run(script, mount)
+        listener.setblocking(False)
+        try:
+            with pytest.raises(BlockingIOError):
+                listener.accept()
+            with pytest.raises(BlockingIOError):
+                os.read(fifo_fd, 1)
+        finally:
+            listener.close()
+            os.close(fifo_fd)
 
     def test_files_of_an_image(self, bench: Bench) -> None:
         ran = bench.run("ls /in; touch /in/x", "from=other,source=/bin,target=/in")

@@ -243,12 +243,13 @@ class Room(Closing):
             listing = run_view.look_through(view)
             if tree.owner is not None and len(listing.owners) > 1:
                 return self._copy(view)
-        lower = [self._attach(run_view.detach_view(view))]
-        mask = self._spot() if tree.ignore else ""
-        if mask and listing and run_view.hide(view, listing, mask):
-            lower.insert(0, mask)
-        if len(lower) == 1 and not is_writable:
-            return lower[0]
+        # An overlay always, of one directory and nothing: it has inodes of its own, so that no
+        # socket or fifo in it leads to who listens on the host.
+        mask = self._spot()
+        run_view.copy_attributes(view.status, mask)
+        if tree.ignore and listing:
+            run_view.hide(view, listing, mask)
+        lower = [mask, self._attach(run_view.detach_view(view))]
         spot = self._spot()
         if not is_writable:
             return self._mount(overlay.plan(lower, "", "", spot))

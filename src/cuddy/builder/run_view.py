@@ -2,7 +2,8 @@
 
 What the ignore rules leave out is hidden by a layer of whiteouts over the directory, not copied
 around; what belongs to the user is shown as root's by an idmapped mount. Where that cannot be, as
-for files of several users, they are copied.
+for files of several users, they are copied. A directory is never bound itself: a read-only mount
+does not keep anybody from talking to a socket in it.
 """
 
 from __future__ import annotations
@@ -117,8 +118,8 @@ def path_of(fd: int) -> bytes:
     return os.readlink(b"/proc/self/fd/%d" % fd)
 
 
-def hide(view: View, listing: Listing, where: str) -> bool:
-    """Fill a directory with whiteouts of what the ignore rules leave out; False if nothing is."""
+def hide(view: View, listing: Listing, where: str) -> None:
+    """Fill a directory with whiteouts of what the ignore rules leave out."""
     facts, seen = listing.facts, listing.seen
     mask_fd = os.open(where, DIRECTORY)
     made: set[bytes] = set()
@@ -131,7 +132,6 @@ def hide(view: View, listing: Listing, where: str) -> bool:
             set_attributes(mask_fd, path or b".", facts[path])
     finally:
         os.close(mask_fd)
-    return bool(made)
 
 
 def look_through(view: View) -> Listing:
