@@ -30,23 +30,23 @@ class Place:
         self.key = (facts.st_dev, facts.st_ino)
         self.before = (facts.st_atime_ns, facts.st_mtime_ns)
         self.after_ns = 0  # its mtime when all was made
-        self.made: dict[str, tuple[int, int]] = {}  # names, and which files they are
+        self.made: dict[str, tuple[int, int, int]] = {}  # names, and what they name
 
     def remove(self) -> None:
         """Remove what is still as it was made; the directory is then as if nothing had been."""
         facts = os.fstat(self.fd)
         is_untouched = facts.st_mtime_ns == self.after_ns
         times = self.before if is_untouched else (facts.st_atime_ns, facts.st_mtime_ns)
-        for name, key in reversed(self.made.items()):
+        for name, made in reversed(self.made.items()):
             try:
-                self._remove_one(name, key)
+                self._remove_one(name, made)
             except OSError:
                 pass  # it is not empty, or gone: then the program has made it its own
         os.utime(self.fd, ns=times)
 
-    def _remove_one(self, name: str, key: tuple[int, int]) -> None:
+    def _remove_one(self, name: str, made: tuple[int, int, int]) -> None:
         facts = os.lstat(name, dir_fd=self.fd)
-        if (facts.st_dev, facts.st_ino) != key:
+        if identity(facts) != made:
             return
         if stat.S_ISDIR(facts.st_mode):
             os.rmdir(name, dir_fd=self.fd)
@@ -95,7 +95,7 @@ class Stubs(Closing):
             self._make(end, is_directory, links - 1)
             return
         facts = os.lstat(name, dir_fd=place.fd)
-        place.made[name] = (facts.st_dev, facts.st_ino)
+        place.made[name] = identity(facts)
 
     def _place(self, path: str) -> Place:
         found = Place(resolve.open_in_root(self.root_fd, path, DIRECTORY))
@@ -118,6 +118,11 @@ class Stubs(Closing):
         if self.root_fd >= 0:
             os.close(self.root_fd)
             self.root_fd = -1
+
+
+def identity(facts: os.stat_result) -> tuple[int, int, int]:
+    """Which file it is, and of which kind: the numbers of those that are gone are used again."""
+    return facts.st_dev, facts.st_ino, stat.S_IFMT(facts.st_mode)
 
 
 def make_one(dir_fd: int, name: str, is_directory: bool) -> None:
