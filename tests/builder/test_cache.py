@@ -6,26 +6,19 @@ import os
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import pytest
 
 from cuddy.builder import cache, prune
 from cuddy.builder.cache import Asked
+from cuddy.builder.inputs import Reading
 from cuddy.builder.state import Layer
 from cuddy.engine.home import Home, open_home
 from cuddy.image import digest as digests
 from cuddy.image import snapshots, steps
 
 pytestmark = pytest.mark.root
-
-
-class Reading(NamedTuple):
-    """What inputs.digest says."""
-
-    digest: str
-    files: tuple[tuple[str, str], ...]
-    rows_path: str = ""
 
 
 def reading(**contents: str) -> Reading:

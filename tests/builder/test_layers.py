@@ -203,22 +203,6 @@ class TestWhatIsAChange:
         assert os.listxattr(top / "new") == os.listxattr(top / "home") == ["user.kept"]
         assert os.listxattr(top) == []
 
-    def test_placeholders_of_mounts_go_unless_something_is_in_them(
-        self, storage: Storage, base: list[str]
-    ) -> None:
-        def change(root: Path) -> None:
-            for name in ("run/secrets", "mnt/a", "mnt/b"):
-                (root / name).mkdir(parents=True)
-            (root / "run/secrets/token").touch()
-            (root / "mnt/b/used").touch()
-            (root / "etc/hosts").touch()
-            (root / "etc/motd").write_text("")
-
-        names = ("run", "run/secrets", "run/secrets/token", "mnt/a", "mnt/b", "etc/hosts",
-                 "etc/motd")  # fmt: skip
-        made = make(storage, base, change, placeholders=set(map(str.encode, names)))
-        assert files_of(storage, made) == ["etc", "etc/motd", "mnt", "mnt/b", "mnt/b/used"]
-
 
 class TestWhiteouts:
     def test_a_directory_that_is_gone(self, storage: Storage, base: list[str]) -> None:

@@ -110,7 +110,7 @@ def test_what_is_not_ignored_is_told_of(tmp_path: Path, drawn: object, lines: st
         assert there.ignore
         kept = {
             path for path, is_directory in names_below(tmp_path / "tree")
-            if not there.ignore.excludes(path, is_directory)
+            if not there.ignore.excludes(path)
         }  # fmt: skip
         parents = {
             path[:at] for path in kept for at in range(len(path)) if path[at : at + 1] == b"/"
@@ -127,7 +127,7 @@ def test_what_is_not_excluded_is_told_of(tmp_path: Path, drawn: object, lines: s
     with opened(tmp_path / "tree") as there:
         kept = {
             path for path, is_directory in names_below(tmp_path / "tree")
-            if not rules.excludes(path, is_directory)
+            if not rules.excludes(path)
         }  # fmt: skip
         parents = {
             path[:at] for path in kept for at in range(len(path)) if path[at : at + 1] == b"/"

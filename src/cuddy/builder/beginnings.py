@@ -15,7 +15,6 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from cuddy.engine.home import Home
@@ -85,10 +84,7 @@ def state_of(home: Home, image: Image) -> State:
     return State(layers, config, told, str(found or platform.host()))
 
 
-def resolve(
-    home: Home, name: str, target: Platform, registry: Registry,
-    began: Callable[[], object] = int,
-) -> State:  # fmt: skip
+def resolve(home: Home, name: str, target: Platform, registry: Registry) -> State:
     """The state of a base: `scratch`, or an image of that name. Raises as `find`."""
     if name == "scratch":
         return scratch(target)

@@ -22,21 +22,11 @@ from cuddy.shapes import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import Any, Protocol
+    from typing import Any
 
+    from cuddy.builder.inputs import Reading
     from cuddy.engine.home import Home
     from cuddy.image.spec import ImageConfig
-
-    class Reading(Protocol):
-        """What a step reads: one digest of all, and path and digest of each file."""
-
-        @property
-        def digest(self) -> str: ...
-        @property
-        def files(self) -> Sequence[tuple[str, str]]: ...
-        @property
-        def rows_path(self) -> str: ...
-
 
 VERSION = "cuddy step 1"
 """Other rules for what an instruction does, or for its layer, are other keys."""

@@ -72,7 +72,7 @@ class Rules:
             )
         }
 
-    def excludes(self, path: bytes, is_directory: bool = False) -> bool:
+    def excludes(self, path: bytes) -> bool:
         """Whether a path is left out. What lies below it may be let in again: see `may_hold`."""
         if not path:
             return False  # the context itself is always there

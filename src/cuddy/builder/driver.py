@@ -42,7 +42,7 @@ if TYPE_CHECKING:
     from cuddy.errors import CuddyError
     from cuddy.image.platform import Platform
 
-METADATA, CONTEXT = 2, 3
+CONTEXT = 3
 """Numbers of what is no instruction; see `report.Numbering`."""
 IMAGES = 100
 

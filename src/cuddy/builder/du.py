@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from cuddy.image.steps import Step
 
 REGULAR, MOUNT, CONTEXTS, INTERNAL = "regular", "exec.cachemount", "source.local", "internal"
-SECOND = 1_000_000_000
 
 
 class Piece(NamedTuple):

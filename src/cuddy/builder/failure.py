@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
 KEPT = 3
 LAST = "LAST"
-CONTEXT = ""
 
 
 class Place(NamedTuple):

@@ -67,7 +67,7 @@ def parse(text: str, *, is_context: bool = False) -> Source | None:
     """
     if not (remote := _remote(text, is_context)):
         return None
-    location, hash_mark, fragment = text.partition("#")
+    location, _, fragment = text.partition("#")
     location, _, query = location.partition("?")
     remote = _remote(location, is_context)
     ref, _, subdir = fragment.partition(":")

@@ -20,7 +20,6 @@ from cuddy.image import blobs, index, packing, reference, spec
 from cuddy.image import digest as digests
 from cuddy.image.storage import LAYOUT
 from cuddy.kernel import transfer
-from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -37,13 +36,6 @@ if TYPE_CHECKING:
 INDEX, HEAD, DOCKER_LIST = "index.json", "oci-layout", "manifest.json"
 DOCKER = "docker"
 FILE_MODE = 0o644
-
-
-class _Document(NamedTuple):
-    """A document, and what others say of it."""
-
-    data: bytes
-    descriptor: Descriptor
 
 
 def write(
@@ -94,7 +86,7 @@ class _Parts:
         if len(entries) == 1:
             return entries[0]
         listed = {"schemaVersion": 2, "mediaType": spec.OCI_INDEX, "manifests": entries}
-        return self.add_document(listed, spec.OCI_INDEX).descriptor
+        return self.add_document(listed, spec.OCI_INDEX)
 
     def add(self, result: Result) -> Descriptor:
         """Add one image; the descriptor of its manifest."""
@@ -103,15 +95,15 @@ class _Parts:
         document: dict[str, Any] = {
             "schemaVersion": 2,
             "mediaType": spec.OCI_MANIFEST,
-            "config": config.descriptor,
+            "config": config,
             "layers": layers,
         }
         if self.output.annotations:
             document["annotations"] = dict(self.output.annotations)
-        manifest = self.add_document(document, spec.OCI_MANIFEST).descriptor
+        manifest = self.add_document(document, spec.OCI_MANIFEST)
         self.items.append(
             {
-                "Config": _path(config.descriptor["digest"]),
+                "Config": _path(config["digest"]),
                 "RepoTags": None,
                 "Layers": [_path(each["digest"]) for each in layers],
             }
@@ -122,11 +114,12 @@ class _Parts:
             manifest["platform"]["variant"] = variant[0]
         return manifest
 
-    def add_document(self, document: Any, media_type: str) -> _Document:
+    def add_document(self, document: Any, media_type: str) -> Descriptor:
+        """Add a document; what others say of it."""
         data = files.format_json(document).encode()
         digest = digests.of(data)
         self.documents[_path(digest)] = data
-        return _Document(data, spec.Descriptor(mediaType=media_type, digest=digest, size=len(data)))
+        return spec.Descriptor(mediaType=media_type, digest=digest, size=len(data))
 
     def add_layer(self, layer: Layer) -> Descriptor:
         """Add a layer in the form that is wanted. It stays readable if somebody removes it."""

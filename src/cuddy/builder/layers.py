@@ -33,7 +33,7 @@ from cuddy.undo import Closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Sequence
+    from collections.abc import Iterator, Sequence
 
     from cuddy.builder.snapshot import Snapshot
     from cuddy.image.storage import Storage
@@ -53,18 +53,17 @@ def commit(
     parents: Sequence[str] | None = None,
     epoch: int | None = None,
     compress: bool = False,
-    placeholders: Collection[bytes] = (),
 ) -> Making | None:
     """Make a layer of what was written to a snapshot, which it ends; None if nothing was changed.
 
     `parents`: chain ids of the layers that it is to lie upon, if these are not the snapshot's.
-    `epoch`: seconds, no time is later; `compress`: make the blob, too; `placeholders`: see
-    `upper.reduce`. Raises CorruptContent, SystemFailure, OSError.
+    `epoch`: seconds, no time is later; `compress`: make the blob, too. Raises CorruptContent,
+    SystemFailure, OSError.
     """
     snapshot.unmount()
     with View(storage, snapshot.chain_ids) as below:
         lower = below.root if snapshot.chain_ids else ""
-        changes = upper.reduce(snapshot.upper, lower, epoch=epoch, placeholders=placeholders)
+        changes = upper.reduce(snapshot.upper, lower, epoch=epoch)
     if changes is None:
         return None
     created = files.now() if epoch is None else files.format_time(epoch * SECOND_NS)

@@ -91,12 +91,6 @@ def refuse_variable(origin: str) -> None:
         raise InvalidArgument(message)
 
 
-def reads_context(text: str, expand: Callable[[str], str] = str) -> bool:
-    """Whether a mount shows the build context."""
-    found = parse(text, expand)
-    return found.type == "bind" and not found.from_
-
-
 def fields(text: str) -> list[str]:
     """The fields of a line of comma separated values. Raises InvalidArgument."""
     try:

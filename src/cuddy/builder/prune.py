@@ -116,7 +116,7 @@ def prune(
     try:
         with garbage.Removal(home.storage) as removal:
             chosen = choose(du.du(home), filters, limits, _free_bytes(home), all=all)
-            gone = _forget(home, removal, chosen)
+            gone = _forget(removal, chosen)
             _take_ruins(home, removal, is_all=all and not filters.conditions)
             why_kept = _free(home, removal, gone)
     except OSError as error:
@@ -202,7 +202,7 @@ class _Tree:
             self.children.get(parent, set()).discard(piece.id)
 
 
-def _forget(home: Home, removal: Removal, chosen: list[Piece]) -> list[Piece]:
+def _forget(removal: Removal, chosen: list[Piece]) -> list[Piece]:
     """Forget these pieces; what really went: somebody may have taken one just now."""
     gone = []
     for piece in chosen:

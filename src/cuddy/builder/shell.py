@@ -31,7 +31,6 @@ if TYPE_CHECKING:
 
 SHELL = "/bin/sh"
 CHUNK_BYTES = 1 << 16
-LENT = {"secret": "secrets", "ssh": "ssh"}
 
 
 class Shell(Closing):

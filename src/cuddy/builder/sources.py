@@ -19,16 +19,16 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cuddy.builder.dockerignore import Rules
     from cuddy.builder.instructions import Copy
     from cuddy.builder.patterns import Segment
-    from cuddy.builder.tree import Found, Rules, Tree
+    from cuddy.builder.tree import Found, Tree
     from cuddy.errors import NotFound
 
 MAX_LINKS = 255
 """On the way to one source; BuildKit's number."""
 LOOK = os.O_PATH | os.O_NOFOLLOW
 UNREACHABLE = ABSENT | {errno.ENAMETOOLONG}
-WILD = "*?[\\"
 PIVOT = "/./"
 SCHEMES = ("http://", "https://", "git://", "ssh://")
 

@@ -18,16 +18,9 @@ from cuddy.shapes import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from typing import Protocol
 
+    from cuddy.builder.dockerignore import Rules
     from cuddy.builder.patterns import Pattern
-
-    class Rules(Protocol):
-        """What is left out; see `dockerignore`."""
-
-        def excludes(self, path: bytes, is_directory: bool = False) -> bool: ...
-        def may_hold(self, directory: bytes) -> bool: ...
-
 
 ABSENT = frozenset(
     (errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.EXDEV, errno.ENXIO, errno.ENODEV, errno.ESTALE)
@@ -76,7 +69,7 @@ class Found(NamedTuple):
 
 def is_seen(tree: Tree, path: bytes, is_directory: bool) -> bool:
     """Whether the ignore rules leave a path in, or something in it."""
-    if tree.ignore is None or not path or not tree.ignore.excludes(path, is_directory):
+    if tree.ignore is None or not path or not tree.ignore.excludes(path):
         return True
     if not is_directory or not tree.ignore.may_hold(path):
         return False
@@ -144,7 +137,7 @@ class _Walk:
 
     def run(self) -> Iterator[Found]:
         top = _Directory(b"", None, frozenset((0,)) if self.only else None)
-        if self.ignore and self.top and self.ignore.excludes(self.top, True):
+        if self.ignore and self.top and self.ignore.excludes(self.top):
             top.is_kept = False
         pending = [top]
         while pending:
@@ -205,11 +198,11 @@ class _Walk:
         """A directory in another one; None if nothing of it can be wanted."""
         directory = _Directory(path, above, None)
         full = join(self.top, path)
-        if self.ignore and self.ignore.excludes(full, True):
+        if self.ignore and self.ignore.excludes(full):
             directory.is_kept = False
             if not self.ignore.may_hold(full):
                 return None
-        if self.exclude and self.exclude.excludes(path, True):
+        if self.exclude and self.exclude.excludes(path):
             directory.is_on_the_way = True
             if not self.exclude.may_hold(path):
                 return None

@@ -22,10 +22,6 @@ from cuddy.image.tree import join
 from cuddy.kernel import overlay, resolve, transfer
 from cuddy.shapes import NamedTuple
 
-TYPE_CHECKING = False
-if TYPE_CHECKING:
-    from collections.abc import Collection
-
 SECOND_NS = 1_000_000_000
 NO_SUCH = frozenset((errno.ENOENT, errno.ENOTDIR, errno.ELOOP))
 NEW_ROOT = (stat.S_IFDIR | 0o755, 0, 0)
@@ -39,21 +35,18 @@ class Changes(NamedTuple):
     size_bytes: int
 
 
-def reduce(
-    directory: str, lower: str, *, epoch: int | None = None, placeholders: Collection[bytes] = ()
-) -> Changes | None:
+def reduce(directory: str, lower: str, *, epoch: int | None = None) -> Changes | None:
     """Leave in an upper directory what is a change to `lower` ("": nothing is there); None if
     nothing is.
 
-    `epoch`: no time of what is left is later, and all are whole seconds. `placeholders`: paths that
-    were made to be mounted upon; they go, unless something was put in. Raises CorruptContent,
+    `epoch`: no time of what is left is later, and all are whole seconds. Raises CorruptContent,
     OSError.
     """
     fds = [os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)]
     try:
         if lower:
             fds.append(os.open(lower, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC))
-        return _Reduction(fds[0], fds[1] if lower else -1, epoch, placeholders).run()
+        return _Reduction(fds[0], fds[1] if lower else -1, epoch).run()
     finally:
         for fd in fds:
             os.close(fd)
@@ -62,10 +55,9 @@ def reduce(
 class _Directory:
     """A directory that was looked at: how many entries stay, and its own time."""
 
-    def __init__(self, path: bytes, mtime_ns: int, *, is_new: bool, is_passage: bool) -> None:
+    def __init__(self, path: bytes, mtime_ns: int, *, is_passage: bool) -> None:
         self.path = path
         self.mtime_ns = mtime_ns
-        self.is_new = is_new
         self.is_passage = is_passage  # it is there already, just so
         self.entries = 0
         self.is_late = False  # its time has to be set
@@ -74,13 +66,10 @@ class _Directory:
 class _Reduction:
     """One upper directory, and what is below it."""
 
-    def __init__(
-        self, root_fd: int, lower_fd: int, epoch: int | None, placeholders: Collection[bytes]
-    ) -> None:
+    def __init__(self, root_fd: int, lower_fd: int, epoch: int | None) -> None:
         self.root_fd = root_fd
         self.lower_fd = lower_fd
         self.epoch = epoch
-        self.placeholders = placeholders
         self.directories: dict[bytes, _Directory] = {}
         self.linked: set[int] = set()
         self.entries = 0
@@ -131,7 +120,7 @@ class _Reduction:
             if is_strange(name) and not hides:
                 os.removexattr(fd, name)
         is_passage = not is_opaque and self.is_alike(fd, status, below)
-        found = _Directory(path, status.st_mtime_ns, is_new=below < 0, is_passage=is_passage)
+        found = _Directory(path, status.st_mtime_ns, is_passage=is_passage)
         self.directories[path] = found
         return self.look_through(fd, -1 if is_opaque else below, found)
 
@@ -148,7 +137,7 @@ class _Reduction:
             elif entry.is_dir(follow_symlinks=False):
                 directory.entries += 1
                 deeper.append((path, below >= 0))
-            elif self.keep(fd, below, name, path):
+            elif self.keep(fd, below, name):
                 directory.entries += 1
             else:
                 directory.is_late = True
@@ -164,11 +153,11 @@ class _Reduction:
             return False
         return have_same_attributes(fd, below)
 
-    def keep(self, fd: int, below: int, name: bytes, path: bytes) -> bool:
+    def keep(self, fd: int, below: int, name: bytes) -> bool:
         """Look at what is no directory; False if it is no change, and is gone now."""
         status = os.stat(name, dir_fd=fd, follow_symlinks=False)
         before = look_below(below, name)
-        if self.is_needless(fd, below, name, path, status, before):
+        if self.is_needless(fd, below, name, status, before):
             os.unlink(name, dir_fd=fd)
             return False
         if stat.S_ISSOCK(status.st_mode):
@@ -182,14 +171,12 @@ class _Reduction:
         return True
 
     def is_needless(
-        self, fd: int, below: int, name: bytes, path: bytes, status: os.stat_result,
+        self, fd: int, below: int, name: bytes, status: os.stat_result,
         before: os.stat_result | None,
     ) -> bool:  # fmt: skip
         """Whether the layers below show the same without it."""
         if before is None:
-            return overlay.is_whiteout(status) or (
-                path in self.placeholders and stat.S_ISREG(status.st_mode) and not status.st_size
-            )
+            return overlay.is_whiteout(status)
         if status.st_nlink > 1 or told(status) != told(before):
             return False  # with a second name, it is the one file that has both
         return is_same(fd, below, name, status)
@@ -220,8 +207,7 @@ class _Reduction:
         """Remove a passage to nothing; give another the time it had before we took things out."""
         path = directory.path
         parent, _, name = path.rpartition(b"/")
-        is_placeholder = directory.is_new and path in self.placeholders
-        if path and not directory.entries and (directory.is_passage or is_placeholder):
+        if path and not directory.entries and directory.is_passage:
             fd = changeset.open_directory(self.root_fd, parent)
             try:
                 os.rmdir(name, dir_fd=fd)

@@ -49,7 +49,7 @@ def test_names_that_are_not_unicode_are_matched_as_they_are() -> None:
 
 
 def test_the_context_itself_is_never_left_out() -> None:
-    assert not dockerignore.parse(b"**\n.\n/\n**a\n").excludes(b"", is_directory=True)
+    assert not dockerignore.parse(b"**\n.\n/\n**a\n").excludes(b"")
 
 
 HOLDERS = [
@@ -67,7 +67,7 @@ HOLDERS = [
 def test_directories_are_gone_into_only_for_exceptions() -> None:
     for text, directory, may_hold in HOLDERS:
         rules = dockerignore.parse(text.encode())
-        assert rules.excludes(directory.encode(), is_directory=True)
+        assert rules.excludes(directory.encode())
         assert rules.may_hold(directory.encode()) == may_hold, text
 
 
