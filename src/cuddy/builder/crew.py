@@ -128,6 +128,11 @@ class Crew:
             self.waiting.append((number, channel))
 
 
+def prepare_to_run() -> None:
+    """Import what runs programs, once for all workshops that will do so."""
+    from cuddy.builder import command as command
+
+
 def clear_up(home: Home) -> None:
     """Clear what workshops leave that were killed at their work: their steps, their snapshots."""
     # Imported here: most builds come to a good end.

@@ -22,7 +22,7 @@ from cuddy.builder import (
     steps,
 )  # fmt: skip
 from cuddy.builder.export import Finished
-from cuddy.builder.instructions import Copy
+from cuddy.builder.instructions import Copy, Run
 from cuddy.builder.stage_run import Outcome, StageRun
 from cuddy.errors import InvalidArgument, NotFound, StepFailed
 from cuddy.image import digest as digests
@@ -217,6 +217,8 @@ class Driver:
         """Build what the cache did not have."""
         from cuddy.builder import crew
 
+        if any(isinstance(each, Run) for stage in self.needed for each in stage.instructions):
+            crew.prepare_to_run()
         with crew.Crew(self.plan, self.tell, self.finish) as self.crew:
             self.crew.outcomes = self.outcomes
             self.employ()

@@ -59,6 +59,7 @@ class Origins:
         self._remote: RemoteSources | None = None
         self._images: dict[str, State] = {}
         self._trees: dict[str, Tree] = {}
+        self._readings: dict[tuple[int, Copy], Reading] = {}
 
     def close(self) -> None:
         """Let go of what was fetched; more than once is fine."""
@@ -118,7 +119,19 @@ class Origins:
         return tree.Tree(fd, f"files of {name}")
 
     def read(self, stage: Stage, copy: Copy) -> Reading | None:
-        """What a COPY or ADD reads; None where that cannot be known. Raises CuddyError."""
+        """What a COPY or ADD reads; None where that cannot be known. Raises CuddyError.
+
+        A workshop knows what the driver has read: what changes in between, the copy itself shows.
+        """
+        key = (stage.number, copy)
+        if key not in self._readings:
+            reading = self._read(stage, copy)
+            if reading is None:
+                return None
+            self._readings[key] = reading
+        return self._readings[key]
+
+    def _read(self, stage: Stage, copy: Copy) -> Reading | None:
         from cuddy.builder import inputs, readings
 
         home = self.plan.home
@@ -154,7 +167,7 @@ class Origins:
             state = self.state(stage, name)
             return None if state is None else " ".join(state.chain_ids[-1:]) or "nothing"
         whole = Copy(Place(0, 0), "", False, (source or "/",), "/", from_=name)
-        reading = self.read(stage, whole)
+        reading = self._read(stage, whole)
         return reading.digest if reading else None
 
     def origin(self, stage: Stage, name: str) -> Origin:

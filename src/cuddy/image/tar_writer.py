@@ -23,8 +23,11 @@ LARGE_NUMBER = 0o77777777777
 BILLION = 1_000_000_000
 BLANK_CHECKSUM = b" " * 8
 USTAR = b"ustar\x0000"
-FIELDS = struct.Struct("100s8s8s8s12s12s8sB100s8s64x8s8s155s12x")
+FIELDS = struct.Struct("100s48s8sB100s8s64x16s155s12x")
 """ustar's header block (pax(1)): user and group names stay empty."""
+NUMBERS = b"%07o\0%07o\0%07o\0%011o\0%011o\0"
+"""Of `FIELDS`, the second: mode, user, group, size, time."""
+NO_DEVICE = b"0000000\0" * 2
 PAX_NAME = b"././@PaxHeader"
 SPARSE_DIRECTORY = b"GNUSparseFile.0"
 """Where GNU's readers of old find files with holes, whose true name they do not know."""
@@ -68,7 +71,6 @@ def _header(member: Member, more: dict[bytes, bytes]) -> bytes:
     if (
         name
         and not more
-        and not nanoseconds
         and 0 <= seconds <= LARGE_NUMBER
         and not member.xattrs
         and member.uid <= SMALL_NUMBER
@@ -76,18 +78,32 @@ def _header(member: Member, more: dict[bytes, bytes]) -> bytes:
         and member.size <= LARGE_NUMBER
         and (not member.link or is_plain(member.link))
     ):
-        return _block(member, name, prefix, member.link, seconds)
+        block = _block(member, name, prefix, member.link, seconds)
+        if not nanoseconds:
+            return block
+        return _extended(_record(b"mtime", format_time(member.mtime_ns)), block)
     records = _records(member, fits=bool(name)) | more
     data = b"".join(_record(key, records[key]) for key in sorted(records))
-    extension = Member(
-        PAX_NAME, ord("x"), 0o644, 0, 0, len(data), 0, b"", (0, 0), len(data), NO_XATTRS, None
-    )
-    return b"".join((
-        _block(extension, PAX_NAME, b"", b"", 0),
-        data,
-        padding(len(data)),
-        _block(member, name or _ascii(member.name), prefix, _ascii(member.link), seconds),
-    ))  # fmt: skip
+    link = _ascii(member.link)
+    return _extended(data, _block(member, name or _ascii(member.name), prefix, link, seconds))
+
+
+def _extended(records: bytes, block: bytes) -> bytes:
+    """A member's header block behind records of what it cannot say."""
+    size = len(records)
+    extension = _EXTENSIONS.get(size)
+    if extension is None:
+        member = Member(
+            PAX_NAME, ord("x"), 0o644, 0, 0, size, 0, b"", (0, 0), size, NO_XATTRS, None
+        )
+        extension = _block(member, PAX_NAME, b"", b"", 0)
+        if size < BLOCK:
+            _EXTENSIONS[size] = extension
+    return b"%b%b%b%b" % (extension, records, bytes(-size % BLOCK), block)
+
+
+_EXTENSIONS: dict[int, bytes] = {}
+"""The header blocks of short records: most say no more than a file's exact time."""
 
 
 def padding(size: int) -> bytes:
@@ -155,21 +171,14 @@ def _ascii(name: bytes) -> bytes:
 
 def _block(member: Member, name: bytes, prefix: bytes, link: bytes, seconds: int) -> bytes:
     """One header block. Numbers that do not fit are zero: a record has them."""
-    major, minor = member.device
-    block = FIELDS.pack(
-        name,
-        b"%07o" % member.mode,
-        b"%07o" % (member.uid if member.uid <= SMALL_NUMBER else 0),
-        b"%07o" % (member.gid if member.gid <= SMALL_NUMBER else 0),
-        b"%011o" % (member.size if member.size <= LARGE_NUMBER else 0),
-        b"%011o" % (seconds if 0 <= seconds <= LARGE_NUMBER else 0),
-        BLANK_CHECKSUM,
-        member.kind,
-        link,
-        USTAR,
-        b"%07o" % major,
-        b"%07o" % minor,
-        prefix,
+    device = NO_DEVICE if member.device == (0, 0) else b"%07o\0%07o\0" % member.device
+    numbers = NUMBERS % (
+        member.mode,
+        member.uid if member.uid <= SMALL_NUMBER else 0,
+        member.gid if member.gid <= SMALL_NUMBER else 0,
+        member.size if member.size <= LARGE_NUMBER else 0,
+        seconds if 0 <= seconds <= LARGE_NUMBER else 0,
     )
+    block = FIELDS.pack(name, numbers, BLANK_CHECKSUM, member.kind, link, USTAR, device, prefix)
     # Most of it is zeros, which it costs more to add than to drop.
     return b"%b%06o\0 %b" % (block[:148], sum(block.translate(None, b"\0")), block[156:])
