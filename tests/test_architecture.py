@@ -57,6 +57,7 @@ ERROR_BOUNDARIES = {
     "cli/boundary.py": "shows it",
     "undo.py": "goes on taking back",
     "image/workers.py": "tells its parent",
+    "builder/driver.py": "adds where in the Dockerfile it happened",
     "builder/workshop.py": "tells the driver in which step it happened",
     "runtime/init.py": "tells its parent the step and the error: nobody else can",
     "runtime/exec.py": "the same, for a process that joins",

@@ -273,7 +273,7 @@ def test_ctrl_c_ends_a_build_and_the_record_says_so(cuddy: Cuddy, context: Path)
         terminal.interrupt()
         assert terminal.ends() == 130
     assert "Canceled" in cuddy.ok("builder", "history", "ls")
-    assert cuddy.ok("build", "log", "LAST").endswith("up")
+    assert cuddy.ok("build", "log", "LAST").endswith(" up\n#4 CANCELED")
 
 
 def test_a_build_that_is_killed_is_canceled_too(cuddy: Cuddy, context: Path) -> None:
@@ -293,6 +293,8 @@ def test_why_a_step_was_not_cached_is_told_when_asked(cuddy: Cuddy, context: Pat
     (context / "file").write_text("other\n")
     shown = cuddy("build", "--explain-cache", context).err
     assert re.search(r"^#\d+ not cached: .*file", shown, re.MULTILINE)
+    shown = cuddy("build", "--explain-cache", "--no-cache", context).err
+    assert re.search(r"^#\d+ not cached: --no-cache$", shown, re.MULTILINE)
 
 
 def test_the_library_builds_too(cuddy: Cuddy, context: Path) -> None:
@@ -380,6 +382,37 @@ def test_a_source_that_is_not_there_is_shown_in_its_place(cuddy: Cuddy, context:
     assert re.search(r'^#\d+ ERROR: "/nobody": not found', result.err, re.MULTILINE)
     assert "   2 | >>> COPY nobody /file\n" in result.err
     assert result.err.splitlines()[-1].startswith('cuddy: "/nobody": not found')
+
+
+@pytest.mark.parametrize(
+    "text, told",
+    [
+        ("FROM 127.0.0.1:1/none\n", [">>> FROM", "ERROR: 127.0.0.1:1/none: no connection to"]),
+        (
+            "FROM alpine AS base\nFROM alpine\nCOPY --from=127.0.0.1:1/none / /\n",
+            [">>> COPY", "127.0.0.1:1/none: no connection"],
+        ),
+        ("FROM alpine\nADD http://127.0.0.1:1/x /\n", [">>> ADD", "ERROR: cannot download"]),
+        ("ARG A\nFROM $A\n", ["line 2: base name ($A) should not be blank"]),
+        (
+            "FROM alpine AS one\nRUN true\nFROM alpine\nCOPY --from=one /nope /\n",
+            [">>> COPY", 'ERROR: "/nope": not found'],
+        ),
+    ],
+)
+def test_what_cannot_be_had_is_shown_in_its_place(
+    cuddy: Cuddy, context: Path, text: str, told: list[str]
+) -> None:
+    write(context, text)
+    result = cuddy("build", context)
+    assert result.code == 1
+    for each in told:
+        assert each in result.err
+
+
+def test_more_layers_than_the_kernel_mounts_are_refused(cuddy: Cuddy, context: Path) -> None:
+    write(context, "FROM alpine\n" + "COPY --link file /file\n" * 500)
+    assert "at most 500 layers" in cuddy("build", context).err.splitlines()[-1]
 
 
 def test_checks_warn_while_building_and_may_forbid_it(cuddy: Cuddy, context: Path) -> None:

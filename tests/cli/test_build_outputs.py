@@ -134,6 +134,9 @@ def test_zstd_for_the_store(builder: Cuddy, tmp_path: Path) -> None:
         digest = index["manifests"][0]["digest"].replace(":", "/")
         manifest = json.load(archive.extractfile(f"blobs/{digest}") or io.BytesIO())
     assert manifest["layers"][0]["mediaType"].endswith("+zstd")
+    (where / "a").write_text("b")
+    other = builder.ok("build", "-q", "-o", "type=image,compression=zstd", str(where))
+    assert builder.ok("build", "-q", str(where)) != other
 
 
 def test_push(builder: Cuddy, tmp_path: Path, registry: Registry) -> None:

@@ -24,7 +24,7 @@ from cuddy.builder import (
 from cuddy.builder.export import Finished
 from cuddy.builder.instructions import Copy, Run
 from cuddy.builder.stage_run import Outcome, StageRun
-from cuddy.errors import InvalidArgument, NotFound, StepFailed
+from cuddy.errors import CuddyError, InvalidArgument, RegistryUnreachable, StepFailed
 from cuddy.image import digest as digests
 from cuddy.image import platform, snapshots
 from cuddy.image.settings import Settings
@@ -33,18 +33,22 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.builder.beginnings import Registry
     from cuddy.builder.context import Context
+    from cuddy.builder.instructions import Instruction
     from cuddy.builder.named import Contexts, Named
     from cuddy.builder.plan import Plan
     from cuddy.builder.report import Numbering
     from cuddy.builder.stages import Stage
     from cuddy.builder.state import Layer, State
     from cuddy.builder.steps import Step
-    from cuddy.errors import CuddyError
     from cuddy.image.platform import Platform
+    from cuddy.image.progress import Progress
+    from cuddy.image.pull import Report
 
 CONTEXT = 3
 """Numbers of what is no instruction; see `report.Numbering`."""
 IMAGES = 100
+DOCKERS_LAYERS = 125
+"""Images of more are refused by docker when it loads or pulls them."""
 
 
 class Driver:
@@ -100,13 +104,27 @@ class Driver:
         for text in complaints.of(self.plan.dockerfile, self.plan.given):
             self.tell(report.Warned(0, text))
         for stage in self.needed:
-            for _, name in stages.sources(stage):
-                self.origins.prepare(stage, name)
+            for instruction, name in stages.sources(stage):
+                self.prepare(stage, instruction, name)
         for stage in self.needed:
             self.look_through(stage)
         if self.wanted.number not in self.outcomes:
             self.work()
         return self.finished()
+
+    def prepare(self, stage: Stage, instruction: Instruction, name: str) -> None:
+        """Have what an instruction names at hand, unless it is a stage. Raises CuddyError."""
+        try:
+            self.origins.prepare(stage, name)
+        except CuddyError as error:
+            self.show_place(error, instruction)
+            error.hint = self.plan.stages.hint(stage, name) or error.hint
+            raise
+
+    def show_place(self, error: CuddyError, instruction: Instruction) -> None:
+        """Have an error tell which instruction it is about."""
+        lines = self.plan.dockerfile.lines
+        error.excerpt = error.excerpt or excerpt.around(self.plan.name, lines, instruction.place)
 
     def finished(self) -> Finished:
         """What has come of it."""
@@ -120,6 +138,8 @@ class Driver:
             from cuddy.builder import squash
 
             state = squash.squash_state(self.home.storage, state, epoch=self.plan.epoch)
+        if (count := len(state.layers)) > DOCKERS_LAYERS:
+            self.tell.warn(f"{count} layers; docker takes images of up to {DOCKERS_LAYERS} of them")
         return Finished(state, self.plan.started, self.plan.epoch, tuple(everything.values()))
 
     def bring(self, name: str, target: Platform | None = None) -> State:
@@ -129,9 +149,26 @@ class Driver:
         if key not in self.begun:
             number = IMAGES + len(self.begun)
             self.tell.began(number, f"[internal] load metadata for {name}")
-            self.begun[key] = beginnings.resolve(self.home, name, target, self.registry)
+            try:
+                registry = self.registry._replace(progress=self.pulling(number))
+                self.begun[key] = beginnings.resolve(self.home, name, target, registry)
+            except CuddyError as error:
+                if isinstance(error, RegistryUnreachable) or name not in error.message:
+                    error.message = f"{name}: {error.message}"
+                self.tell(report.Ended(number, time.time(), error=str(error)))
+                raise
             self.tell.ended(number)
         return self.begun[key]
+
+    def pulling(self, number: int) -> Report:
+        """Tells of an image that comes, as part of a step."""
+
+        def tell(part: Progress) -> None:
+            if part.total:
+                what = f"{part.id} {part.state.lower()}"
+                self.tell(report.Progress(number, what, part.current, part.total, time.time()))
+
+        return tell
 
     def look_through(self, stage: Stage) -> None:
         """The stage as far as the cache has it; nothing if its base is still to be built."""
@@ -162,7 +199,11 @@ class Driver:
             found = named
         else:
             target = platform.parse(stage.platform) if stage.platform else self.target
-            found = self.bring(stage.image, target)
+            try:
+                found = self.bring(stage.image, target)
+            except CuddyError as error:
+                self.show_place(error, stage.opening)
+                raise
         if self.plan.options.unset:
             from cuddy.builder import unset
 
@@ -173,7 +214,7 @@ class Driver:
         """The layer that the cache has for a step; None if it has none, or none that is usable."""
         try:
             asked = self.ask(step)
-        except (InvalidArgument, NotFound) as error:
+        except CuddyError as error:
             raise self.failed(run, step, error) from error
         if asked is None:
             return None

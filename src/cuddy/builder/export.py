@@ -174,7 +174,7 @@ def assemble(
 ) -> Image:  # fmt: skip
     """Make the image, and give it a name unless that is empty."""
     # Imported here: an unchanged rebuild makes nothing.
-    from cuddy.builder import layer_forms, layers
+    from cuddy.builder import layer_forms, layers, outputs
 
     is_portable = made.epoch is not None
     done = list(made.state.layers)
@@ -192,7 +192,8 @@ def assemble(
         home.storage, name, config, [layer.blob for layer in done if layer.blob],
         [layer.size_bytes for layer in done], annotations=annotations,
     )  # fmt: skip
-    cache.keep_image(home, config, done, image.id)
+    if form is None or form.compression in ("", outputs.GZIP):
+        cache.keep_image(home, config, done, image.id)  # what a build without --output finds
     events.emit_image(home, "create", image)
     if name:
         events.emit_image(home, "tag", image, reference.parse(name).familiar)

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
 POSITIONS = 1_000_000
 """More than a stage has instructions: a step's number is made of both."""
+MOST_LAYERS = 500
+"""More of them the kernel does not mount at once."""
 
 
 class Outcome(NamedTuple):
@@ -143,11 +145,16 @@ class StageRun:
         self.has_command = self.has_command or name == "CMD"
         self.state = self.state._replace(config=changed)
 
-    def look_up(self, asked: Asked) -> Layer | None:
-        """The layer that a cache has for a step of this stage: ours, or one elsewhere."""
+    @property
+    def may_look(self) -> bool:
+        """Whether what was done before counts."""
         options = self.plan.options
         names = {self.stage.name, str(self.stage.number)} & set(options.no_cache_filter)
-        if options.no_cache or names:
+        return not (options.no_cache or names)
+
+    def look_up(self, asked: Asked) -> Layer | None:
+        """The layer that a cache has for a step of this stage: ours, or one elsewhere."""
+        if not self.may_look:
             return None
         found = cache.look(self.plan.home, asked)
         if found is None and self.plan.imports:
@@ -158,11 +165,16 @@ class StageRun:
         """Say of the first step that is not in the cache why, if the user wants to know."""
         if self.plan.options.explain_cache and not self.is_explained:
             self.is_explained = True
-            tell(report.Missed(number, cache.explain(self.plan.home, asked)))
+            why = "" if self.may_look else "--no-cache"
+            why = why or cache.explain(self.plan.home, asked).replace("\n", "; ")
+            tell(report.Missed(number, why))
 
     def take_step(self, instruction: Instruction, work: Work) -> bool:
         """An instruction that changes files: by a layer that is there, or one that is made."""
         before = self.state
+        if len(before.layers) >= MOST_LAYERS:
+            message = f"max depth exceeded: an image has at most {MOST_LAYERS} layers"
+            raise InvalidArgument(message, hint="one RUN for several commands makes one layer")
         if isinstance(instruction, Workdir):
             self.change("WORKDIR", instruction.path)
         step = steps.plan(self, instruction)

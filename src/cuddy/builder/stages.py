@@ -82,7 +82,8 @@ class Stages:
         image = words.expand(opening.image, values, escape)
         platform = words.expand(opening.platform, values, escape)
         if not image:
-            raise InvalidArgument(f"base name ({opening.image}) should not be blank")
+            message = f"line {opening.place.line}: base name ({opening.image}) should not be blank"
+            raise InvalidArgument(message, hint="--build-arg, or a default above the first FROM")
         if opening.name in self._numbers:
             raise InvalidArgument(f"duplicate stage name: {opening.name}")
         number = len(self.all)
@@ -109,6 +110,16 @@ class Stages:
         number = self._find(name, stage.number)
         return self.all[number] if number >= 0 else None
 
+    def hint(self, stage: Stage, name: str) -> str:
+        """What a name that means nothing in a stage may have been meant to be; "" if unknown."""
+        below = self._numbers.get(name.lower(), -1)
+        if below >= stage.number:
+            return f"the stage {name} is not above this one: stages read those above them"
+        from cuddy import suggest
+
+        closest = suggest.closest(name, [each.name for each in self.all[: stage.number]])
+        return f"no stage has that name; did you mean {closest}?" if closest else ""
+
     def target(self, name: str) -> Stage:
         """The stage to be built: the last one if none is named. Raises InvalidArgument."""
         if not self.all:
@@ -121,7 +132,7 @@ class Stages:
         if not 0 <= number < len(self.all):
             known = ", ".join(stage.shown for stage in self.all[:20])
             raise InvalidArgument(
-                f'target stage "{name[:80]}" could not be found', hint=f"there are {known}"
+                f'target stage "{name[:80]}" could not be found', hint=f"the stages: {known}"
             )
         return self.all[number]
 

@@ -100,7 +100,7 @@ class Workshop:
 
     def take(self, run: StageRun, step: Step) -> Layer:
         """The layer of a step: the cache's, or made now."""
-        asked = step.ask(self.origins)
+        asked = self.ask(run, step)
         if asked is None:
             raise SystemFailure(f"{step.name}: what it reads is not there")
         found = run.look_up(asked)
@@ -123,6 +123,15 @@ class Workshop:
                 raise SystemFailure.from_os(f"{step.name} failed", error) from error
             self.tell(report.Ended(number, time.time(), cached=found is not None))
         return made
+
+    def ask(self, run: StageRun, step: Step) -> Asked | None:
+        """What the cache is asked for a step; one whose sources are not there has failed."""
+        try:
+            return step.ask(self.origins)
+        except CuddyError as error:
+            self.tell(report.Began(run.number, step.name, time.time()))
+            self.tell(report.Ended(run.number, time.time(), error=str(error)))
+            raise
 
     def adopt(self, step: Step, found: Layer) -> Layer:
         """A layer of the cache, on what is below it here."""

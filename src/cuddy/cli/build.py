@@ -115,11 +115,11 @@ def _forget(path: str) -> None:
     """Whoever reads the file must not take an earlier build's id for this one's."""
     if path:
         try:
-            os.unlink(path)
-        except FileNotFoundError:
-            pass
+            os.stat(os.path.dirname(path) or ".")  # better now than when all is built
+            if os.path.isfile(path):
+                os.unlink(path)
         except OSError as error:
-            raise SystemFailure.from_os("cannot replace the image ID file", error) from error
+            raise SystemFailure.from_os("cannot write the image ID file", error) from error
 
 
 def _write_results(args: Args, options: BuildOptions, built: Built) -> None:

@@ -101,15 +101,19 @@ class _Step:
 
 
 class Plain:
-    """Lines for files and pipes. `write` is given whole lines."""
+    """Lines for files and pipes. `write` is given whole lines.
 
-    def __init__(self, write: Callable[[str], None]) -> None:
+    `goes_on`: steps without an end may still come to one.
+    """
+
+    def __init__(self, write: Callable[[str], None], *, goes_on: bool = False) -> None:
         self._write = write
         self._steps: dict[int, _Step] = {}  # that were not shown to their end yet
         self._floor: _Step | None = None
         self._missed: dict[int, str] = {}  # of steps that have not begun yet: why they have to
         self._warnings: list[str] = []
         self._is_first = True
+        self._goes_on = goes_on
 
     def __call__(self, event: Event) -> None:
         if isinstance(event, report.Warned):
@@ -128,6 +132,8 @@ class Plain:
     def close(self) -> None:
         """Show what still waits, and the warnings."""
         for step in self._steps.values():
+            if not self._goes_on:
+                step.add("CANCELED")
             step.has_ended = True
         self._show()
         if text := warnings_text(self._warnings):

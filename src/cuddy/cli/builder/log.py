@@ -75,7 +75,9 @@ def _shown(data: Iterator[bytes]) -> Iterator[bytes]:
 
 def show_all(kept: Kept, form: str) -> None:
     """The whole build, as `--progress=plain` has shown it or would have."""
-    display: build_progress.Display = build_progress.Plain(_write)
+    display: build_progress.Display = build_progress.Plain(
+        _write, goes_on=kept.status == journal.RUNNING
+    )
     if form == "rawjson":
         from cuddy.cli.build_raw import Raw
 
