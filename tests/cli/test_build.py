@@ -165,6 +165,34 @@ class TestStages:
         assert yard.output(image, "cat", "/t") == "triggered"
         assert "OnBuild" not in yard.config(image)
 
+    def test_onbuild_reads_stages_of_the_file_it_is_used_in(self, yard: Yard) -> None:
+        yard.dockerfile(
+            "FROM alpine AS lazy", anew("/made"),
+            "FROM alpine AS base", "ONBUILD COPY --from=lazy /made /copied", anew("/x"),
+            "FROM base", "RUN test -s /copied",
+        )  # fmt: skip
+        yard.image()
+        yard.dockerfile("FROM alpine", "ONBUILD COPY --from=source /made /copied")
+        yard.image("-t", "onbuild:1")
+        source = ["FROM alpine AS source", "RUN echo found >/made"]
+        yard.dockerfile(*source, "FROM onbuild:1")
+        image = yard.image()
+        assert yard.output(image, "cat", "/copied") == "found"
+        assert yard.image() == image
+        yard.dockerfile("FROM onbuild:1", *source)
+        yard.image()  # BuildKit takes a stage wherever it stands
+
+    def test_a_stage_reads_one_below_but_no_circle(self, yard: Yard) -> None:
+        yard.dockerfile(
+            "FROM alpine AS first", "COPY --from=second /made /copied",
+            "RUN --mount=from=2,target=/m cat /m/made /copied >/both",
+            "FROM alpine AS second", "RUN echo 2 >/made",
+            "FROM second", "RUN echo 3 >/made",
+        )  # fmt: skip
+        assert yard.output(yard.image("--target", "first"), "cat", "/both") == "3\n2"
+        yard.dockerfile("FROM alpine AS one", "COPY --from=one /etc /e")
+        assert b"circular dependency detected on stage: one" in yard.build().stderr
+
 
 class TestCache:
     def test_an_unchanged_build_is_the_same_image(self, yard: Yard) -> None:

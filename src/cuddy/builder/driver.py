@@ -31,6 +31,8 @@ from cuddy.image.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cuddy.builder.beginnings import Registry
     from cuddy.builder.context import Context
     from cuddy.builder.instructions import Instruction
@@ -104,22 +106,22 @@ class Driver:
         for text in complaints.of(self.plan.dockerfile, self.plan.given):
             self.tell(report.Warned(0, text))
         for stage in self.needed:
-            for instruction, name in stages.sources(stage):
-                self.prepare(stage, instruction, name)
-        for stage in self.needed:
+            self.prepare(stage, stage.instructions)
+        for stage in list(self.needed):
             self.look_through(stage)
         if self.wanted.number not in self.outcomes:
             self.work()
         return self.finished()
 
-    def prepare(self, stage: Stage, instruction: Instruction, name: str) -> None:
-        """Have what an instruction names at hand, unless it is a stage. Raises CuddyError."""
-        try:
-            self.origins.prepare(stage, name)
-        except CuddyError as error:
-            self.show_place(error, instruction)
-            error.hint = self.plan.stages.hint(stage, name) or error.hint
-            raise
+    def prepare(self, stage: Stage, instructions: Sequence[Instruction]) -> None:
+        """Have what instructions name at hand, unless it is a stage. Raises CuddyError."""
+        for instruction, name in stages.sources(instructions):
+            try:
+                self.origins.prepare(stage, name)
+            except CuddyError as error:
+                self.show_place(error, instruction)
+                error.hint = self.plan.stages.hint(name) or error.hint
+                raise
 
     def show_place(self, error: CuddyError, instruction: Instruction) -> None:
         """Have an error tell which instruction it is about."""
@@ -177,12 +179,29 @@ class Driver:
             return
         run = StageRun(self.plan, stage, found)
         self.runs[stage.number] = run
+        self.prepare_triggers(run)
         if stage.image != stages.SCRATCH:
             opening = run.opening_number
             self.tell.began(opening, steps.shown_opening(run))
             self.tell.ended(opening, cached=True)
         if run.advance(self.look):
             self.outcomes[stage.number] = run.outcome
+
+    def prepare_triggers(self, run: StageRun) -> None:
+        """Have at hand what the ONBUILD instructions of a base read, be it another stage."""
+        self.prepare(run.stage, run.triggers)
+        if run.triggers:
+            self.plan.stages.learn(run.stage, run.triggers)
+            known = {stage.number for stage in self.needed}
+            for stage in self.plan.stages.needed(run.stage)[:-1]:
+                if stage.number not in known:
+                    self.add(stage)
+
+    def add(self, stage: Stage) -> None:
+        """Count a stage among the needed ones."""
+        self.needed.append(stage)
+        self.prepare(stage, stage.instructions)
+        self.look_through(stage)
 
     def beginning_of(self, stage: Stage) -> Outcome | None:
         """What a stage begins with; None if it is a stage that is not there yet."""
@@ -270,7 +289,7 @@ class Driver:
     def employ(self) -> None:
         """Start a workshop for every stage that can be worked on."""
         chain = self.chain()
-        for stage in self.needed:
+        for stage in self.needed:  # which may become more
             if stage.number in self.outcomes or stage.number in self.crew.started:
                 continue
             if stage.number not in self.runs:

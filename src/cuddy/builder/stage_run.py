@@ -61,10 +61,8 @@ class StageRun:
         self.scope = Scope(plan.given, plan.known, found.declared)
         self.state, triggers = take_triggers(found.state)
         self.beginning = "".join(self.state.chain_ids[-1:])
-        self.instructions: list[Instruction] = [
-            *(parse_trigger(plan, stage, text) for text in triggers),
-            *stage.instructions,
-        ]
+        self.triggers = [parse_trigger(plan, stage, text) for text in triggers]
+        self.instructions: list[Instruction] = [*self.triggers, *stage.instructions]
         self.history = list(self.state.history)
         self.position = 0
         self.files_done = 0

@@ -13,7 +13,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from cuddy.builder.instructions import Instruction
 
@@ -66,6 +66,7 @@ class Stages:
         self.all: list[Stage] = []
         self._named = named
         self._numbers: dict[str, int] = {}
+        self._triggers: dict[int, Sequence[Instruction]] = {}
         opening: From | None = None
         inside: list[Instruction] = []
         for instruction in (*instructions, None):
@@ -98,26 +99,21 @@ class Stages:
         meant = self._named(name)
         if meant is None:
             return -1
-        if meant != name:  # a stage wherever it stands
-            below = len(self.all)
         number = self._numbers.get(meant.lower(), -1)
         if number < 0 and by_number and meant.isdecimal() and meant.isascii() and len(meant) < 9:
             number = int(meant)
         return number if number < below else -1
 
     def find(self, stage: Stage, name: str) -> Stage | None:
-        """The stage that a name or number means in a stage; None if it means something else."""
-        number = self._find(name, stage.number)
+        """The stage that a name or number means, wherever it stands; None if it means none."""
+        number = self._find(name, len(self.all))
         return self.all[number] if number >= 0 else None
 
-    def hint(self, stage: Stage, name: str) -> str:
-        """What a name that means nothing in a stage may have been meant to be; "" if unknown."""
-        below = self._numbers.get(name.lower(), -1)
-        if below >= stage.number:
-            return f"the stage {name} is not above this one: stages read those above them"
+    def hint(self, name: str) -> str:
+        """What a name that means no stage may have been meant to be; "" if unknown."""
         from cuddy import suggest
 
-        closest = suggest.closest(name, [each.name for each in self.all[: stage.number]])
+        closest = suggest.closest(name, [each.name for each in self.all])
         return f"no stage has that name; did you mean {closest}?" if closest else ""
 
     def target(self, name: str) -> Stage:
@@ -137,29 +133,43 @@ class Stages:
         return self.all[number]
 
     def needed(self, wanted: Stage) -> list[Stage]:
-        """The stages without which the wanted one cannot be, in their order, itself included.
-
-        Raises InvalidArgument for those that need each other.
+        """The stages without which the wanted one cannot be, itself as the last one; what a stage
+        needs stands before it. Raises InvalidArgument for those that need each other.
         """
-        found: set[int] = set()
-        pending = [wanted]
+        found: list[Stage] = []
+        seen: set[int] = set()
+        pending = {wanted.number: self._above(wanted)}
         while pending:
-            stage = pending.pop()
-            if stage.number in found:
-                continue
-            found.add(stage.number)
-            above = [self.find(stage, name) for _, name in sources(stage)]
-            above.append(self.all[stage.parent] if stage.parent >= 0 else None)
-            pending += [other for other in above if other]
-            if any(other and other.number >= stage.number for other in above):
-                hint = "a context target:STAGE has to name one above"
-                raise InvalidArgument(f"the stage {stage.shown} needs one below it", hint=hint)
-        return [stage for stage in self.all if stage.number in found]
+            number, above = next(reversed(pending.items()))
+            other = next((each for each in above if each not in seen), None)
+            if other is None:
+                del pending[number]
+                seen.add(number)
+                found.append(self.all[number])
+            elif other in pending:
+                shown = self.all[other].shown
+                raise InvalidArgument(f"circular dependency detected on stage: {shown}")
+            else:
+                pending[other] = self._above(self.all[other])
+        return found
+
+    def _above(self, stage: Stage) -> Iterator[int]:
+        """The stages that a stage itself needs, in their order."""
+        read = (*self._triggers.get(stage.number, ()), *stage.instructions)
+        others = [self.find(stage, name) for _, name in sources(read)]
+        found = {other.number for other in others if other}
+        if stage.parent >= 0:
+            found.add(stage.parent)
+        return iter(sorted(found))
+
+    def learn(self, stage: Stage, triggers: Sequence[Instruction]) -> None:
+        """Count the ONBUILD instructions of a stage's base as the stage's own."""
+        self._triggers[stage.number] = triggers
 
 
-def sources(stage: Stage) -> Iterator[tuple[Instruction, str]]:
-    """What the instructions of a stage read besides the build context, and which of them does."""
-    for instruction in stage.instructions:
+def sources(instructions: Iterable[Instruction]) -> Iterator[tuple[Instruction, str]]:
+    """What instructions of a stage read besides the build context, and which of them does."""
+    for instruction in instructions:
         if isinstance(instruction, Copy) and instruction.from_:
             yield instruction, instruction.from_
         elif isinstance(instruction, Run):

@@ -73,9 +73,20 @@ def test_two_stages_of_one_name_are_a_mistake() -> None:
 
 
 def test_what_is_no_stage_is_looked_for_elsewhere() -> None:
-    found = Stages((opening("scratch"), copy("alpine:3"), copy("0")), {})
-    assert [name for _, name in stages.sources(found.all[0])] == ["alpine:3", "0"]
+    found = Stages((opening("scratch"), copy("alpine:3"), copy("7")), {})
+    assert [name for _, name in stages.sources(found.all[0].instructions)] == ["alpine:3", "7"]
     assert names(found.needed(found.all[0])) == ["stage-0"]
+
+
+def test_a_stage_may_read_one_below_but_not_itself() -> None:
+    found = Stages((opening("x", "one"), copy("1"), opening("y"), copy("0")), {})
+    with pytest.raises(InvalidArgument, match="circular dependency detected on stage: one"):
+        found.needed(found.all[0])
+    found = Stages((opening("x", "one"), copy("two"), opening("y", "two")), {})
+    assert names(found.needed(found.all[0])) == ["two", "one"]
+    found.learn(found.all[1], [copy("one")])
+    with pytest.raises(InvalidArgument, match="circular"):
+        found.needed(found.all[1])
 
 
 def test_a_file_without_from_has_no_stage() -> None:
