@@ -33,15 +33,16 @@ git_program     git, kept from doing anything else
 git_access      how the user lets git in
 git             what is in a repository at one commit
 unpacked        contexts that are made for the time of a build
-fetched         contexts from elsewhere
+remote_context  contexts from elsewhere
 context         the build context, wherever it comes from
 oci_layout      an image of a layout on disk comes into the store
-named           named contexts: files, images, stages
+named_contexts  named contexts: files, images, stages
 tree            what is in a context, a stage, an image
 sources         what the sources of COPY and ADD mean there
 inputs          what they read, as a digest
 inputs_record   what one file of it is, in words
 inputs_index    what was read the last time
+layer_inputs    what was read of layers, which stays true
 
 What is run:
 
@@ -102,14 +103,13 @@ All of it together:
 beginnings      what a stage begins with
 unset           what is not taken over from that
 origins         where COPY, ADD and mounts of RUN read
-readings        what was read of layers before
-directory       WORKDIR: a directory that is there afterwards
-command         RUN with all that its build lends it
+workdir         WORKDIR: a directory that is there afterwards
+run_step        RUN with all that its build lends it
 steps           what each instruction reads, sees and does
 stage_run       a stage on its way, instruction by instruction
 workshop        the process in which the steps of a stage are done
-crew            the driver's side of it
-assembly        the config of an image
+workshops       these processes, as the driver has them
+image_config    the config of an image
 export          an image of what has been made, and its names
 plan            what the Dockerfile and the options say together
 driver          one image for one platform: what the cache has, and what is built

@@ -2,7 +2,7 @@
 
     DIRECTORY            its files, but for what .dockerignore leaves out
     -                    a tar on stdin, compressed or not; or a Dockerfile, with nothing to copy
-    URL, git@HOST:REPO   a git repository, or a tar or Dockerfile by HTTP (`fetched`)
+    URL, git@HOST:REPO   a git repository, or a tar or Dockerfile by HTTP (`remote_context`)
 
 As in docker .dockerignore counts for directories only: what is in a tar or a repository was chosen
 by whoever made it (`unpacked`).
@@ -67,9 +67,9 @@ def open(
             )
         return _from_stdin(options, stdin_fd, scratch_dir, settings)
     if not os.path.isdir(where) and may_be_remote(where):
-        from cuddy.builder import fetched
+        from cuddy.builder import remote_context
 
-        if fetched.is_remote(where):
+        if remote_context.is_remote(where):
             return _fetch(options, stdin_fd, scratch_dir, settings)
     fd = open_directory(where, "unable to prepare context")
     try:
@@ -85,9 +85,9 @@ def open(
 
 
 def _fetch(options: BuildOptions, stdin_fd: int, scratch_dir: str, settings: Settings) -> Context:
-    from cuddy.builder import fetched
+    from cuddy.builder import remote_context
 
-    tree, alone = fetched.bring(options, scratch_dir, settings)
+    tree, alone = remote_context.bring(options, scratch_dir, settings)
     if alone:
         return Context(tree, alone)
     return _complete(tree, options, stdin_fd, scratch_dir, settings, is_fetched=True)

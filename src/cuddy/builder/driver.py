@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cuddy.builder.beginnings import Registry
     from cuddy.builder.context import Context
     from cuddy.builder.instructions import Instruction
-    from cuddy.builder.named import Contexts, Named
+    from cuddy.builder.named_contexts import Contexts, Named
     from cuddy.builder.plan import Plan
     from cuddy.builder.report import Numbering
     from cuddy.builder.stages import Stage
@@ -84,7 +84,7 @@ class Driver:
         if not texts:
             return {}
         # Imported here: most builds have none.
-        from cuddy.builder.named import Contexts
+        from cuddy.builder.named_contexts import Contexts
 
         settings = self.registry.settings or Settings()
         return Contexts(
@@ -275,35 +275,35 @@ class Driver:
 
     def work(self) -> None:
         """Build what the cache did not have."""
-        from cuddy.builder import crew
+        from cuddy.builder import workshops
 
         if any(isinstance(each, Run) for stage in self.needed for each in stage.instructions):
-            crew.prepare_to_run()
-        with crew.Crew(self.plan, self.tell, self.finish) as self.crew:
-            self.crew.outcomes = self.outcomes
+            workshops.prepare_to_run()
+        with workshops.Workshops(self.plan, self.tell, self.finish) as self.workshops:
+            self.workshops.outcomes = self.outcomes
             self.employ()
-            self.crew.run()
+            self.workshops.run()
         for number, outcome in self.outcomes.items():
-            self.outcomes[number] = outcome.with_blobs(self.crew.blobs)
+            self.outcomes[number] = outcome.with_blobs(self.workshops.blobs)
 
     def employ(self) -> None:
         """Start a workshop for every stage that can be worked on."""
         chain = self.chain()
         for stage in self.needed:  # which may become more
-            if stage.number in self.outcomes or stage.number in self.crew.started:
+            if stage.number in self.outcomes or stage.number in self.workshops.started:
                 continue
             if stage.number not in self.runs:
                 self.look_through(stage)
             if stage.number in self.outcomes:
-                self.crew.provide(stage.number, self.outcomes[stage.number])
+                self.workshops.provide(stage.number, self.outcomes[stage.number])
             elif run := self.runs.get(stage.number):
                 compresses = stage.number in chain and self.compresses
-                self.crew.start(run, self.origins, compresses=compresses)
+                self.workshops.start(run, self.origins, compresses=compresses)
 
     def finish(self, number: int, outcome: Outcome) -> None:
         """A workshop is done: others may begin now."""
         self.outcomes[number] = outcome
-        self.crew.provide(number, outcome)
+        self.workshops.provide(number, outcome)
         self.employ()
 
     def chain(self) -> set[int]:

@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import time
 
-from cuddy.builder import assembly as configs
-from cuddy.builder import cache, report
+from cuddy.builder import cache, image_config, report
 from cuddy.builder.built import Built, Result
 from cuddy.engine import events
 from cuddy.errors import CorruptContent, InvalidArgument, NoSuchImage
@@ -70,7 +69,7 @@ def export(
     """Carry out what the options say of outputs. Raises CuddyError, OSError."""
     names = [assembly.check_name(tag) for tag in options.tags]
     labels = dict(text.partition("=")[::2] for text in options.labels)
-    documents = [configs.build_config(each.state, each.started, labels) for each in made]
+    documents = [image_config.build_config(each.state, each.started, labels) for each in made]
     if not options.outputs:
         built = export_image(home, options, made, documents, names, tell)
     else:
@@ -96,7 +95,7 @@ def export_wanted(
         form = outputs.form(wanted)
         built = export_image(home, options, made, documents, own, tell, form)
     results = [Result(each.state, document) for each, document in zip(made, documents)]
-    others = outputs.for_elsewhere(wanted, configs.parse_annotations(options.annotations))
+    others = outputs.for_elsewhere(wanted, image_config.parse_annotations(options.annotations))
     is_portable = made[0].epoch is not None
     deliver.deliver(
         home, others, results, names, tell, stdout_fd=stdout_fd, is_portable=is_portable
@@ -137,7 +136,7 @@ def export_image(
     finished, config = made[0], documents[0]
     tell.began(EXPORT, "exporting to image")
     first = names[0] if names else ""
-    notes = configs.parse_annotations(options.annotations)
+    notes = image_config.parse_annotations(options.annotations)
     image = None
     if not form and not options.cache_to:
         image = find(home, config, finished.state.layers, notes)

@@ -2,7 +2,7 @@
 
 A name means the named context of the user's first, then a stage above, then an image. What lies in
 layers is mounted where it is read, which only a workshop can: elsewhere what was read of the same
-layers before is remembered (`readings.py`).
+layers before is remembered (`layer_inputs.py`).
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from cuddy.builder.context import Context
     from cuddy.builder.inputs import Reading
-    from cuddy.builder.named import Contexts, Named
+    from cuddy.builder.named_contexts import Contexts, Named
     from cuddy.builder.plan import Plan
     from cuddy.builder.remote_sources import RemoteSources
     from cuddy.builder.run_view import Origin
@@ -132,7 +132,7 @@ class Origins:
         return self._readings[key]
 
     def _read(self, stage: Stage, copy: Copy) -> Reading | None:
-        from cuddy.builder import inputs, readings
+        from cuddy.builder import inputs, layer_inputs
 
         home = self.plan.home
         found = self.tree(stage, copy.from_)
@@ -141,12 +141,12 @@ class Origins:
         state = self.state(stage, copy.from_)
         if state is None:
             return None
-        if (known := readings.recall(home, state, copy)) is not None:
+        if (known := layer_inputs.recall(home, state, copy)) is not None:
             return known
         if found is None:
             return None
         reading = inputs.digest(home, found, copy)
-        readings.remember(home, state, copy, reading)
+        layer_inputs.remember(home, state, copy, reading)
         return reading
 
     def remote(self, copy: Copy) -> RemoteSources | None:

@@ -67,15 +67,15 @@ def find_alias(options: BuildOptions) -> Callable[[str], str | None]:
     if not options.build_contexts:
         return str
     # Imported here: most builds have none.
-    from cuddy.builder import named
+    from cuddy.builder import named_contexts
 
-    wishes = named.parse_all(options.build_contexts)
+    wishes = named_contexts.parse_all(options.build_contexts)
 
     def alias(name: str) -> str | None:
-        wish = wishes.get(named.key(name))
+        wish = wishes.get(named_contexts.key(name))
         if wish is None:
             return name
-        return wish.where if wish.kind == named.STAGE else None
+        return wish.where if wish.kind == named_contexts.STAGE else None
 
     return alias
 

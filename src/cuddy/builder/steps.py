@@ -154,9 +154,9 @@ class RunStep:
 
     def perform(self, snapshot: Snapshot, origins: Origins, number: int, tell: Tell) -> None:
         """Run it. Raises StepFailed if it does not end well, CuddyError if it cannot begin."""
-        from cuddy.builder import command
+        from cuddy.builder import run_step
 
-        command.carry_out(self, snapshot, origins, number, tell)
+        run_step.carry_out(self, snapshot, origins, number, tell)
 
 
 class CopyStep:
@@ -230,9 +230,9 @@ class DirectoryStep:
         return asked(self, (("path", self.path), *([("user", user)] if user else [])))
 
     def perform(self, snapshot: Snapshot, origins: Origins, number: int, tell: Tell) -> None:
-        from cuddy.builder import directory
+        from cuddy.builder import workdir
 
-        directory.make(snapshot.root, self.path, self.run.state.config.get("User") or "")
+        workdir.make(snapshot.root, self.path, self.run.state.config.get("User") or "")
 
 
 def asked(step: Step, sees: tuple[tuple[str, str], ...], reading: Reading | None = None) -> Asked:

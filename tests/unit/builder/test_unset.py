@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cuddy.builder import assembly, unset
+from cuddy.builder import image_config, unset
 from cuddy.errors import InvalidArgument
 
 
@@ -52,10 +52,10 @@ def test_one_of_several() -> None:
     ],
 )
 def test_annotations(text: str, found: dict[str, str]) -> None:
-    assert assembly.parse_annotations([text]) == found
+    assert image_config.parse_annotations([text]) == found
 
 
 @pytest.mark.parametrize("text", ["a", "=b", "manifest:=b", "index:a=b", "manifest-descriptor:a=b"])
 def test_annotations_that_are_none(text: str) -> None:
     with pytest.raises(InvalidArgument):
-        assembly.parse_annotations([text])
+        image_config.parse_annotations([text])

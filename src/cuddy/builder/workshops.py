@@ -37,7 +37,7 @@ class Employed(NamedTuple):
     channel: _socket.socket
 
 
-class Crew:
+class Workshops:
     """The workshops of one build; leaving the `with` block ends those that still work.
 
     `tell` hears their events, `finished` the outcome of each stage.
@@ -58,7 +58,7 @@ class Crew:
         self._crew = workers.Crew()
         self._tokens = Tokens(max(1, len(os.sched_getaffinity(0))))
 
-    def __enter__(self) -> Crew:
+    def __enter__(self) -> Workshops:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -130,7 +130,7 @@ class Crew:
 
 def prepare_to_run() -> None:
     """Import what runs programs, once for all workshops that will do so."""
-    from cuddy.builder import command as command
+    from cuddy.builder import run_step as run_step
 
 
 def clear_up(home: Home) -> None:

@@ -7,7 +7,7 @@
     oci-layout://DIRECTORY      an image of a layout; [:TAG] or [@DIGEST] says which
     target:STAGE                a stage of the same Dockerfile
 
-Each is opened when it is first asked for: what no stage needs is not fetched.
+Each is opened when it is first asked for: what no stage needs is not remote_context.
 """
 
 from __future__ import annotations
@@ -118,13 +118,13 @@ class Contexts(Closing):
         return Named(Tree(fd, shown, rules, context.index_key(wish.where), unpacked.OWNER))
 
     def _fetch(self, url: str, shown: str) -> Tree:
-        from cuddy.builder import fetched, git_access, git_source, remote
+        from cuddy.builder import git_access, git_source, remote, remote_context
 
         files.make_directory(self.scratch_dir)
         source = git_source.parse(url, is_context=True)
         if source:
             access = git_access.of(self.options, is_typed=True)
-            return fetched.from_git(source, self.scratch_dir, self.settings, access, shown)
+            return remote_context.from_git(source, self.scratch_dir, self.settings, access, shown)
         directory = f"{self.scratch_dir}/{files.name_temporary()}"
         os.mkdir(directory, 0o755)
         remote.download(url, directory, DOWNLOADED, settings=self.settings)
@@ -151,9 +151,9 @@ def parse(where: str) -> Wish:
         if where.startswith(scheme):
             return Wish(kind, where.removeprefix(scheme))
     if context.may_be_remote(where) and not os.path.isdir(where):
-        from cuddy.builder import fetched
+        from cuddy.builder import remote_context
 
-        if fetched.is_remote(where):
+        if remote_context.is_remote(where):
             return Wish(REMOTE, where)
     return Wish(DIRECTORY, where)
 

@@ -11,8 +11,8 @@ import pytest
 
 import archives
 import images
-from cuddy.builder import named, sources, tree
-from cuddy.builder.named import Contexts, Wish
+from cuddy.builder import named_contexts, sources, tree
+from cuddy.builder.named_contexts import Contexts, Wish
 from cuddy.builder.options import BuildOptions
 from cuddy.builder.state import State
 from cuddy.errors import CorruptContent, CuddyError, InvalidArgument, NoSuchImage, NotFound
@@ -90,11 +90,11 @@ def test_what_is_none(storage: Storage, text: str) -> None:
 
 
 def test_kinds(tmp_path: Path) -> None:
-    assert named.parse("https://x/y.git") == Wish(named.REMOTE, "https://x/y.git")
-    assert named.parse("git@x:y") == Wish(named.REMOTE, "git@x:y")
-    assert named.parse("https://x/y") == Wish(named.REMOTE, "https://x/y")
-    assert named.parse("oci-layout:///x@y:1") == Wish(named.LAYOUT, "/x@y:1")
-    assert named.parse("./x@y:z") == Wish(named.DIRECTORY, "./x@y:z")
+    assert named_contexts.parse("https://x/y.git") == Wish(named_contexts.REMOTE, "https://x/y.git")
+    assert named_contexts.parse("git@x:y") == Wish(named_contexts.REMOTE, "git@x:y")
+    assert named_contexts.parse("https://x/y") == Wish(named_contexts.REMOTE, "https://x/y")
+    assert named_contexts.parse("oci-layout:///x@y:1") == Wish(named_contexts.LAYOUT, "/x@y:1")
+    assert named_contexts.parse("./x@y:z") == Wish(named_contexts.DIRECTORY, "./x@y:z")
 
 
 def test_a_file_by_http_is_called_context(
