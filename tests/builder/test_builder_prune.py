@@ -21,7 +21,7 @@ from cuddy.builder.prune import ANYTHING, NO_LIMITS, Filters, Limits
 from cuddy.builder.state import Layer
 from cuddy.engine.home import Home
 from cuddy.errors import InvalidArgument, WrongArguments
-from cuddy.image import blobs, changeset, index, snapshots, steps, store
+from cuddy.image import blobs, cached_steps, changeset, index, snapshots, store
 from cuddy.image import digest as digests
 
 pytestmark = pytest.mark.root
@@ -134,13 +134,13 @@ def make(home: Home, word: str, parent: str = "", *, age_s: int = 0) -> Asked:
     snapshots.commit(home.storage, aside, chain_id)
     asked = Asked("RUN", parent, (("command", word),), place=word)
     cache.keep(home, asked, Layer(chain_id, diff_id, 1_000_000, files.now()))
-    stamp = (int(time.time()) - age_s) * steps.SECOND + 1
-    os.utime(steps.path(home.storage, cache.key(asked)), ns=(stamp, stamp))
+    stamp = (int(time.time()) - age_s) * cached_steps.SECOND + 1
+    os.utime(cached_steps.path(home.storage, cache.key(asked)), ns=(stamp, stamp))
     return asked
 
 
 def layer_of(home: Home, asked: Asked) -> str:
-    step = steps.read(home.storage, cache.key(asked))
+    step = cached_steps.read(home.storage, cache.key(asked))
     assert step
     return step.chain_id
 

@@ -15,8 +15,8 @@ from cuddy.builder.cache import Asked
 from cuddy.builder.inputs import Reading
 from cuddy.builder.state import Layer
 from cuddy.engine.home import Home, open_home
+from cuddy.image import cached_steps, snapshots
 from cuddy.image import digest as digests
-from cuddy.image import snapshots, steps
 
 pytestmark = pytest.mark.root
 
@@ -80,7 +80,7 @@ class TestHits:
     def test_it_is_described_by_what_was_written(self, home: Home) -> None:
         cache.keep(home, RUN, made(home, "x"))
         cache.keep(home, COPY, made(home, "x"))
-        found = {step.description for step in steps.list_steps(home.storage)}
+        found = {step.description for step in cached_steps.list_steps(home.storage)}
         assert found == {"RUN make", "COPY /app/"}
 
     def test_a_secret_argument_is_nowhere_in_clear(self, home: Home) -> None:

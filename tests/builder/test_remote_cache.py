@@ -18,7 +18,7 @@ from cuddy.builder.remote_cache import Entry, Wish
 from cuddy.builder.state import Layer
 from cuddy.engine.home import Home, open_home
 from cuddy.errors import CorruptContent, InvalidArgument, RegistryError, SystemFailure
-from cuddy.image import blobs, changeset, snapshots, steps, store
+from cuddy.image import blobs, cached_steps, changeset, snapshots, store
 from cuddy.image import digest as digests
 from cuddy.image.settings import Settings
 from registry import Registry
@@ -168,14 +168,14 @@ class TestThereAndBack:
     ) -> None:
         made = build(here, with_blobs=False)
         cache_to.export(here, [f"type=local,dest={tmp_path}/o"], made, made, QUICK, pytest.fail)
-        assert all(s.blob for s in steps.list_steps(here.storage) if s.chain_id)
+        assert all(s.blob for s in cached_steps.list_steps(here.storage) if s.chain_id)
         found, told = use(there, f"type=local,src={tmp_path}/o")
         assert told == []
         assert found[1] and files_of(there, found[1]) == ["b"]
 
     def test_min_is_the_image_and_max_is_all(self, here: Home, tmp_path: Path) -> None:
         image = build(here)
-        build_keys = {step.key for step in steps.list_steps(here.storage)}
+        build_keys = {step.key for step in cached_steps.list_steps(here.storage)}
         others = make(here, "c", [])
         others_key = cache.key(Asked("COPY", ""))
         cache.keep(here, Asked("COPY", ""), others)
@@ -279,7 +279,7 @@ class TestHostileCaches:
         assert not any(layer and layer.chain_id for layer in found)
         assert complaint in "".join(told)
         assert bool(told) == bool(complaint)
-        assert not [s for s in steps.list_steps(there.storage) if s.chain_id]
+        assert not [s for s in cached_steps.list_steps(there.storage) if s.chain_id]
         assert os.listdir(there.tmp_dir) == []
         assert os.listdir(there.storage.layers_dir) == ["empty"]
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from console import ENGINE, Cuddy
-from cuddy.image import snapshots, steps
+from cuddy.image import cached_steps, snapshots
 from cuddy.image.storage import Storage
 from registry import Registry
 
@@ -109,16 +109,16 @@ class TestWhatTakesIt:
         place.cuddy.ok("rmi", "x")
         place.cuddy.ok("image", "prune", "-f")
         assert place.is_sound()
-        before = {step.chain_id for step in steps.list_steps(place.storage)}
+        before = {step.chain_id for step in cached_steps.list_steps(place.storage)}
         second = place.build("-t", "x")
-        assert {step.chain_id for step in steps.list_steps(place.storage)} == before
+        assert {step.chain_id for step in cached_steps.list_steps(place.storage)} == before
         if first != second:  # its config went with it; its layers did not
             assert place.cuddy.inspect(second)["RootFS"]["Layers"]
 
     def test_builder_prune_does_and_the_image_stays(self, place: Place) -> None:
         place.build("-t", "x")
         place.cuddy.ok("builder", "prune", "-af")
-        assert list(steps.list_steps(place.storage)) == []
+        assert list(cached_steps.list_steps(place.storage)) == []
         assert place.cuddy.ok("run", "--rm", "--net", "none", "x", "cat", "/made") == "ab1"
         assert place.is_sound()
 
@@ -137,7 +137,7 @@ class TestWhatTakesIt:
         for path in Path(place.storage.steps_dir).iterdir():
             path.write_text(path.read_text()[:40])
         assert place.build()
-        for step in list(steps.list_steps(place.storage)):
+        for step in list(cached_steps.list_steps(place.storage)):
             if step.chain_id and not step.blob:
                 snapshots.delete(place.storage, step.chain_id)
         assert place.build()

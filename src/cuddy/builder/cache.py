@@ -3,7 +3,7 @@
 The key of a step is a digest of all it depends on (`Asked`): the instruction, the layer it stands
 on, what it sees of variables and config, and the content of what it reads. No name of a directory
 of the user's and no time is among it, so a checkout may move; and no value can be read in a key.
-What the store knows of keys is in `image/steps.py`.
+What the store knows of keys is in `image/cached_steps.py`.
 
     found = cache.look(home, asked)        one small file is read
     if found is None: ...; cache.keep(home, asked, layer)
@@ -15,7 +15,7 @@ import os
 
 from cuddy import files
 from cuddy.builder.state import Layer
-from cuddy.image import blobs, steps
+from cuddy.image import blobs, cached_steps
 from cuddy.image import digest as digests
 from cuddy.shapes import NamedTuple
 
@@ -70,7 +70,7 @@ def look(home: Home, asked: Asked) -> Layer | None:
 
     A step that changed nothing has a layer without ids.
     """
-    step = steps.find(home.storage, key(asked))
+    step = cached_steps.find(home.storage, key(asked))
     if step is None:
         return None
     return Layer(step.chain_id, step.diff_id, step.size_bytes, step.created, step.blob)
@@ -78,7 +78,7 @@ def look(home: Home, asked: Asked) -> Layer | None:
 
 def keep(home: Home, asked: Asked, layer: Layer) -> None:
     """Remember what came of a step; the layer is in the store. Raises OSError."""
-    step = steps.Step(
+    step = cached_steps.Step(
         key(asked), asked.parent, layer.chain_id, layer.diff_id, layer.size_bytes, layer.created,
         describe(asked), layer.blob, uses=1, is_portable=asked.epoch is not None,
     )  # fmt: skip
@@ -86,7 +86,7 @@ def keep(home: Home, asked: Asked, layer: Layer) -> None:
     from cuddy.builder import inputs_kept
 
     inputs_kept.write(home, step.key, asked)
-    steps.write(home.storage, step)
+    cached_steps.write(home.storage, step)
 
 
 def keep_blobs(home: Home, layers: Sequence[Layer], *, is_portable: bool) -> None:
@@ -95,13 +95,13 @@ def keep_blobs(home: Home, layers: Sequence[Layer], *, is_portable: bool) -> Non
     `is_portable`: how they were made; a step with a timestamp takes no others.
     """
     known = {layer.chain_id: layer.blob for layer in layers if layer.blob}
-    for step in steps.list_steps(home.storage):
+    for step in cached_steps.list_steps(home.storage):
         blob = known.get(step.chain_id)
         if blob and step.is_portable == is_portable and not has_blob(home, step):
-            steps.write(home.storage, step._replace(blob=blob))
+            cached_steps.write(home.storage, step._replace(blob=blob))
 
 
-def has_blob(home: Home, step: steps.Step) -> bool:
+def has_blob(home: Home, step: cached_steps.Step) -> bool:
     """Whether a step's layer has a blob, and that is there."""
     blob = step.blob
     return bool(blob and blobs.has(home.storage, blob["digest"], blob["size"]))

@@ -17,8 +17,8 @@ import os
 
 from cuddy import files
 from cuddy.errors import InvalidArgument, SystemFailure
+from cuddy.image import cached_steps
 from cuddy.image import digest as digests
-from cuddy.image import steps
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Closing
 
@@ -164,7 +164,7 @@ def _settle(home: Home, name: str, lock: files.Lock) -> Taken | None:
     if not _is_here(_lock_path(home, name), lock):
         lock.close()
         return None
-    steps.note_use(f"{path}/mount.json")
+    cached_steps.note_use(f"{path}/mount.json")
     return Taken(f"{path}/data", lock)
 
 
@@ -216,12 +216,12 @@ def list_mounts(home: Home) -> Iterator[CacheMount]:
         except (OSError, ValueError):
             pass
         found = record if isinstance(record, dict) else {}
-        used_s, uses = divmod(used_ns, steps.SECOND)
+        used_s, uses = divmod(used_ns, cached_steps.SECOND)
         with Claim(path) as claim:
             is_busy = not claim.is_free
         yield CacheMount(
             name, str(found.get("id", "")), str(found.get("created", "")), path,
-            used_s * steps.SECOND, uses, is_busy,
+            used_s * cached_steps.SECOND, uses, is_busy,
         )  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from cuddy.builder import cache, remote_cache
 from cuddy.builder.remote_cache import Entry, Wish
 from cuddy.builder.state import Layer
 from cuddy.errors import InvalidReference, RegistryError, SystemFailure
-from cuddy.image import blobs, spec, steps
+from cuddy.image import blobs, cached_steps, spec
 from cuddy.image import digest as digests
 from cuddy.image.storage import LAYOUT
 
@@ -23,9 +23,9 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cuddy.engine.home import Home
+    from cuddy.image.cached_steps import Step
     from cuddy.image.settings import Settings
     from cuddy.image.spec import Descriptor
-    from cuddy.image.steps import Step
     from cuddy.image.storage import Storage
 
 MAX_LAYERS = spec.MAX_LAYERS
@@ -81,7 +81,7 @@ def entries(home: Home, layers: Sequence[Layer], *, with_blobs: bool = True) -> 
     chain_ids = {layer.chain_id for layer in layers if layer.chain_id}
     chosen = [
         step
-        for step in steps.list_steps(home.storage)
+        for step in cached_steps.list_steps(home.storage)
         if (step.chain_id in chain_ids if step.chain_id else step.parent in chain_ids)
     ]
     chosen.sort(key=lambda step: step.last_used_ns, reverse=True)

@@ -18,7 +18,7 @@ from cuddy import files
 from cuddy.builder import cache_mounts, inputs_kept
 from cuddy.engine import df as engine_df
 from cuddy.engine import in_use
-from cuddy.image import blobs, garbage, index, snapshots, steps
+from cuddy.image import blobs, cached_steps, garbage, index, snapshots
 from cuddy.shapes import NamedTuple
 from cuddy.usage import Meter
 
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 
     from cuddy.engine.df import Row, Space
     from cuddy.engine.home import Home
+    from cuddy.image.cached_steps import Step
     from cuddy.image.garbage import Content
-    from cuddy.image.steps import Step
 
 REGULAR, MOUNT, CONTEXTS, INTERNAL = "regular", "exec.cachemount", "source.local", "internal"
 
@@ -73,7 +73,7 @@ def needed_elsewhere(home: Home) -> Content:
 def _steps(home: Home, needed: Content) -> Iterator[Piece]:
     storage, meter = home.storage, Meter()
     inputs = inputs_kept.paths(home)
-    found = list(steps.list_steps(storage))
+    found = list(cached_steps.list_steps(storage))
     makers = {step.chain_id: _id(step.key) for step in found if step.chain_id}
     sizes: dict[str, int] = {}
     for step in found:
@@ -83,7 +83,7 @@ def _steps(home: Home, needed: Content) -> Iterator[Piece]:
         for part in parts:
             if part not in sizes:
                 sizes[part] = meter.tree(part)
-        paths = (steps.path(storage, step.key), *inputs.get(step.key, ()))
+        paths = (cached_steps.path(storage, step.key), *inputs.get(step.key, ()))
         size = sum(sizes[part] for part in parts) + sum(meter.entry(path) for path in paths)
         parent = makers.get(step.parent, "")
         yield Piece(

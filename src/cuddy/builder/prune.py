@@ -16,7 +16,7 @@ from cuddy.builder import cache_mounts, du, inputs_kept
 from cuddy.builder.du import Piece
 from cuddy.engine import events, in_use
 from cuddy.errors import InvalidArgument, SystemFailure, WrongArguments
-from cuddy.image import garbage, index, steps
+from cuddy.image import cached_steps, garbage, index
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -234,9 +234,9 @@ def _free(home: Home, removal: Removal, gone: list[Piece]) -> str:
 
 def _take_ruins(home: Home, removal: Removal, *, is_all: bool) -> None:
     """Forget what is no step, what was noted of steps that are gone, and of images likewise."""
-    for path in steps.ruins(home.storage):
+    for path in cached_steps.ruins(home.storage):
         removal.take_path(path)
-    keys = {step.key for step in steps.list_steps(home.storage)}
+    keys = {step.key for step in cached_steps.list_steps(home.storage)}
     for key, paths in inputs_kept.paths(home).items():
         if key not in keys:
             for path in paths:

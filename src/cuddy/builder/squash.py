@@ -12,7 +12,7 @@ from cuddy import files
 from cuddy.builder import layers
 from cuddy.builder.snapshot import Snapshot, enter_private
 from cuddy.builder.state import Layer
-from cuddy.image import changeset, snapshots, steps, tar, workers
+from cuddy.image import cached_steps, changeset, snapshots, tar, workers
 from cuddy.image import digest as digests
 from cuddy.image.deposit import SPECIAL_BITS, Deposit, Ownership
 from cuddy.image.layer import OPAQUE, WHITEOUT, is_content
@@ -46,11 +46,13 @@ def squash_state(storage: Storage, state: State, *, epoch: int | None) -> State:
         return state
     parent = lower[-1] if lower else ""
     key = digests.of(files.format_json([VERSION, parent, above[-1], epoch]).encode())
-    found = steps.find(storage, key)
+    found = cached_steps.find(storage, key)
     if found is None:
         layer = have_squashed(storage, lower, above, epoch)
-        found = steps.Step(key, parent, *layer[:4], f"squash of {len(above)} layers", layer.blob)
-        steps.write(storage, found)
+        found = cached_steps.Step(
+            key, parent, *layer[:4], f"squash of {len(above)} layers", layer.blob
+        )
+        cached_steps.write(storage, found)
     layer = Layer(found.chain_id, found.diff_id, found.size_bytes, found.created, found.blob)
     return replaced(state, len(lower), layer)
 

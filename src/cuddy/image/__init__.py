@@ -11,7 +11,7 @@ blobs           the content store: verified, then renamed; half a download is ke
 index           index.json: which names there are, and what each means
 snapshots       unpacked layers, and overlays of them
 store           the images: find, list, tag
-steps           what steps of builds have made: the build cache
+cached_steps    what steps of builds have made: the build cache
 naming          which names still mean what they meant
 history         how an image came to be, step by step
 host            the image that is always there: a view of this machine

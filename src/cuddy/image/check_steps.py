@@ -7,7 +7,7 @@ than any repair could. Layers that an image has too were looked at with the imag
 
 from __future__ import annotations
 
-from cuddy.image import changeset, garbage, snapshots, steps
+from cuddy.image import cached_steps, changeset, garbage, snapshots
 from cuddy.image import digest as digests
 from cuddy.image.finding import Finding
 
@@ -15,8 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator
 
+    from cuddy.image.cached_steps import Step
     from cuddy.image.garbage import Removal
-    from cuddy.image.steps import Step
     from cuddy.image.storage import Storage
 
 
@@ -27,7 +27,7 @@ def examine(
 
     `verified`: chain ids of layers that were looked at; `needed`: those that stay in any case.
     """
-    ruins = steps.ruins(storage)
+    ruins = cached_steps.ruins(storage)
     if ruins:
         yield Finding("build cache", f"{len(ruins)} of its records lead to nothing", "forget them",
                       is_broken=False)  # fmt: skip
@@ -35,7 +35,7 @@ def examine(
             for path in ruins:
                 removal.take_path(path)
     verdicts: dict[str, bool] = {}
-    for step in steps.list_steps(storage):
+    for step in cached_steps.list_steps(storage):
         if step.chain_id in verified or not step.chain_id:
             continue
         if step.chain_id not in verdicts:
@@ -45,7 +45,7 @@ def examine(
         what = f"build cache: {ascii(step.description[:60])[1:-1]}"
         yield Finding(what, f"its layer {step.chain_id} is not what it was", "forget it")
         if removal:
-            removal.take_path(steps.path(storage, step.key))
+            removal.take_path(cached_steps.path(storage, step.key))
             removal.take(garbage.Content({step.chain_id: None}, {}).without(
                 garbage.Content(dict.fromkeys(needed), {})
             ))  # fmt: skip

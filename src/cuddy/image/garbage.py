@@ -19,7 +19,7 @@ import os
 
 from cuddy import files, usage
 from cuddy.errors import CorruptContent
-from cuddy.image import blobs, index, snapshots, spec, steps
+from cuddy.image import blobs, cached_steps, index, snapshots, spec
 from cuddy.image import digest as digests
 from cuddy.image.storage import Storage
 from cuddy.shapes import NamedTuple
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
+    from cuddy.image.cached_steps import Step
     from cuddy.image.spec import Descriptor
-    from cuddy.image.steps import Step
 
 
 class Content(NamedTuple):
@@ -101,7 +101,7 @@ def _follow_manifest(
 
 def cached(storage: Storage) -> Content:
     """What the build cache keeps."""
-    return keep(steps.list_steps(storage))
+    return keep(cached_steps.list_steps(storage))
 
 
 def keep(found: Iterable[Step]) -> Content:

@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 
 import images
 from cuddy import files
-from cuddy.image import blobs, garbage, index, rmi, snapshots, steps, store
+from cuddy.image import blobs, cached_steps, garbage, index, rmi, snapshots, store
 from cuddy.image import digest as digests
 from cuddy.image import storage as storages
-from cuddy.image.steps import Step
+from cuddy.image.cached_steps import Step
 from cuddy.image.storage import Storage
 
 pytestmark = pytest.mark.root
@@ -47,7 +47,7 @@ def step_of(storage: Storage, word: str, parent: str = "", **more: object) -> St
         digests.of(f"key of {word}".encode()), parent, chain_id, digests.of(word.encode()), 1,
         "2026-01-02T03:04:05Z", f"RUN {word}",
     )._replace(**more)  # type: ignore[arg-type] # fmt: skip
-    steps.write(storage, step)
+    cached_steps.write(storage, step)
     return step
 
 
@@ -55,13 +55,13 @@ class TestWhatAStepIs:
     def test_it_is_found_as_it_was_written(self, storage: Storage) -> None:
         blob = {"mediaType": "x", "digest": blobs.write(storage, b"blob"), "size": 4}
         step = step_of(storage, "a", digests.of(b"parent"), blob=blob)
-        found = steps.find(storage, step.key)
+        found = cached_steps.find(storage, step.key)
         assert found is not None
         assert found._replace(last_used_ns=0, uses=0) == step
 
     def test_one_that_changed_nothing_has_no_layer(self, storage: Storage) -> None:
-        steps.write(storage, Step(KEY, "", "", "", 0, "", "WORKDIR /"))
-        found = steps.find(storage, KEY)
+        cached_steps.write(storage, Step(KEY, "", "", "", 0, "", "WORKDIR /"))
+        found = cached_steps.find(storage, KEY)
         assert found is not None
         assert not found.chain_id
         assert garbage.cached(storage) == garbage.NOTHING
@@ -69,8 +69,8 @@ class TestWhatAStepIs:
     def test_it_is_none_when_its_layer_is_gone(self, storage: Storage) -> None:
         step = step_of(storage, "a")
         snapshots.delete(storage, step.chain_id)
-        assert steps.find(storage, step.key) is None
-        assert steps.ruins(storage) == [steps.path(storage, step.key)]
+        assert cached_steps.find(storage, step.key) is None
+        assert cached_steps.ruins(storage) == [cached_steps.path(storage, step.key)]
 
     @pytest.mark.parametrize("what", ["file", "link"])
     def test_it_is_none_when_its_layer_is_no_directory(self, storage: Storage, what: str) -> None:
@@ -78,25 +78,25 @@ class TestWhatAStepIs:
         where = Path(snapshots.path(storage, step.chain_id))
         snapshots.delete(storage, step.chain_id)
         where.symlink_to("/etc") if what == "link" else where.write_text("")
-        assert steps.find(storage, step.key) is None
+        assert cached_steps.find(storage, step.key) is None
 
     def test_a_blob_that_is_gone_can_be_made_again(self, storage: Storage) -> None:
         blob = {"mediaType": "x", "digest": blobs.write(storage, b"blob"), "size": 4}
         step = step_of(storage, "a", blob=blob)
         blobs.delete(storage, blob["digest"])
-        found = steps.find(storage, step.key)
+        found = cached_steps.find(storage, step.key)
         assert found is not None
         assert found.blob is None
 
     def test_uses_are_counted_once_in_a_while(self, storage: Storage) -> None:
         step = step_of(storage, "a")
         for _ in range(3):
-            found = steps.find(storage, step.key)
+            found = cached_steps.find(storage, step.key)
         assert found is not None
         assert found.uses == 0
-        os.utime(steps.path(storage, step.key), ns=(0, 41))
-        assert steps.find(storage, step.key)
-        found = steps.read(storage, step.key)
+        os.utime(cached_steps.path(storage, step.key), ns=(0, 41))
+        assert cached_steps.find(storage, step.key)
+        found = cached_steps.read(storage, step.key)
         assert found is not None
         assert found.uses == 42
         assert found.last_used_ns > 0
@@ -114,7 +114,7 @@ def spoil(path: Path, how: str, storage: Storage) -> None:
         path.mkdir()
     else:
         path.write_text({
-            "torn": text[:50], "empty": "", "huge": text + " " * steps.MAX_BYTES,
+            "torn": text[:50], "empty": "", "huge": text + " " * cached_steps.MAX_BYTES,
             "deep": "[" * 60000, "list": "[1]", "null": "null",
             "escape": text.replace("sha256:", "sha256:../../../"),
             "number": text.replace('"size":1', '"size":' + "9" * 5000),
@@ -129,10 +129,10 @@ HOSTILE = ["fifo", "link", "directory", "torn", "empty", "huge", "deep", "list",
 @pytest.mark.parametrize("how", HOSTILE)
 def test_whatever_lies_in_its_place_is_no_step(storage: Storage, how: str) -> None:
     step = step_of(storage, "a")
-    spoil(Path(steps.path(storage, step.key)), how, storage)
-    assert steps.find(storage, step.key) is None
-    assert list(steps.list_steps(storage)) == []
-    assert steps.ruins(storage) == [steps.path(storage, step.key)]
+    spoil(Path(cached_steps.path(storage, step.key)), how, storage)
+    assert cached_steps.find(storage, step.key) is None
+    assert list(cached_steps.list_steps(storage)) == []
+    assert cached_steps.ruins(storage) == [cached_steps.path(storage, step.key)]
     assert step.chain_id in garbage.nameless(storage, ())[0].layers
 
 
@@ -156,8 +156,8 @@ def test_any_bytes_are_a_step_or_none(data: st.DataObject) -> None:
     made = Storage(str(directory))
     try:
         os.makedirs(made.steps_dir)
-        Path(steps.path(made, KEY)).write_bytes(raw)
-        found = steps.read(made, KEY)
+        Path(cached_steps.path(made, KEY)).write_bytes(raw)
+        found = cached_steps.read(made, KEY)
         if found:
             garbage.keep([found])
             snapshots.path(made, found.chain_id)
@@ -178,7 +178,7 @@ class TestWhoRespectsIt:
             "x",
         )  # fmt: skip
         manifest = index.manifest(storage, image.manifest)
-        steps.write(storage, Step(
+        cached_steps.write(storage, Step(
             KEY, image.chain_ids[0], image.chain_ids[1], image.chain_ids[1], 1, "", "RUN b",
             manifest["layers"][1],
         ))  # fmt: skip
@@ -186,7 +186,7 @@ class TestWhoRespectsIt:
         assert ("Deleted", image.chain_ids[0]) in records
         assert ("Deleted", image.chain_ids[1]) not in records
         assert not snapshots.has(storage, image.chain_ids[0])
-        found = steps.find(storage, KEY)
+        found = cached_steps.find(storage, KEY)
         assert found is not None
         assert found.blob == manifest["layers"][1]
 
@@ -195,24 +195,24 @@ class TestWhoRespectsIt:
         with store.lease(storage):
             rmi.remove(storage, "x", force=False, used_by=lambda _: [])
             chain_id = image.chain_ids[-1]
-            steps.write(storage, Step(KEY, "", chain_id, chain_id, 1, "", "RUN x"))
-        assert steps.find(storage, KEY)
+            cached_steps.write(storage, Step(KEY, "", chain_id, chain_id, 1, "", "RUN x"))
+        assert cached_steps.find(storage, KEY)
         assert not os.path.exists(storage.doomed_path)
 
 
 def test_of_two_builds_at_once_each_leaves_a_whole_record(storage: Storage) -> None:
     """Readers see one or the other, never half of one."""
     ones = [step_of(storage, word)._replace(key=KEY) for word in "ab"]
-    steps.write(storage, ones[0])
+    cached_steps.write(storage, ones[0])
     pids = []
     for one in ones:
         pid = os.fork()
         if pid == 0:
             for _ in range(100):
-                steps.write(storage, one)
+                cached_steps.write(storage, one)
             os._exit(0)
         pids.append(pid)
-    seen = {getattr(steps.find(storage, KEY), "chain_id", None) for _ in range(600)}
+    seen = {getattr(cached_steps.find(storage, KEY), "chain_id", None) for _ in range(600)}
     assert [os.waitpid(pid, 0)[1] for pid in pids] == [0, 0]
     assert seen <= {one.chain_id for one in ones}
     assert os.listdir(storage.tmp_dir) == []
@@ -220,18 +220,18 @@ def test_of_two_builds_at_once_each_leaves_a_whole_record(storage: Storage) -> N
 
 def test_a_writer_killed_anywhere_leaves_the_old_record_or_the_new(storage: Storage) -> None:
     old, new = (step_of(storage, word)._replace(key=KEY) for word in "ab")
-    steps.write(storage, old)
+    cached_steps.write(storage, old)
     dice = random.Random(1)
     for _ in range(30):
         pid = os.fork()
         if pid == 0:
             while True:
-                steps.write(storage, new)
-                steps.write(storage, old)
+                cached_steps.write(storage, new)
+                cached_steps.write(storage, old)
         threading.Event().wait(dice.random() / 300)
         os.kill(pid, 9)
         os.waitpid(pid, 0)
-        found = steps.find(storage, KEY)
+        found = cached_steps.find(storage, KEY)
         assert found is not None
         assert found.chain_id in (old.chain_id, new.chain_id)
         blobs.sweep(storage)
