@@ -301,7 +301,7 @@ def test_the_library_builds_too(cuddy: Cuddy, context: Path) -> None:
     program = f"""
 import cuddy
 events = []
-built = cuddy.build({str(context)!r}, tags=["made"], build_args={{"A": "b"}}, timestamp=0,
+built = cuddy.build({str(context)!r}, tags="made", build_args={{"A": None}}, timestamp=0,
                     root={str(cuddy.root)!r}, run_root={str(cuddy.run_root)!r},
                     on_event=events.append)
 print(built.image_id, len(events) > 5)
@@ -327,6 +327,7 @@ print(built.image_id, len(events) > 5)
         (["build", "/nonexistent"], 'path "/nonexistent" not found'),
         (["build", "--provenance=true", "."], "attestations are not supported"),
         (["build", "-t", "UPPER", "."], "invalid argument"),
+        (["build", "-m", "3", "."], "Minimum memory limit allowed is 6MB"),
     ],
 )
 def test_what_is_wrong_is_said_in_one_line(cuddy: Cuddy, words: list[str], message: str) -> None:

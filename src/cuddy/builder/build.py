@@ -41,6 +41,7 @@ def build(
     scratch = f"{home.tmp_dir}/{files.name_temporary()}"
     telling = report.Numbering(tell)
     export.check(options, stdout_fd)
+    check_limits(options)
     try:
         files.make_directory(home.build_dir)
         files.make_directory(scratch)
@@ -53,6 +54,17 @@ def build(
         raise SystemFailure.from_os("the build failed", error) from error
     finally:
         files.remove_tree(scratch)
+
+
+def check_limits(options: BuildOptions) -> None:
+    """Whether steps can have the memory they are to have. Raises InvalidArgument."""
+    if options.memory or options.memory_swap:
+        # Imported here: hardly any build is limited.
+        from cuddy.engine import limits
+
+        memory, swap = options.memory or 0, options.memory_swap or 0
+        unlimited = {"MemoryReservation": 0, "MemorySwappiness": None}
+        limits.check_memory({"Memory": memory, "MemorySwap": swap, **unlimited}, update=False)
 
 
 def make(

@@ -186,8 +186,11 @@ def _open_layout(wish: Wish, settings: Settings) -> Remote:
     layout = Layout(wish.where, settings)
     try:
         data = files.read_bytes(f"{wish.where}/index.json", limit=spec.MAX_MANIFEST_BYTES)
-    except (OSError, ValueError) as error:
-        raise CorruptContent(f"it has no index.json: {error}") from None
+    except OSError as error:
+        reason = os.strerror(error.errno or 0).lower()
+        raise CorruptContent(f"its index.json cannot be read: {reason}") from None
+    except ValueError as error:
+        raise CorruptContent(f"its index.json cannot be read: {error}") from None
     listed = spec.check_index(spec.parse_document(data, "index.json"), "index.json")["manifests"]
     for entry in reversed(listed):
         name = (entry.get("annotations") or {}).get("org.opencontainers.image.ref.name")

@@ -116,11 +116,13 @@ class Workshop:
                     made = self.make(step, asked, number)
                     if step.is_reliable:
                         cache.keep(run.plan.home, asked, made)
-            except (CuddyError, OSError) as error:
+            except OSError as error:
+                told = SystemFailure.from_os(f"{step.name} failed", error)
+                self.tell(report.Ended(number, time.time(), error=str(told)))
+                raise told from error
+            except CuddyError as error:
                 self.tell(report.Ended(number, time.time(), error=str(error)))
-                if isinstance(error, CuddyError):
-                    raise
-                raise SystemFailure.from_os(f"{step.name} failed", error) from error
+                raise
             self.tell(report.Ended(number, time.time(), cached=found is not None))
         return made
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def build(
     context: str | os.PathLike[str] = ".", *, tags: Iterable[str] = (),
     dockerfile: str | os.PathLike[str] = "", target: str = "",
-    build_args: Mapping[str, str] | None = None,
+    build_args: Mapping[str, str | None] | None = None,
     build_contexts: Mapping[str, str] | None = None, labels: Mapping[str, str] | None = None,
     secrets: Iterable[str] = (), platform: str = "", network: str = "",
     outputs: Iterable[str] = (), timestamp: int | None = None, pull: bool = False,
@@ -37,16 +37,17 @@ def build(
 ) -> Built:  # fmt: skip
     """Build an image and return what it is. Raises CuddyError; StepFailed if a step fails.
 
-    `secrets`: as --secret has them. `on_event`: hears what `builder/report.py` lists. `options`:
-    what has no parameter of its own here; parameters that are given count. `stdin_fd`: what "-"
-    reads. `settings`: how registries are reached, if not as the machine's files say. `root`,
-    `run_root`: the home; without them CUDDY_ROOT and CUDDY_RUNROOT, or the usual one.
+    `build_args`: None is what the environment says. `secrets`: as --secret has them. `on_event`:
+    hears what `builder/report.py` lists. `options`: what has no parameter of its own here;
+    parameters that are given count. `stdin_fd`: what "-" reads. `settings`: how registries are
+    reached, if not as the machine's files say. `root`, `run_root`: the home; without them
+    CUDDY_ROOT and CUDDY_RUNROOT, or the usual one.
     """
     given: dict[str, Any] = {
-        "tags": tuple(tags), "dockerfile": os.fspath(dockerfile), "target": target,
-        "build_args": _pairs(build_args), "build_contexts": _pairs(build_contexts),
-        "labels": _pairs(labels), "secrets": tuple(secrets), "network": network,
-        "platforms": (platform,) if platform else (), "outputs": tuple(outputs),
+        "tags": _texts(tags), "dockerfile": os.fspath(dockerfile), "target": target,
+        "build_args": _arguments(build_args), "build_contexts": _pairs(build_contexts),
+        "labels": _pairs(labels), "secrets": _texts(secrets), "network": network,
+        "platforms": (platform,) if platform else (), "outputs": _texts(outputs),
         "timestamp": timestamp, "pull": pull, "no_cache": no_cache,
     }  # fmt: skip
     start = options or BuildOptions("")
@@ -90,6 +91,20 @@ def _build(
         built = build.build(home, options, stdin_fd=stdin_fd, settings=settings, tell=tell)
         kept.image_id = built.image_id
     return built
+
+
+def _texts(given: Iterable[str]) -> tuple[str, ...]:
+    """One text is one, and not its letters."""
+    return (given,) if isinstance(given, str) else tuple(given)
+
+
+def _arguments(mapping: Mapping[str, str | None] | None) -> tuple[str, ...]:
+    """Build arguments; None is what the environment says, as `--build-arg NAME` means it."""
+    found = {
+        name: os.environ.get(name) if value is None else value
+        for name, value in (mapping or {}).items()
+    }
+    return _pairs({name: value for name, value in found.items() if value is not None})
 
 
 def _pairs(mapping: Mapping[str, str] | None) -> tuple[str, ...]:
