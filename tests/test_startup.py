@@ -184,6 +184,20 @@ def test_a_build_of_what_is_cached_imports_nothing_costly(cuddy: Cuddy, tmp_path
 
 @pytest.mark.root
 @pytest.mark.skipif(ENGINE != "cuddy", reason="other engines are not written in Python")
+def test_a_build_imports_what_runs_a_step_once_for_all_stages(cuddy: Cuddy, tmp_path: Path) -> None:
+    """And nothing costly but what digests and compresses."""
+    (tmp_path / "Dockerfile").write_text(
+        "FROM alpine AS one\nRUN touch /1\nFROM alpine\nRUN touch /2\nCOPY --from=one /1 /\n"
+    )
+    flags = ["--root", str(cuddy.root), "--runroot", str(cuddy.run_root)]
+    names = imports(str(MAIN), *flags, "build", "--no-cache", str(tmp_path))
+    tops = {name.split(".")[0] for name in names} - BARE
+    assert tops & COSTLY <= {"hashlib", "isal", "zlib"}
+    assert names.count("cuddy.engine.build_run") == 1
+
+
+@pytest.mark.root
+@pytest.mark.skipif(ENGINE != "cuddy", reason="other engines are not written in Python")
 def test_the_monitor_of_a_container_has_imported_nothing_costly(cuddy: Cuddy) -> None:
     """What it maps tells: extension modules of costly packages, as files."""
     cuddy.ok("run", "-d", "--name", "box", "alpine", "sleep", "1000")

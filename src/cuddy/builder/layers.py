@@ -10,7 +10,6 @@ makes layers holds `store.lease` until the image or the step that they are for i
 from __future__ import annotations
 
 import os
-from contextlib import ExitStack
 
 from cuddy import files
 from cuddy.builder import upper
@@ -220,22 +219,26 @@ def with_blobs(
     Raises CorruptContent if a layer is not what it was; SystemFailure, OSError.
     """
     made = list(wanted)
-    with ExitStack() as undo:
-        running: list[tuple[int, _Compressing]] = []
+    running: list[tuple[int, _Compressing]] = []
 
-        def finish_first() -> None:
-            position, first = running.pop(0)
+    def finish_first() -> None:
+        position, first = running.pop(0)
+        with first:
             made[position] = made[position]._replace(blob=first.finish(made[position].diff_id))
 
+    try:
         for position, layer in enumerate(wanted):
             if layer.blob is None:
                 if len(running) == len(os.sched_getaffinity(0)):
                     finish_first()
                 directory = snapshots.path(storage, layer.chain_id)
                 job = _Compressing(storage, directory, is_portable=is_portable)
-                running.append((position, undo.enter_context(job)))
+                running.append((position, job))
         while running:
             finish_first()
+    finally:
+        for _, job in running:
+            job.close()
     return made
 
 
