@@ -69,7 +69,8 @@ def make(home: Home, word: str, parents: list[str]) -> Layer:
 def use(home: Home, *texts: str) -> tuple[list[Layer | None], list[str]]:
     """What the three steps are worth elsewhere, and what is complained of."""
     told: list[str] = []
-    with store.lease(home.storage), cache_from.Imports(home, texts, QUICK, told.append) as imports:
+    imports = cache_from.Imports(home, texts, QUICK, told.append)
+    with store.lease(home.storage):
         found: list[Layer | None] = []
         for number in range(3):
             parents = [layer.chain_id for layer in found if layer]
@@ -135,7 +136,8 @@ class TestThereAndBack:
         made = build(here)
         cache_to.export(here, [f"type=local,dest={tmp_path}/o"], made, made, QUICK, pytest.fail)
         texts = [f"type=local,src={tmp_path}/o"]
-        with cache_from.Imports(there, texts, QUICK, pytest.fail) as imports:
+        imports = cache_from.Imports(there, texts, QUICK, pytest.fail)
+        if imports:
             assert os.listdir(f"{there.storage.blobs_dir}/sha256") == []
             assert imports.look(asked(0), [])
         assert len(os.listdir(f"{there.storage.blobs_dir}/sha256")) == 1

@@ -74,6 +74,7 @@ report          what a build tells about itself
 excerpt         the lines of a Dockerfile that it tells of
 journal         what is kept of it
 outputs         what is to come of it besides, in buildx's words
+annotation      what its manifest says besides
 destination     where that goes
 files_output    files, in a directory or as a tar
 layer_forms     layers compressed by gzip, by zstd, or not at all

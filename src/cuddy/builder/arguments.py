@@ -40,6 +40,21 @@ def parse(texts: Iterable[str]) -> dict[str, str]:
     return found
 
 
+def date(given: dict[str, str], timestamp: int | None) -> tuple[dict[str, str], int | None]:
+    """The moment that all is dated to, in seconds, and the arguments with what an ARG sees of it.
+
+    `timestamp` counts before SOURCE_DATE_EPOCH (reproducible-builds.org). Raises InvalidArgument.
+    """
+    if timestamp is not None:
+        return {EPOCH: str(timestamp), **given}, timestamp
+    text = given.get(EPOCH)
+    if not text:
+        return given, None
+    if not (text.isdecimal() and text.isascii() and len(text) < 12):
+        raise InvalidArgument(f"invalid {EPOCH} {text[:40]!r}", hint="seconds since 1970")
+    return given, int(text)
+
+
 def of_platforms(build: Platform, target: Platform, stage: str) -> dict[str, str]:
     """The automatic arguments: where the build runs, for what, and up to which stage."""
     found = {"TARGETSTAGE": stage or "default"}

@@ -6,7 +6,7 @@ context ─▶ Dockerfile ─▶ plan ─▶ driver: stages ─▶ image, names,
 from __future__ import annotations
 
 from cuddy import files
-from cuddy.builder import beginnings, context, driver, export, plan, report
+from cuddy.builder import beginnings, complaints, context, driver, export, plan, report
 from cuddy.errors import SystemFailure
 from cuddy.image import platform, store
 from cuddy.image.settings import Settings
@@ -78,16 +78,17 @@ def make(
         registry = beginnings.Registry(settings, options.pull)
         imports = open_imports(home, options, settings, tell)
         compresses = export.needs_blobs(options)
-        made = []
+        made: list[Finished] = []
         for text in options.platforms or ("",):
             target = platform.parse(text)
             wanted = plan.read(home, options, found, target, imports)
+            if not made:  # they are the same for all platforms
+                for told in complaints.of(wanted.dockerfile, wanted.given):
+                    tell.warn(told)
             one = driver.Driver(
                 wanted, found, target, registry, scratch, tell, compresses=compresses
             )
             made.append(one.run())
-        if imports:
-            imports.close()
     return made
 
 

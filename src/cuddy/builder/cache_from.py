@@ -20,7 +20,6 @@ from cuddy.image import blobs, snapshots, spec
 from cuddy.image import digest as digests
 from cuddy.image.settings import Settings
 from cuddy.shapes import NamedTuple
-from cuddy.undo import Closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class Remote(NamedTuple):
     source: Source
 
 
-class Imports(Closing):
+class Imports:
     """All caches that a build may use besides its own. `warn` hears why one cannot be used."""
 
     def __init__(

@@ -17,16 +17,14 @@ CHECK = "BUILDKIT_DOCKERFILE_CHECK"
 
 
 def of(parsed: Dockerfile, given: Mapping[str, str]) -> list[str]:
-    """Warnings. `given`: the build arguments.
+    """Warnings. `given`: the build arguments. Stages that no build needs count as well.
 
-    Raises InvalidArgument if checks find something and the file says that it is an error then.
+    Raises InvalidArgument if checks find something and that is to be an error.
     """
     asked = lint.options(given.get(CHECK) or parsed.directives.get("check", ""))
     found = lint.check(parsed, asked)
     if found and asked.is_error:
-        error = lint.refuse(found)
-        error.excerpt = "\n\n".join(lint.shown(parsed, each) for each in found)
-        raise error
+        raise lint.refuse(parsed, found)
     return [*(each.short for each in found), *unused(parsed, given)]
 
 

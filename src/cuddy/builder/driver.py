@@ -14,7 +14,6 @@ import time
 from cuddy.builder import (
     beginnings,
     cache,
-    complaints,
     excerpt,
     origins,
     report,
@@ -103,8 +102,6 @@ class Driver:
 
     def make(self) -> Finished:
         """Go through all stages, then build what is left of them."""
-        for text in complaints.of(self.plan.dockerfile, self.plan.given):
-            self.tell(report.Warned(0, text))
         for stage in self.needed:
             self.prepare(stage, stage.instructions)
         for stage in list(self.needed):

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 
-from cuddy.builder import cache, image_config, report
+from cuddy.builder import annotation, cache, image_config, report
 from cuddy.builder.built import Built, Result
 from cuddy.engine import events
 from cuddy.errors import CorruptContent, InvalidArgument, NoSuchImage
@@ -44,6 +44,7 @@ class Finished(NamedTuple):
 
 def check(options: BuildOptions, stdout_fd: int) -> None:
     """Whether what is wanted can be had, before anything is built. Raises InvalidArgument."""
+    annotation.parse(options.annotations)
     if options.outputs:
         # Imported here, as below: most builds make an image and nothing else.
         from cuddy.builder import outputs
@@ -95,7 +96,7 @@ def export_wanted(
         form = outputs.form(wanted)
         built = export_image(home, options, made, documents, own, tell, form)
     results = [Result(each.state, document) for each, document in zip(made, documents)]
-    others = outputs.for_elsewhere(wanted, image_config.parse_annotations(options.annotations))
+    others = outputs.for_elsewhere(wanted, annotation.parse(options.annotations))
     is_portable = made[0].epoch is not None
     deliver.deliver(
         home, others, results, names, tell, stdout_fd=stdout_fd, is_portable=is_portable
@@ -136,7 +137,7 @@ def export_image(
     finished, config = made[0], documents[0]
     tell.began(EXPORT, "exporting to image")
     first = names[0] if names else ""
-    notes = image_config.parse_annotations(options.annotations)
+    notes = annotation.parse(options.annotations)
     image = None
     if not form and not options.cache_to:
         image = find(home, config, finished.state.layers, notes)

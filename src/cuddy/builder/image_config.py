@@ -6,12 +6,11 @@ in the order in which Docker's own writer has them.
 
 from __future__ import annotations
 
-from cuddy.errors import InvalidArgument
 from cuddy.image.digest import Digest
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
     from typing import Any
 
     from cuddy.builder.state import State
@@ -23,9 +22,6 @@ RUN_FIELDS = (
 )  # fmt: skip
 """The order in which a config has them; what else a base has comes after them, by name."""
 SORTED_FIELDS = ("ExposedPorts", "Volumes", "Labels")
-ONE_MANIFEST = "manifest"
-OTHER_DOCUMENTS = ("index", "manifest-descriptor", "index-descriptor")
-"""Where buildx can put annotations besides; an image for one platform has only a manifest."""
 
 
 def build_config(state: State, created: str, labels: Mapping[str, str]) -> ImageConfig:
@@ -62,23 +58,3 @@ def in_order(config: RunConfig) -> RunConfig:
     result: Any = {name: left[name] for name in names}
     ordered: RunConfig = result
     return ordered
-
-
-def parse_annotations(texts: Iterable[str]) -> dict[str, str]:
-    """--annotation: `[manifest:]NAME=VALUE`. Raises InvalidArgument."""
-    found = {}
-    for text in texts:
-        name, equals, value = text.partition("=")
-        kind, colon, rest = name.partition(":")
-        kind = kind.partition("[")[0]
-        if colon and kind == ONE_MANIFEST:
-            name = rest
-        elif colon and kind in OTHER_DOCUMENTS:
-            raise InvalidArgument(
-                f"annotation {text!r}: an image for one platform has no {kind}",
-                hint=f"annotate its manifest: {rest}{equals}{value}",
-            )
-        if not equals or not name:
-            raise InvalidArgument(f"invalid annotation {text!r}", hint="write NAME=VALUE")
-        found[name] = value
-    return found

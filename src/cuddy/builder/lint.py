@@ -77,20 +77,12 @@ def check(
     return sorted(found, key=lambda each: each.place)
 
 
-def refuse(found: Sequence[Finding]) -> InvalidArgument:
+def refuse(dockerfile: Dockerfile, found: Sequence[Finding]) -> InvalidArgument:
     """The error that findings are, where they are one."""
     rules = ", ".join(dict.fromkeys(each.rule for each in found))
-    return InvalidArgument(f"lint violation found for rules: {rules}")
-
-
-def enforce(dockerfile: Dockerfile) -> None:
-    """Raise InvalidArgument if the file's directive makes errors of findings and there are some,
-    or if it means nothing. Stages that no build of it needs count as well.
-    """
-    if options(dockerfile.directives.get("check", "")).is_error and (found := check(dockerfile)):
-        error = refuse(found)
-        error.excerpt = "\n\n".join(shown(dockerfile, each) for each in found[:MOST_SHOWN])
-        raise error
+    error = InvalidArgument(f"lint violation found for rules: {rules}")
+    error.excerpt = "\n\n".join(shown(dockerfile, each) for each in found[:MOST_SHOWN])
+    return error
 
 
 def shown(dockerfile: Dockerfile, finding: Finding) -> str:

@@ -5,16 +5,17 @@ A comment above a FROM or an ARG that begins with its name describes it: `# base
 
 from __future__ import annotations
 
-from cuddy.builder.instructions import Arg, Copy, From, Run
-from cuddy.errors import InvalidArgument
+from cuddy.builder import arguments, mounts_flag, stages
+from cuddy.builder.instructions import Arg, From, Run
+from cuddy.image import platform
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping
 
     from cuddy.builder.dockerfile import Dockerfile
-    from cuddy.builder.instructions import Instruction
+    from cuddy.builder.stages import Stages
     from cuddy.builder.statements import Statement
 
 
@@ -63,84 +64,54 @@ def targets(parsed: Dockerfile) -> list[Target]:
     return found
 
 
-def outline(parsed: Dockerfile, wanted: str) -> Outline:
-    """What a target takes, and the stages that it is made of. Raises InvalidArgument."""
-    known = targets(parsed)
-    number = _number(known, wanted)
-    needed = _needed(parsed, known, number)
-    arguments: dict[str, Argument] = {}
+def outline(parsed: Dockerfile, wanted: str, given: Mapping[str, str]) -> Outline:
+    """What a target takes, and the stages that it is made of. `given`: build arguments, by which a
+    FROM may name one. Raises InvalidArgument.
+    """
+    divided = _divide(parsed, wanted, given)
+    target = divided.target(wanted)
+    needed = {stage.number for stage in divided.needed(target)}
+    found: dict[str, Argument] = {}
     lent: dict[tuple[str, str], Lent] = {}
-    stage = -1
+    number = -1
     for instruction, statement in zip(parsed.instructions, parsed.statements):
-        stage += isinstance(instruction, From)
-        if stage not in needed and stage >= 0:
+        number += isinstance(instruction, From)
+        if number not in needed and number >= 0:
             continue
         if isinstance(instruction, Arg):
             for name, value in instruction.pairs:
                 text = description(statement, name)
-                earlier = arguments.get(name)
+                earlier = found.get(name)
                 if earlier is None or not earlier.value:
                     text = text or (earlier.description if earlier else "")
-                    arguments[name] = Argument(name, value or "", text)
+                    found[name] = Argument(name, value or "", text)
         elif isinstance(instruction, Run):
             for each in _lent(instruction):
                 lent.setdefault((each.kind, each.id), each)
-    return Outline(known[number], tuple(arguments.values()), tuple(lent.values()))
+    return Outline(targets(parsed)[target.number], tuple(found.values()), tuple(lent.values()))
 
 
-def _number(known: Sequence[Target], wanted: str) -> int:
-    if not wanted:
-        return len(known) - 1
-    for number, target in enumerate(known):
-        if target.name == wanted.lower() or str(number) == wanted:
-            return number
-    raise InvalidArgument(f'target stage "{wanted[:80]}" could not be found')
-
-
-def _needed(parsed: Dockerfile, known: Sequence[Target], number: int) -> set[int]:
-    """A stage and those before it that it names."""
-    names = {target.name: each for each, target in enumerate(known) if target.name}
-    sources: dict[int, set[str]] = {}
-    stage = -1
-    for instruction in parsed.instructions:
-        stage += isinstance(instruction, From)
-        sources.setdefault(stage, set()).update(_sources(instruction))
-    needed, pending = set(), [number]
-    while pending:
-        each = pending.pop()
-        needed.add(each)
-        for name in sources.get(each, ()):
-            found = names.get(name.lower(), int(name) if name.isdecimal() else -1)
-            if 0 <= found < each and found not in needed:
-                pending.append(found)
-    return needed
-
-
-def _sources(instruction: Instruction) -> Iterator[str]:
-    if isinstance(instruction, From):
-        yield instruction.image
-    elif isinstance(instruction, Copy) and instruction.from_:
-        yield instruction.from_
-    elif isinstance(instruction, Run):
-        for mount in instruction.mounts:
-            yield from (_fields(mount).get("from", ""),)
+def _divide(parsed: Dockerfile, wanted: str, given: Mapping[str, str]) -> Stages:
+    """The stages, as a build on this machine would have them."""
+    here = platform.host()
+    values, _ = arguments.of_globals(
+        stages.global_arguments(parsed.instructions), given,
+        arguments.of_platforms(here, here, wanted), parsed.escape,
+    )  # fmt: skip
+    return stages.Stages(parsed.instructions, values, parsed.escape)
 
 
 def _lent(run: Run) -> Iterator[Lent]:
     for mount in run.mounts:
-        fields = _fields(mount)
-        kind = fields.get("type", "")
+        # Variables are as they stand: which value they have is not known before a build.
+        split = map(mounts_flag.split, mounts_flag.fields(mount))
+        fields = {key: value for key, _, value in split}
+        kind = fields.get("type", "").lower()
         if kind in ("secret", "ssh"):
-            place = fields.get("target") or fields.get("dst") or fields.get("destination") or ""
-            usual = "default" if kind == "ssh" else place.rpartition("/")[2]
-            required = fields.get("required", "false") in ("", "true", "1")
-            yield Lent(kind, fields.get("id") or usual, required)
-
-
-def _fields(mount: str) -> dict[str, str]:
-    """A RUN's mount as pairs; what is wrong with it is for who builds to say."""
-    pairs = (field.partition("=") for field in mount.split(","))
-    return {key.strip().lower(): value.strip() for key, _, value in pairs}
+            usual = "default" if kind == "ssh" else fields.get("target", "").rpartition("/")[2]
+            name = fields.get("source") or fields.get("id") or usual
+            required = fields.get("required", "false")
+            yield Lent(kind, name, not required or required in mounts_flag.TRUE)
 
 
 def description(statement: Statement, name: str) -> str:

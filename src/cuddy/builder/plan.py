@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from cuddy import files
 from cuddy.builder import arguments, dockerfile, stages
-from cuddy.errors import InvalidArgument
 from cuddy.image import platform
 from cuddy.shapes import NamedTuple
 
@@ -41,16 +40,8 @@ def read(
 ) -> Plan:
     """What the Dockerfile says. Raises InvalidArgument."""
     parsed = dockerfile.parse(found.dockerfile, found.dockerfile_name)
-    if "check" in parsed.directives:
-        # Imported here: most files have no rules of their own.
-        from cuddy.builder import lint
-
-        lint.enforce(parsed)
-    given = arguments.parse(options.build_args)
+    given, epoch = arguments.date(arguments.parse(options.build_args), options.timestamp)
     automatic = arguments.of_platforms(platform.host(), target, options.target)
-    epoch = options.timestamp
-    if epoch is None and given.get(arguments.EPOCH):
-        epoch = read_epoch(given[arguments.EPOCH])
     values, declared = arguments.of_globals(
         stages.global_arguments(parsed.instructions), given, automatic, parsed.escape
     )
@@ -78,10 +69,3 @@ def find_alias(options: BuildOptions) -> Callable[[str], str | None]:
         return wish.where if wish.kind == named_contexts.STAGE else None
 
     return alias
-
-
-def read_epoch(text: str) -> int:
-    """SOURCE_DATE_EPOCH (reproducible-builds.org). Raises InvalidArgument."""
-    if not (text.isdecimal() and text.isascii() and len(text) < 12):
-        raise InvalidArgument(f"invalid {arguments.EPOCH} {text[:40]!r}", hint="seconds since 1970")
-    return int(text)

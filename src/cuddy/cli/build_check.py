@@ -6,7 +6,7 @@ import os
 import sys
 
 from cuddy import files
-from cuddy.builder import dockerfile, outline
+from cuddy.builder import arguments, dockerfile, outline
 from cuddy.cli import build_options, document, table
 from cuddy.cli.escape import printable
 from cuddy.errors import WrongArguments
@@ -32,7 +32,7 @@ def answer(home: Home, options: BuildOptions, args: Args) -> int:
     elif method == "targets":
         text, code = _targets(parsed, form), 0
     else:
-        text, code = _outline(parsed, options.target, form), 0
+        text, code = _outline(parsed, options, form), 0
     sys.stdout.write(printable(text, keep="\n\t") if os.isatty(1) else text)
     return code
 
@@ -100,8 +100,8 @@ def _targets(parsed: Dockerfile, form: str) -> str:
     return table.align("\n".join(lines).split("\n"))
 
 
-def _outline(parsed: Dockerfile, target: str, form: str) -> str:
-    found = outline.outline(parsed, target)
+def _outline(parsed: Dockerfile, options: BuildOptions, form: str) -> str:
+    found = outline.outline(parsed, options.target, arguments.parse(options.build_args))
     if form == "json":
         return _json({
             "name": found.target.name, "description": found.target.description,

@@ -7,9 +7,10 @@ reason; what only says how another builder would go about it is taken.
 from __future__ import annotations
 
 from cuddy.builder import journal
+from cuddy.builder.arguments import EPOCH
 from cuddy.builder.options import BuildOptions
 from cuddy.cli import proxies, values
-from cuddy.errors import InvalidArgument, WrongArguments
+from cuddy.errors import WrongArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -17,7 +18,6 @@ if TYPE_CHECKING:
 
     from cuddy.cli.flags import Args
 
-EPOCH = "SOURCE_DATE_EPOCH"
 METHODS = ("build", "check", "outline", "targets")
 
 
@@ -25,18 +25,11 @@ def read(args: Args, environment: Mapping[str, str]) -> BuildOptions:
     """The options of a build. Raises InvalidArgument."""
     check(args, environment)
     given = {key: getattr(args, key) for key in BuildOptions._fields if key in args.given}
-    build_args = arguments(args.build_args, environment)
-    timestamp = args.timestamp
-    if timestamp is None:
-        timestamp = epoch_of(build_args)
-    elif not any(each.startswith(f"{EPOCH}=") for each in args.build_args):
-        build_args = (*build_args, f"{EPOCH}={timestamp}")
+    build_args = arguments(args.build_args, environment, is_dated=args.timestamp is not None)
     given["build_args"] = (*proxies.variables(environment, build_args), *build_args)
-    given["timestamp"] = timestamp
     given["platforms"] = tuple(values.comma_separated(args.platforms))
     given["no_cache_filter"] = tuple(values.comma_separated(args.no_cache_filter))
     given["unset"] = tuple(values.comma_separated(args.unset))
-    given["annotations"] = tuple(annotation(text) for text in args.annotations)
     given["outputs"] = outputs(args)
     if args.security_opt:
         from cuddy.cli.container import creation  # imported here: hardly anybody has one
@@ -49,10 +42,13 @@ def read(args: Args, environment: Mapping[str, str]) -> BuildOptions:
     return BuildOptions(context=context, build_id=journal.new_id(), **given)
 
 
-def arguments(words: Sequence[str], environment: Mapping[str, str]) -> tuple[str, ...]:
+def arguments(
+    words: Sequence[str], environment: Mapping[str, str], *, is_dated: bool = False
+) -> tuple[str, ...]:
     """--build-arg; a bare NAME is worth what the environment says, and nothing if it is silent.
 
-    SOURCE_DATE_EPOCH counts without being named, as with BuildKit.
+    SOURCE_DATE_EPOCH counts without being named, as with BuildKit; but --timestamp (`is_dated`)
+    comes before it.
     """
     found = []
     for word in words:
@@ -60,33 +56,10 @@ def arguments(words: Sequence[str], environment: Mapping[str, str]) -> tuple[str
             found.append(word)
         elif word in environment:
             found.append(f"{word}={environment[word]}")
-    if environment.get(EPOCH) and not any(word.partition("=")[0] == EPOCH for word in words):
+    is_named = any(word.partition("=")[0] == EPOCH for word in words)
+    if environment.get(EPOCH) and not is_named and not is_dated:
         found.append(f"{EPOCH}={environment[EPOCH]}")
     return tuple(found)
-
-
-def epoch_of(build_args: Sequence[str]) -> int | None:
-    """What SOURCE_DATE_EPOCH says; the last one counts. Raises InvalidArgument."""
-    said = [text.partition("=")[2] for text in build_args if text.startswith(f"{EPOCH}=")]
-    if not said or not said[-1]:
-        return None
-    if not (said[-1].isascii() and said[-1].isdigit()):
-        message = f"invalid {EPOCH}: {said[-1]!r}"
-        raise InvalidArgument(message, hint="seconds since the epoch")
-    return int(said[-1])
-
-
-def annotation(text: str) -> str:
-    """--annotation, which may say what it is of: `manifest:KEY=VALUE`. Raises InvalidArgument."""
-    what, colon, rest = text.partition("=")[0].partition(":")
-    kinds = what.partition("[")[0].split(",")
-    known = ("index", "index-descriptor", "manifest-descriptor", "manifest")
-    if not colon or not all(kind in known for kind in kinds):
-        return text
-    if kinds != ["manifest"]:
-        message = f"annotation {text!r} is not one of a manifest"
-        raise InvalidArgument(message, hint="images are kept here without an index")
-    return f"{rest}={text.partition('=')[2]}"
 
 
 def outputs(args: Args) -> tuple[str, ...]:

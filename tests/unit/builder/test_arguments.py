@@ -82,3 +82,14 @@ def test_an_argument_needs_a_name() -> None:
     assert arguments.parse(["A=1", "A=2", "B", "C=x=y"]) == {"A": "2", "C": "x=y"}
     with pytest.raises(InvalidArgument):
         arguments.parse(["=1"])
+
+
+def test_a_timestamp_is_an_argument_and_an_argument_may_be_one() -> None:
+    assert arguments.date({}, None) == ({}, None)
+    assert arguments.date({"A": "1"}, 0) == ({"A": "1", arguments.EPOCH: "0"}, 0)
+    assert arguments.date({arguments.EPOCH: "7"}, None) == ({arguments.EPOCH: "7"}, 7)
+    assert arguments.date({arguments.EPOCH: "7"}, 9) == ({arguments.EPOCH: "7"}, 9)
+    assert arguments.date({arguments.EPOCH: ""}, None)[1] is None
+    for text in ("yesterday", "-1", "1.5", "9" * 20):
+        with pytest.raises(InvalidArgument, match=f"invalid {arguments.EPOCH}"):
+            arguments.date({arguments.EPOCH: text}, None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cuddy.builder import dockerfile, lint
+from cuddy.builder import complaints, dockerfile, lint
 from cuddy.builder.findings import Finding, Surroundings
 from cuddy.errors import InvalidArgument
 
@@ -108,21 +108,23 @@ def test_options() -> None:
     assert lint.options("") == lint.Options()
     assert lint.options("error=true").is_error
     assert not lint.options("error=0").is_error
-    found = findings("FROM a\nCMD b\nENTRYPOINT b\nUSER $A:$B")
-    assert lint.refuse(found).message == ("lint violation found for rules: JSONArgsRecommended")
 
 
 def test_a_file_may_make_errors_of_findings() -> None:
     def read(text: str) -> dockerfile.Dockerfile:
         return dockerfile.parse(text.encode())
 
-    lint.enforce(read("# check=skip=all;error=true\nFROM a\nCMD b"))
-    lint.enforce(read("FROM a\nCMD b"))
+    assert complaints.of(read("# check=skip=all;error=true\nFROM a\nCMD b"), {}) == []
+    [told] = complaints.of(read("FROM a\nCMD b"), {})
+    assert told.startswith("JSONArgsRecommended: ")
+    strict = read("# check=error=true\nFROM a\nCMD b\nENTRYPOINT b")
     with pytest.raises(InvalidArgument, match="for rules: JSONArgsRecommended$") as caught:
-        lint.enforce(read("# check=error=true\nFROM a\nCMD b"))
+        complaints.of(strict, {})
     assert "   3 | >>> CMD b" in caught.value.excerpt.split("\n")
     with pytest.raises(InvalidArgument, match="invalid check option"):
-        lint.enforce(read("# check=wrong\nFROM a"))
+        complaints.of(read("# check=wrong\nFROM a"), {})
+    # A build argument counts in the directive's place.
+    assert complaints.of(strict, {complaints.CHECK: "skip=all"}) == []
 
 
 def test_a_finding_is_shown_with_its_lines() -> None:

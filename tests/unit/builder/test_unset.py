@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cuddy.builder import image_config, unset
+from cuddy.builder import unset
 from cuddy.errors import InvalidArgument
 
 
@@ -40,22 +40,3 @@ def test_one_of_several() -> None:
         unset.parse(["env=A,expose=80,volume=/x,label=none"]),
     )  # fmt: skip
     assert config == {"Env": ["AB=2"], "ExposedPorts": {"81/udp": {}}, "Labels": {"x": "y"}}
-
-
-@pytest.mark.parametrize(
-    "text, found",
-    [
-        ("a=b", {"a": "b"}),
-        ("org.example:a=b=c", {"org.example:a": "b=c"}),
-        ("manifest:a=b", {"a": "b"}),
-        ("manifest[linux/amd64]:a=", {"a": ""}),
-    ],
-)
-def test_annotations(text: str, found: dict[str, str]) -> None:
-    assert image_config.parse_annotations([text]) == found
-
-
-@pytest.mark.parametrize("text", ["a", "=b", "manifest:=b", "index:a=b", "manifest-descriptor:a=b"])
-def test_annotations_that_are_none(text: str) -> None:
-    with pytest.raises(InvalidArgument):
-        image_config.parse_annotations([text])
