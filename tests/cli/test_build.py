@@ -270,6 +270,20 @@ class TestFailure:
         assert yard.build().code == 1
 
 
+def test_a_file_without_end_takes_no_time_without_end(yard: Yard) -> None:
+    """What is copied or searched for each instruction would take a minute here."""
+    yard.dockerfile("FROM scratch", *(
+        line.format(number)
+        for line in ("ENV E{0}=$E1", "ARG A{0}=$A1", "LABEL l{0}=$A2", "VOLUME /v{0}")
+        for number in range(12_000)
+    ))  # fmt: skip
+    began = time.monotonic()
+    assert len(yard.config(yard.image())["Env"]) == 12_001
+    assert time.monotonic() - began < 15
+    yard.dockerfile("FROM scratch", "ENV A=0123456789", *["ENV A=$A$A"] * 60)
+    assert "its variables are worth more than" in yard.build().err
+
+
 def steps(yard: Yard) -> list[str]:
     """The run directories of steps that run now."""
     return [name for name in os.listdir(yard.cuddy.run_root) if len(name) == 64]

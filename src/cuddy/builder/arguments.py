@@ -1,8 +1,8 @@
 """What variables mean in a Dockerfile: ARG and ENV, and the arguments that are always there.
 
     scope = Scope(given, globals)      at the beginning of a stage
-    scope.declare(arg, environment)    ARG
-    scope.values(environment)          for whatever has $variables; ENV comes before ARG
+    scope.declare(arg, own, escape)    ARG; `own` has the environment
+    scope.values(own)                  for whatever has $variables; ENV comes before ARG
 
 Dockerfile reference, "Understand how ARG and FROM interact", "Predefined ARGs", "Automatic platform
 ARGs in the global scope".
@@ -18,12 +18,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from cuddy.builder.instructions import Arg
+    from cuddy.image.changes import Own
     from cuddy.image.platform import Platform
 
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "FTP_PROXY", "NO_PROXY", "ALL_PROXY")
 PREDEFINED = frozenset((*PROXIES, *(name.lower() for name in PROXIES)))
 """RUN sees them without ARG; they are in no history, and no reason to run anything again."""
 EPOCH = "SOURCE_DATE_EPOCH"
+MAX_CHARACTERS = 64 << 20
+"""So much may come of all variables in all instructions of a stage."""
 FRONTEND = ("BUILDKIT_", "BUILD_CONTEXT_")
 """What begins so is for builders, not for Dockerfiles."""
 
@@ -73,6 +76,7 @@ def of_globals(
 ) -> tuple[dict[str, str], dict[str, str]]:
     """The arguments above the first FROM: all that FROM may use, and those that were declared."""
     values = dict(automatic)
+    known = Values(values)
     declared = {}
     for arg in found:
         for name, default in arg.pairs:
@@ -81,10 +85,29 @@ def of_globals(
             elif default is None:
                 value = automatic.get(name)
             else:
-                value = words.expand(default, values, escape)
+                value = words.expand(default, known, escape)
             if value is not None:
                 values[name] = declared[name] = value
     return values, declared
+
+
+class Values:
+    """What variables are worth: those of an environment before arguments of the same name."""
+
+    def __init__(self, declared: Mapping[str, str], own: Own | None = None) -> None:
+        self.declared = declared
+        self.own = own
+        self.left = MAX_CHARACTERS
+
+    def get(self, name: str) -> str | None:
+        """What a variable is worth. Raises InvalidArgument if all together are worth too much."""
+        found = self.own.get(name) if self.own else None
+        if found is None:
+            found = self.declared.get(name)
+        self.left -= len(found or "")
+        if self.left < 0:
+            raise InvalidArgument("the variables of a stage are worth too much all together")
+        return found
 
 
 class Scope:
@@ -99,21 +122,25 @@ class Scope:
         self.given = given
         self.known = known
         self.declared = dict(inherited)
+        self._values: Values | None = None
 
-    def declare(self, arg: Arg, environment: Sequence[str], escape: str) -> None:
+    def declare(self, arg: Arg, own: Own, escape: str) -> None:
         """An ARG in the stage: given by the user, its default, or what is known of that name."""
+        values = self.values(own)
         for name, default in arg.pairs:
-            name = words.expand(name, self.values(environment), escape)
+            name = words.expand(name, values, escape)
             if name in self.given:
                 self.declared[name] = self.given[name]
             elif default is not None:
-                self.declared[name] = words.expand(default, self.values(environment), escape)
+                self.declared[name] = words.expand(default, values, escape)
             elif name in self.known:
                 self.declared[name] = self.known[name]
 
-    def values(self, environment: Sequence[str]) -> dict[str, str]:
-        """All variables: those of the image's environment before arguments of the same name."""
-        return self.declared | words.variables(environment)
+    def values(self, own: Own) -> Values:
+        """All variables, at any time what they are worth then."""
+        if self._values is None:
+            self._values = Values(self.declared, own)
+        return self._values
 
     def effective(self, environment: Sequence[str]) -> dict[str, str]:
         """The arguments that RUN sees: those that no variable of the environment hides."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from cuddy.builder.findings import Finding
 from cuddy.builder.instructions import Arg, Change, Copy, From, Run, Workdir
-from cuddy.builder.mistakes import meant
+from cuddy.builder.mistakes import Nearby
 from cuddy.errors import InvalidArgument
 from cuddy.files import quote
 from cuddy.image import forms, words
@@ -35,6 +35,8 @@ SECRET_WORDS = {
 }  # fmt: skip
 HARMLESS_WORDS = {"public", "file", "version"}
 ONCE = ("CMD", "ENTRYPOINT", "HEALTHCHECK")
+MOST_CHARACTERS = 4096
+"""What a variable is worth is not of more interest here."""
 DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -60,8 +62,9 @@ Found = tuple[Finding, tuple[str, ...]]
 class _Stage:
     """What is known at some point of a stage."""
 
-    def __init__(self, variables: Mapping[str, str] | None, escape: str) -> None:
+    def __init__(self, variables: Mapping[str, str] | None, escape: str, nearby: Nearby) -> None:
         self.escape = escape
+        self.nearby = nearby
         self.is_known = variables is not None
         self.variables = dict(variables or {"PATH": DEFAULT_PATH})
         self.declared: set[str] = set()  # ARG without a value
@@ -71,7 +74,7 @@ class _Stage:
 
     def copy(self) -> _Stage:
         """As a stage begins that stands on this one."""
-        made = _Stage(self.variables, self.escape)
+        made = _Stage(self.variables, self.escape, self.nearby)
         made.is_known = self.is_known
         made.declared = set(self.declared)
         made.has_shell, made.has_workdir = self.has_shell, self.has_workdir
@@ -159,27 +162,31 @@ def _description(line: Line) -> Iterator[Found]:
 def _stages(lines: Iterable[Line], escape: str, surroundings: Surroundings) -> Iterator[Found]:
     """The rules that depend on what stands above."""
     global_args: dict[str, str | None] = dict.fromkeys(PLATFORM_ARGS, "")
+    given = dict.fromkeys(PLATFORM_ARGS, "")
+    nearby = Nearby()
     stages: dict[str, _Stage] = {}
     stage: _Stage | None = None
     number = 0
     for line in lines:
         instruction = line.instruction
         if isinstance(instruction, From):
-            yield from _from(line, instruction, global_args, escape, stages)
+            yield from _from(line, instruction, global_args, given, escape, stages, nearby)
             beneath = stages.get(instruction.image.lower())
             if beneath is not None:
                 stage = beneath.copy()
             elif instruction.image == "scratch":
-                stage = _Stage({"PATH": DEFAULT_PATH}, escape)
+                stage = _Stage({"PATH": DEFAULT_PATH}, escape, nearby)
             else:
-                stage = _Stage(surroundings.environment(instruction), escape)
+                stage = _Stage(surroundings.environment(instruction), escape, nearby)
             stages |= {name: stage for name in (str(number), instruction.name) if name}
             number += 1
         elif stage is None:
             if isinstance(instruction, Arg):
                 for name, value in instruction.pairs:
-                    given = {key: each for key, each in global_args.items() if each is not None}
-                    global_args[name] = value and _expand(value, given, escape)[0]
+                    global_args[name] = found = value and _expand(value, given, escape)[0]
+                    given.pop(name, "")
+                    if found is not None:
+                        given[name] = found
         else:
             yield from _variables(line, stage)
             yield from _config(line, stage)
@@ -192,7 +199,7 @@ def _expand(text: str, values: Mapping[str, str], escape: str) -> tuple[str, set
     """The text, and the variables that have no value. What cannot be read is no rule's matter."""
     missing: set[str] = set()
     try:
-        return words.expand(text, values, escape, missing), missing
+        return words.expand(text, values, escape, missing)[:MOST_CHARACTERS], missing
     except InvalidArgument:
         return text, set()
 
@@ -201,14 +208,15 @@ def _from(
     line: Line,
     stage: From,
     global_args: Mapping[str, str | None],
+    values: Mapping[str, str],
     escape: str,
     stages: Mapping[str, object],
+    nearby: Nearby,
 ) -> Iterator[Found]:
-    values = {name: value for name, value in global_args.items() if value is not None}
     image, missing = _expand(stage.image, values, escape)
     platform, more = _expand(stage.platform, values, escape)
-    for name in sorted((missing | more) - set(global_args)):
-        near = meant(name, [each for each in global_args if each not in PLATFORM_ARGS])
+    for name in sorted(each for each in missing | more if each not in global_args):
+        near = nearby.meant(name, global_args, PLATFORM_ARGS)
         yield line.found("UndefinedArgInFrom", f"FROM argument '{name}' is not declared{near}")
     if image != stage.image and image.lower() not in stages and not _is_reference(image):
         message = f"Default value for ARG {stage.image} results in empty or invalid base image name"
@@ -268,7 +276,7 @@ def _variables(line: Line, stage: _Stage) -> Iterator[Found]:
             if each.expands:
                 missing |= _expand(each.content, stage.variables, words.ESCAPE)[1]
     for name in sorted(missing - stage.declared):
-        near = meant(name, stage.variables).replace("mean ", "mean $")
+        near = stage.nearby.meant(name, stage.variables).replace("mean ", "mean $")
         yield line.found("UndefinedVar", f"Usage of undefined variable '${name}'{near}")
 
 

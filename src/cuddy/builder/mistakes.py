@@ -12,7 +12,7 @@ from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Sequence
 
     from cuddy.builder.instructions import Place
 
@@ -20,6 +20,8 @@ LINES_ABOVE = 1
 MAX_WIDTH = 120
 MAX_MESSAGE = 300
 MAX_SLIP = 40
+MOST_MEANT, MOST_CHOICES = 100, 500
+"""So often, and among so many names, the one that was meant is looked for."""
 
 
 class Mistake(Exception):
@@ -121,5 +123,20 @@ def meant(word: str, choices: Iterable[str]) -> str:
     """` (did you mean X?)` if the word is a slip of one of the choices, else ''."""
     from cuddy import suggest
 
-    closest = suggest.closest(word, choices) if len(word) <= MAX_SLIP else ""
+    near = [each for each in choices if len(each) <= 2 * MAX_SLIP]
+    closest = suggest.closest(word, near) if len(word) <= MAX_SLIP else ""
     return f" (did you mean {closest}?)" if closest else ""
+
+
+class Nearby:
+    """The names that were meant, as long as a file does not have too many wrong ones."""
+
+    def __init__(self) -> None:
+        self.left = MOST_MEANT
+
+    def meant(self, name: str, choices: Collection[str], others: Collection[str] = ()) -> str:
+        """One of the choices but for the others, as `meant` has it."""
+        self.left -= 1
+        if self.left < 0 or len(choices) > MOST_CHOICES:
+            return ""
+        return meant(name, [each for each in choices if each not in others])

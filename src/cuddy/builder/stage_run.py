@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from cuddy.builder.arguments import Values
     from cuddy.builder.cache import Asked
     from cuddy.builder.instructions import Instruction
     from cuddy.builder.plan import Plan
@@ -60,9 +61,11 @@ class StageRun:
         self.stage = stage
         self.scope = Scope(plan.given, plan.known, found.declared)
         self.state, triggers = take_triggers(found.state)
+        self.own = changes.Own(self.state.config)
         self.beginning = "".join(self.state.chain_ids[-1:])
         self.triggers = [parse_trigger(plan, stage, text) for text in triggers]
         self.instructions: list[Instruction] = [*self.triggers, *stage.instructions]
+        self.step_count = steps.count(self.instructions)
         self.history = list(self.state.history)
         self.position = 0
         self.files_done = 0
@@ -89,9 +92,9 @@ class StageRun:
         """The variables of the image."""
         return list(self.state.config.get("Env") or ())
 
-    def values(self) -> dict[str, str]:
+    def values(self) -> Values:
         """What variables in an instruction mean here."""
-        return self.scope.values(self.environment)
+        return self.scope.values(self.own)
 
     def advance(self, work: Work) -> bool:
         """Go on as far as `work` can; whether the stage is finished. Raises CuddyError."""
@@ -117,7 +120,7 @@ class StageRun:
     def take(self, instruction: Instruction, work: Work) -> bool:
         """Carry out one instruction; False if that cannot be done here."""
         if isinstance(instruction, Arg):
-            self.scope.declare(instruction, self.environment, self.plan.dockerfile.escape)
+            self.scope.declare(instruction, self.own, self.plan.dockerfile.escape)
             self.note(f"ARG {' '.join(map(self.shown_argument, instruction.pairs))}")
         elif isinstance(instruction, Change) and instruction.name == "MAINTAINER":
             self.state = self.state._replace(author=instruction.rest)
@@ -138,7 +141,7 @@ class StageRun:
         """Change the config."""
         form = Form(name, rest, flags, self.plan.dockerfile.escape)
         changed = changes.change(
-            self.state.config, form, self.values(), keeps_command=self.has_command
+            self.state.config, form, self.values(), keeps_command=self.has_command, own=self.own
         )
         self.has_command = self.has_command or name == "CMD"
         self.state = self.state._replace(config=changed)

@@ -73,7 +73,7 @@ def shown_opening(run: StageRun) -> str:
 def place_shown(run: StageRun, number: int) -> str:
     """The stage, and which of its steps."""
     stage = f"{run.stage.shown} " if run.stage.name or len(run.plan.stages.all) > 1 else ""
-    return f"[{stage}{number}/{count(run.instructions) + 1}]"
+    return f"[{stage}{number}/{run.step_count + 1}]"
 
 
 def place_of(run: StageRun) -> str:

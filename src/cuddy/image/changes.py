@@ -12,9 +12,13 @@ from cuddy.image.forms import Form
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
+    from typing import TypeVar
+
+    Value = TypeVar("Value")
 
     from cuddy.image.spec import RunConfig
+    from cuddy.image.words import Known
 
 DEFAULT_SHELL = ["/bin/sh", "-c"]
 PROTOCOLS = ("tcp", "udp", "sctp")
@@ -24,15 +28,18 @@ ONLY_IN_FILES = ("SHELL",)
 
 
 def change(
-    config: RunConfig, form: Form, values: Mapping[str, str], *, keeps_command: bool = False
-) -> RunConfig:
+    config: RunConfig, form: Form, values: Known, *, keeps_command: bool = False,
+    own: Own | None = None,
+) -> RunConfig:  # fmt: skip
     """The config changed by one instruction; `values` are what its variables are worth.
 
     `keeps_command`: a CMD stands above, in the same stage, which another ENTRYPOINT leaves alone.
+    `own`: what of the config may be changed in its place, the same for all instructions.
+
     Raises InvalidArgument.
     """
     made: RunConfig = config.copy()
-    CHANGES[form.name](made, form, _Variables(values, form.escape))
+    CHANGES[form.name](made, form, _Variables(values, form.escape, own or Own(config)))
     if form.name == "ENTRYPOINT" and not keeps_command:
         made["Cmd"] = None
     return made
@@ -97,12 +104,44 @@ def lines(text: str) -> list[str]:
     return [*found, whole.strip()] if whole.strip() else found
 
 
+class Own:
+    """What of a config is nobody else's and may grow in its place: a file of a hundred thousand
+    instructions would else copy, and search, a list of as many for each of them.
+    """
+
+    def __init__(self, config: RunConfig) -> None:
+        self.environment = list(config.get("Env") or ())
+        self.places: dict[str, int] = {}  # of the variables; the first of a name counts
+        for place, entry in enumerate(self.environment):
+            self.places.setdefault(entry.partition("=")[0], place)
+        self.triggers: list[str] | None = None
+        self._taken: set[str] = set()
+
+    def get(self, name: str) -> str | None:
+        """What a variable of the environment is worth."""
+        place = self.places.get(name)
+        return None if place is None else self.environment[place].partition("=")[2]
+
+    def put(self, name: str, value: str) -> None:
+        """Give a variable of the environment a value."""
+        place = self.places.setdefault(name, len(self.environment))
+        self.environment[place : place + 1] = (f"{name}={value}",)
+
+    def take(self, name: str, found: dict[str, Value] | None) -> dict[str, Value]:
+        """A part of the config, to be changed."""
+        if found is not None and name in self._taken:
+            return found
+        self._taken.add(name)
+        return dict(found or {})
+
+
 class _Variables:
     """What the variables of one instruction are worth."""
 
-    def __init__(self, values: Mapping[str, str], escape: str) -> None:
+    def __init__(self, values: Known, escape: str, own: Own) -> None:
         self.values = values
         self.escape = escape
+        self.own = own
 
     def expand(self, text: str) -> str:
         return words.expand(text, self.values, self.escape)
@@ -129,19 +168,15 @@ def _entrypoint(config: RunConfig, form: Form, variables: _Variables) -> None:
 
 
 def _env(config: RunConfig, form: Form, variables: _Variables) -> None:
-    entries = list(config.get("Env") or ())
     for name, value in _pairs(form, variables):
-        entry = f"{name}={value}"
-        at = next((i for i, old in enumerate(entries) if old.partition("=")[0] == name), None)
-        if at is None:
-            entries.append(entry)
-        else:
-            entries[at] = entry
-    config["Env"] = entries
+        variables.own.put(name, value)
+    config["Env"] = variables.own.environment
 
 
 def _label(config: RunConfig, form: Form, variables: _Variables) -> None:
-    config["Labels"] = dict(config.get("Labels") or {}) | dict(_pairs(form, variables))
+    labels = variables.own.take("Labels", config.get("Labels"))
+    labels |= _pairs(form, variables)
+    config["Labels"] = labels
 
 
 def _pairs(form: Form, variables: _Variables) -> list[tuple[str, str]]:
@@ -154,7 +189,7 @@ def _pairs(form: Form, variables: _Variables) -> list[tuple[str, str]]:
 
 
 def _expose(config: RunConfig, form: Form, variables: _Variables) -> None:
-    ports = dict(config.get("ExposedPorts") or {})
+    ports = variables.own.take("ExposedPorts", config.get("ExposedPorts"))
     for word in forms.ports(form):
         for port in variables.expand_all(word):
             ports |= {each: {} for each in exposed(port)}
@@ -166,7 +201,7 @@ def _user(config: RunConfig, form: Form, variables: _Variables) -> None:
 
 
 def _volume(config: RunConfig, form: Form, variables: _Variables) -> None:
-    volumes = dict(config.get("Volumes") or {})
+    volumes = variables.own.take("Volumes", config.get("Volumes"))
     for text in forms.paths(form):
         path = variables.expand(text)
         if not path:
@@ -197,7 +232,11 @@ def _stopsignal(config: RunConfig, form: Form, variables: _Variables) -> None:
 
 
 def _onbuild(config: RunConfig, form: Form, variables: _Variables) -> None:
-    config["OnBuild"] = [*(config.get("OnBuild") or ()), forms.trigger(form)]
+    own = variables.own
+    if own.triggers is None:
+        own.triggers = list(config.get("OnBuild") or ())
+    own.triggers.append(forms.trigger(form))
+    config["OnBuild"] = own.triggers
 
 
 def _healthcheck(config: RunConfig, form: Form, variables: _Variables) -> None:

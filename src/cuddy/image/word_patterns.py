@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 ONE, MANY = "?", "*"
 MAX_WORK = 5_000_000
 """Steps; a pattern of stars on a value of megabytes would take minutes."""
+MAX_CHARACTERS = 8 << 20
+"""Of what replacing makes of a value."""
 
 
 def trim(value: str, sign: str, word: str) -> str:
@@ -38,12 +40,16 @@ def replace(value: str, pattern: str, text: str, everywhere: bool) -> str:
     tokens = read(pattern)
     _limit(tokens, value, len(value) + 1)
     result = []
+    left = MAX_CHARACTERS
     position, after = 0, -1
     while position <= len(value):
         ends = _ends(tokens, value, position)
         # Right after a match an empty one does not count.
         if ends and not (max(ends) == position == after):
             result.append(text)
+            left -= len(text)
+            if left < 0:
+                raise ValueError("too much to replace")
             after = max(ends)
             if not everywhere:
                 return "".join([*result, value[after:]])

@@ -12,12 +12,24 @@ from cuddy.files import quote as in_quotes
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
+    from typing import Protocol
+
+    class Known(Protocol):
+        """What variables are worth; a dict is one."""
+
+        def get(self, name: str, /) -> str | None: ...
+
 
 ESCAPE = "\\"
 MAX_DEPTH = 100
+MAX_CHARACTERS = 8 << 20
+"""So much may come of the variables in one text: no config of an image can have more. A line that
+doubles a variable needs but forty others to fill a computer's memory.
+"""
 QUOTES = "'\""
 SPECIAL_NAMES = "@*#?-$!"
+TOO_MUCH = f"its variables are worth more than {MAX_CHARACTERS} characters"
 MISSING_BRACE = "syntax error: missing '}'"
 _DIGITS = frozenset("0123456789")
 
@@ -31,9 +43,7 @@ def variables(environment: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def expand(
-    text: str, values: Mapping[str, str], escape: str = ESCAPE, missing: set[str] | None = None
-) -> str:
+def expand(text: str, values: Known, escape: str = ESCAPE, missing: set[str] | None = None) -> str:
     """The text as one word, quotes and escapes taken off, variables replaced.
 
     `missing` takes in the names of variables that have no value. Raises InvalidArgument.
@@ -47,7 +57,7 @@ def expand(
     return result
 
 
-def expand_all(text: str, values: Mapping[str, str], escape: str = ESCAPE) -> list[str]:
+def expand_all(text: str, values: Known, escape: str = ESCAPE) -> list[str]:
     """The words of a text; an unquoted variable may become several. Raises InvalidArgument."""
     reading = _Reading(text, values, escape)
     reading.read()
@@ -55,7 +65,7 @@ def expand_all(text: str, values: Mapping[str, str], escape: str = ESCAPE) -> li
     return reading.words
 
 
-def expand_text(text: str, values: Mapping[str, str], missing: set[str] | None = None) -> str:
+def expand_text(text: str, values: Known, missing: set[str] | None = None) -> str:
     """A heredoc's text with its variables replaced; quotes are like any other character.
 
     The escape is the backslash, whatever the Dockerfile's is. Raises InvalidArgument.
@@ -70,7 +80,7 @@ def expand_text(text: str, values: Mapping[str, str], missing: set[str] | None =
     return result
 
 
-def expand_known(text: str, values: Mapping[str, str], escape: str = ESCAPE) -> str:
+def expand_known(text: str, values: Known, escape: str = ESCAPE) -> str:
     """The text with those variables replaced that have a value, quotes and the rest as they are:
     how a step is shown. What cannot be read stays as it is.
     """
@@ -129,7 +139,7 @@ def split(text: str, escape: str = ESCAPE) -> list[str]:
 class _Reading:
     """One pass over a text. What it makes is collected as one word and as several."""
 
-    def __init__(self, text: str, values: Mapping[str, str], escape: str) -> None:
+    def __init__(self, text: str, values: Known, escape: str) -> None:
         self.text = text
         self.values = values
         self.escape = escape
@@ -140,6 +150,7 @@ class _Reading:
         self.missing: set[str] = set()
         self.position = 0
         self.depth = 0
+        self.left = MAX_CHARACTERS
         self.words: list[str] = []
         self.word: list[str] = []
 
@@ -255,6 +266,10 @@ class _Reading:
         found = self.values.get(name)
         if found is None:
             self.missing.add(name)
+            return None
+        self.left -= len(found)
+        if self.left < 0:
+            raise self.fail(TOO_MUCH)
         return found
 
     def variable(self) -> str:

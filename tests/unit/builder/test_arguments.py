@@ -8,6 +8,7 @@ from cuddy.builder import arguments
 from cuddy.builder.arguments import Scope
 from cuddy.builder.instructions import Arg, Place
 from cuddy.errors import InvalidArgument
+from cuddy.image.changes import Own
 from cuddy.image.platform import Platform
 
 HERE = Place(1, 1)
@@ -18,9 +19,11 @@ def arg(*pairs: tuple[str, str | None]) -> Arg:
 
 
 def declared(scope: Scope, *args: Arg, environment: tuple[str, ...] = ()) -> dict[str, str]:
+    own = Own({"Env": list(environment)})
     for each in args:
-        scope.declare(each, environment, "\\")
-    return scope.values(environment)
+        scope.declare(each, own, "\\")
+    values = scope.values(own)
+    return {name: values.get(name) or "" for name in (*scope.declared, *own.places)}
 
 
 def test_an_argument_without_a_value_is_not_set() -> None:
@@ -59,7 +62,7 @@ def test_a_stage_inherits_the_arguments_of_the_stage_it_is_based_on() -> None:
 def test_proxies_are_for_run_without_being_declared() -> None:
     scope = Scope({"http_proxy": "http://p", "A": "1"}, {}, {})
     assert scope.proxies() == {"http_proxy": "http://p"}
-    assert scope.values(()) == {}
+    assert declared(scope) == {}
 
 
 def test_global_arguments_see_those_above_and_the_platform() -> None:

@@ -104,6 +104,8 @@ def test_a_word_is_expanded(text: str, wanted: str) -> None:
         ("${NONE:?must be $A}", "NONE: must be one"),
         ("${A#\\x}", "invalid pattern (\\x) in substitution: invalid escape '\\x'"),
         ("${A:-" * 200, "substitutions are nested too deeply"),
+        ('"$LONG"' * 2000, "its variables are worth more than 8388608 characters"),
+        ("${LONG//a/" + "b" * 2000 + "}", "invalid pattern (a) in substitution: too much to rep"),
         ("${LONG//*a*b*c*d*e*f*g/x}", "invalid pattern (*a*b*c*d*e*f*g) in substitution: too much"),
     ],
 )
