@@ -86,7 +86,8 @@ class Stages:
             message = f"line {opening.place.line}: base name ({opening.image}) should not be blank"
             raise InvalidArgument(message, hint="--build-arg, or a default above the first FROM")
         if opening.name in self._numbers:
-            raise InvalidArgument(f"duplicate stage name: {opening.name}")
+            message = f"line {opening.place.line}: duplicate stage name: {opening.name}"
+            raise InvalidArgument(message, hint="BuildKit would take the last one")
         number = len(self.all)
         parent = self._find(image, number, by_number=False)
         self.all.append(
