@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import subprocess
 import time
@@ -98,6 +99,14 @@ class TestWhy:
         place.cuddy.ok("start", "-a", "changed")
         place.cuddy.ok("commit", "changed", "alpine")
         assert "the base is 'alpine (" in place.told("--explain-cache")
+
+    def test_another_checkout_that_had_nothing_to_do_can_tell_too(self, place: Place) -> None:
+        place.build()
+        other = Place(place.cuddy, place.context.parent / "other")
+        shutil.copytree(place.context, other.context)
+        other.build()
+        (other.context / "Dockerfile").write_text(DOCKERFILE.replace("/made;", "/made; true;"))
+        assert "the instruction has changed, it was: 'RUN sleep" in other.told("--explain-cache")
 
     def test_at_first_there_is_nothing_to_compare_with(self, place: Place) -> None:
         assert "never built before" in place.told("--explain-cache")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cuddy.builder.state import Layer, State
 from cuddy.engine import defaults
-from cuddy.errors import InvalidArgument, NoSuchImage
+from cuddy.errors import InvalidArgument, NoSuchImage, RegistryError
 from cuddy.image import history as histories
 from cuddy.image import host, index, platform, store
 from cuddy.shapes import NamedTuple
@@ -44,6 +44,7 @@ def find(home: Home, name: str, target: Platform, registry: Registry) -> Image:
     if name == host.NAME:
         hint = "it has no layers of its own; name an image that 'cuddy images' lists"
         raise InvalidArgument(f"a build cannot stand on {host.NAME!r}", hint=hint)
+    other = ""
     if not registry.pull:
         try:
             image = store.resolve(home.storage, name)
@@ -51,16 +52,22 @@ def find(home: Home, name: str, target: Platform, registry: Registry) -> Image:
             if registry.settings is None:
                 raise
         else:
-            if platform.of(image.config) in platform.preference(target):
+            found = platform.of(image.config)
+            if found in platform.preference(target):
                 return image
+            other = f"the one here is for {found}, not for {target}"
     if registry.settings is None:
-        raise NoSuchImage(name, hint=f"the one here is not for {target}")
+        raise NoSuchImage(name, hint=other)
     # Imported here: what is in the store needs no registry.
     from cuddy.engine import pull
 
-    return pull.pull(
-        home, name, platform=str(target), settings=registry.settings, progress=registry.progress
-    )
+    try:
+        return pull.pull(
+            home, name, platform=str(target), settings=registry.settings, progress=registry.progress
+        )
+    except (RegistryError, NoSuchImage) as error:
+        error.hint = other or error.hint
+        raise
 
 
 def state_of(home: Home, image: Image) -> State:

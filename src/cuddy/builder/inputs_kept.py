@@ -175,14 +175,23 @@ def explain(home: Home, key: str, asked: Asked) -> str:
 def _nearest(home: Home, asked: Asked, now: Kept) -> Kept | None:
     """The former run of the place that has most in common with this one.
 
-    A checkout that was moved has no former runs: then of any place where the same was written.
+    A checkout that was moved has no former runs: then of any place where the same was written, or
+    where something stood on the same layer.
     """
     names = [name for name in files.list_directory(directory(home)) if name.endswith(".json")]
     here = [name for name in names if name.startswith(f"{_place(asked)}-")]
-    kept = _latest(home, here) or [
-        each for each in _latest(home, names) if each.shown and each.shown == now.shown
-    ]
+    kept = _latest(home, here)
+    if not kept:
+        others = _latest(home, names)
+        kept = [each for each in others if each.shown and each.shown == now.shown]
+        kept = kept or [each for each in others if _is_successor(each, now)]
     return max(kept, key=lambda each: _likeness(each, now), default=None)
+
+
+def _is_successor(former: Kept, now: Kept) -> bool:
+    """Whether it stood on the same layer, and not just on the same image as half the world does."""
+    is_first = digests.short(now.parent) in now.from_
+    return bool(now.parent) and former.parent == now.parent and not is_first
 
 
 def _latest(home: Home, names: Iterable[str]) -> list[Kept]:
