@@ -98,7 +98,7 @@ class Journal:
         self.is_broken = False
         self.size_bytes = 0
         self.record: Record = {
-            "Id": options.build_id, "Context": options.context,
+            "Id": options.build_id, "Context": shown(options.context),
             "Dockerfile": options.dockerfile, "Target": options.target,
             "Names": list(options.tags), "Platforms": list(options.platforms),
             "Status": RUNNING, "Error": "", "Started": files.now(), "Completed": "",
@@ -171,6 +171,15 @@ class Journal:
             _make_room(self.home, is_long=self.size_bytes > _LONG)
         except OSError:
             self.is_broken = True
+
+
+def shown(context: str) -> str:
+    """A context without a password, as it may be kept and listed."""
+    if "@" not in context:
+        return context
+    from cuddy.builder import git_source
+
+    return git_source.redact(context)
 
 
 def encode(event: Event) -> bytes:

@@ -45,6 +45,11 @@ def keep(home: Home, build_id: str = "", *, status: str = journal.COMPLETED) -> 
     return kept
 
 
+def test_a_password_in_the_contexts_url_is_not_kept(home: Home) -> None:
+    Journal(home, BuildOptions("https://me:secret@host/x.git#main", build_id="ab")).close("")
+    assert journal.find(home, "ab").record["Context"] == "https://host/x.git#main"
+
+
 def test_all_that_a_build_told_comes_back_as_it_was(home: Home) -> None:
     keep(home)
     assert list(journal.events(journal.find(home, "LAST"))) == EVENTS
