@@ -162,3 +162,21 @@ def test_mistakes_are_told_before_anything_is_built(
 ) -> None:
     where = context(tmp_path / "c", "FROM alpine\nRUN false\n")
     assert told in builder("build", *words, str(where)).err
+
+
+def test_for_several_platforms_each_has_steps_of_its_own(builder: Cuddy, tmp_path: Path) -> None:
+    place = context(tmp_path / "c", "FROM scratch\nARG TARGETARCH\nWORKDIR /$TARGETARCH\nCMD x\n")
+    dest = tmp_path / "o"
+    words = ["--platform", "linux/amd64,linux/arm64", "-o", f"type=oci,tar=false,dest={dest}"]
+    result = builder("build", "--progress", "plain", *words, place)
+    assert result.code == 0, result.err
+    steps = [line.partition(" ") for line in result.err.splitlines() if "WORKDIR" in line]
+    assert [text for _, _, text in steps] == [
+        "[linux/amd64 2/2] WORKDIR /$TARGETARCH", "[linux/arm64 2/2] WORKDIR /$TARGETARCH"
+    ]  # fmt: skip
+    assert len({number for number, _, _ in steps}) == 2
+    assert result.err.count("JSONArgsRecommended") == 1
+    [entry] = json.loads((dest / "index.json").read_text())["manifests"]
+    listed = json.loads((dest / "blobs" / entry["digest"].replace(":", "/")).read_text())
+    told = [each["platform"]["architecture"] for each in listed["manifests"]]
+    assert told == ["amd64", "arm64"]

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from cuddy.builder.report import Numbering, Tell
     from cuddy.engine.home import Home
 
-DEFINITION = 1
-"""The number of reading the Dockerfile."""
-
 
 def build(
     home: Home,
@@ -72,9 +69,9 @@ def make(
     tell: Numbering,
 ) -> list[Finished]:  # fmt: skip
     """Build for each platform, with a lease and a directory for what is made meanwhile."""
-    tell.began(DEFINITION, "[internal] load build definition")
+    tell.began(report.DEFINITION, "[internal] load build definition")
     with context.open(options, stdin_fd, scratch, settings or Settings()) as found:
-        tell.ended(DEFINITION)
+        tell.ended(report.DEFINITION)
         registry = beginnings.Registry(settings, options.pull)
         imports = open_imports(home, options, settings, tell)
         compresses = export.needs_blobs(options)
@@ -89,6 +86,7 @@ def make(
                 wanted, found, target, registry, scratch, tell, compresses=compresses
             )
             made.append(one.run())
+            tell.restart()
     return made
 
 

@@ -17,9 +17,6 @@ if TYPE_CHECKING:
     from cuddy.image.progress import Progress
     from cuddy.image.settings import Settings
 
-STEPS = 40
-PUSHES = 60
-"""Numbers of what is no instruction; see `report.Numbering`."""
 WORDS = {
     outputs.LOCAL: "exporting to client directory",
     outputs.TAR: "exporting to client tarball",
@@ -48,7 +45,7 @@ def deliver(
 
     storage = home.storage
     states = [result.state for result in results]
-    for number, output in enumerate(wanted, STEPS):
+    for number, output in enumerate(wanted, report.OUTPUTS):
         tell.began(number, WORDS[output.kind])
         if output.kind == outputs.LOCAL:
             files_output.write_directory(storage, output, states)
@@ -61,7 +58,7 @@ def deliver(
 
 def push(home: Home, names: Sequence[str], tell: Numbering, settings: Settings | None) -> None:
     """Bring the image to its registries, by each of its names. Raises what `engine.push` does."""
-    for number, name in enumerate(names, PUSHES):
+    for number, name in enumerate(names, report.PUSHES):
         from cuddy.engine import push as engine_push
 
         tell.began(number, f"pushing {name}")

@@ -44,10 +44,6 @@ if TYPE_CHECKING:
     from cuddy.image.platform import Platform
     from cuddy.image.progress import Progress
     from cuddy.image.pull import Report
-
-CONTEXT = 3
-"""Numbers of what is no instruction; see `report.Numbering`."""
-IMAGES = 100
 DOCKERS_LAYERS = 125
 """Images of more are refused by docker when it loads or pulls them."""
 
@@ -146,7 +142,7 @@ class Driver:
         target = target or self.target
         key = f"{name} {target}"
         if key not in self.begun:
-            number = IMAGES + len(self.begun)
+            number = report.IMAGES + len(self.begun)
             self.tell.began(number, f"[internal] load metadata for {name}")
             try:
                 registry = self.registry._replace(progress=self.pulling(number))
@@ -255,11 +251,11 @@ class Driver:
         if not reads_context or self.has_looked:
             return step.ask(self.origins)
         self.has_looked = True
-        self.tell.began(CONTEXT, "[internal] load build context")
+        self.tell.began(report.CONTEXT, "[internal] load build context")
         try:
             return step.ask(self.origins)
         finally:
-            self.tell.ended(CONTEXT)
+            self.tell.ended(report.CONTEXT)
 
     def failed(self, run: StageRun, step: Step, error: CuddyError) -> StepFailed:
         """The error of a step whose sources are not what they should be."""

@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from cuddy.image.spec import ImageConfig
     from cuddy.image.store import Image
 
-EXPORT = 4
-
 
 class Finished(NamedTuple):
     """A target of one platform, and when its build began (RFC 3339), or was said to (seconds).
@@ -135,7 +133,7 @@ def export_image(
             hint="--output type=oci,dest=FILE makes one archive for several",
         )
     finished, config = made[0], documents[0]
-    tell.began(EXPORT, "exporting to image")
+    tell.began(report.EXPORT, "exporting to image")
     first = names[0] if names else ""
     notes = annotation.parse(options.annotations)
     image = None
@@ -143,13 +141,13 @@ def export_image(
         image = find(home, config, finished.state.layers, notes)
     if image is None:
         image = assemble(home, first, finished, config, notes, options.cache_to, form)
-    tell(report.Progress(EXPORT, f"writing image {image.id}", 0, 0, time.time()))
+    tell(report.Progress(report.EXPORT, f"writing image {image.id}", 0, 0, time.time()))
     for name in names:
-        tell(report.Progress(EXPORT, f"naming to {name}", 0, 0, time.time()))
+        tell(report.Progress(report.EXPORT, f"naming to {name}", 0, 0, time.time()))
         if name not in image.names:
             store.tag(home.storage, first if first in image.names else image.id, name)
             events.emit_image(home, "tag", image, reference.parse(name).familiar)
-    tell.ended(EXPORT)
+    tell.ended(report.EXPORT)
     return Built(image.id, image.manifest, tuple(names))
 
 

@@ -18,6 +18,13 @@ if TYPE_CHECKING:
     Tell: TypeAlias = Callable[[Event], None]
 
 STDOUT, STDERR = 1, 2
+DEFINITION, CONTEXT, EXPORT = 1, 2, 3
+OUTPUTS, PUSHES, IMAGES = 1_000, 2_000, 3_000
+"""By these the build itself knows what it tells of and is no instruction; the latter are the first
+of several. Nobody else hears them, see `Numbering`.
+"""
+PER_STAGE = 1_000_000
+"""More than a stage has instructions: the number of a step is made of both."""
 
 
 class Began(NamedTuple):
@@ -76,13 +83,19 @@ class Numbering:
     def __init__(self, tell: Tell) -> None:
         self._tell = tell
         self._numbers: dict[int, int] = {0: 0}
+        self._count = 0
+
+    def restart(self) -> None:
+        """From here on what is told of is something else: another platform's."""
+        self._count += len(self._numbers) - 1
+        self._numbers = {0: 0}
 
     def __call__(self, event: Event) -> None:
         self._tell(event._replace(step=self.number(event.step)))
 
     def number(self, raw: int) -> int:
         """What a step is called outside."""
-        return self._numbers.setdefault(raw, len(self._numbers))
+        return self._numbers.setdefault(raw, self._count + len(self._numbers))
 
     def began(self, step: int, name: str) -> None:
         """Tell that something begins."""

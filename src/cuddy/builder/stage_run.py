@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     Work = Callable[["StageRun", Step], Layer | None]
 
 
-POSITIONS = 1_000_000
-"""More than a stage has instructions: a step's number is made of both."""
 MOST_LAYERS = 500
 """More of them the kernel does not mount at once."""
 
@@ -75,12 +73,12 @@ class StageRun:
     @property
     def opening_number(self) -> int:
         """The number of its FROM, the same in every process."""
-        return (self.stage.number + 2) * POSITIONS - 1
+        return (self.stage.number + 2) * report.PER_STAGE - 1
 
     @property
     def number(self) -> int:
         """The number of the step at which it stands, the same in every process."""
-        return (self.stage.number + 1) * POSITIONS + self.position
+        return (self.stage.number + 1) * report.PER_STAGE + self.position
 
     @property
     def outcome(self) -> Outcome:

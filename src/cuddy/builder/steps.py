@@ -71,9 +71,10 @@ def shown_opening(run: StageRun) -> str:
 
 
 def place_shown(run: StageRun, number: int) -> str:
-    """The stage, and which of its steps."""
+    """The platform if there are several, the stage, and which of its steps."""
     stage = f"{run.stage.shown} " if run.stage.name or len(run.plan.stages.all) > 1 else ""
-    return f"[{stage}{number}/{run.step_count + 1}]"
+    platform = f"{run.state.platform} " if len(run.plan.options.platforms) > 1 else ""
+    return f"[{platform}{stage}{number}/{run.step_count + 1}]"
 
 
 def place_of(run: StageRun) -> str:

@@ -105,9 +105,9 @@ def test_why_the_cache_missed_stands_at_the_step() -> None:
     assert text == "#1 COPY a.c .\n#1 not cached: a.c has changed\n#1 DONE 0.1s\n"
 
 
-def test_a_step_that_was_still_going_on_is_shown_without_an_end() -> None:
+def test_a_step_that_was_still_going_on_was_canceled() -> None:
     assert plain(Began(1, "RUN a", 0.0), Began(2, "RUN b", 0.0), Output(2, 1, b"x\n", 0.1)) == (
-        "#1 RUN a\n\n#2 RUN b\n#2 0.100 x\n"
+        "#1 RUN a\n#1 CANCELED\n\n#2 RUN b\n#2 0.100 x\n#2 CANCELED\n"
     )
 
 
