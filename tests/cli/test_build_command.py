@@ -217,6 +217,24 @@ def test_checks_answer_without_building(cuddy: Cuddy, context: Path) -> None:
     assert cuddy.ok("builder", "history", "ls", "-q") == ""
 
 
+def test_checks_know_the_base_and_what_is_ignored(cuddy: Cuddy, context: Path) -> None:
+    write(context, "ARG B=alpine\nFROM $B\nCOPY --chmod=644 file gone* /x/\nENV P=$PAHT:$PATH\n")
+    (context / ".dockerignore").write_text("gone*\nfile\n!fil?")
+    found = (
+        "CopyIgnoredFile: ",
+        "UndefinedVar: Usage of undefined variable '$PAHT' (did you mean $PATH?)",
+    )
+    result = cuddy("build", "--check", context)
+    assert result.out.count("WARNING") == 2
+    assert 'Attempting to Copy file "gone*" that is excluded' in result.out
+    (context / ".dockerignore").unlink()
+    (context / "gone").touch()
+    err = cuddy("build", context).err
+    assert found[1] in err and found[0] not in err
+    asked = ("--build-arg", "BUILDKIT_DOCKERFILE_CHECK=skip=all")
+    assert cuddy("build", "--check", *asked, context).code == 0
+
+
 def test_targets_and_what_they_take_can_be_asked(cuddy: Cuddy, context: Path) -> None:
     write(context, """\
 ARG V=1

@@ -14,6 +14,7 @@ dockerfile      the whole file is read: start here
 findings        what a rule finds
 lint            what docker's build checks say of it
 lint_rules      their rules
+surroundings    what the rules have to know of bases and contexts
 complaints      what is said of one that can be built all the same
 outline         what it offers to who builds it
 

@@ -6,7 +6,7 @@ context ─▶ Dockerfile ─▶ plan ─▶ driver: stages ─▶ image, names,
 from __future__ import annotations
 
 from cuddy import files
-from cuddy.builder import beginnings, complaints, context, driver, export, plan, report
+from cuddy.builder import beginnings, context, driver, export, plan, report
 from cuddy.errors import SystemFailure
 from cuddy.image import platform, store
 from cuddy.image.settings import Settings
@@ -79,13 +79,10 @@ def make(
         for text in options.platforms or ("",):
             target = platform.parse(text)
             wanted = plan.read(home, options, found, target, imports)
-            if not made:  # they are the same for all platforms
-                for told in complaints.of(wanted.dockerfile, wanted.given):
-                    tell.warn(told)
             one = driver.Driver(
                 wanted, found, target, registry, scratch, tell, compresses=compresses
             )
-            made.append(one.run())
+            made.append(one.run(complains=not made))  # it is the same for all platforms
             tell.restart()
     return made
 

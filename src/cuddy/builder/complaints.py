@@ -11,21 +11,28 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from cuddy.builder.dockerfile import Dockerfile
+    from cuddy.builder.findings import Surroundings
 
 CHECK = "BUILDKIT_DOCKERFILE_CHECK"
 """A build argument that counts instead of the file's `# check=`."""
 
 
-def of(parsed: Dockerfile, given: Mapping[str, str]) -> list[str]:
-    """Warnings. `given`: the build arguments. Stages that no build needs count as well.
+def of(parsed: Dockerfile, given: Mapping[str, str], around: Surroundings) -> list[str]:
+    """Warnings. `given`: the build arguments. `around`: what is known of bases and the context.
+    Stages that no build needs count as well.
 
     Raises InvalidArgument if checks find something and that is to be an error.
     """
-    asked = lint.options(given.get(CHECK) or parsed.directives.get("check", ""))
-    found = lint.check(parsed, asked)
+    asked = options(parsed, given)
+    found = lint.check(parsed, asked, around)
     if found and asked.is_error:
         raise lint.refuse(parsed, found)
     return [*(each.short for each in found), *unused(parsed, given)]
+
+
+def options(parsed: Dockerfile, given: Mapping[str, str]) -> lint.Options:
+    """Which checks count: what the user says, or else the file. Raises InvalidArgument."""
+    return lint.options(given.get(CHECK) or parsed.directives.get("check", ""))
 
 
 def unused(parsed: Dockerfile, given: Mapping[str, str]) -> list[str]:

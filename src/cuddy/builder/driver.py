@@ -14,13 +14,16 @@ import time
 from cuddy.builder import (
     beginnings,
     cache,
+    complaints,
     excerpt,
     origins,
     report,
     stages,
     steps,
+    surroundings,
 )  # fmt: skip
 from cuddy.builder.export import Finished
+from cuddy.builder.findings import Surroundings
 from cuddy.builder.instructions import Copy, Run
 from cuddy.builder.stage_run import Outcome, StageRun
 from cuddy.errors import CuddyError, InvalidArgument, RegistryUnreachable, StepFailed
@@ -87,24 +90,37 @@ class Driver:
             platform=str(self.target),
         )  # fmt: skip
 
-    def run(self) -> Finished:
-        """The state of the target. Raises CuddyError."""
+    def run(self, *, complains: bool) -> Finished:
+        """The state of the target. `complains`: about the Dockerfile. Raises CuddyError."""
         try:
-            return self.make()
+            return self.make(complains=complains)
         finally:
             self.origins.close()
             if not isinstance(self.named, dict):
                 self.named.close()
 
-    def make(self) -> Finished:
+    def make(self, *, complains: bool) -> Finished:
         """Go through all stages, then build what is left of them."""
         for stage in self.needed:
             self.prepare(stage, stage.instructions)
+        if complains:
+            self.complain()
         for stage in list(self.needed):
             self.look_through(stage)
         if self.wanted.number not in self.outcomes:
             self.work()
         return self.finished()
+
+    def complain(self) -> None:
+        """Tell what build checks find. Raises InvalidArgument if that is an error."""
+        known = {
+            stage.opening: surroundings.variables(self.image_of(stage).config)
+            for stage in self.needed
+            if stage.parent < 0
+        }
+        around = Surroundings(known.get, surroundings.ignored(self.origins.context.tree.ignore))
+        for text in complaints.of(self.plan.dockerfile, self.plan.given, around):
+            self.tell.warn(text)
 
     def prepare(self, stage: Stage, instructions: Sequence[Instruction]) -> None:
         """Have what instructions name at hand, unless it is a stage. Raises CuddyError."""

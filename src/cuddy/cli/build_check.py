@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cuddy.builder.dockerfile import Dockerfile
+    from cuddy.builder.dockerignore import Rules
     from cuddy.builder.findings import Finding
     from cuddy.builder.options import BuildOptions
     from cuddy.cli.flags import Args
@@ -25,10 +26,10 @@ if TYPE_CHECKING:
 def answer(home: Home, options: BuildOptions, args: Args) -> int:
     """Answer what --call asks; 1 if checks found something. Raises InvalidArgument."""
     form = _form(args.call) if not args.check else ""
-    parsed = _read(home, options)
+    parsed, rules = _read(home, options)
     method = build_options.method(args)
     if method == "check":
-        text, code = _check(parsed, form)
+        text, code = _check(home, options, parsed, rules, form)
     elif method == "targets":
         text, code = _targets(parsed, form), 0
     else:
@@ -47,23 +48,30 @@ def _form(call: str) -> str:
     return ""
 
 
-def _read(home: Home, options: BuildOptions) -> Dockerfile:
-    """The Dockerfile of a context, which is brought here if it is elsewhere."""
+def _read(home: Home, options: BuildOptions) -> tuple[Dockerfile, Rules | None]:
+    """The Dockerfile of a context, which is brought here if it is elsewhere, and what the context
+    leaves out.
+    """
     from cuddy.builder import context
     from cuddy.cli import registries
 
     scratch = f"{home.tmp_dir}/{files.name_temporary()}"
     try:
         with context.open(options, 0, scratch, registries.settings(os.environ)) as found:
-            return dockerfile.parse(found.dockerfile, found.dockerfile_name)
+            parsed = dockerfile.parse(found.dockerfile, found.dockerfile_name)
+            return parsed, found.tree.ignore
     finally:
         files.remove_tree(scratch)
 
 
-def _check(parsed: Dockerfile, form: str) -> tuple[str, int]:
-    from cuddy.builder import lint
+def _check(
+    home: Home, options: BuildOptions, parsed: Dockerfile, rules: Rules | None, form: str
+) -> tuple[str, int]:
+    from cuddy.builder import arguments, complaints, lint, surroundings
 
-    found = lint.check(parsed)
+    given = arguments.parse(options.build_args)
+    around = surroundings.of_store(home, parsed, given, rules)
+    found = lint.check(parsed, complaints.options(parsed, given), around)
     if form == "json":
         return _json({"warnings": [_finding(each) for each in found]}), int(bool(found))
     if not found:

@@ -114,17 +114,18 @@ def test_a_file_may_make_errors_of_findings() -> None:
     def read(text: str) -> dockerfile.Dockerfile:
         return dockerfile.parse(text.encode())
 
-    assert complaints.of(read("# check=skip=all;error=true\nFROM a\nCMD b"), {}) == []
-    [told] = complaints.of(read("FROM a\nCMD b"), {})
+    around = Surroundings()
+    assert complaints.of(read("# check=skip=all;error=true\nFROM a\nCMD b"), {}, around) == []
+    [told] = complaints.of(read("FROM a\nCMD b"), {}, around)
     assert told.startswith("JSONArgsRecommended: ")
     strict = read("# check=error=true\nFROM a\nCMD b\nENTRYPOINT b")
     with pytest.raises(InvalidArgument, match="for rules: JSONArgsRecommended$") as caught:
-        complaints.of(strict, {})
+        complaints.of(strict, {}, around)
     assert "   3 | >>> CMD b" in caught.value.excerpt.split("\n")
     with pytest.raises(InvalidArgument, match="invalid check option"):
-        complaints.of(read("# check=wrong\nFROM a"), {})
+        complaints.of(read("# check=wrong\nFROM a"), {}, around)
     # A build argument counts in the directive's place.
-    assert complaints.of(strict, {complaints.CHECK: "skip=all"}) == []
+    assert complaints.of(strict, {complaints.CHECK: "skip=all"}, around) == []
 
 
 def test_a_finding_is_shown_with_its_lines() -> None:
