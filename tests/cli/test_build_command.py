@@ -161,6 +161,9 @@ def test_the_environment_chooses_the_form(
     assert cuddy("build", "--progress", "plain", context).err.startswith("#1 [internal]")
     monkeypatch.setitem(cuddy.environment, "BUILDKIT_PROGRESS", "loud")
     assert "invalid progress mode loud" in cuddy("build", context).complaint
+    monkeypatch.delitem(cuddy.environment, "BUILDKIT_PROGRESS")
+    monkeypatch.setitem(cuddy.environment, "DOCKER_DEFAULT_PLATFORM", "a/b/c/d")
+    assert "invalid platform 'a/b/c/d'" in cuddy("build", context).err
 
 
 def test_arguments_come_from_the_environment_and_secrets_go_nowhere(

@@ -27,7 +27,8 @@ def read(args: Args, environment: Mapping[str, str]) -> BuildOptions:
     given = {key: getattr(args, key) for key in BuildOptions._fields if key in args.given}
     build_args = arguments(args.build_args, environment, is_dated=args.timestamp is not None)
     given["build_args"] = (*proxies.variables(environment, build_args), *build_args)
-    given["platforms"] = tuple(values.comma_separated(args.platforms))
+    platforms = args.platforms or (environment.get("DOCKER_DEFAULT_PLATFORM") or "",)
+    given["platforms"] = tuple(values.comma_separated(platforms))
     given["no_cache_filter"] = tuple(values.comma_separated(args.no_cache_filter))
     given["unset"] = tuple(values.comma_separated(args.unset))
     given["outputs"] = outputs(args)
