@@ -220,6 +220,18 @@ def test_checks_answer_without_building(cuddy: Cuddy, context: Path) -> None:
     assert cuddy.ok("builder", "history", "ls", "-q") == ""
 
 
+def test_buildx_tells_of_one_builder(cuddy: Cuddy) -> None:
+    assert re.match(r"cuddy/buildx v\d+\.\d+\.\d+ ", cuddy.ok("buildx", "version"))
+    shown = cuddy.ok("buildx", "ls").splitlines()
+    assert shown[0].split() == ["NAME/NODE", "DRIVER/ENDPOINT", "STATUS", "BUILDKIT", "PLATFORMS"]
+    assert shown[1].split() == ["default*", "docker"]
+    assert (
+        json.loads(cuddy.ok("buildx", "ls", "--format", "json"))["Nodes"][0]["Status"] == "running"
+    )
+    assert "Status:           running" in cuddy.ok("buildx", "inspect", "--bootstrap", "default")
+    assert 'no builder "x" found' in cuddy("buildx", "inspect", "x").err
+
+
 def test_checks_know_the_base_and_what_is_ignored(cuddy: Cuddy, context: Path) -> None:
     write(context, "ARG B=alpine\nFROM $B\nCOPY --chmod=644 file gone* /x/\nENV P=$PAHT:$PATH\n")
     (context / ".dockerignore").write_text("gone*\nfile\n!fil?")

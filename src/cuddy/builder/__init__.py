@@ -2,6 +2,7 @@
 
 What is asked for:
 
+instance        the builder, as buildx has many
 options         everything a user can ask of a build
 instructions    one shape for each instruction of a Dockerfile
 lines           lines that belong together

@@ -109,11 +109,11 @@ def check(args: Args, environment: Mapping[str, str]) -> None:
             "content trust (Notary) is not supported: nothing was built",
             hint="leave out --disable-content-trust=false; a digest names exactly one image",
         )
-    builder = args.builder or environment.get("BUILDX_BUILDER") or "default"
-    if builder not in ("default", "cuddy"):
-        raise WrongArguments(
-            f'no builder "{builder}" found', hint="there is one, 'default': this machine"
-        )
+    if builder := args.builder or environment.get("BUILDX_BUILDER"):
+        # Imported here: it is hardly ever asked for.
+        from cuddy.builder import instance
+
+        instance.find(builder)
     check_attestations(args)
 
 

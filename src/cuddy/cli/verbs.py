@@ -22,8 +22,9 @@ BUILDS = {
     "inspect": "builder.inspect", "logs": "builder.log", "ls": "builder.ls", "rm": "builder.rm",
 }  # fmt: skip
 BUILDER = {
-    "build": "build", "du": "builder.du", "log": "builder.log", "prune": "builder.prune",
-    "shell": "builder.shell",
+    "build": "build", "du": "builder.du", "inspect": "builder.builder", "log": "builder.log",
+    "ls": "builder.builders", "prune": "builder.prune", "shell": "builder.shell",
+    "version": "builder.version",
 }  # fmt: skip
 GROUPS: dict[str, dict[str, str]] = {
     "builder": BUILDER,
