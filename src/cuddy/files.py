@@ -19,7 +19,6 @@ import time
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
-    from types import TracebackType
     from typing import Any
 
 MAX_JSON_BYTES = 32 << 20
@@ -95,12 +94,15 @@ def read_json(path: str) -> Any:
     return parse_json(read_bytes(path))
 
 
-def write(path: str, data: bytes, *, mode: int = 0o600, durable: bool = True) -> None:
+def write(
+    path: str, data: bytes, *, mode: int = 0o600, durable: bool = True, aside: str = ""
+) -> None:
     """Replace `path` by `data` in one rename; `durable` survives a power cut as well as a kill.
 
-    The temporary name stands beside the file, since a rename does not cross file systems.
+    The temporary name stands beside the file, since a rename does not cross file systems; or in a
+    directory of the same one, `aside`, where whoever lists the files does not meet it.
     """
-    temporary = f"{path}.{name_temporary()}"
+    temporary = f"{aside}/{name_temporary()}" if aside else f"{path}.{name_temporary()}"
     fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
     try:
         write_all(fd, data)
@@ -117,9 +119,11 @@ def write(path: str, data: bytes, *, mode: int = 0o600, durable: bool = True) ->
         os.close(fd)
 
 
-def write_json(path: str, value: Any, *, mode: int = 0o600, durable: bool = True) -> None:
+def write_json(
+    path: str, value: Any, *, mode: int = 0o600, durable: bool = True, aside: str = ""
+) -> None:
     """Replace `path` by the value as JSON, see `write`."""
-    write(path, format_json(value).encode() + b"\n", mode=mode, durable=durable)
+    write(path, format_json(value).encode() + b"\n", mode=mode, durable=durable, aside=aside)
 
 
 def overwrite(path: str, data: bytes) -> None:
@@ -191,12 +195,7 @@ class Lock:
             os.close(self.fd)
             self.fd = -1
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
 

@@ -97,7 +97,7 @@ class TestExplanations:
     def test_never_built_before(self, home: Home) -> None:
         assert cache.explain(home, RUN) == "never built before"
         cache.keep(home, RUN, made(home, "x"))
-        other = RUN._replace(place="app 9", shown="RUN make it")
+        other = RUN._replace(place="app 9", shown="RUN make it", parent=digests.of(b"another"))
         assert cache.explain(home, other) == "never built before"
 
     def test_a_checkout_that_was_moved(self, home: Home) -> None:

@@ -144,9 +144,7 @@ def keep_image(home: Home, config: ImageConfig, layers: Sequence[Layer], image_i
     """Remember which image was made of config and layers. Raises OSError."""
     path = _image_path(home, config, layers)
     files.make_directory(os.path.dirname(path))
-    temporary = f"{home.tmp_dir}/{files.name_temporary()}"
-    files.write_json(temporary, {"id": image_id}, durable=False)
-    os.rename(temporary, path)
+    files.write_json(path, {"id": image_id}, durable=False, aside=home.tmp_dir)
 
 
 def _image_path(home: Home, config: ImageConfig, layers: Sequence[Layer]) -> str:

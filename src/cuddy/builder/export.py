@@ -177,7 +177,7 @@ def assemble(
     is_portable = made.epoch is not None
     done = list(made.state.layers)
     if form:
-        done = layer_forms.with_blobs(home.storage, done, form, is_portable=is_portable)
+        done = layer_forms.in_form(home.storage, done, form, is_portable=is_portable)
     is_made = form is None and any(layer.blob is None for layer in done)
     done = layers.with_blobs(home.storage, done, is_portable=is_portable)
     if is_made:

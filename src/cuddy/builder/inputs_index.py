@@ -59,15 +59,13 @@ class Index:
         self._write(self.rows_path, rows)
 
     def _write(self, path: str, value: object) -> None:
-        # Beside each other on one file system; not durable: what is lost is found out again.
-        temporary = f"{self.home.tmp_dir}/{files.name_temporary()}"
+        # Not durable: what is lost is found out again.
         directory = os.path.dirname(path)
         try:
             files.make_directory(directory)
             if not os.path.exists(path):
                 self._make_room(directory)
-            files.write_json(temporary, value, durable=False)
-            os.rename(temporary, path)
+            files.write_json(path, value, durable=False, aside=self.home.tmp_dir)
         except OSError as error:
             raise SystemFailure.from_os("cannot remember what was read", error) from error
 

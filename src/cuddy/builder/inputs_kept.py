@@ -64,9 +64,7 @@ def write(home: Home, key: str, asked: Asked) -> None:
     kept = _of(asked, key, _salt(home))
     if asked.reading and not _link(asked.reading.rows_path, _rows_path(path)):
         kept = kept._replace(files=dict(asked.reading.files[:MAX_FILES]))
-    temporary = f"{home.tmp_dir}/{files.name_temporary()}"
-    files.write_json(temporary, list(kept), durable=False)
-    os.rename(temporary, path)
+    files.write_json(path, list(kept), durable=False, aside=home.tmp_dir)
 
 
 def _of(asked: Asked, key: str, salt: bytes) -> Kept:
@@ -117,9 +115,8 @@ def _salt(home: Home) -> bytes:
     except (OSError, ValueError):
         pass
     files.make_directory(home.build_dir)
-    temporary = f"{home.tmp_dir}/{files.name_temporary()}"
-    files.write(temporary, os.urandom(SALT_BYTES), durable=False)
-    os.rename(temporary, path)  # of two who come first, one explains less well once
+    # Of two who come first, one explains less well once.
+    files.write(path, os.urandom(SALT_BYTES), durable=False, aside=home.tmp_dir)
     return files.read_bytes(path, limit=SALT_BYTES)
 
 

@@ -1,11 +1,13 @@
-"""The forms in which a layer travels: its tar compressed by gzip, by zstd, or not at all."""
+"""The forms in which a layer travels: its tar compressed by gzip, by zstd, or not at all.
+
+The usual one, gzip of the usual level, `layers` makes beside the steps; these are the others.
+"""
 
 from __future__ import annotations
 
+from cuddy.builder import layers
 from cuddy.builder.outputs import GZIP, UNCOMPRESSED, ZSTD
-from cuddy.errors import CorruptContent
 from cuddy.image import blobs, changeset, compression, snapshots, spec
-from cuddy.image import digest as digests
 from cuddy.image.spec import Descriptor
 
 TYPE_CHECKING = False
@@ -24,13 +26,13 @@ TYPES = {
 ZSTD_LEVEL = 3
 
 
-def with_blobs(
-    storage: Storage, layers: Sequence[Layer], output: Output, *, is_portable: bool
+def in_form(
+    storage: Storage, wanted: Sequence[Layer], output: Output, *, is_portable: bool
 ) -> list[Layer]:
     """The layers, each with a blob in the form that an output wants. Raises as `blob`."""
     return [
         layer._replace(blob=blob(storage, layer, output, is_portable=is_portable))
-        for layer in layers
+        for layer in wanted
     ]
 
 
@@ -50,18 +52,11 @@ def blob(
         is_so = not form or form_of(layer.blob) == form
         if is_so and not (output.is_forced and level is not None):
             return layer.blob
-    found = digests.hasher()
-
-    def hashed() -> Iterator[bytes]:
-        for chunk in plain(storage, layer, has_blob=has_blob):
-            found.update(chunk)
-            yield chunk
-
+    archive = layers.Hashed(plain(storage, layer, has_blob=has_blob))
     with blobs.Draft(storage) as draft:
-        for piece in encode(hashed(), form or GZIP, level, is_portable=is_portable):
+        for piece in encode(iter(archive), form or GZIP, level, is_portable=is_portable):
             draft.append(piece)
-        if f"sha256:{found.hexdigest()}" != layer.diff_id:
-            raise CorruptContent(f"the layer {layer.diff_id} is not what it was any more")
+        layers.check_diff_id(archive.digest, layer.diff_id)
         return Descriptor(mediaType=TYPES[form or GZIP], digest=draft.commit(), size=draft.size)
 
 

@@ -33,9 +33,8 @@ def remember(home: Home, state: State, copy: Copy, reading: Reading) -> None:
     """Keep what was read. Raises OSError."""
     path = path_of(home, state, copy)
     files.make_directory(os.path.dirname(path))
-    temporary = f"{home.tmp_dir}/{files.name_temporary()}"
-    files.write_json(temporary, [reading.digest, reading.files], durable=False)
-    os.rename(temporary, path)
+    told = [reading.digest, reading.files]
+    files.write_json(path, told, durable=False, aside=home.tmp_dir)
 
 
 def path_of(home: Home, state: State, copy: Copy) -> str:

@@ -6,6 +6,7 @@ from cuddy.builder import heredoc, mounts_flag
 from cuddy.engine import build_run, create
 from cuddy.engine.options import ContainerOptions
 from cuddy.errors import InvalidArgument, NotPermitted
+from cuddy.image import changes
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -25,9 +26,6 @@ if TYPE_CHECKING:
     Expand = Callable[[str], str]
     Warn = Callable[[str], object]
 
-NETWORKS = ("default", "none", "host")
-SECURITIES = ("sandbox", "insecure")
-SHELL = ("/bin/sh", "-c")
 HOST_NETWORK, INSECURE, DEVICE = "network.host", "security.insecure", "device"
 """What `--allow` gives."""
 
@@ -61,24 +59,19 @@ def want(
 
     `env`: all variables that it sees, those of ARG too.
     """
-    argv, script = heredoc.command(run, config.get("Shell") or SHELL)
-    network, security = run.network or "default", run.security or "sandbox"
-    if network not in NETWORKS:
-        hint = mounts_flag.meant(network, NETWORKS)
-        raise InvalidArgument(f'unsupported network mode "{network}"', hint=hint)
-    if security not in SECURITIES:
-        hint = mounts_flag.meant(security, SECURITIES)
-        raise InvalidArgument(f'security "{security}" is not valid', hint=hint)
+    argv, script = heredoc.command(run, config.get("Shell") or changes.DEFAULT_SHELL)
+    network = run.network or "default"
+    is_insecure = run.security == "insecure"
     if network == "host":
         require(options, HOST_NETWORK)
-    if security == "insecure":
+    if is_insecure:
         require(options, INSECURE)
     return Wanted(
         tuple(argv), script, tuple(env), config.get("User") or "",
         "/" + (config.get("WorkingDir") or "").lstrip("/"),
         tuple(mounts_flag.parse(text, expand) for text in run.mounts),
         network if network != "default" else options.network or "default",
-        security == "insecure",
+        is_insecure,
         tuple(find_devices(run.devices, options, expand)),
     )  # fmt: skip
 

@@ -19,7 +19,6 @@ from cuddy.shapes import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from types import TracebackType
     from typing import TypeVar
 
     from cuddy.image.spec import Descriptor, ImageConfig
@@ -71,12 +70,7 @@ class Lease(files.Lock):
         super().__init__(storage.lease_path, shared=True)
         self.storage = storage
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
         if os.path.exists(self.storage.doomed_path):
             # Imported here: hardly ever there is something.
