@@ -341,6 +341,8 @@ class TestStore:
         made = make(storage, base, change)
         assert made.size_bytes + 1500 * layers.ENTRY_BYTES > layers.SMALL_BYTES
         assert difference(storage, made, base) == ""
+        # It was handed the archive; who has to read the files makes the same of them.
+        assert layers.with_blobs(storage, [made._replace(blob=None)]) == [made]
 
     def test_many_layers(self, storage: Storage, base: list[str]) -> None:
         def work() -> list[str]:
@@ -427,8 +429,12 @@ class TestRelink:
 
 
 class TestKilled:
-    @pytest.mark.parametrize("moment", [0.0, 0.03, 0.08, 0.2])
-    def test_there_is_no_half_layer(self, storage: Storage, base: list[str], moment: float) -> None:
+    @pytest.mark.parametrize(
+        ("moment", "epoch"), [(0.0, 5), (0.03, 5), (0.08, 5), (0.2, 5), (0.02, None), (0.05, None)]
+    )
+    def test_there_is_no_half_layer(
+        self, storage: Storage, base: list[str], moment: float, epoch: int | None
+    ) -> None:
         """Whoever is killed leaves nothing that anybody takes for a layer or a blob."""
 
         def work() -> None:
@@ -437,7 +443,7 @@ class TestKilled:
                 for number in range(800):
                     Path(made.root, f"home/{number}").write_bytes(bytes(2000))
                 os.write(ready, b"x")
-                making = layers.commit(storage, made, compress=True, epoch=5)
+                making = layers.commit(storage, made, compress=True, epoch=epoch)
                 assert making
                 making.finish()
 
@@ -479,6 +485,23 @@ class TestFullDisk:
             assert difference_of_names(storage, making.layer.chain_id) == set()
             with pytest.raises(OSError, match="No space left"):
                 layers.with_blobs(storage, [making.layer])
+            return [os.listdir(storage.tmp_dir), os.listdir(f"{storage.blobs_dir}/sha256")]
+
+        assert in_child(work) == [[], []]
+
+    def test_nor_does_one_of_many_files(self, tmp_path: Path) -> None:
+        """Its worker ends while it is still being handed the archive."""
+
+        def work() -> list[list[str]]:
+            snapshot.enter_private()
+            mount.perform(mount.Mount("tmpfs", str(tmp_path), "tmpfs", 0, "size=20m"))
+            storage = Storage(str(tmp_path / "store"))
+            storages.create(storage)
+            with Snapshot(storage, []) as made:
+                for number in range(3000):
+                    Path(made.root, f"{number}").write_bytes(os.urandom(4096))
+                with pytest.raises(OSError, match="No space left"):
+                    layers.commit(storage, made, compress=True)
             return [os.listdir(storage.tmp_dir), os.listdir(f"{storage.blobs_dir}/sha256")]
 
         assert in_child(work) == [[], []]

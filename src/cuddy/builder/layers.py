@@ -3,6 +3,7 @@
     upper ──reduce──▶ read once ──▶ diff_id ──rename──▶ layers/<chain-id>
                  └──▶ read by a worker ──▶ gzip ──▶ digest ──▶ blob      while the next step runs
 
+A worker that would have to read many small files again is handed their archive instead.
 The directory is never written a second time, and whoever unpacks the blob gets the same. Whoever
 makes layers holds `store.lease` until the image or the step that they are for is known.
 """
@@ -42,6 +43,8 @@ ENTRY_BYTES = 1024
 """What an entry takes in an archive, about."""
 SMALL_BYTES = 1 << 20
 """An archive of this size is compressed in less time than it takes to start a worker for it."""
+SMALL_FILE_BYTES = 1 << 15
+"""Files of this size on the average take longer to be read again than to be compressed."""
 SECOND_NS = 1_000_000_000
 
 
@@ -102,16 +105,22 @@ class Making(Closing):
         """Whether its blob is made here and now."""
         return self.changes.size_bytes + self.changes.entries * ENTRY_BYTES <= SMALL_BYTES
 
+    @property
+    def is_handed_on(self) -> bool:
+        """Whether the worker gets the archive; only from one that is as quick as we are."""
+        is_fine = self.changes.size_bytes <= self.changes.entries * SMALL_FILE_BYTES
+        return is_fine and not self.is_portable
+
     def start(self, parents: Sequence[str], *, compress: bool) -> None:
         """Find out its ids, and make it visible."""
-        if compress and not self.is_small:
-            self._compressing = _Compressing(
-                self.storage, self.directory, is_portable=self.is_portable
-            )
         archive = Hashed(changeset.make(self.directory, changeset.nothing))
         blob = None
         if compress and self.is_small:
             blob = pack(self.storage, iter(archive), is_portable=self.is_portable)
+        elif compress:
+            directory = "" if self.is_handed_on else self.directory
+            self._compressing = _Compressing(self.storage, directory, is_portable=self.is_portable)
+            self._compressing.feed(iter(archive))
         else:
             for _ in archive:
                 pass
@@ -151,25 +160,56 @@ class Making(Closing):
 
 
 class _Compressing(Closing):
-    """A worker that makes the blob of a layer's directory, which may be renamed meanwhile."""
+    """A worker that makes the blob of a layer: of its directory, which may be renamed meanwhile, or
+    ("") of an archive that it is fed with.
+    """
 
     def __init__(self, storage: Storage, directory: str, *, is_portable: bool) -> None:
         self.is_portable = is_portable
         self.crew = workers.Crew()
         self.draft = blobs.Draft(storage)
         self.draft.__enter__()
+        self.feeder = -1
         try:
-            self.fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            if directory:
+                self.fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            else:
+                self.fd, self.feeder = os.pipe2(os.O_CLOEXEC)
+            closing = (self.feeder,) if self.feeder >= 0 else ()
             try:
-                self.worker = self.crew.start("compressing", self.work)
+                self.worker = self.crew.start("compressing", self.work, closing=closing)
             finally:
                 os.close(self.fd)
         except BaseException:
             self.close()
             raise
 
+    def feed(self, chunks: Iterator[bytes]) -> None:
+        """Hand all chunks on, if they are wanted. Raises what has ended the worker."""
+        for chunk in chunks:
+            if self.feeder >= 0:
+                try:
+                    files.write_all(self.feeder, chunk)
+                except BrokenPipeError:
+                    self.worker.finish()
+                    raise
+        self.end_feeding()
+
+    def end_feeding(self) -> None:
+        """There is no more to come."""
+        if self.feeder >= 0:
+            os.close(self.feeder)
+            self.feeder = -1
+
+    def chunks(self) -> Iterator[bytes]:
+        """The archive, in the worker."""
+        if self.feeder < 0:
+            yield from changeset.make(f"/proc/self/fd/{self.fd}/.", changeset.nothing)
+        while self.feeder >= 0 and (chunk := os.read(self.fd, changeset.CHUNK)):
+            yield chunk
+
     def work(self, send: Send) -> None:
-        archive = Hashed(changeset.make(f"/proc/self/fd/{self.fd}/.", changeset.nothing))
+        archive = Hashed(self.chunks())
         for piece in compression.gzip(iter(archive), is_portable=self.is_portable):
             self.draft.append(piece)
         send(digest=self.draft.digest, size=self.draft.size, diff_id=archive.digest)
@@ -182,6 +222,7 @@ class _Compressing(Closing):
 
     def close(self) -> None:
         """End the worker, and remove what it has not finished."""
+        self.end_feeding()
         self.crew.__exit__()
         self.draft.__exit__(None, None, None)
 
