@@ -35,7 +35,7 @@ BUILDX = {
     "ssh", "max-used-space", "min-free-space", "verbose",
 }  # fmt: skip
 """Flags that docker's client has by its plugin buildx, which was not there when it was asked."""
-BUILDX_COMMANDS = {"du", "b", "inspect", "logs", "ls", "rm"}
+BUILDX_COMMANDS = {"du", "b", "inspect", "logs", "ls", "version", "rm"}
 SWARM = "Swarm"
 
 COMMANDS = {
