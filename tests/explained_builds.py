@@ -109,7 +109,6 @@ EXPLAINED: list[tuple[str, str, str, str]] = [
     ("cuddy", "c-hello", "tree: - (dev|proc|sys)", "RUN leaves nothing that it mounts on"),
     ("cuddy", "scratch-binary", "tree: - (dev|proc|sys)", "RUN leaves nothing that it mounts on"),
     ("cuddy", "copy-parents", "tree: .*owned: ", "--chmod is of the parents too, as for BuildKit"),
-    ("cuddy", "arg-scopes", "tree: .*first:", "ENV stays, as the reference has it"),
     ("cuddy", "inherited", "tree: .*srv/www", "a WorkingDir that is missing is made as by `run`"),
     ("cuddy", "attributes", "tree: .*taken/ping", "attributes of users are kept, as podman does"),
 ]  # fmt: skip

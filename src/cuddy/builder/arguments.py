@@ -2,7 +2,7 @@
 
     scope = Scope(given, globals)      at the beginning of a stage
     scope.declare(arg, own, escape)    ARG; `own` has the environment
-    scope.values(own)                  for whatever has $variables; ENV comes before ARG
+    scope.values(own)                  for whatever has $variables; ENV hides ARGs above it
 
 Dockerfile reference, "Understand how ARG and FROM interact", "Predefined ARGs", "Automatic platform
 ARGs in the global scope".
@@ -92,7 +92,7 @@ def of_globals(
 
 
 class Values:
-    """What variables are worth: those of an environment before arguments of the same name."""
+    """What variables are worth: of an ENV and an ARG of the same name the lower one counts."""
 
     def __init__(self, declared: Mapping[str, str], own: Own | None = None) -> None:
         self.declared = declared
@@ -101,7 +101,7 @@ class Values:
 
     def get(self, name: str) -> str | None:
         """What a variable is worth. Raises InvalidArgument if all together are worth too much."""
-        found = self.own.get(name) if self.own else None
+        found = self.own.get(name) if self.own and name not in self.own.hidden else None
         if found is None:
             found = self.declared.get(name)
         self.left -= len(found or "")
@@ -130,11 +130,14 @@ class Scope:
         for name, default in arg.pairs:
             name = words.expand(name, values, escape)
             if name in self.given:
-                self.declared[name] = self.given[name]
+                value: str | None = self.given[name]
             elif default is not None:
-                self.declared[name] = words.expand(default, values, escape)
-            elif name in self.known:
-                self.declared[name] = self.known[name]
+                value = words.expand(default, values, escape)
+            else:
+                value = self.known.get(name)
+            if value is not None:
+                self.declared[name] = value
+                own.hidden.add(name)
 
     def values(self, own: Own) -> Values:
         """All variables, at any time what they are worth then."""
@@ -142,10 +145,13 @@ class Scope:
             self._values = Values(self.declared, own)
         return self._values
 
-    def effective(self, environment: Sequence[str]) -> dict[str, str]:
+    def effective(self, own: Own) -> dict[str, str]:
         """The arguments that RUN sees: those that no variable of the environment hides."""
-        hiding = words.variables(environment)
-        return {name: value for name, value in self.declared.items() if name not in hiding}
+        return {
+            name: value
+            for name, value in self.declared.items()
+            if name in own.hidden or name not in own.places
+        }
 
     def proxies(self) -> dict[str, str]:
         """The predefined arguments that the user gave, for RUN only."""

@@ -94,7 +94,7 @@ class RunStep:
         self.name = shown(run, instruction)
         self.config = run.state.config
         self.values = run.values()
-        self.arguments = run.scope.effective(run.environment)
+        self.arguments = run.scope.effective(run.own)
         self.shell = self.config.get("Shell") or changes.DEFAULT_SHELL
         self.argv, self.script = heredoc.command(instruction, self.shell)
         told = [f"{name}={value}" for name, value in self.arguments.items()]
@@ -110,7 +110,8 @@ class RunStep:
         """All variables that the command sees."""
         proxies = self.run.scope.proxies()
         lent = [f"{name}={value}" for name, value in (proxies | self.arguments).items()]
-        return (*lent, *self.run.environment)
+        kept = (e for e in self.run.environment if e.partition("=")[0] not in self.arguments)
+        return (*lent, *kept)
 
     def ask(self, origins: Origins) -> Asked | None:
         """Everything the command sees, and what is mounted for it."""

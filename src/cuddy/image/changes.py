@@ -114,6 +114,7 @@ class Own:
         self.places: dict[str, int] = {}  # of the variables; the first of a name counts
         for place, entry in enumerate(self.environment):
             self.places.setdefault(entry.partition("=")[0], place)
+        self.hidden: set[str] = set()  # variables above an ARG of the same name
         self.triggers: list[str] | None = None
         self._taken: set[str] = set()
 
@@ -124,6 +125,7 @@ class Own:
 
     def put(self, name: str, value: str) -> None:
         """Give a variable of the environment a value."""
+        self.hidden.discard(name)
         place = self.places.setdefault(name, len(self.environment))
         self.environment[place : place + 1] = (f"{name}={value}",)
 

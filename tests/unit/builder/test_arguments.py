@@ -48,11 +48,15 @@ def test_a_default_may_use_what_stands_above() -> None:
     assert declared(scope, arg(("A", "1")), arg(("B", "${A}2")))["B"] == "12"
 
 
-def test_the_environment_hides_an_argument_of_the_same_name() -> None:
-    scope = Scope({"A": "given"}, {}, {})
-    assert declared(scope, arg(("A", None)), environment=("A=env",)) == {"A": "env"}
-    assert scope.effective(("A=env",)) == {}
-    assert scope.effective(()) == {"A": "given"}
+def test_of_a_variable_and_an_argument_the_lower_one_counts() -> None:
+    """As in BuildKit; docker's classic builder always took the variable."""
+    scope, own = Scope({"A": "given"}, {}, {"B": "theirs"}), Own({"Env": ["A=env", "B=env"]})
+    scope.declare(arg(("B", None)), own, "\\")
+    assert (scope.values(own).get("B"), scope.effective(own)) == ("env", {})
+    scope.declare(arg(("A", None)), own, "\\")
+    assert (scope.values(own).get("A"), scope.effective(own)) == ("given", {"A": "given"})
+    own.put("A", "below")
+    assert (scope.values(own).get("A"), scope.effective(own)) == ("below", {})
 
 
 def test_a_stage_inherits_the_arguments_of_the_stage_it_is_based_on() -> None:
