@@ -75,6 +75,10 @@ def test_the_files_of_a_build_name_the_image(cuddy: Cuddy, context: Path, tmp_pa
     write(context, "FROM alpine\nRUN false\n")
     assert cuddy("build", "--iidfile", ids, context).code == 1
     assert not ids.exists(), "nobody may take the old id for the new image's"
+    (tmp_path / "link").symlink_to("ids")  # as /dev/stdout is one
+    write(context, "FROM alpine\n")
+    cuddy.ok("build", "--iidfile", tmp_path / "link", context)
+    assert (tmp_path / "link").is_symlink() and re.fullmatch(ID, ids.read_text())
 
 
 def test_a_step_that_fails_is_shown_with_all_that_helps(cuddy: Cuddy, context: Path) -> None:

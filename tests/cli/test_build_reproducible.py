@@ -75,6 +75,11 @@ def test_two_machines_make_the_same_image(home_in: Callable[[Path], Cuddy], tmp_
 def test_the_same_again_without_the_cache(home_in: Callable[[Path], Cuddy], tmp_path: Path) -> None:
     cuddy = machine(home_in, tmp_path / "one")
     directory = context(tmp_path / "c", mtime=1_600_000_001)
+    (directory / "plain").write_text("FROM busybox\nLABEL made=today\n")
+    today = cuddy.ok("build", "-q", "-f", directory / "plain", directory)
+    dated = cuddy.ok("build", "-q", "-f", directory / "plain", "--timestamp=7", directory)
+    assert today != dated
+    assert cuddy.inspect(dated)["Created"].startswith("1970-01-01T00:00:07")
     first = built(cuddy, directory, f"--timestamp={EPOCH}")
     time.sleep(1.1)
     assert built(cuddy, directory, f"--timestamp={EPOCH}", "--no-cache") == first

@@ -124,12 +124,14 @@ def explain(home: Home, asked: Asked) -> str:
     return inputs_kept.explain(home, key(asked), asked)
 
 
-def image_of(home: Home, config: ImageConfig, layers: Sequence[Layer]) -> str:
-    """The id of the image that was made before of the same config, but for its times, and of the
-    same layers; "" if none was, or if its config is gone.
+def image_of(
+    home: Home, config: ImageConfig, layers: Sequence[Layer], *, is_dated: bool = False
+) -> str:
+    """The id of the image that was made before of the same config and of the same layers; "" if
+    none was, or if its config is gone. Its times may be others, unless they were asked for.
     """
     try:
-        found = files.read_json(_image_path(home, config, layers))
+        found = files.read_json(_image_path(home, config, layers, is_dated=is_dated))
         image_id = found["id"] if isinstance(found, dict) else ""
         if not digests.is_digest(image_id):
             return ""
@@ -140,20 +142,24 @@ def image_of(home: Home, config: ImageConfig, layers: Sequence[Layer]) -> str:
         return ""
 
 
-def keep_image(home: Home, config: ImageConfig, layers: Sequence[Layer], image_id: str) -> None:
+def keep_image(
+    home: Home, config: ImageConfig, layers: Sequence[Layer], image_id: str, *,
+    is_dated: bool = False,
+) -> None:  # fmt: skip
     """Remember which image was made of config and layers. Raises OSError."""
-    path = _image_path(home, config, layers)
+    path = _image_path(home, config, layers, is_dated=is_dated)
     files.make_directory(os.path.dirname(path))
     files.write_json(path, {"id": image_id}, durable=False, aside=home.tmp_dir)
 
 
-def _image_path(home: Home, config: ImageConfig, layers: Sequence[Layer]) -> str:
+def _image_path(home: Home, config: ImageConfig, layers: Sequence[Layer], *, is_dated: bool) -> str:
     """Where it stands; it keeps nothing: an image is kept by its names."""
-    document: Any = {**config, "created": ""}
+    document: Any = {**config, "created": config.get("created") if is_dated else ""}
     document["history"] = [
-        {name: each[name] for name in sorted(each) if name != "created"}
+        {name: each[name] for name in sorted(each) if is_dated or name != "created"}
         for each in document.get("history") or ()
     ]
     chain = layers[-1].chain_id if layers else ""
-    data = files.format_json([VERSION, chain, sorted(document.items())])
+    parts = [VERSION, chain, sorted(document.items()), *(["dated"] if is_dated else [])]
+    data = files.format_json(parts)
     return f"{home.build_dir}/images/{digests.of(data.encode()).partition(':')[2]}.json"

@@ -138,7 +138,7 @@ def export_image(
     notes = annotation.parse(options.annotations)
     image = None
     if not form and not options.cache_to:
-        image = find(home, config, finished.state.layers, notes)
+        image = find(home, config, finished, notes)
     if image is None:
         image = assemble(home, first, finished, config, notes, options.cache_to, form)
     tell(report.Progress(report.EXPORT, f"writing image {image.id}", 0, 0, time.time()))
@@ -152,10 +152,11 @@ def export_image(
 
 
 def find(
-    home: Home, config: ImageConfig, layers: Sequence[Layer], annotations: dict[str, str]
+    home: Home, config: ImageConfig, made: Finished, annotations: dict[str, str]
 ) -> Image | None:
     """The image that was made of the same before, if it is still known."""
-    image_id = cache.image_of(home, config, layers)
+    is_dated = made.epoch is not None
+    image_id = cache.image_of(home, config, made.state.layers, is_dated=is_dated)
     if not image_id:
         return None
     try:
@@ -191,7 +192,8 @@ def assemble(
         [layer.size_bytes for layer in done], annotations=annotations,
     )  # fmt: skip
     if form is None or form.compression in ("", outputs.GZIP):
-        cache.keep_image(home, config, done, image.id)  # what a build without --output finds
+        # What a build without --output finds.
+        cache.keep_image(home, config, done, image.id, is_dated=is_portable)
     events.emit_image(home, "create", image)
     if name:
         events.emit_image(home, "tag", image, reference.parse(name).familiar)

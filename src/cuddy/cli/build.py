@@ -116,7 +116,7 @@ def _forget(path: str) -> None:
     if path:
         try:
             os.stat(os.path.dirname(path) or ".")  # better now than when all is built
-            if os.path.isfile(path):
+            if _is_plain(path):
                 os.unlink(path)
         except OSError as error:
             raise SystemFailure.from_os("cannot write the image ID file", error) from error
@@ -136,9 +136,13 @@ def _write_results(args: Args, options: BuildOptions, built: Built) -> None:
         raise SystemFailure.from_os("cannot write what was built", error) from error
 
 
+def _is_plain(path: str) -> bool:
+    return os.path.isfile(path) and not os.path.islink(path)
+
+
 def _write(path: str, data: bytes) -> None:
-    """Replace a file; a device or a pipe is written into."""
-    if os.path.exists(path) and not os.path.isfile(path):
+    """Replace a file; what a link leads to (/dev/stdout is one), a pipe, a device is written to."""
+    if os.path.lexists(path) and not _is_plain(path):
         with open(path, "wb") as file:
             file.write(data)
     else:
