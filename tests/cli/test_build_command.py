@@ -224,6 +224,21 @@ def test_checks_answer_without_building(cuddy: Cuddy, context: Path) -> None:
     assert cuddy.ok("builder", "history", "ls", "-q") == ""
 
 
+@pytest.mark.parametrize(("words", "told"), [
+    (("--secret", "novalue"), "invalid field 'novalue' must be a key=value pair"),
+    (("--secret", "id=x,src=/nowhere"), "/nowhere"),
+    (("--ssh", "x=/nowhere"), "failed to open /nowhere"),
+    (("--allow", "network.hots"), "invalid entitlement: network.hots"),
+    (("--platform", "linux/amd64,linux/arm64"), "an image of the store is for one platform"),
+])  # fmt: skip
+def test_what_cannot_be_lent_or_made_is_refused_before_anything_is_built(
+    cuddy: Cuddy, context: Path, words: tuple[str, ...], told: str
+) -> None:
+    result = cuddy("build", "--progress", "plain", *words, context)
+    assert result.code == 1
+    assert told in result.err and "FROM" not in result.err
+
+
 def test_buildx_tells_of_one_builder(cuddy: Cuddy) -> None:
     assert re.match(r"cuddy/buildx v\d+\.\d+\.\d+ ", cuddy.ok("buildx", "version"))
     shown = cuddy.ok("buildx", "ls").splitlines()

@@ -51,6 +51,7 @@ What is run:
 mounts_flag     --mount of RUN
 secrets         --secret: what a step sees and nobody afterwards
 ssh             --ssh: agents that steps may ask to sign
+lending         all that steps are lent, before any begins
 ssh_messages    what is said to an agent
 ssh_forward     the process between a step and an agent
 run_view        what a bind mount shows of a tree

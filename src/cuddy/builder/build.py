@@ -39,6 +39,7 @@ def build(
     telling = report.Numbering(tell)
     export.check(options, stdout_fd)
     check_limits(options)
+    check_lent(options)
     try:
         files.make_directory(home.build_dir)
         files.make_directory(scratch)
@@ -62,6 +63,15 @@ def check_limits(options: BuildOptions) -> None:
         memory, swap = options.memory or 0, options.memory_swap or 0
         unlimited = {"MemoryReservation": 0, "MemorySwappiness": None}
         limits.check_memory({"Memory": memory, "MemorySwap": swap, **unlimited}, update=False)
+
+
+def check_lent(options: BuildOptions) -> None:
+    """Whether steps can have what is to be lent to them. Raises CuddyError."""
+    if options.secrets or options.ssh or options.allow:
+        # Imported here: most builds lend nothing.
+        from cuddy.builder import lending
+
+        lending.check(options)
 
 
 def make(

@@ -43,6 +43,7 @@ class Finished(NamedTuple):
 def check(options: BuildOptions, stdout_fd: int) -> None:
     """Whether what is wanted can be had, before anything is built. Raises InvalidArgument."""
     annotation.parse(options.annotations)
+    is_for_store = not options.outputs
     if options.outputs:
         # Imported here, as below: most builds make an image and nothing else.
         from cuddy.builder import outputs
@@ -50,6 +51,12 @@ def check(options: BuildOptions, stdout_fd: int) -> None:
         wanted = outputs.parse_all(options.outputs)
         outputs.check(wanted, stdout_fd)
         outputs.pushed_names(wanted, options.tags)
+        is_for_store = outputs.is_for_store(wanted)
+    if is_for_store and len(options.platforms) > 1:
+        raise InvalidArgument(
+            "an image of the store is for one platform",
+            hint="--output type=oci,dest=FILE makes one archive for several",
+        )
 
 
 def needs_blobs(options: BuildOptions) -> bool:
@@ -127,11 +134,6 @@ def export_image(
 
     `form`: says how its layers are to be compressed.
     """
-    if len(made) > 1:
-        raise InvalidArgument(
-            "an image of the store is for one platform",
-            hint="--output type=oci,dest=FILE makes one archive for several",
-        )
     finished, config = made[0], documents[0]
     tell.began(report.EXPORT, "exporting to image")
     first = names[0] if names else ""

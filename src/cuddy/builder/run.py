@@ -221,12 +221,10 @@ def container_options(wanted: Wanted, options: BuildOptions) -> ContainerOptions
 def check(options: BuildOptions) -> None:
     """See that what a build gives its steps makes sense, before any begins. Raises CuddyError."""
     # Imported here: `run` is given them.
-    from cuddy.builder import secrets, ssh
+    from cuddy.builder import lending
 
     create.check(container_options(Wanted(("true",), network=options.network), options))
-    environment = dict(options.environment)
-    secrets.Secrets(options.secrets, environment).check()
-    ssh.Agents(options.ssh, environment)
+    lending.check(options)
 
 
 def shown(argv: Sequence[str]) -> str:
