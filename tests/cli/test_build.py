@@ -244,6 +244,16 @@ class TestCache:
         assert one == two
 
 
+def test_pruning_frees_what_has_been_built_again(yard: Yard) -> None:
+    yard.dockerfile("FROM alpine AS a", anew("/x"), "FROM scratch", "COPY --from=a /x /x")
+    yard.image("-t", "mine")
+    yard.image("-t", "mine", "--no-cache")
+    assert "belong to no image" in yard.cuddy.ok("system", "check")
+    yard.cuddy.ok("builder", "prune", "-f")
+    assert "layers belong to no image" not in yard.cuddy.ok("system", "check")
+    assert yard.cuddy.ok("image", "inspect", "mine")
+
+
 class TestFailure:
     def test_a_step_that_fails(self, yard: Yard) -> None:
         yard.dockerfile("FROM alpine", "RUN echo before; exit 3")

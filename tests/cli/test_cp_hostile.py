@@ -216,6 +216,10 @@ def test_a_tar_without_end_or_sense_ends_in_one_line(box: Cuddy) -> None:
     for name in names:
         data = archive((name, tarfile.REGTYPE, "x"))
         assert box("cp", "-", "box:/data/links", input=data).complaint
+    deep = archive(
+        ("d/" * 1500 + "x", tarfile.REGTYPE, "x"), ("d/" * 1500 + "y", tarfile.REGTYPE, "")
+    )
+    box.ok("cp", "-", "box:/data/links", input=deep)
 
 
 def test_killed_at_any_moment_nothing_of_ours_is_left(box: Cuddy, tmp_path: Path) -> None:

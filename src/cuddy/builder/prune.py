@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from cuddy.engine.home import Home
-    from cuddy.image.garbage import Removal
+    from cuddy.image.garbage import Content, Removal
 
 FLAGS = ("inuse", "shared", "private", "mutable", "immutable")
 TEXTS = ("id", "parents", "parent", "type", "description")
@@ -118,7 +118,12 @@ def prune(
             chosen = choose(du.du(home), filters, limits, _free_bytes(home), all=all)
             gone = _forget(removal, chosen)
             _take_ruins(home, removal, is_all=all and not filters.conditions)
-            why_kept = _free(home, removal, gone)
+            # What was built anew has taken the place of steps whose layers nobody knows any more.
+            is_whole = filters == ANYTHING and limits == NO_LIMITS
+            steps = [piece.step for piece in gone if piece.step]
+            why_kept = _free(
+                home, removal, garbage.present(home.storage) if is_whole else garbage.keep(steps)
+            )
     except OSError as error:
         raise SystemFailure.from_os("cannot prune the build cache", error) from error
     events.emit_prune(home, "builder", removal.freed_bytes)
@@ -218,9 +223,8 @@ def _forget(removal: Removal, chosen: list[Piece]) -> list[Piece]:
     return gone
 
 
-def _free(home: Home, removal: Removal, gone: list[Piece]) -> str:
-    """Take what nobody needs of what these kept; why some of it was left, or ""."""
-    content = garbage.keep(piece.step for piece in gone if piece.step)
+def _free(home: Home, removal: Removal, content: Content) -> str:
+    """Take what nobody needs of content; why some of it was left, or ""."""
     kept = in_use.find(home)
     if kept.unreadable:  # nobody knows what they stand on
         return f"the record of container {kept.unreadable[0][:12]} cannot be read"

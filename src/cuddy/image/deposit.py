@@ -165,24 +165,46 @@ class Deposit:
         return fd
 
     def open_or_make(self, path: bytes) -> int:
-        above, _, name = path.rpartition(b"/")
-        near = self._open.get(above)
+        name = path.rpartition(b"/")[2]
+        near = self._open.get(above_of(path))
         try:
             if near is not None and name:
                 return os.open(name, OPEN_DIRECTORY, dir_fd=near)
         except OSError as error:
             if error.errno not in ABSENT:
                 raise
+        found = self.find_or_none(path)
+        if found is not None:
+            return found
+        lacking = [path]  # a path has up to 2000 names: too many for a function that calls itself
+        while (higher := above_of(lacking[-1])) and not self.is_there(higher):
+            lacking.append(higher)
+        for each in reversed(lacking):
+            self.make_implied(each)
+        return os.open(name, OPEN_DIRECTORY, dir_fd=self.parent(above_of(path)))
+
+    def make_implied(self, path: bytes) -> None:
+        """A directory that something is in, in one that is there."""
+        try:
+            os.mkdir(path.rpartition(b"/")[2], IMPLIED_MODE, dir_fd=self.parent(above_of(path)))
+        except FileExistsError:  # a link that leads to nothing
+            raise Conflict(f'"{self.shown(path)}" is not a directory') from None
+
+    def find_or_none(self, path: bytes) -> int | None:
+        """A directory, None if nothing is there. Raises Conflict for something else."""
         try:
             return self.find(path)
         except FileNotFoundError:
-            try:
-                os.mkdir(name, IMPLIED_MODE, dir_fd=self.parent(above))
-                return os.open(name, OPEN_DIRECTORY, dir_fd=self.parent(above))
-            except FileExistsError:  # a link that leads to nothing
-                raise Conflict(f'"{self.shown(path)}" is not a directory') from None
+            return None
         except NotADirectoryError:
             raise Conflict(f'"{self.shown(path)}" is not a directory') from None
+
+    def is_there(self, path: bytes) -> bool:
+        """Whether a directory is there. Raises as `find_or_none`."""
+        found = self.find_or_none(path)
+        if found is not None:
+            os.close(found)
+        return found is not None
 
     def find(self, path: bytes) -> int:
         """A directory that is there, through links if these may be followed. Raises OSError."""
@@ -324,6 +346,11 @@ class Deposit:
         led = os.path.normpath(os.path.join(above, target.lstrip(b"/")))
         if led != top and not led.startswith(top.rstrip(b"/") + b"/"):
             raise CorruptContent(f'invalid symlink "{self.shown(path)}" -> "{os.fsdecode(target)}"')
+
+
+def above_of(path: bytes) -> bytes:
+    """The directory that something is in."""
+    return path.rpartition(b"/")[0]
 
 
 def is_directory(parent_fd: int, name: bytes) -> bool:
