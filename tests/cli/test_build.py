@@ -244,6 +244,22 @@ class TestCache:
         assert one == two
 
 
+def test_what_a_run_saw_of_a_context_that_was_changed_is_not_remembered(yard: Yard) -> None:
+    yard.file("f", "one")
+    yard.dockerfile("FROM alpine", "RUN --mount=type=bind,target=/c sleep 0.6; cat /c/f >/seen")
+    with yard.cuddy.start("build", "--progress", "plain", str(yard.directory)) as building:
+        assert building.stderr
+        while b"RUN --mount" not in building.stderr.readline():
+            pass
+        time.sleep(0.2)
+        yard.file("f", "two")
+        building.communicate(timeout=20)
+    yard.file("f", "one")
+    assert yard.output(yard.image(), "cat", "/seen") == "one"
+    yard.dockerfile("FROM alpine", 'RUN ["true\\u0000"]')
+    assert "a NUL character in an argument" in yard.build().err
+
+
 def test_pruning_frees_what_has_been_built_again(yard: Yard) -> None:
     yard.dockerfile("FROM alpine AS a", anew("/x"), "FROM scratch", "COPY --from=a /x /x")
     yard.image("-t", "mine")

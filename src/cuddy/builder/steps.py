@@ -10,7 +10,7 @@ import posixpath
 
 from cuddy.builder import cache, heredoc
 from cuddy.builder.instructions import Copy, Run, Workdir
-from cuddy.errors import InvalidArgument
+from cuddy.errors import InvalidArgument, NotFound
 from cuddy.image import changes, words
 from cuddy.image import digest as digests
 
@@ -86,9 +86,10 @@ class RunStep:
     """RUN: a command in a container on what is there so far."""
 
     is_link = False
-    is_reliable = True
 
     def __init__(self, run: StageRun, instruction: Run) -> None:
+        self.is_reliable = True
+        self.mounted: list[tuple[str, str]] | None = None
         self.run = run
         self.instruction = instruction
         self.name = shown(run, instruction)
@@ -97,6 +98,8 @@ class RunStep:
         self.arguments = run.scope.effective(run.own)
         self.shell = self.config.get("Shell") or changes.DEFAULT_SHELL
         self.argv, self.script = heredoc.command(instruction, self.shell)
+        if any("\0" in word for word in self.argv):
+            raise InvalidArgument("RUN: a NUL character in an argument")
         told = [f"{name}={value}" for name, value in self.arguments.items()]
         before = f"|{len(told)} {' '.join(told)} " if told else ""
         self.history = f"RUN {before}{' '.join(self.argv)}"
@@ -116,7 +119,7 @@ class RunStep:
     def ask(self, origins: Origins) -> Asked | None:
         """Everything the command sees, and what is mounted for it."""
         run, options = self.run, self.run.plan.options
-        mounted = self.read_mounts(origins)
+        mounted = self.mounted = self.read_mounts(origins)
         if mounted is None:
             return None
         sees = [
@@ -159,6 +162,11 @@ class RunStep:
         from cuddy.builder import run_step
 
         run_step.carry_out(self, snapshot, origins, number, tell)
+        # Somebody may have changed a context meanwhile: then it has seen one or the other.
+        try:
+            self.is_reliable = self.read_mounts(origins) == self.mounted
+        except NotFound:
+            self.is_reliable = False
 
 
 class CopyStep:
