@@ -11,6 +11,7 @@ is worked out once (`Scope`); most names then cost a look into a set.
 from __future__ import annotations
 
 from cuddy.builder import patterns
+from cuddy.builder.lines import SPACES
 from cuddy.errors import InvalidArgument
 from cuddy.shapes import NamedTuple
 
@@ -22,10 +23,6 @@ if TYPE_CHECKING:
 
 NAME = ".dockerignore"
 MAX_BYTES = 16 << 20
-BLANKS = (
-    " \t\n\v\f\r\x85\xa0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a"
-    "\u2028\u2029\u202f\u205f\u3000"
-)
 
 
 class Line(NamedTuple):
@@ -176,9 +173,9 @@ def parse(data: bytes, name: str = NAME) -> Rules:
 
 def _line(written: str) -> str:
     """A line as a pattern of the context: a leading slash means nothing there."""
-    text = written.strip(BLANKS)
+    text = written.strip(SPACES)
     mark = text[:1] if text[:1] == "!" else ""
-    text = text[len(mark) :].strip(BLANKS)
+    text = text[len(mark) :].strip(SPACES)
     if text:
         text = patterns.clean(text)
         text = text[1:] if text[:1] == "/" and text != "/" else text
@@ -189,7 +186,7 @@ def compile(texts: Sequence[str]) -> list[Line]:
     """Patterns as lines, empty ones left out. Raises InvalidArgument."""
     lines = []
     for written in texts:
-        text = written.strip(BLANKS)
+        text = written.strip(SPACES)
         if not text:
             continue
         text = patterns.clean(text)

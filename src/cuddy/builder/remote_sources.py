@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.builder import git, git_source, remote
+from cuddy.builder import git, git_source, remote, unpacked
 from cuddy.builder.git_program import PUBLIC, Access
 from cuddy.builder.tree import Entry, Tree
 from cuddy.errors import CorruptContent, InvalidArgument
@@ -25,11 +25,9 @@ if TYPE_CHECKING:
     from cuddy.builder.instructions import Copy
     from cuddy.image.settings import Settings
 
-OWNER = (0, 0)
 UNNAMED = "__unnamed__"
 """Docker's name for what a URL gives none."""
 FILE = "file"
-OPEN_DIRECTORY = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 class Brought(NamedTuple):
@@ -138,7 +136,7 @@ class RemoteSources(Closing):
             keep_git_dir=keeps_git_dir(copy, source),
             commit=self.commit(source),
         )
-        tree = Tree(os.open(path, OPEN_DIRECTORY), source.shown, owner=OWNER)
+        tree = Tree(os.open(path, unpacked.OPEN_DIRECTORY), source.shown, owner=unpacked.OWNER)
         return Brought(tree, Entry(b"", b"", os.fstat(tree.fd)))
 
     def _by_http(self, url: str, checksum: str) -> Brought:
@@ -154,7 +152,9 @@ class RemoteSources(Closing):
                 raise
             told = f"{self.shown(url)} is not what its server said it was a moment ago"
             raise CorruptContent(told, hint="build again") from None
-        tree = Tree(os.open(directory, OPEN_DIRECTORY), self.shown(url), owner=OWNER)
+        tree = Tree(
+            os.open(directory, unpacked.OPEN_DIRECTORY), self.shown(url), owner=unpacked.OWNER
+        )
         return Brought(tree, Entry(FILE.encode(), name_of(url).encode(), os.stat(path)))
 
 

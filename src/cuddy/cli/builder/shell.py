@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.builder import shell
+from cuddy.builder import failure, shell
 from cuddy.cli import boundary, foreground, terminal
 from cuddy.cli.flags import Args, Command
 
@@ -13,11 +13,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.home import Home
 
-LAST = "LAST"
-
 
 def shell_(home: Home, args: Args) -> int:
-    name, *command = args.names or [LAST]
+    name, *command = args.names or [failure.LAST]
     tty = os.isatty(0) and os.isatty(1)
     with shell.Shell(
         home, name, command=command, environment=dict(os.environ), tty=tty, warn=_warn
