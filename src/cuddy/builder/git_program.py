@@ -223,6 +223,8 @@ def environment(source: Source, settings: Settings, access: Access) -> dict[str,
     configuration.append(("http.lowSpeedTime", str(max(int(settings.timeout_s), 1))))
     if header := access.header(source.host):
         configuration.append((f"http.{scope(source)}.extraHeader", f"Authorization: {header}"))
+        # git would tell it to whomever a redirect names, too.
+        configuration.append(("http.followRedirects", "false"))
     # By the environment: what is on a command line can be read by everybody.
     found["GIT_CONFIG_COUNT"] = str(len(configuration))
     for i, (name, value) in enumerate(configuration):
