@@ -147,7 +147,7 @@ class TestAnImageInTheWay:
         trap = tmp_path / "trap"
 
         def work() -> str:
-            os.unlink(root.path / "etc/hosts")
+            (root.path / "etc/hosts").unlink(missing_ok=True)
             os.symlink(trap / "hosts", root.path / "etc/hosts")
             os.symlink("/../../../.." + str(trap), root.path / "cache")
             tmpfs = {"type": "tmpfs", "source": "tmpfs", "options": [], "destination": "/cache/x"}
