@@ -6,7 +6,7 @@ The last step of whatever makes images here: import, commit. Its caller holds `s
 from __future__ import annotations
 
 from cuddy import files
-from cuddy.errors import InvalidReference
+from cuddy.errors import InvalidArgument, InvalidReference
 from cuddy.image import blobs, reference, spec, store
 
 TYPE_CHECKING = False
@@ -44,6 +44,11 @@ def assemble(
     `annotations` those of the manifest.
     """
     data = files.format_json(config).encode()
+    if len(data) > spec.MAX_CONFIG_BYTES:
+        raise InvalidArgument(
+            f"the config of the image would have {len(data)} bytes, of {spec.MAX_CONFIG_BYTES}",
+            hint="its variables, labels or steps are too many",
+        )
     manifest = spec.Manifest(
         schemaVersion=2,
         mediaType=spec.OCI_MANIFEST,
