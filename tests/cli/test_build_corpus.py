@@ -6,6 +6,7 @@ What these made is recorded (recorded_builds.py); the same live, beside the engi
 
 from __future__ import annotations
 
+import socket
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -19,7 +20,7 @@ import flattened
 import images
 import projects
 import recorded_builds
-from console import PROGRAM
+from console import PROGRAM, wait_until
 from cuddy.builder import dockerfile
 from cuddy.builder.instructions import Change, Copy, From, Run
 from cuddy.image import store
@@ -55,8 +56,17 @@ def world(
     for base in projects.bases_of(names):
         images.install(storage, projects.base(base), base)
     file_server.fill(directory / "served", projects.packed())
+    before = links()
     with file_server.serving(directory / "served") as server:
-        yield World(storage, build_all(names, directory, server))
+        outcomes = build_all(names, directory, server)
+        # The kernel takes down the last steps' networks when it finds the time.
+        wait_until(lambda: links() <= before)
+        yield World(storage, outcomes)
+
+
+def links() -> set[str]:
+    """The host's ends of containers' links."""
+    return {name for _, name in socket.if_nameindex() if name.startswith("veth")}
 
 
 def build_all(names: list[str], directory: Path, server: str) -> dict[str, Outcome]:
