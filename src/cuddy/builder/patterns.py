@@ -11,7 +11,7 @@ own, or a class could fit a slash, are for whole paths. `re` would cost more tha
 
 from __future__ import annotations
 
-from cuddy.errors import InvalidArgument
+from cuddy.engine.patterns import ANY_CHARACTER, Class, Reading
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -22,20 +22,6 @@ if TYPE_CHECKING:
 
 STAR, DIRECTORIES, ALL = "*", "**/", "**"
 """Items that fit a run of characters: without a slash; none or up to a slash; any."""
-
-
-class Class(NamedTuple):
-    """One character out of ranges, or out of none of them."""
-
-    negated: bool
-    ranges: tuple[tuple[str, str], ...]
-
-    def fits(self, character: str) -> bool:
-        """Whether the character is one of these."""
-        return any(low <= character <= high for low, high in self.ranges) != self.negated
-
-
-ANY_CHARACTER = Class(True, (("/", "/"),))  # what ? fits
 
 
 class Literal(NamedTuple):
@@ -202,12 +188,8 @@ def _bytes(literal: Literal) -> bytes:
     return literal.text.encode("utf-8", "surrogateescape")
 
 
-class _Reading:
-    """A pattern, character by character."""
-
-    def __init__(self, text: str) -> None:
-        self.text = text
-        self.at = 0
+class _Reading(Reading):
+    """A pattern of docker's, item by item."""
 
     def items(self) -> list[Item]:
         """All items, neighbouring literals joined."""
@@ -222,14 +204,14 @@ class _Reading:
         return found
 
     def _item(self, is_first: bool) -> Item:
-        character = self._take()
+        character = self.take()
         if character == "*":
             return self._stars(is_first)
         if character == "?":
             return ANY_CHARACTER
         if character == "[":
-            return self._class()
-        return Literal(self._take() if character == "\\" else character)
+            return self.take_class()
+        return Literal(self.take() if character == "\\" else character)
 
     def _stars(self, is_first: bool) -> str:
         if not self.text.startswith("*", self.at):
@@ -243,31 +225,3 @@ class _Reading:
         rest = self.text[self.at :]
         is_plain = not any(special in rest for special in "*?[]\\")
         return ALL if is_first and not has_slash and is_plain else DIRECTORIES
-
-    def _class(self) -> Class:
-        negated = self.text.startswith("^", self.at)
-        self.at += negated
-        ranges: list[tuple[str, str]] = []
-        while not (ranges and self.text.startswith("]", self.at)):
-            low = high = self._member()
-            if self.text.startswith("-", self.at):
-                self.at += 1
-                high = self._member()
-            ranges.append((low, high))
-        self.at += 1
-        return Class(negated, tuple(ranges))
-
-    def _member(self) -> str:
-        character = self._take()
-        if character in "-]":
-            raise self._invalid()
-        return self._take() if character == "\\" else character
-
-    def _take(self) -> str:
-        if self.at >= len(self.text):
-            raise self._invalid()
-        self.at += 1
-        return self.text[self.at - 1]
-
-    def _invalid(self) -> InvalidArgument:
-        return InvalidArgument(f"syntax error in pattern {self.text!r}")

@@ -8,6 +8,7 @@ r"""Patterns of `--filter reference`: Go's path.Match.
 from __future__ import annotations
 
 from cuddy.errors import InvalidArgument
+from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,15 +17,67 @@ if TYPE_CHECKING:
     Part = Callable[[str], bool] | None  # what one character must be; None for a star
 
 
+class Class(NamedTuple):
+    """One character out of ranges, or out of none of them."""
+
+    negated: bool
+    ranges: tuple[tuple[str, str], ...]
+
+    def fits(self, character: str) -> bool:
+        """Whether the character is one of these."""
+        return any(low <= character <= high for low, high in self.ranges) != self.negated
+
+
+ANY_CHARACTER = Class(True, (("/", "/"),))
+"""What ? fits."""
+
+
+class Reading:
+    """A pattern, character by character. Raises InvalidArgument where it ends too early."""
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        self.at = 0
+
+    def take(self) -> str:
+        """The next character."""
+        if self.at >= len(self.text):
+            raise self._invalid()
+        self.at += 1
+        return self.text[self.at - 1]
+
+    def take_class(self) -> Class:
+        """The rest of a class whose bracket was taken."""
+        negated = self.text.startswith("^", self.at)
+        self.at += negated
+        ranges: list[tuple[str, str]] = []
+        while not (ranges and self.text.startswith("]", self.at)):
+            low = high = self._member()
+            if self.text.startswith("-", self.at):
+                self.at += 1
+                high = self._member()
+            ranges.append((low, high))
+        self.at += 1
+        return Class(negated, tuple(ranges))
+
+    def _member(self) -> str:
+        character = self.take()
+        if character in "-]":
+            raise self._invalid()
+        return self.take() if character == "\\" else character
+
+    def _invalid(self) -> InvalidArgument:
+        return InvalidArgument(f"syntax error in pattern {self.text!r}")
+
+
 class Pattern:
     """A pattern that was read. Raises InvalidArgument for what is none."""
 
     def __init__(self, text: str) -> None:
-        self.text = text
-        self._at = 0
         self._parts: list[Part] = []
-        while self._at < len(text):
-            self._parts.append(self._part())
+        reading = Reading(text)
+        while reading.at < len(text):
+            self._parts.append(_part(reading))
 
     def fits(self, text: str) -> bool:
         """Whether the pattern fits the whole text."""
@@ -43,44 +96,17 @@ class Pattern:
                 return False
         return all(each is None for each in self._parts[part:])
 
-    def _part(self) -> Part:
-        character = self._take()
-        if character == "*":
-            return None
-        if character == "?":
-            return lambda found: found != "/"
-        if character == "[":
-            return self._class()
-        literal = self._take() if character == "\\" else character
-        return lambda found: found == literal
 
-    def _class(self) -> Part:
-        negated = self.text.startswith("^", self._at)
-        self._at += negated
-        ranges: list[tuple[str, str]] = []
-        while not (ranges and self.text.startswith("]", self._at)):
-            low = high = self._member()
-            if self.text.startswith("-", self._at):
-                self._at += 1
-                high = self._member()
-            ranges.append((low, high))
-        self._at += 1
-        return lambda found: any(low <= found <= high for low, high in ranges) != negated
-
-    def _member(self) -> str:
-        character = self._take()
-        if character in "-]":
-            raise self._invalid()
-        return self._take() if character == "\\" else character
-
-    def _take(self) -> str:
-        if self._at >= len(self.text):
-            raise self._invalid()
-        self._at += 1
-        return self.text[self._at - 1]
-
-    def _invalid(self) -> InvalidArgument:
-        return InvalidArgument(f"syntax error in pattern {self.text!r}")
+def _part(reading: Reading) -> Part:
+    character = reading.take()
+    if character == "*":
+        return None
+    if character == "?":
+        return ANY_CHARACTER.fits
+    if character == "[":
+        return reading.take_class().fits
+    literal = reading.take() if character == "\\" else character
+    return lambda found: found == literal
 
 
 def _nothing(_: str) -> bool:
