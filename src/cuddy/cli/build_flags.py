@@ -11,6 +11,10 @@ from cuddy.cli.build_progress import FORMS
 from cuddy.cli.flags import BOOL, BYTES, INT, STRING, STRINGS, Flag, Kind
 from cuddy.errors import InvalidArgument
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 ARRAY = Kind("stringArray", str, (), many=True)
 
 
@@ -55,8 +59,8 @@ def _where(word: str) -> str:
     return word
 
 
-def _many(parse: object, name: str = "stringArray") -> Kind:
-    return Kind(name, parse, (), many=True)  # type: ignore[arg-type]
+def _many(parse: Callable[[str], object], name: str = "stringArray") -> Kind:
+    return Kind(name, parse, (), many=True)
 
 
 FLAGS = (

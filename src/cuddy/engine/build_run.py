@@ -132,7 +132,7 @@ class Step(Closing):
         first = (defaults.PATH, "TERM=xterm") if options.tty else (defaults.PATH,)
         record["Config"]["Env"] = process.merge(first, options.env)
         if not sharing.peer_of(options.network):
-            record |= sharing.files_about_network(self.run_dir, {})  # type: ignore[typeddict-item]
+            record |= sharing.files_about_network(self.run_dir, {})
         return record
 
     def _build_config(self, record: Container) -> Config:

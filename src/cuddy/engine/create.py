@@ -235,7 +235,7 @@ def build_record(
         "RestartCount": 0,
         "Driver": "overlay",
         "Platform": "linux",
-        **sharing.files_about_network(where, others),  # type: ignore[typeddict-item]
+        **sharing.files_about_network(where, others),
         "LogPath": f"{where}/log.json" if options.log_driver in ("", "json-file") else "",
         "Config": build_config(options, config, entrypoint, words)
         | network_options.config(options, config),

@@ -156,8 +156,11 @@ def host_config(home: Home, options: ContainerOptions) -> dict[str, Any]:
     return found
 
 
-def networks(home: Home, options: ContainerOptions) -> dict[str, Any]:
-    """The record's `Networks`. Raises NoSuchNetwork, InvalidArgument for what one cannot give."""
+def networks(home: Home, options: ContainerOptions) -> Container:
+    """The part of a record that is its `Networks`.
+
+    Raises NoSuchNetwork; InvalidArgument for what one cannot give.
+    """
     others = [wish.network for wish in options.endpoints if wish.network != options.network]
     if not others and (options.network in BUILT_IN or options.network.startswith("container:")):
         found = wish_of(options, options.network)

@@ -23,11 +23,6 @@ if TYPE_CHECKING:
 PREFIX = "container:"
 JOINED = "joined"
 """The file in a run directory that says: somebody else is in this container's network."""
-NETWORK_FILES = {
-    "ResolvConfPath": "resolv.conf",
-    "HostnamePath": "hostname",
-    "HostsPath": "hosts",
-}
 MEMORY = "shm"
 """Where in the bundle another container's /dev/shm is mounted: see `peers.share_memory`."""
 IPC_MODES = ("", "none", "host", "private", "shareable")
@@ -133,11 +128,21 @@ def with_names(
     return options._replace(hostname=os.uname().nodename if shared else container_id[:12])
 
 
-def files_about_network(where: str, others: Mapping[str, Container]) -> dict[str, str]:
-    """Where resolv.conf, hostname and hosts are: with whoever has the network, else in `where`."""
-    if "network" in others:
-        return {name: others["network"][name] for name in NETWORK_FILES}  # type: ignore[literal-required]
-    return {name: f"{where}/{file}" for name, file in NETWORK_FILES.items()}
+def files_about_network(where: str, others: Mapping[str, Container]) -> Container:
+    """Where resolv.conf, hostname and hosts are, as a part of the record: with whoever has the
+    network, else in `where`.
+    """
+    if owner := others.get("network"):
+        return {
+            "ResolvConfPath": owner["ResolvConfPath"],
+            "HostnamePath": owner["HostnamePath"],
+            "HostsPath": owner["HostsPath"],
+        }
+    return {
+        "ResolvConfPath": f"{where}/resolv.conf",
+        "HostnamePath": f"{where}/hostname",
+        "HostsPath": f"{where}/hosts",
+    }
 
 
 def peers_of(record: Container) -> dict[str, str]:
