@@ -34,11 +34,6 @@ AT_ONCE = 10  # so many more before some go: most builds remove nothing
 MOST_BYTES = 512 << 20  # of all logs together, this build's not counted
 MOST_BYTES_OF_ONE = 256 << 20
 _LONG = 1 << 20  # logs below it are only counted
-_KINDS = {
-    "began": report.Began, "ended": report.Ended, "output": report.Output,
-    "progress": report.Progress, "missed": report.Missed, "warned": report.Warned,
-}  # fmt: skip
-_NAMES = {kind: name for name, kind in _KINDS.items()}
 
 
 class Record(TypedDict):
@@ -184,28 +179,22 @@ def shown(context: str) -> str:
 
 def encode(event: Event) -> bytes:
     """One line of the file `events`."""
-    fields = list(event)
-    if isinstance(event, report.Output):
-        fields[2] = event.data.decode("utf-8", "surrogateescape")
-    return files.format_json([_NAMES[type(event)], *fields]).encode() + b"\n"
+    return files.format_json(report.to_fields(event)).encode() + b"\n"
 
 
 def decode(line: bytes) -> Event:
     """The event of a line. Raises ValueError."""
     fields = files.parse_json(line)
-    if not isinstance(fields, list) or not fields or fields[0] not in _KINDS:
+    if not isinstance(fields, list) or not fields or fields[0] not in _SAMPLES:
         raise ValueError("no event")
-    kind, usuals = _KINDS[fields[0]], _SAMPLES[fields[0]]
+    usuals = _SAMPLES[fields[0]]
     if len(fields) - 1 != len(usuals):
         raise ValueError(f"{fields[0]} has {len(fields) - 1} fields")
     for value, usual in zip(fields[1:], usuals):
         wanted = (int, float) if isinstance(usual, float) else type(usual)
         if not isinstance(value, wanted):
             raise ValueError(f"{fields[0]} with {value!r}")
-    if kind is report.Output:
-        fields[3] = fields[3].encode("utf-8", "surrogateescape")
-    event: Event = kind(*fields[1:])
-    return event
+    return report.from_fields(fields)
 
 
 _SAMPLES = {

@@ -12,7 +12,7 @@ from cuddy.shapes import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import TypeAlias
+    from typing import Any, TypeAlias
 
     Event: TypeAlias = "Began | Ended | Output | Progress | Missed | Warned"
     Tell: TypeAlias = Callable[[Event], None]
@@ -75,6 +75,31 @@ class Warned(NamedTuple):
 
     step: int
     text: str
+
+
+def to_fields(event: Event) -> list[Any]:
+    """An event for JSON: what it is called, and its fields; output as text, byte for byte."""
+    fields: list[Any] = list(event)
+    if isinstance(event, Output):
+        fields[2] = event.data.decode("utf-8", "surrogateescape")
+    return [NAMES[type(event)], *fields]
+
+
+def from_fields(fields: list[Any]) -> Event:
+    """The event of what `to_fields` made; whoever did not make it checks it first."""
+    name, *values = fields
+    kind = KINDS[name]
+    if kind is Output:
+        values[2] = values[2].encode("utf-8", "surrogateescape")
+    event: Event = kind(*values)
+    return event
+
+
+KINDS: dict[str, type[Any]] = {
+    "began": Began, "ended": Ended, "output": Output, "progress": Progress, "missed": Missed,
+    "warned": Warned,
+}  # fmt: skip
+NAMES = {kind: name for name, kind in KINDS.items()}
 
 
 class Numbering:

@@ -35,10 +35,6 @@ if TYPE_CHECKING:
     from cuddy.builder.steps import Step
     from cuddy.image.workers import Send
 
-EVENTS = {kind.__name__: kind for kind in (
-    report.Began, report.Ended, report.Output, report.Progress, report.Missed, report.Warned,
-)}  # fmt: skip
-
 
 class Tokens:
     """So many processes may work at once: each takes a byte out of a pipe, and puts it back."""
@@ -93,10 +89,7 @@ class Workshop:
 
     def tell(self, event: report.Event) -> None:
         """Hand an event on to the driver."""
-        fields: list[Any] = list(event)
-        if isinstance(event, report.Output):
-            fields[2] = event.data.decode("latin-1")
-        self.send(event=[type(event).__name__, *fields])
+        self.send(event=report.to_fields(event))
 
     def take(self, run: StageRun, step: Step) -> Layer:
         """The layer of a step: the cache's, or made now."""
@@ -172,15 +165,6 @@ def as_failure(run: StageRun, error: CuddyError) -> dict[str, Any]:
         "lines": list(place),
         "status": getattr(error, "status", 0),
     }
-
-
-def read_event(fields: list[Any]) -> report.Event:
-    """An event as the driver gets it."""
-    name, *values = fields
-    if name == "Output":
-        values[2] = values[2].encode("latin-1")
-    event: report.Event = EVENTS[name](*values)
-    return event
 
 
 def read_outcome(fields: list[Any]) -> Outcome:

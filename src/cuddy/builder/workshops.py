@@ -7,7 +7,7 @@ import os
 import select
 
 from cuddy import files
-from cuddy.builder import excerpt, workshop
+from cuddy.builder import excerpt, report, workshop
 from cuddy.builder.instructions import Place
 from cuddy.builder.workshop import Tokens, Workshop
 from cuddy.errors import StepFailed
@@ -104,7 +104,7 @@ class Workshops:
     def take(self, employed: Employed, message: dict[str, Any]) -> None:
         """One message of a workshop."""
         if "event" in message:
-            self.tell(workshop.read_event(message["event"]))
+            self.tell(report.from_fields(message["event"]))
         elif "need" in message:
             self.need(message["need"], employed.channel)
         elif "outcome" in message:
