@@ -23,7 +23,7 @@ try: $(BIN)/cuddy
 setup: $(VENV)/tests
 
 test: $(VENV)/tests
-	@$(PYTEST) $(ARGS)
+	@$(if $(ARGS),,CUDDY_TESTS_SESSIONS=$(shell nproc)) $(PYTEST) $(ARGS)
 
 test-root: $(VENV)/tests
 	@$(PYTEST) tests/kernel tests/cli $(ARGS)

@@ -19,6 +19,7 @@ import pytest
 
 import images
 import isolation
+import shares
 from console import ENGINE, Cuddy, wait_until
 from cuddy.image.storage import Storage
 from cuddy.network import drivers
@@ -50,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if capture:
         capture.suspend_global_capture(in_=True)
     sys.stdout.flush()
-    os._exit(isolation.enter([sys.executable, "-m", "pytest", *config.invocation_params.args]))
+    os._exit(shares.run([sys.executable, "-m", "pytest", *config.invocation_params.args]))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
@@ -62,6 +63,19 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         room = item.path.relative_to(TESTS).parts[0]
         if room in NEED_ROOT or item.get_closest_marker("root"):
             item.add_marker(skip)
+
+
+def pytest_runtestloop(session: pytest.Session) -> bool | None:
+    """In a shared run, only what falls to this session; otherwise pytest's own loop."""
+    if not shares.is_shared() or session.testsfailed or session.config.option.collectonly:
+        return None
+    for item, following in shares.mine(session.items):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.shouldfail:
+            raise session.Failed(session.shouldfail)
+        if session.shouldstop:
+            raise session.Interrupted(session.shouldstop)
+    return True
 
 
 @pytest.fixture(autouse=True)
