@@ -17,6 +17,7 @@ cgroup_v1          what is particular to version 1
 cgroup_v2          what is particular to version 2
 subgroup           a group below another one, to track and kill
 cgroup_stats       what a group has used, in one shape
+cgroup_oom         the kernel has killed for want of memory
 conntrack          connections that the kernel remembers, and is to forget
 control_file       one-line files of cgroupfs and procfs
 bpf                the device filter of cgroup version 2

@@ -21,6 +21,7 @@ filter_program  and the instructions that decide it
 start        let a created container's program begin
 kill         send a signal to a container
 update       other limits for one that runs
+statistics   what its groups count, in runc's shape
 delete       remove what is left of a stopped container
 exec         one more process inside a running container
 hooks        programs run at points of the life cycle
