@@ -27,7 +27,7 @@ from images import BUSYBOX
 OTHER = os.environ.get("CUDDY_TESTS_RUNTIME", "")
 FROM_SOURCE = (
     f"import sys; sys.path.insert(0, {str(Path(cuddy.__file__).parents[1])!r}); "
-    "from cuddy.cli.oci_runtime import main; sys.exit(main(sys.argv[1:]))"
+    "from cuddy.cli.runtime.main import main; sys.exit(main(sys.argv[1:]))"
 )
 CUDDY = shlex.split(os.environ.get("CUDDY", ""))
 OURS = [f"{CUDDY[0]}-runtime"] if CUDDY else [sys.executable, "-I", "-S", "-c", FROM_SOURCE]

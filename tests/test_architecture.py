@@ -64,7 +64,7 @@ ERROR_BOUNDARIES = {
     "engine/exec_keeper.py": "tells the command that waits",
     "engine/monitor.py": "writes it into the record and tells the command that waits",
     "engine/watch.py": "writes it into the record: nobody waits for a restart",
-    "cli/oci_runtime.py": "the boundary of the second program: the runtime's error lines",
+    "cli/runtime/main.py": "the boundary of the second program: the runtime's error lines",
 }
 PROGRAMS = {
     # executed by another module's process, never imported

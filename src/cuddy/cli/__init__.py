@@ -47,5 +47,5 @@ image               commands about images
 network             commands about networks
 volume              commands about volumes
 system              commands about the engine
-oci_runtime         cuddy-runtime: the command line of the OCI runtime
+runtime             cuddy-runtime: the command line of the OCI runtime
 """

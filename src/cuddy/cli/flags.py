@@ -123,8 +123,11 @@ HELP = Flag("help", "h", BOOL, "Print usage", hidden=True)
 class _Parser:
     """One pass over the words, pflag's `parseArgs`."""
 
-    def __init__(self, flags: tuple[Flag, ...], words: list[str], args: Args) -> None:
+    def __init__(
+        self, flags: tuple[Flag, ...], words: list[str], args: Args, *, one_dash: bool
+    ) -> None:
         self.words = words
+        self.one_dash = one_dash
         self.next = 0
         self.args = args
         self.long = {n: f for f in flags for n in (f.name, *f.aliases)} | {"help": HELP}
@@ -138,6 +141,8 @@ class _Parser:
                 break
             if word.startswith("--"):
                 self.parse_long(word)
+            elif self.one_dash and word[1:].partition("=")[0] in self.long and word[0] == "-":
+                self.parse_long(f"-{word}")
             elif word.startswith("-") and word != "-":
                 self.parse_shorts(word)
             else:
@@ -208,11 +213,19 @@ class _Parser:
 
 
 def parse(
-    flags: tuple[Flag, ...], words: list[str], command: str, *, interspersed: bool = True
+    flags: tuple[Flag, ...],
+    words: list[str],
+    command: str,
+    *,
+    interspersed: bool = True,
+    one_dash: bool = False,
 ) -> Args:
-    """Read words by a table of flags; stops at `--help`. Raises UsageError."""
+    """Read words by a table of flags; stops at `--help`. Raises UsageError.
+
+    `one_dash`: a long name may have one dash only, as Go's own programs take it.
+    """
     args = Args(flags, command)
-    _Parser(flags, words, args).parse(interspersed)
+    _Parser(flags, words, args, one_dash=one_dash).parse(interspersed)
     return args
 
 

@@ -1,0 +1,19 @@
+"""kill: a signal to a container's init, or to all its processes."""
+
+from __future__ import annotations
+
+from cuddy.cli.flags import BOOL, Flag
+from cuddy.cli.runtime.verb import Call, Verb
+from cuddy.engine import signals
+from cuddy.runtime import kill as killing
+
+FLAGS = (Flag("all", "a", BOOL, "To every process of the container"),)
+
+
+def kill(call: Call) -> int:
+    number = signals.parse(call.args.names[1] if len(call.args.names) > 1 else "TERM")
+    killing.kill(call.root, call.id, number, all=call.args.all)
+    return 0
+
+
+VERB = Verb("Send a signal to a container", kill, "<container-id> [signal]", FLAGS, 1, 2)

@@ -1,0 +1,147 @@
+"""One call of `cuddy-runtime`: global flags, a verb, and what becomes of its errors.
+
+A verb's module is imported when it is called, and only then: a container costs five calls.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cuddy import __version__
+from cuddy.cli import flags
+from cuddy.cli.flags import BOOL, STRING, Flag
+from cuddy.cli.runtime import verb as verbs
+from cuddy.cli.runtime.log import Log
+from cuddy.cli.runtime.verb import Call
+from cuddy.errors import CuddyError, InvalidArgument, NoSuchContainer, SystemFailure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.cli.flags import Args
+    from cuddy.cli.runtime.verb import Verb
+
+USAGE_ERROR = 1
+UNKNOWN_VERB = 3
+SPEC = "1.2.0"
+SUMMARIES = {
+    "create": "Create a container",
+    "delete": "Delete what is left of a container",
+    "exec": "Run one more process in a container",
+    "kill": "Send a signal to a container",
+    "list": "List containers",
+    "run": "Create and start a container",
+    "start": "Start a created container",
+    "state": "Show a container's state",
+}
+"""The verbs. Their modules say the same, but need not be imported to be listed."""
+
+GLOBAL_FLAGS = (
+    Flag("root", "", STRING, "Directory of the containers' state"),
+    Flag("log", "", STRING, "File to write errors and warnings to"),
+    Flag("log-format", "", STRING, "Format of the log: text or json", "text"),
+    Flag("debug", "", BOOL, "Say more in the log"),
+    Flag(
+        "systemd-cgroup", "", BOOL, "Let systemd manage cgroups: the same as a manager of systemd"
+    ),
+    Flag("cgroup-manager", "", STRING, "Who manages cgroups: cgroupfs, systemd or disabled"),
+    Flag(
+        "rootless", "", STRING, "Ignore cgroups that may not be changed: true, false, auto", "auto"
+    ),
+    Flag("criu", "", STRING, "The criu to use", "criu"),
+    Flag("version", "v", BOOL, "Print the version"),
+)
+
+
+def main(words: list[str]) -> int:
+    """One call of the runtime: words without the program's name -> exit status."""
+    log, code = Log(), USAGE_ERROR
+    try:
+        asked = flags.parse(GLOBAL_FLAGS, words, "cuddy-runtime", interspersed=False, one_dash=True)
+        if asked.version:
+            print(f"cuddy-runtime version {__version__}\nspec: {SPEC}")
+            return 0
+        if asked.wants_help or not asked.names or asked.names[0] in ("help", "h"):
+            sys.stdout.write(overview())
+            return 0
+        log = Log(asked.log, asked.log_format)
+        if asked.names[0] not in SUMMARIES:
+            log.error(f"unknown command: {asked.names[0]}")
+            return UNKNOWN_VERB
+        verb = load(asked.names[0])
+        code = verb.error_code
+        return perform(verb, asked, log)
+    except NoSuchContainer:
+        log.error("container does not exist")
+    except CuddyError as error:
+        log.error(str(error))
+    except OSError as error:
+        log.error(str(SystemFailure.from_os("cuddy-runtime", error)))
+    return code
+
+
+def perform(verb: Verb, asked: Args, log: Log) -> int:
+    """Parse the verb's own words and carry it out. Raises CuddyError, OSError."""
+    name, *words = asked.names
+    args = verbs.parse(verb, words, name)
+    if args.wants_help:
+        sys.stdout.write(describe(verb, name))
+        return 0
+    check_cgroups(asked)
+    return verb.action(Call(os.path.abspath(asked.root or default_root()), args, asked, log))
+
+
+def load(name: str) -> Verb:
+    """What the module of a verb declares."""
+    verb: Verb = __import__(f"cuddy.cli.runtime.{name}", fromlist=["VERB"]).VERB
+    return verb
+
+
+def default_root() -> str:
+    """Where state is unless --root says otherwise."""
+    directory = os.environ.get("XDG_RUNTIME_DIR", "") if os.geteuid() else ""
+    return f"{directory or '/run'}/cuddy-runtime"
+
+
+def check_cgroups(asked: Args) -> None:
+    """Who is to manage cgroups. Raises InvalidArgument, SystemFailure."""
+    if asked.cgroup_manager not in ("", "cgroupfs", "systemd", "disabled"):
+        raise InvalidArgument(f'unknown cgroup manager "{asked.cgroup_manager}"')
+    if asked.systemd_cgroup or asked.cgroup_manager == "systemd":
+        raise SystemFailure(
+            "systemd cgroup flag passed, but systemd support for managing cgroups is not available"
+        )
+    if asked.rootless not in ("true", "false", "auto"):
+        raise InvalidArgument(f'invalid value "{asked.rootless}" of --rootless')
+
+
+def overview() -> str:
+    """What `cuddy-runtime --help` prints."""
+    lines = [f"   {name:10}  {summary}" for name, summary in SUMMARIES.items()]
+    return "\n".join(
+        [
+            "NAME:", "   cuddy-runtime - an OCI runtime", "",
+            "USAGE:", "   cuddy-runtime [global options] command [command options]", "",
+            "COMMANDS:", *lines, "",
+            "GLOBAL OPTIONS:", *options(GLOBAL_FLAGS), "",
+        ]
+    )  # fmt: skip
+
+
+def describe(verb: Verb, name: str) -> str:
+    """What `cuddy-runtime VERB --help` prints."""
+    usage = f"   cuddy-runtime {name} [command options] {verb.arguments}".rstrip()
+    lines = ["NAME:", f"   cuddy-runtime {name} - {verb.summary}", "", "USAGE:", usage, ""]
+    if verb.flags:
+        lines += ["OPTIONS:", *options(verb.flags), ""]
+    return "\n".join(lines)
+
+
+def options(table: tuple[Flag, ...]) -> list[str]:
+    """A line for each flag."""
+    lines = []
+    for flag in table:
+        value = "" if flag.kind is BOOL else " value"
+        short = f", -{flag.short}{value}" if flag.short else ""
+        lines.append(f"   {f'--{flag.name}{value}{short}':32}  {flag.help}")
+    return lines

@@ -1,0 +1,14 @@
+"""start: let a created container's program begin."""
+
+from __future__ import annotations
+
+from cuddy.cli.runtime.verb import Call, Verb
+from cuddy.runtime import start as starting
+
+
+def start(call: Call) -> int:
+    call.log.warn(starting.start(call.root, call.id))
+    return 0
+
+
+VERB = Verb("Start a created container", start, "<container-id>", (), 1, 1)
