@@ -71,8 +71,8 @@ class Delivery:
         stdio = self.make_streams()
         undo.add(self.close_streams)
         birth = create.begin(
-            bundle.check(where, config), self.id, state_root=self.home.run_root, stdio=stdio,
-            die_with_parent=True,
+            bundle.check(where, config), self.id, state_root=self.home.run_root,
+            options=create.Options(stdio=stdio, die_with_parent=True),
         )  # fmt: skip
         for fd in set(stdio or ()):
             os.close(fd)

@@ -170,7 +170,7 @@ class Step(Closing):
             try:
                 self.birth = births.begin(
                     bundle.check(self.run_dir, config), self.id, state_root=self.home.run_root,
-                    stdio=stdio, die_with_parent=True,
+                    options=births.Options(stdio=stdio, die_with_parent=True),
                 )  # fmt: skip
             finally:
                 for fd in stdio or ():

@@ -4,6 +4,7 @@ spec         config.json, field for field (runtime-spec)
 bundle       load and validate config.json
 state        state.json: creating, created, running, stopped
 handshake    the messages between the creator and init
+trees        mounts that the creator opens for init
 create       the creator's side: cgroup, clone, id maps, hooks
 init         the container's side: STEPS, the ordered list that ends in execve
 rootfs       the plan of mounts, and making them below a hostile root

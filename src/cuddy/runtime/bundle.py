@@ -29,6 +29,7 @@ TYPES: dict[str, tuple[type, type]] = {
 WORDS: dict[type, str] = {dict: "object", list: "list", str: "text"}
 INIT_ANNOTATION = "cuddy.init"
 """Says that pid 1 is to be the small init and the program its child: `--init`."""
+IDMAP = frozenset({"idmap", "ridmap"})
 ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 
 
@@ -46,6 +47,14 @@ class Bundle(NamedTuple):
     def has_namespace(self, kind: str) -> bool:
         """Whether the container gets, or joins, a namespace of that kind."""
         return any(entry["type"] == kind for entry in self.config["linux"].get("namespaces", []))
+
+    @property
+    def needs_trees(self) -> bool:
+        """Whether the creator has to open mounts for init: see trees.py."""
+        if self.has_namespace("user"):
+            return True
+        entries = self.config.get("mounts", [])
+        return any("uidMappings" in e or IDMAP & set(e.get("options", ())) for e in entries)
 
     def namespace_path(self, kind: str) -> str:
         """Path of the namespace to join, "" for a new one or none."""

@@ -20,6 +20,7 @@ from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import handshake, hooks, resources, state, sysctls
 from cuddy.runtime.bundle import check_id
 from cuddy.runtime.init import Newborn, init
+from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -29,6 +30,26 @@ if TYPE_CHECKING:
     from cuddy.runtime.spec import Linux, State
 
 OCI_VERSION = "1.2.0"
+
+
+class Options(NamedTuple):
+    """How a container is to be created, apart from what its config says: the caller's part."""
+
+    stdio: tuple[int, int, int] | None = None
+    """Descriptors for the standard streams; None: the caller's own."""
+    preserve_fds: int = 0
+    """How many descriptors from 3 on the program keeps."""
+    new_keyring: bool = True
+    """Whether it gets a session keyring of its own."""
+    pivot: bool = True
+    """Whether the root changes by pivot_root(2); on a ramdisk only MS_MOVE and chroot(2) can."""
+    die_with_parent: bool = False
+    """For a monitor, whose container must not outlive it unwatched."""
+    keep_config: bool = False
+    """Keep the config in the state directory: for callers whose bundle may change or go."""
+
+
+DEFAULTS = Options()
 
 
 class Birth:
@@ -76,8 +97,7 @@ def begin(
     container_id: str,
     *,
     state_root: str,
-    stdio: tuple[int, int, int] | None = None,
-    die_with_parent: bool = False,
+    options: Options = DEFAULTS,
 ) -> Birth:
     """Make cgroup and process; return while init is still mounting. Raises CuddyError."""
     check_id(container_id)
@@ -92,14 +112,16 @@ def begin(
         make_cgroup(birth, undo)
         birth.channel, theirs = handshake.pair()
         newborn = Newborn(
-            bundle, birth.document(), state_root, theirs, fifo_fd, birth.cgroup, stdio,
-            die_with_parent=die_with_parent,
-        )  # fmt: skip
+            bundle, birth.document(), state_root, theirs, fifo_fd, birth.cgroup, options
+        )
+        undo.add(newborn.close)
+        newborn.trees = open_trees(bundle)
         birth.pid, birth.pidfd = clone(newborn, birth.channel)
         undo.add(kill_init, birth)
         newborn.close()
         map_ids(birth)
-        write_state(birth)
+        send_trees(birth)
+        write_state(birth, keep_config=options.keep_config)
         birth.channel.send("go")
     return birth
 
@@ -203,6 +225,31 @@ def map_ids(birth: Birth) -> None:
             raise SystemFailure.from_os("cannot map the user namespace's ids", error) from error
 
 
+def open_trees(bundle: Bundle) -> dict[int, int]:
+    """Mounts that init cannot make itself: index in the config -> descriptor."""
+    if not bundle.needs_trees:
+        return {}
+    from cuddy.runtime import trees  # here: few containers need any
+
+    return trees.open_before(bundle)
+
+
+def send_trees(birth: Birth) -> None:
+    """Give a newborn that waits the mounts for which its user namespace had to be there."""
+    if not birth.bundle.has_namespace("user"):
+        return
+    from cuddy.runtime import trees  # which `open_trees` has loaded
+
+    assert birth.channel
+    user_fd = namespaces.open_namespace(birth.pid, "user")
+    try:
+        for index, tree_fd in trees.open_for(birth.bundle, user_fd):
+            birth.channel.send("tree", number=index, fd=tree_fd)
+            os.close(tree_fd)
+    finally:
+        os.close(user_fd)
+
+
 def id_ranges(linux: Linux, field: str) -> list[idmap.IdRange]:
     """uidMappings or gidMappings as values."""
     entries = (
@@ -211,8 +258,10 @@ def id_ranges(linux: Linux, field: str) -> list[idmap.IdRange]:
     return [idmap.IdRange(e["containerID"], e["hostID"], e["size"]) for e in entries]
 
 
-def write_state(birth: Birth) -> None:
+def write_state(birth: Birth, *, keep_config: bool) -> None:
     """Make the container findable."""
+    if keep_config:
+        state.keep_config(birth.state_root, birth.id, birth.bundle.config)
     document = birth.document()
     document["created"] = files.now()
     document["startTime"] = files.start_time(birth.pid)

@@ -3,6 +3,7 @@
     creator                                init
     clone ─────────────────────────────▶  (born: new namespaces, nothing set up)
     ids mapped                             enters its cgroups
+    "tree" number + mount ─────────────▶  keeps it              those it could not open itself
     "go" ──────────────────────────────▶  mounts
            ◀─────────────────────────────  "mounted"            only if there are hooks
     createRuntime hooks

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from cuddy.kernel.cgroup import Cgroup
     from cuddy.runtime.bundle import Bundle
+    from cuddy.runtime.create import Options
     from cuddy.runtime.handshake import Channel
     from cuddy.runtime.spec import State
 
@@ -47,9 +48,7 @@ class Newborn:
         channel: Channel,
         fifo_fd: int,
         own_cgroup: Cgroup,
-        stdio: tuple[int, int, int] | None,
-        *,
-        die_with_parent: bool,
+        options: Options,
     ) -> None:
         self.bundle = bundle
         self.state = state
@@ -60,9 +59,9 @@ class Newborn:
         self.fifo_fd = fifo_fd
         self.cgroup = own_cgroup
         self.doors = own_cgroup.open_doors()
-        self.stdio = stdio
+        self.options = options
+        self.trees: dict[int, int] = {}  # what the creator opened for us: see trees.py
         self.filter = filters.NO_FILTER
-        self.die_with_parent = die_with_parent
         self.root_fd = -1
         self.springboard_fd = -1
         self.attribute_fd = -1
@@ -70,8 +69,10 @@ class Newborn:
     def close(self) -> None:
         """The creator's copy of what only the newborn needs."""
         self.channel.close()
-        for fd in (self.fifo_fd, *self.doors):
-            os.close(fd)
+        if self.fifo_fd >= 0:
+            for fd in (self.fifo_fd, *self.doors, *self.trees.values()):
+                os.close(fd)
+            self.fifo_fd = -1
 
     def warn(self, text: str) -> None:
         """Tell the creator something the user should hear; the container starts all the same."""
@@ -83,10 +84,10 @@ def join_session(newborn: Newborn) -> None:
     process.prctl(process.PR_SET_DUMPABLE, 0)
     process.reset_signals()
     os.setsid()
-    process.join_session_keyring(f"_ses.{newborn.state['id']}")
-    if newborn.stdio:
-        for number, fd in enumerate(newborn.stdio):
-            os.dup2(fd, number)
+    if newborn.options.new_keyring:
+        process.join_session_keyring(f"_ses.{newborn.state['id']}")
+    for number, fd in enumerate(newborn.options.stdio or ()):
+        os.dup2(fd, number)
 
 
 def enter_cgroup(newborn: Newborn) -> None:
@@ -96,8 +97,11 @@ def enter_cgroup(newborn: Newborn) -> None:
 
 def wait_for_parent(newborn: Newborn) -> None:
     """Until our ids are mapped; from then on die with the creator if it is a monitor."""
-    launch.expect_go(newborn.channel)
-    if newborn.die_with_parent:
+    while (message := newborn.channel.receive()).kind == "tree":
+        newborn.trees[message.number] = message.fd
+    if message.kind != "go":
+        os._exit(1)
+    if newborn.options.die_with_parent:
         process.prctl(process.PR_SET_PDEATHSIG, 9)
     if newborn.bundle.has_namespace("user"):
         os.setresgid(0, 0, 0)
@@ -231,8 +235,9 @@ def become_program(newborn: Newborn) -> None:
     seen["status"] = "created"
     hooks.run(newborn.config, "startContainer", seen, "/")
     launch.run(
-        newborn.spec, newborn.channel, newborn.springboard_fd, newborn.filter, newborn.attribute_fd
-    )
+        newborn.spec, newborn.channel, newborn.springboard_fd, newborn.filter, newborn.attribute_fd,
+        preserve_fds=newborn.options.preserve_fds,
+    )  # fmt: skip
 
 
 STEPS: tuple[Callable[[Newborn], None], ...] = (

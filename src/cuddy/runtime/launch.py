@@ -89,11 +89,12 @@ def open_attribute(proc_fd: int) -> int:
 
 
 def run(
-    spec: Process, channel: Channel, springboard_fd: int, filter: Filter, attribute_fd: int
-) -> NoReturn:
+    spec: Process, channel: Channel, springboard_fd: int, filter: Filter, attribute_fd: int,
+    *, preserve_fds: int = 0,
+) -> NoReturn:  # fmt: skip
     """Give up power and become the program. Raises if it cannot.
 
-    `attribute_fd`: from `open_attribute`.
+    `attribute_fd`: from `open_attribute`. `preserve_fds`: how many from 3 on the program keeps.
 
     Without no_new_privs, loading a filter takes CAP_SYS_ADMIN, so it comes before the capabilities
     go; with it, the filter is the very last thing, and need not allow what setting up needs.
@@ -107,7 +108,7 @@ def run(
         from cuddy.kernel import lsm  # which `open_proc` has loaded
 
         lsm.announce(attribute_fd, spec["apparmorProfile"])
-    process.close_on_exec_from(3)
+    process.close_on_exec_from(3 + preserve_fds)
     os.set_inheritable(channel.fileno(), True)
     if filter.program and late:
         seccomp.load(filter.program, filter.flags)

@@ -14,7 +14,7 @@ from cuddy.errors import NoSuchContainer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuddy.runtime.spec import State
+    from cuddy.runtime.spec import Config, State
 
 FIFO = "exec.fifo"
 OWN = ("startTime", "cgroupPaths", "hooks")
@@ -30,6 +30,23 @@ def write(state_root: str, state: State) -> None:
     """Replace a container's state.json. Not fsynced: it is worth nothing after a reboot."""
     path = os.path.join(directory(state_root, state["id"]), "state.json")
     files.write_json(path, state, durable=False)
+
+
+def keep_config(state_root: str, container_id: str, config: Config) -> None:
+    """Keep the config as it was at the creation: the bundle may change or go."""
+    path = os.path.join(directory(state_root, container_id), "config.json")
+    files.write_json(path, config, durable=False)
+
+
+def read_config(state_root: str, container_id: str) -> Config:
+    """The config that `keep_config` kept. Raises NoSuchContainer."""
+    try:
+        config: Config = files.read_json(
+            os.path.join(directory(state_root, container_id), "config.json")
+        )
+    except FileNotFoundError:
+        raise NoSuchContainer(container_id) from None
+    return config
 
 
 def read(state_root: str, container_id: str) -> State:
