@@ -147,6 +147,43 @@ def set_title(title: str) -> None:
         os.close(memory)
 
 
+class WorkingDirectory:
+    """Inside the `with` block the working directory is another. Raises OSError.
+
+    A process cloned there with CLONE_NEWNS stands in the same directory of its own mount namespace,
+    whatever the directories above would let it pass: nothing is looked up (clone(2)).
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._own_fd = -1
+
+    def __enter__(self) -> None:
+        try:
+            self._own_fd = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        except OSError:
+            pass  # we stand where we may not look: there is no way back but to the root
+        try:
+            os.chdir(self._path)
+        except OSError:
+            self._close()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        try:
+            if self._own_fd >= 0:
+                os.fchdir(self._own_fd)
+            else:
+                os.chdir("/")
+        finally:
+            self._close()
+
+    def _close(self) -> None:
+        if self._own_fd >= 0:
+            os.close(self._own_fd)
+            self._own_fd = -1
+
+
 def exit_code(status: int) -> int:
     """The shell's number for a wait status: the exit code, or 128 + the signal."""
     code = os.waitstatus_to_exitcode(status)

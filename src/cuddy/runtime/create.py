@@ -17,7 +17,7 @@ from cuddy.errors import Conflict, InvalidArgument, SystemFailure
 from cuddy.kernel import cgroup as cgroups
 from cuddy.kernel import idmap, namespaces, process
 from cuddy.kernel.cgroup import Cgroup
-from cuddy.runtime import handshake, hooks, resources, state, sysctls
+from cuddy.runtime import filters, handshake, hooks, resources, state, sysctls
 from cuddy.runtime.bundle import check_id
 from cuddy.runtime.init import Newborn, init
 from cuddy.shapes import NamedTuple
@@ -116,6 +116,8 @@ def begin(
         )
         undo.add(newborn.close)
         newborn.trees = open_trees(bundle)
+        if bundle.has_namespace("user"):  # to whose init the files of the host are closed
+            newborn.filter = filters.find(newborn.config, newborn.state_root)
         birth.pid, birth.pidfd = clone(newborn, birth.channel)
         undo.add(kill_init, birth)
         newborn.close()
@@ -173,11 +175,12 @@ def clone(newborn: Newborn, ours: Channel) -> process.Child:
     back = -1
     try:
         back = enter_pid_namespace(newborn.bundle.namespace_path("pid"))
-        child = process.clone(flags, cgroup_fd=cgroup_fd)
-        if child.pid == 0:
-            ours.close()
-            init(newborn)
-        return child
+        with process.WorkingDirectory(newborn.bundle.rootfs):
+            child = process.clone(flags, cgroup_fd=cgroup_fd)
+            if child.pid == 0:
+                ours.close()
+                init(newborn)
+            return child
     except OSError as error:
         hint = "cuddy needs root" if os.geteuid() else ""
         raise SystemFailure.from_os("cannot create the namespaces", error, hint=hint) from error

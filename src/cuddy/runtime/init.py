@@ -129,10 +129,11 @@ def mount_rootfs(newborn: Newborn) -> None:
     """Everything the config mounts, below the rootfs."""
     plans = rootfs.plan_mounts(newborn.config)
     newborn.root_fd = rootfs.open_root(newborn.bundle)
-    own_cgroups = newborn.bundle.has_namespace("cgroup")
-    rootfs.perform(
-        plans, newborn.root_fd, newborn.bundle.path, newborn.cgroup, own_cgroups=own_cgroups
-    )
+    place = rootfs.Place(
+        newborn.root_fd, newborn.bundle.path, newborn.cgroup, newborn.trees,
+        own_cgroups=newborn.bundle.has_namespace("cgroup"),
+    )  # fmt: skip
+    rootfs.perform(plans, place)
 
 
 def make_devices(newborn: Newborn) -> None:
@@ -199,7 +200,8 @@ def set_limits(newborn: Newborn) -> None:
 
 def find_filter(newborn: Newborn) -> None:
     """The seccomp profile as a program: the tables it needs are files of the host's."""
-    newborn.filter = filters.find(newborn.config, newborn.state_root)
+    if not newborn.bundle.has_namespace("user"):  # else the creator has
+        newborn.filter = filters.find(newborn.config, newborn.state_root)
 
 
 def pivot(newborn: Newborn) -> None:

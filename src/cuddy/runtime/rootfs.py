@@ -15,9 +15,13 @@ import stat
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import mount, resolve
 from cuddy.kernel.mount import MS_BIND, MS_RDONLY, MS_REC, Mount
+from cuddy.runtime.bundle import IDMAP
+from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from cuddy.kernel.cgroup import Cgroup
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.spec import Config, MountEntry
@@ -88,39 +92,52 @@ def parse_options(options: list[str]) -> tuple[int, int, list[str]]:
             flags = flags & ~flag if clears else flags | flag
         elif option in mount.PROPAGATION:
             propagation = mount.PROPAGATION[option]
-        else:
+        elif option not in IDMAP:
             data.append(option)
     return flags, propagation, data
 
 
+class Place(NamedTuple):
+    """Where mounts are made, and what they are made of."""
+
+    root_fd: int
+    bundle_path: str
+    cgroup: Cgroup
+    trees: Mapping[int, int]
+    """Sources that the creator has opened, by the position of their mounts: trees.py."""
+    own_cgroups: bool
+    """Whether we are in a cgroup namespace of the container's."""
+
+
 def open_root(bundle: Bundle) -> int:
-    """Cut propagation, make the rootfs a mount point of its own, and open it."""
+    """Cut propagation, make the rootfs, in which we stand, a mount point of its own, and open it.
+
+    By no name: in a user namespace the way to it may be closed to us.
+    """
     wanted = bundle.config["linux"].get("rootfsPropagation", "")
     if wanted not in ROOT_PROPAGATION:
         raise InvalidArgument(f"config.json: unknown rootfsPropagation {wanted!r}")
     mount.set_propagation("/", ROOT_PROPAGATION[wanted])
-    mount.bind(bundle.rootfs, bundle.rootfs, recursive=True)
+    root_fd = mount.open_tree(".", mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE)
+    mount.move_mount(root_fd, ".")
     # pivot_root(2) refuses a new root whose mount, or whose parent's, is shared.
-    mount.set_propagation(bundle.rootfs, mount.MS_PRIVATE)
-    return os.open(bundle.rootfs, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    mount.mount_setattr(root_fd, 0, propagation=mount.MS_PRIVATE)
+    return root_fd
 
 
-def perform(
-    plans: list[Mount], root_fd: int, bundle_path: str, cgroup: Cgroup, *, own_cgroups: bool
-) -> None:
-    """Make the planned mounts, in order. Raises SystemFailure naming the one that failed.
-
-    `own_cgroups`: whether we are in a cgroup namespace of the container's.
-    """
-    for plan in plans:
+def perform(plans: list[Mount], place: Place) -> None:
+    """Make the planned mounts, in order. Raises SystemFailure naming the one that failed."""
+    for position, plan in enumerate(plans):
         try:
             if plan.fstype in ("cgroup", "cgroup2"):
-                attach_cgroups(plan, root_fd, cgroup, own=own_cgroups)
+                attach_cgroups(plan, place.root_fd, place.cgroup, own=place.own_cgroups)
+            elif position in place.trees:
+                attach_tree(place.trees[position], plan, place.root_fd)
             elif plan.flags & MS_BIND:
-                source = os.path.join(bundle_path, plan.source)
-                attach_bind(plan._replace(source=source), root_fd)
+                source = os.path.join(place.bundle_path, plan.source)
+                attach_bind(plan._replace(source=source), place.root_fd)
             else:
-                attach(plan, root_fd)
+                attach(plan, place.root_fd)
         except OSError as error:
             doing = f"cannot mount {plan.source or plan.fstype} at {plan.target}"
             raise SystemFailure.from_os(doing, error) from error
@@ -143,7 +160,11 @@ def attach_bind(plan: Mount, root_fd: int) -> None:
     """
     recursive = bool(plan.flags & MS_REC)
     tree_flags = mount.OPEN_TREE_CLONE | (mount.AT_RECURSIVE if recursive else 0)
-    tree_fd = mount.open_tree(plan.source, tree_flags)
+    attach_tree(mount.open_tree(plan.source, tree_flags), plan, root_fd)
+
+
+def attach_tree(tree_fd: int, plan: Mount, root_fd: int) -> None:
+    """Give a mount that is attached nowhere its flags and its place. Closes the descriptor."""
     try:
         if plan.target == "/proc" and mount.magic_of(tree_fd) != mount.PROC_SUPER_MAGIC:
             raise InvalidArgument(f"only proc may be mounted at /proc, not {plan.source}")

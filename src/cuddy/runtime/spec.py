@@ -17,11 +17,19 @@ class Root(TypedDict, total=False):
     readonly: bool
 
 
+class IdMapping(TypedDict):
+    containerID: int
+    hostID: int
+    size: int
+
+
 class MountEntry(TypedDict, total=False):
     destination: str
     type: str
     source: str
     options: list[str]
+    uidMappings: list[IdMapping]
+    gidMappings: list[IdMapping]
 
 
 class User(TypedDict, total=False):
@@ -67,12 +75,6 @@ class Process(TypedDict, total=False):
 class Namespace(TypedDict, total=False):
     type: str
     path: str
-
-
-class IdMapping(TypedDict):
-    containerID: int
-    hostID: int
-    size: int
 
 
 class Device(TypedDict, total=False):

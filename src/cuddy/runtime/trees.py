@@ -7,19 +7,63 @@ before its clone what needs no user namespace, by message what needs the contain
 
 from __future__ import annotations
 
+import os
+
+from cuddy.errors import InvalidArgument, SystemFailure
+from cuddy.kernel import idmap, mount
+from cuddy.kernel.mount import MS_BIND, MS_REC
+from cuddy.runtime import rootfs
+from cuddy.runtime.bundle import IDMAP
+from cuddy.shapes import NamedTuple
+from cuddy.undo import Undo
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cuddy.runtime.bundle import Bundle
+    from cuddy.runtime.spec import IdMapping, Linux, MountEntry
 
-ROOT = -1
-"""The rootfs among the trees; all others have the index of their entry in the config's mounts."""
+
+class Owners(NamedTuple):
+    """Whose the files of a mount are; without ranges, by the map of the container's users."""
+
+    uids: list[idmap.IdRange]
+    gids: list[idmap.IdRange]
+    recursive: bool
+
+
+class Source(NamedTuple):
+    """One mount to open: its index in the config, and what is to be done."""
+
+    index: int
+    path: str
+    recursive: bool
+    owners: Owners | None = None  # None: they stay who they are
+
+    @property
+    def needs_namespace(self) -> bool:
+        """Whether it takes the container's own user namespace."""
+        return self.owners is not None and not self.owners.uids
 
 
 def open_before(bundle: Bundle) -> dict[int, int]:
-    """Trees that can be opened before the container has a process: index -> descriptor."""
-    return {}
+    """Trees that can be opened before the container has a process: index -> descriptor.
+
+    Raises InvalidArgument for any mount that could never be made, SystemFailure.
+    """
+    trees: dict[int, int] = {}
+    user_fds: dict[str, int] = {}
+    with Undo() as undo:
+        undo.add(close_all, trees)
+        try:
+            for source in plan(bundle):
+                if not source.needs_namespace:
+                    user_fd = find_namespace(source, user_fds)
+                    trees[source.index] = open_tree(source, user_fd, shared=is_shared(bundle))
+        finally:
+            close_all(user_fds)
+    return trees
 
 
 def open_for(bundle: Bundle, user_fd: int) -> Iterator[tuple[int, int]]:
@@ -27,4 +71,102 @@ def open_for(bundle: Bundle, user_fd: int) -> Iterator[tuple[int, int]]:
 
     `user_fd`: that namespace, -1 without one.
     """
-    yield from ()
+    for source in plan(bundle):
+        if source.needs_namespace:
+            yield source.index, open_tree(source, user_fd, shared=is_shared(bundle))
+
+
+def is_shared(bundle: Bundle) -> bool:
+    """Whether what the container mounts may come to the host: only if its root's mounts do."""
+    return "shared" in bundle.config["linux"].get("rootfsPropagation", "")
+
+
+def plan(bundle: Bundle) -> list[Source]:
+    """What is to be opened. Raises InvalidArgument."""
+    found = []
+    strange = bundle.has_namespace("user")
+    for index, entry in enumerate(bundle.config.get("mounts", [])):
+        mapped = is_mapped(entry)
+        planned = rootfs.plan_mount(entry)
+        if planned.flags & MS_BIND and (strange or mapped):
+            path = os.path.join(bundle.path, planned.source)
+            owners = plan_owners(entry, bundle.config["linux"], strange) if mapped else None
+            found.append(Source(index, path, bool(planned.flags & MS_REC), owners))
+        elif mapped:
+            where = entry["destination"]
+            raise InvalidArgument(f"id-mapped mounts are only supported for bind-mounts: {where}")
+    return found
+
+
+def is_mapped(entry: MountEntry) -> bool:
+    """Whether the files of a mount are to have other owners."""
+    if entry.get("uidMappings") or entry.get("gidMappings"):
+        return True
+    return not IDMAP.isdisjoint(entry.get("options", ()))
+
+
+def plan_owners(entry: MountEntry, linux: Linux, strange: bool) -> Owners:
+    """The map that a mount names, or else the container's. Raises InvalidArgument."""
+    uids, gids = entry.get("uidMappings", []), entry.get("gidMappings", [])
+    if bool(uids) != bool(gids) or not (uids or strange):
+        raise InvalidArgument(
+            f"id-mapped mount at {entry['destination']} needs both uidMappings and gidMappings",
+            hint="of its own, or of the container's user namespace",
+        )
+    if strange and uids == linux.get("uidMappings") and gids == linux.get("gidMappings"):
+        uids = gids = []
+    return Owners(ranges(uids), ranges(gids), "ridmap" in entry.get("options", ()))
+
+
+def ranges(entries: list[IdMapping]) -> list[idmap.IdRange]:
+    """Mappings of a config as values."""
+    return [idmap.IdRange(e["containerID"], e["hostID"], e["size"]) for e in entries]
+
+
+def find_namespace(source: Source, made: dict[str, int]) -> int:
+    """A user namespace with the map that a source asks for, one for all that ask for the same; -1:
+    it asks for none. Raises SystemFailure.
+    """
+    if source.owners is None:
+        return -1
+    key = f"{source.owners.uids} {source.owners.gids}"
+    if key not in made:
+        try:
+            made[key] = idmap.make_namespace(source.owners.uids, source.owners.gids)
+        except OSError as error:
+            raise SystemFailure.from_os(f"cannot map the owners of {source.path}", error) from error
+    return made[key]
+
+
+def open_tree(source: Source, user_fd: int, *, shared: bool) -> int:
+    """A detached copy of a mount, its owners those of a user namespace. Raises SystemFailure.
+
+    `shared`: whether it stays a peer, so that what is mounted there appears in the original.
+    """
+    try:
+        flags = mount.OPEN_TREE_CLONE | (mount.AT_RECURSIVE if source.recursive else 0)
+        tree_fd = mount.open_tree(source.path, flags)
+    except OSError as error:
+        raise SystemFailure.from_os(f"cannot mount {source.path}", error) from error
+    try:
+        if not shared:
+            mount.mount_setattr(tree_fd, 0, propagation=mount.MS_SLAVE, recursive=True)
+        if source.owners is not None:
+            mount.mount_setattr(
+                tree_fd, mount.MOUNT_ATTR_IDMAP, userns_fd=user_fd,
+                recursive=source.owners.recursive,
+            )  # fmt: skip
+    except OSError as error:
+        os.close(tree_fd)
+        raise SystemFailure.from_os(
+            f"cannot map the owners of {source.path}", error,
+            hint="its file system, or this kernel, may not allow it",
+        ) from error  # fmt: skip
+    return tree_fd
+
+
+def close_all(fds: dict[int, int] | dict[str, int]) -> None:
+    """Close descriptors."""
+    for fd in fds.values():
+        os.close(fd)
+    fds.clear()
