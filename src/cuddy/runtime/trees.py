@@ -36,7 +36,7 @@ class Owners(NamedTuple):
 class Source(NamedTuple):
     """One mount to open: its index in the config, and what is to be done."""
 
-    index: int
+    position: int
     path: str
     recursive: bool
     owners: Owners | None = None  # None: they stay who they are
@@ -60,7 +60,7 @@ def open_before(bundle: Bundle) -> dict[int, int]:
             for source in plan(bundle):
                 if not source.needs_namespace:
                     user_fd = find_namespace(source, user_fds)
-                    trees[source.index] = open_tree(source, user_fd, shared=is_shared(bundle))
+                    trees[source.position] = open_tree(source, user_fd, shared=is_shared(bundle))
         finally:
             close_all(user_fds)
     return trees
@@ -73,7 +73,7 @@ def open_for(bundle: Bundle, user_fd: int) -> Iterator[tuple[int, int]]:
     """
     for source in plan(bundle):
         if source.needs_namespace:
-            yield source.index, open_tree(source, user_fd, shared=is_shared(bundle))
+            yield source.position, open_tree(source, user_fd, shared=is_shared(bundle))
 
 
 def is_shared(bundle: Bundle) -> bool:
