@@ -94,7 +94,8 @@ def test_each_flag_of_the_runtime_spec_is_taken_by_the_kernel() -> None:
 
 def test_a_listener_is_asked_about_the_call() -> None:
     rule = {"names": ["mkdir", "mkdirat"], "action": "SCMP_ACT_NOTIFY"}
-    program, flags = profile.compile(section(rule)), profile.flags(section(rule))
+    entry = section(rule, listenerPath="/agent")
+    program, flags = profile.compile(entry), profile.flags(entry)
     pid = os.fork()
     if pid == 0:
         code = 99

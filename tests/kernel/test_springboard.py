@@ -43,7 +43,7 @@ class Machine(NamedTuple):
         """Become the program; returns only by an exception."""
         if not self.emulator:
             fd = springboard.prepare(STATUS_FD, as_init=as_init)
-            springboard.execute(fd, path, arguments, ENVIRONMENT)
+            springboard.leap(springboard.aim(fd, path, arguments, ENVIRONMENT))
         file = Path(f"/proc/self/fd/{os.memfd_create('program', 0)}")
         file.write_bytes(springboard.assemble(STATUS_FD, self.name, as_init=as_init))
         variables = dict(variable.split("=", 1) for variable in ENVIRONMENT)

@@ -19,6 +19,7 @@ import struct
 
 from cuddy.kernel import small_init
 from cuddy.kernel.syscall import MACHINE, address_of, syscall
+from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -127,11 +128,24 @@ def strings(values: list[bytes]) -> tuple[bytearray, bytearray]:
     return bytearray(struct.pack(f"={len(pointers) + 1}Q", *pointers, 0)), text
 
 
-def execute(
-    springboard_fd: int, path: str, arguments: list[str], environment: list[str]
-) -> NoReturn:
-    """Become the program at `path`. Raises OSError only if the springboard itself cannot run."""
+class Leap(NamedTuple):
+    """The last call, all in memory: a filter may be loaded before it that allows no other."""
+
+    path: str
+    arguments: tuple[int, ...]
+    alive: tuple[bytearray, ...]
+
+
+def aim(springboard_fd: int, path: str, arguments: list[str], environment: list[str]) -> Leap:
+    """Everything for becoming the program at `path`."""
     argv, argv_text = strings([os.fsencode(word) for word in (path, *arguments)])
     envp, envp_text = strings([os.fsencode(word) for word in environment])
-    syscall("execveat", springboard_fd, b"", argv, envp, AT_EMPTY_PATH, about=path)
-    raise AssertionError((argv_text, envp_text))  # not reached; they had to live until the call
+    alive = bytearray(1), argv, envp, argv_text, envp_text
+    pointers = [address_of(buffer) for buffer in alive[:3]]
+    return Leap(path, (springboard_fd, *pointers, AT_EMPTY_PATH), alive)
+
+
+def leap(aimed: Leap) -> NoReturn:
+    """Become the program. Raises OSError only if the springboard itself cannot run."""
+    syscall("execveat", *aimed.arguments, about=aimed.path)
+    raise AssertionError  # not reached

@@ -32,7 +32,7 @@ NUMBERS: dict[str, dict[str, int]] = {
         "bpf": 321, "execveat": 322, "keyctl": 250, "personality": 135, "memfd_create": 319,
         "ioctl": 16, "statfs": 137, "fstatfs": 138, "prlimit64": 302, "rt_sigprocmask": 14,
         "rt_sigaction": 13, "inotify_add_watch": 254, "inotify_init1": 294,
-        "renameat2": 316,
+        "renameat2": 316, "fcntl": 72, "sendmsg": 46,
     },
     "aarch64": {
         "capget": 90, "capset": 91, "prctl": 167, "pivot_root": 41, "mount": 40, "umount2": 39,
@@ -40,7 +40,7 @@ NUMBERS: dict[str, dict[str, int]] = {
         "bpf": 280, "execveat": 281, "keyctl": 219, "personality": 92, "memfd_create": 279,
         "ioctl": 29, "statfs": 43, "fstatfs": 44, "prlimit64": 261, "rt_sigprocmask": 135,
         "rt_sigaction": 134, "inotify_init1": 26, "inotify_add_watch": 27,
-        "renameat2": 276,
+        "renameat2": 276, "fcntl": 25, "sendmsg": 211,
     },
 }  # fmt: skip
 SAME_EVERYWHERE = {
@@ -90,6 +90,11 @@ _syscall_holding_gil = _PythonCall(dlsym(_program, "syscall"))
 if MACHINE not in NUMBERS:
     raise SystemFailure(f"cuddy does not know the system calls of {MACHINE}")
 _numbers = NUMBERS[MACHINE] | SAME_EVERYWHERE
+
+
+def number(name: str) -> int:
+    """The number of a call on this machine."""
+    return _numbers[name]
 
 
 def python_hook(name: str) -> PythonHook:

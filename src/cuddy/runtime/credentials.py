@@ -22,8 +22,11 @@ if TYPE_CHECKING:
 NULL_DEVICE = os.makedev(1, 3)
 
 
-def become_user(spec: Process) -> None:
-    """Change to the process's user, groups and capabilities. Raises OSError."""
+def become_user(spec: Process, keep: tuple[str, ...] = ()) -> None:
+    """Change to the process's user, groups and capabilities. Raises OSError.
+
+    `keep`: what stays effective until the next execve(2) as well.
+    """
     user = spec.get("user", {})
     wanted = spec.get("capabilities", {})
     own = capabilities.own()
@@ -33,10 +36,9 @@ def become_user(spec: Process) -> None:
     process.prctl(process.PR_SET_KEEPCAPS, 1)
     change_ids(user)
     process.prctl(process.PR_SET_KEEPCAPS, 0)
-    permitted = own.intersection(wanted.get("permitted", ()))
     capabilities.set_sets(
-        permitted=permitted,
-        effective=own.intersection(wanted.get("effective", ())),
+        permitted=own.intersection((*wanted.get("permitted", ()), *keep)),
+        effective=own.intersection((*wanted.get("effective", ()), *keep)),
         inheritable=own.intersection(wanted.get("inheritable", ())),
     )
     capabilities.set_ambient(own.intersection(wanted.get("ambient", ())))

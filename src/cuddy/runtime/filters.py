@@ -25,19 +25,20 @@ if sys.version_info >= (3, 12):
 else:
     from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
 
-FLAGS = struct.Struct("<I")
+HEAD = struct.Struct("<I?")
 MAX_KEPT = 64
 """More different profiles than that are compiled each time: the directory stays small."""
 
 
 class Filter(NamedTuple):
-    """A seccomp program and the flags to load it with."""
+    """A seccomp program, the flags to load it with, and whether it is tight: see `profile`."""
 
     program: bytes
     flags: int
+    tight: bool
 
 
-NO_FILTER = Filter(b"", 0)
+NO_FILTER = Filter(b"", 0, False)
 
 
 def find(config: Config, state_root: str) -> Filter:
@@ -54,9 +55,10 @@ def find(config: Config, state_root: str) -> Filter:
         # Imported here: with a kept program neither the compiler nor its tables are needed.
         from cuddy.runtime import profile
 
-        kept = FLAGS.pack(profile.flags(section)) + profile.compile(section)
+        head = HEAD.pack(profile.flags(section), profile.is_tight(section))
+        kept = head + profile.compile(section)
         keep(directory, path, kept)
-    return Filter(kept[FLAGS.size :], *FLAGS.unpack_from(kept))
+    return Filter(kept[HEAD.size :], *HEAD.unpack_from(kept))
 
 
 def keep(directory: str, path: str, kept: bytes) -> None:

@@ -5,6 +5,7 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import os
 
 from cuddy.errors import CommandNotExecutable, CommandNotFound, CuddyError, SystemFailure
@@ -15,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from cuddy.kernel.springboard import Leap
     from cuddy.runtime.filters import Filter
     from cuddy.runtime.handshake import Channel
     from cuddy.runtime.spec import Process
@@ -96,13 +98,13 @@ def run(
 
     `attribute_fd`: from `open_attribute`. `preserve_fds`: how many from 3 on the program keeps.
 
-    Without no_new_privs, loading a filter takes CAP_SYS_ADMIN, so it comes before the capabilities
-    go; with it, the filter is the very last thing, and need not allow what setting up needs.
+    The filter is the very last thing, and need not allow anything that setting up takes. Without
+    no_new_privs, loading it takes CAP_SYS_ADMIN, which is kept until then: the springboard's
+    execve(2) makes the sets anew from the bounding, inheritable and ambient ones, which have been
+    the container's before (capabilities(7), "Transformation of capabilities during execve").
     """
-    late = bool(spec.get("noNewPrivileges"))
-    if filter.program and not late:
-        seccomp.load(filter.program, filter.flags)
-    credentials.become_user(spec)
+    takes_power = bool(filter.program) and not spec.get("noNewPrivileges")
+    credentials.become_user(spec, keep=("CAP_SYS_ADMIN",) if takes_power else ())
     path = look_up(spec)
     if attribute_fd >= 0:
         from cuddy.kernel import lsm  # which `open_proc` has loaded
@@ -110,9 +112,23 @@ def run(
         lsm.announce(attribute_fd, spec["apparmorProfile"])
     process.close_on_exec_from(3 + preserve_fds)
     os.set_inheritable(channel.fileno(), True)
-    if filter.program and late:
-        seccomp.load(filter.program, filter.flags)
-    springboard.execute(springboard_fd, path, spec["args"], with_home(spec))
+    leap = springboard.aim(springboard_fd, path, spec["args"], with_home(spec))
+    if filter.program:
+        seccomp.load(with_doors(filter, leap, channel.fileno()), filter.flags)
+    springboard.leap(leap)
+
+
+def with_doors(filter: Filter, leap: Leap, status_fd: int) -> bytes:
+    """The filter's program. If it is tight, with doors for this leap and its landing.
+
+    The pointers of the one are nobody's after it; the other marks a descriptor that is gone
+    close-on-exec. The program's own execve(2) is the profile's affair.
+    """
+    if not filter.tight:
+        return filter.program
+    landing = (status_fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+    doors = seccomp.Door("execveat", leap.arguments), seccomp.Door("fcntl", landing)
+    return seccomp.with_doors(filter.program, doors)
 
 
 def with_home(spec: Process) -> list[str]:

@@ -8,6 +8,8 @@ What a profile means is what runc and libseccomp make of it:
 * Calls newer than the newest one the profile names answer ENOSYS where a refusal is the default,
   so that a C library falls back to an older call instead of failing.
 * Calls of an architecture that is not listed kill the thread.
+* Without any flags named, SPEC_ALLOW is set: before Linux 5.16 a filter would otherwise slow its
+  process down by measures against speculation.
 """
 
 from __future__ import annotations
@@ -54,6 +56,10 @@ ARCHITECTURES = (
     "LOONGARCH64", "M68K", "SH", "SHEB",
 )  # fmt: skip
 ENOSYS = seccomp.SECCOMP_RET_ERRNO | errno.ENOSYS
+ROOM = 128
+"""Instructions that are left for the doors of `launch`."""
+LAST_CALLS = ("execveat", "fcntl")
+"""What is called between the filter and the program's own execve(2)."""
 
 
 class Rule(NamedTuple):
@@ -66,32 +72,60 @@ class Rule(NamedTuple):
 
 def compile(section: Mapping[str, Any], machine: str = MACHINE) -> bytes:
     """The program of a profile. Raises InvalidArgument."""
-    default = parse_action(section, "defaultAction", "defaultErrnoRet")
-    if default == seccomp.SECCOMP_RET_USER_NOTIF:
-        raise InvalidArgument("seccomp: SCMP_ACT_NOTIFY cannot be the default action")
-    rules = [parse_rule(entry) for entry in section.get("syscalls") or ()]
+    default, rules = parse(section)
     newer = default if section["defaultAction"] in PERMISSIVE else ENOSYS
     names = architectures(section, machine)
     ranges = {name: find_ranges(name, rules, default, newer) for name in names}
     program = filter_program.write(ranges, default)
-    if len(program) > 8 * seccomp.MAX_INSTRUCTIONS:
+    if len(program) > 8 * (seccomp.MAX_INSTRUCTIONS - ROOM):
         raise InvalidArgument(
-            f"seccomp: the profile takes {len(program) // 8} instructions, the kernel accepts "
-            f"{seccomp.MAX_INSTRUCTIONS}"
+            f"seccomp: the profile takes {len(program) // 8} instructions, no more than "
+            f"{seccomp.MAX_INSTRUCTIONS - ROOM} are possible"
         )
     return program
+
+
+def parse(section: Mapping[str, Any]) -> tuple[int, list[Rule]]:
+    """The default action and the rules. Raises InvalidArgument."""
+    default = parse_action(section, "defaultAction", "defaultErrnoRet")
+    if default == seccomp.SECCOMP_RET_USER_NOTIF:
+        raise InvalidArgument("seccomp: SCMP_ACT_NOTIFY cannot be used as default action")
+    return default, [parse_rule(entry) for entry in section.get("syscalls") or ()]
+
+
+def is_tight(section: Mapping[str, Any]) -> bool:
+    """Whether not all of LAST_CALLS are simply allowed."""
+    default, rules = parse(section)
+    for name in LAST_CALLS:
+        plain = [rule.action for rule in rules if name in rule.names and not rule.alternatives]
+        others = [rule for rule in rules if name in rule.names and rule.action != default]
+        answer = next((action for action in plain if action != default), default)
+        if answer != seccomp.SECCOMP_RET_ALLOW or (default == answer and others):
+            return True
+    return False
 
 
 def flags(section: Mapping[str, Any]) -> int:
     """The flags that a profile is to be loaded with. Raises InvalidArgument."""
     bits = 0
-    for name in section.get("flags") or ():
+    for name in section.get("flags", ("SECCOMP_FILTER_FLAG_SPEC_ALLOW",)):
         if name not in FLAGS:
             raise InvalidArgument(f"seccomp: unknown flag {name!r}")
         bits |= FLAGS[name]
-    if any(entry.get("action") == "SCMP_ACT_NOTIFY" for entry in section.get("syscalls") or ()):
-        bits |= seccomp.SECCOMP_FILTER_FLAG_NEW_LISTENER
-    return bits
+    if notifies(section):
+        return bits | seccomp.SECCOMP_FILTER_FLAG_NEW_LISTENER
+    return bits & ~seccomp.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+
+
+def notifies(section: Mapping[str, Any]) -> bool:
+    """Whether a listener is to be asked about some calls. Raises InvalidArgument without one."""
+    entries = section.get("syscalls") or ()
+    asked = any(entry.get("action") == "SCMP_ACT_NOTIFY" for entry in entries)
+    if asked and not section.get("listenerPath"):
+        raise InvalidArgument("seccomp: SCMP_ACT_NOTIFY needs a listenerPath")
+    if section.get("listenerMetadata") and not section.get("listenerPath"):
+        raise InvalidArgument("seccomp: listenerMetadata needs a listenerPath")
+    return asked
 
 
 def parse_action(entry: Mapping[str, Any], key: str, errno_key: str) -> int:
@@ -116,7 +150,7 @@ def parse_rule(entry: Mapping[str, Any]) -> Rule:
     if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
         raise InvalidArgument(f"seccomp: names of calls wanted, not {names!r}")
     if action == seccomp.SECCOMP_RET_USER_NOTIF and "write" in names:
-        raise InvalidArgument("seccomp: SCMP_ACT_NOTIFY cannot be used for write")
+        raise InvalidArgument("seccomp: SCMP_ACT_NOTIFY cannot be used for the write syscall")
     conditions = tuple([parse_condition(argument) for argument in entry.get("args") or ()])
     if len({condition.argument for condition in conditions}) < len(conditions):
         return Rule(tuple(names), action, tuple([(condition,) for condition in conditions]))

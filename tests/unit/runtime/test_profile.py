@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 import classic_bpf
 import libseccomp
 from cuddy.errors import InvalidArgument
-from cuddy.kernel import syscall_table
+from cuddy.kernel import seccomp, syscall_table
 from cuddy.kernel.seccomp import AUDIT_ARCH
+from cuddy.kernel.syscall import MACHINE
 from cuddy.runtime import profile
 
 ALLOW, LOG, TRACE, NOTIFY = 0x7FFF0000, 0x7FFC0000, 0x7FF00000, 0x7FC00000
@@ -239,10 +240,10 @@ def test_arguments_hidden_by_socketcall_get_the_stricter_answer() -> None:
     ("wrong", "message"),
     [
         (section(default="SCMP_ACT_MAYBE"), "unknown action 'SCMP_ACT_MAYBE'"),
-        (section(default="SCMP_ACT_NOTIFY"), "cannot be the default action"),
+        (section(default="SCMP_ACT_NOTIFY"), "cannot be used as default action"),
         ({}, "unknown action None"),
         (section(rule("read", "ALLOW")), "unknown action 'ALLOW'"),
-        (section(rule("write", "SCMP_ACT_NOTIFY")), "cannot be used for write"),
+        (section(rule("write", "SCMP_ACT_NOTIFY")), "cannot be used for the write"),
         (section(rule("read", errnoRet=1)), "errnoRet has no meaning for SCMP_ACT_ALLOW"),
         (section(default="SCMP_ACT_KILL", defaultErrnoRet=1), "defaultErrnoRet has no meaning"),
         (section(rule("read", "SCMP_ACT_ERRNO", errnoRet=-1)), "no error number"),
@@ -265,7 +266,7 @@ def test_a_profile_that_cannot_be_meant_is_refused(wrong: dict[str, Any], messag
 def test_a_profile_larger_than_the_kernel_takes_is_refused() -> None:
     many = [("read", value) for value in range(2000)]
     rules = [rule(n, "SCMP_ACT_ALLOW", (0, "SCMP_CMP_EQ", value)) for n, value in many]
-    with pytest.raises(InvalidArgument, match="instructions, the kernel accepts 4096"):
+    with pytest.raises(InvalidArgument, match="no more than 3968 are possible"):
         profile.compile(section(*rules), "x86_64")
 
 
@@ -286,11 +287,60 @@ def test_jumps_reach_over_long_programs() -> None:
 def test_flags_are_those_of_the_profile() -> None:
     names = ["TSYNC", "LOG", "SPEC_ALLOW", "WAIT_KILLABLE_RECV"]
     entry = section(flags=[f"SECCOMP_FILTER_FLAG_{name}" for name in names])
-    assert profile.flags(entry) == 2 | 4 | 32
-    assert profile.flags(section(rule("read"))) == 0
-    assert profile.flags(section(rule("mkdir", "SCMP_ACT_NOTIFY"))) == 8
+    asking = section(rule("mkdir", "SCMP_ACT_NOTIFY"), listenerPath="/agent")
+    assert profile.flags(entry) == 2 | 4
+    assert profile.flags(asking | entry | {"syscalls": asking["syscalls"]}) == 2 | 4 | 8 | 32
+    assert profile.flags(section(rule("read"))) == 4
+    assert profile.flags(section(rule("read"), flags=[])) == 0
+    assert profile.flags(asking) == 4 | 8
     with pytest.raises(InvalidArgument, match="unknown flag"):
         profile.flags(section(flags=["SECCOMP_FILTER_FLAG_WARP"]))
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        (section(rule("mkdir", "SCMP_ACT_NOTIFY")), "SCMP_ACT_NOTIFY needs a listenerPath"),
+        (section(listenerMetadata="x"), "listenerMetadata needs a listenerPath"),
+    ],
+)
+def test_a_listener_has_a_path(wrong: dict[str, Any], message: str) -> None:
+    with pytest.raises(InvalidArgument, match=message):
+        profile.flags(wrong)
+
+
+@pytest.mark.parametrize(
+    ("entry", "tight"),
+    [
+        (section(default="SCMP_ACT_ALLOW"), False),
+        (section(rule("execveat fcntl")), False),
+        (section(rule("execveat")), True),
+        (section(rule("execveat fcntl", "SCMP_ACT_LOG")), True),
+        (section(rule("execveat fcntl", "SCMP_ACT_ALLOW", (0, "SCMP_CMP_EQ", 1))), True),
+        (section(rule("fcntl", "SCMP_ACT_KILL"), default="SCMP_ACT_ALLOW"), True),
+    ],
+)
+def test_a_profile_is_tight_if_it_does_not_let_the_start_pass(
+    entry: dict[str, Any], tight: bool
+) -> None:
+    assert profile.is_tight(entry) is tight
+
+
+def test_a_door_lets_one_call_pass_and_no_other() -> None:
+    """Pointers differ in their high halves, too; other architectures have no doors."""
+    doors = seccomp.Door("execveat", (5, 1 << 40 | 9)), seccomp.Door("fcntl", (3, 2, 1))
+    entry = section(rule("read openat2"), default="SCMP_ACT_TRAP", arches=["X86"])
+    code = classic_bpf.decode(seccomp.with_doors(profile.compile(entry), doors))
+
+    def ask(call: str, *arguments: int, on: str = MACHINE) -> int:
+        return classic_bpf.run(code, AUDIT_ARCH[on], numbers(on)[call], arguments)[0]
+
+    assert ask("execveat", 5, 1 << 40 | 9) == ask("fcntl", 3, 2, 1) == ask("read") == ALLOW
+    for wrong in ((5, 9), (5, 1 << 40), (4, 1 << 40 | 9), (1 << 32 | 5, 1 << 40 | 9), ()):
+        assert ask("execveat", *wrong) == TRAP
+    assert ask("fcntl", 3, 2, 0) == ask("fcntl", 4, 2, 1) == ask("write", 3, 2, 1) == TRAP
+    if MACHINE == "x86_64":
+        assert ask("fcntl", 3, 2, 1, on="x86") == TRAP
 
 
 # Few names, so that rules meet: plain ones, one that x86 alone has, one that it multiplexes.
