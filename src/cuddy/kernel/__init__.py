@@ -22,7 +22,7 @@ conntrack          connections that the kernel remembers, and is to forget
 control_file       one-line files of cgroupfs and procfs
 bpf                the device filter of cgroup version 2
 capabilities       root's power in pieces
-lsm                the profile of AppArmor that confines a program
+lsm                the profile of AppArmor or label of SELinux that confines a program
 springboard        the last step before a container's program
 small_init         pid 1 of --init, in machine code
 pty                terminals

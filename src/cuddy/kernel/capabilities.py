@@ -15,8 +15,8 @@ from __future__ import annotations
 import errno
 import struct
 
-from cuddy.kernel.control_file import read
 from cuddy.kernel.syscall import syscall
+from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -46,19 +46,47 @@ LINUX_CAPABILITY_VERSION_3 = 0x20080522
 MAX_NUMBER = 64  # a set has no more bits
 
 
+class Sets(NamedTuple):
+    """What the five sets are to be; `present` is the bounding set's bit mask until then."""
+
+    present: int
+    bounding: frozenset[str]
+    permitted: frozenset[str]
+    effective: frozenset[str]
+    inheritable: frozenset[str]
+    ambient: frozenset[str]
+
+
+NO_SETS = Sets(0, *[frozenset[str]()] * 5)
+
+
 def own() -> frozenset[str]:
-    """What this process has and can pass on: its permitted set within its bounding set."""
-    return own_of(read("/proc/self/status") or "")
+    """What this process has and can pass on: its permitted set within its bounding set.
+
+    Asked of the kernel, as /proc may be a container's or none.
+    """
+    return from_mask(permitted() & bounding())
 
 
-def own_of(status: str) -> frozenset[str]:
-    """The same from the text of a /proc/PID/status."""
-    masks = {}
-    for line in status.split("\n"):
-        if line.startswith("Cap"):
-            name, _, mask = line.partition(":")
-            masks[name] = int(mask, 16)
-    return from_mask(masks.get("CapPrm", 0) & masks.get("CapBnd", 0))
+def permitted() -> int:
+    """The bit mask of the permitted set."""
+    header = bytearray(struct.pack("=Ii", LINUX_CAPABILITY_VERSION_3, 0))
+    masks = bytearray(24)
+    syscall("capget", header, masks, about="capabilities")
+    low, high = struct.unpack_from("=4xI8xI", masks)
+    return int(low | high << 32)
+
+
+def bounding() -> int:
+    """The bit mask of the bounding set, those included that the kernel alone knows."""
+    mask = 0
+    try:
+        for number in range(MAX_NUMBER):
+            mask |= syscall("prctl", PR_CAPBSET_READ, number) << number
+    except OSError as error:
+        if error.errno != errno.EINVAL:  # above the kernel's last one
+            raise
+    return mask
 
 
 def from_mask(mask: int) -> frozenset[str]:
@@ -74,22 +102,15 @@ def to_mask(names: Iterable[str]) -> int:
     return mask
 
 
-def drop_bounding(keep: Iterable[str]) -> None:
+def drop_bounding(keep: Iterable[str], present: int) -> None:
     """Take all others out of the bounding set, for good; those the kernel alone knows as well.
 
-    Takes CAP_SETPCAP. Raises OSError.
+    `present`: from `bounding`. Takes CAP_SETPCAP. Raises OSError.
     """
-    kept = to_mask(keep)
+    leaving = present & ~to_mask(keep)
     for number in range(MAX_NUMBER):
-        if kept >> number & 1:
-            continue
-        try:
-            if syscall("prctl", PR_CAPBSET_READ, number):
-                syscall("prctl", PR_CAPBSET_DROP, number, about=f"PR_CAPBSET_DROP {number}")
-        except OSError as error:
-            if error.errno == errno.EINVAL:  # above the kernel's last one
-                return
-            raise
+        if leaving >> number & 1:
+            syscall("prctl", PR_CAPBSET_DROP, number, about=f"PR_CAPBSET_DROP {number}")
 
 
 def set_sets(

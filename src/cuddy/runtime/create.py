@@ -17,7 +17,7 @@ from cuddy.errors import Conflict, InvalidArgument, SystemFailure
 from cuddy.kernel import cgroup as cgroups
 from cuddy.kernel import idmap, namespaces, process
 from cuddy.kernel.cgroup import Cgroup
-from cuddy.runtime import filters, handshake, hooks, resources, state, sysctls
+from cuddy.runtime import filters, handshake, hooks, launch, resources, state, sysctls
 from cuddy.runtime.bundle import check_id
 from cuddy.runtime.init import Newborn, init
 from cuddy.shapes import NamedTuple
@@ -104,6 +104,7 @@ def begin(
     if "process" not in bundle.config:
         raise InvalidArgument("config.json: process is missing")
     sysctls.check(bundle)
+    launch.check_labels(bundle.config["process"], bundle.config["linux"].get("mountLabel", ""))
     birth = Birth(bundle, container_id, state_root)
     with Undo() as undo:
         fifo_fd = claim(birth)

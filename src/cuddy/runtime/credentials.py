@@ -12,36 +12,67 @@ import stat
 
 from cuddy.errors import InvalidArgument
 from cuddy.kernel import capabilities, process
+from cuddy.kernel.capabilities import Sets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from typing import Literal
 
-    from cuddy.runtime.spec import Process, Rlimit, User
+    from cuddy.runtime.spec import Capabilities, Process, Rlimit, User
 
+KINDS: tuple[Literal["bounding", "effective", "inheritable", "permitted", "ambient"], ...] = (
+    "bounding", "effective", "inheritable", "permitted", "ambient",
+)  # fmt: skip
 NULL_DEVICE = os.makedev(1, 3)
 
 
-def become_user(spec: Process, keep: tuple[str, ...] = ()) -> None:
+def choose_sets(spec: Process, warn: Callable[[str], None]) -> Sets:
+    """What of the capabilities that the process is to have it can have.
+
+    The rest is said, and no reason not to run (runtime-spec, "process.capabilities").
+    """
+    present = capabilities.bounding()
+    own = capabilities.from_mask(capabilities.permitted() & present)
+    sets, missing = fit(spec.get("capabilities", {}), own, present)
+    if missing:
+        warn(f"ignoring unknown or unavailable capabilities: {' '.join(sorted(missing))}")
+    for name in sorted(own.intersection(spec.get("capabilities", {}).get("ambient", ()))):
+        if name not in sets.ambient:
+            warn(f"can't raise ambient capability {name}: operation not permitted")
+    return sets
+
+
+def fit(wanted: Capabilities, own: frozenset[str], present: int) -> tuple[Sets, set[str]]:
+    """The sets as the kernel takes them, within what is our own and within each other; and what
+    nobody knows or we have not got. Pure.
+    """
+    every = set[str]().union(*[wanted.get(kind, ()) for kind in KINDS])
+    bounding = own.intersection(wanted.get("bounding", ()))
+    permitted = own.intersection(wanted.get("permitted", ()))
+    inheritable = bounding.intersection(wanted.get("inheritable", ()))
+    effective = permitted.intersection(wanted.get("effective", ()))
+    ambient = (permitted & inheritable).intersection(wanted.get("ambient", ()))
+    return Sets(present, bounding, permitted, effective, inheritable, ambient), every - own
+
+
+def become_user(spec: Process, sets: Sets, keep: tuple[str, ...] = ()) -> None:
     """Change to the process's user, groups and capabilities. Raises OSError.
 
     `keep`: what stays effective until the next execve(2) as well.
     """
     user = spec.get("user", {})
-    wanted = spec.get("capabilities", {})
-    own = capabilities.own()
-    bounding = own.intersection(wanted.get("bounding", ()))
     own_stdio(user)
-    capabilities.drop_bounding(bounding)
+    capabilities.drop_bounding(sets.bounding, sets.present)
     process.prctl(process.PR_SET_KEEPCAPS, 1)
     change_ids(user)
     process.prctl(process.PR_SET_KEEPCAPS, 0)
     capabilities.set_sets(
-        permitted=own.intersection((*wanted.get("permitted", ()), *keep)),
-        effective=own.intersection((*wanted.get("effective", ()), *keep)),
-        inheritable=own.intersection(wanted.get("inheritable", ())),
+        permitted=sets.permitted.union(keep),
+        effective=sets.effective.union(keep),
+        inheritable=sets.inheritable,
     )
-    capabilities.set_ambient(own.intersection(wanted.get("ambient", ())))
+    capabilities.set_ambient(sets.ambient)
     if spec.get("noNewPrivileges"):
         process.prctl(process.PR_SET_NO_NEW_PRIVS, 1)
 

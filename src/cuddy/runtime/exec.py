@@ -17,6 +17,7 @@ import os
 
 from cuddy.errors import SystemFailure
 from cuddy.kernel import cgroup, namespaces, process, springboard, subgroup
+from cuddy.kernel.capabilities import NO_SETS
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import credentials, filters, handshake, launch, terminal
 
@@ -94,6 +95,7 @@ def enter(
     try:
         # From its first moment the child is visible inside: nobody there may trace it.
         process.prctl(process.PR_SET_DUMPABLE, 0)
+        launch.check_labels(spec)
         entrant = Entrant(bundle, spec, theirs, init_fd, stdio)
         entrant.container_id = document["id"]
         entrant.filter = filters.find(bundle.config, state_root)
@@ -201,6 +203,7 @@ class Entrant:
         self.springboard_fd = -1
         self.proc_fd = -1
         self.attribute_fd = -1
+        self.sets = NO_SETS
         self.filter = filters.NO_FILTER
 
     def warn(self, text: str) -> None:
@@ -248,9 +251,10 @@ def arrive(entrant: Entrant) -> None:
     for door in entrant.doors:
         os.close(door)
     os.setsid()
-    entrant.attribute_fd = launch.open_attribute(entrant.proc_fd)
+    entrant.attribute_fd = launch.open_attribute(entrant.spec, entrant.proc_fd)
     launch.expect_go(entrant.channel)
     credentials.set_limits(entrant.spec.get("rlimits", []), entrant.warn)
+    entrant.sets = credentials.choose_sets(entrant.spec, entrant.warn)
 
 
 def open_terminal(entrant: Entrant) -> None:
@@ -270,7 +274,12 @@ def become_program(entrant: Entrant) -> None:
     """Give up power and run."""
     entrant.channel.send("ready")
     launch.run(
-        entrant.spec, entrant.channel, entrant.springboard_fd, entrant.filter, entrant.attribute_fd
+        entrant.spec,
+        entrant.channel,
+        entrant.springboard_fd,
+        entrant.filter,
+        entrant.attribute_fd,
+        entrant.sets,
     )
 
 

@@ -11,6 +11,7 @@ import os
 import select
 
 from cuddy.kernel import cgroup, mount, namespaces, process, rtnetlink, springboard
+from cuddy.kernel.capabilities import NO_SETS
 from cuddy.kernel.pivot_root import pivot_root
 from cuddy.runtime import (
     bundle,
@@ -65,6 +66,7 @@ class Newborn:
         self.root_fd = -1
         self.springboard_fd = -1
         self.attribute_fd = -1
+        self.sets = NO_SETS
 
     def close(self) -> None:
         """The creator's copy of what only the newborn needs."""
@@ -85,6 +87,10 @@ def join_session(newborn: Newborn) -> None:
     process.reset_signals()
     os.setsid()
     if newborn.options.new_keyring:
+        if label := newborn.spec.get("selinuxLabel"):
+            from cuddy.kernel import lsm  # which the creator has loaded
+
+            lsm.label_keys(label)
         process.join_session_keyring(f"_ses.{newborn.state['id']}")
     for number, fd in enumerate(newborn.options.stdio or ()):
         os.dup2(fd, number)
@@ -194,7 +200,8 @@ def set_limits(newborn: Newborn) -> None:
     if "oomScoreAdj" in newborn.spec:
         credentials.set_oom_score(newborn.spec["oomScoreAdj"], newborn.warn)
     as_init = newborn.config.get("annotations", {}).get(bundle.INIT_ANNOTATION) == "true"
-    newborn.attribute_fd = launch.open_attribute(launch.open_proc(newborn.spec))
+    newborn.attribute_fd = launch.open_attribute(newborn.spec, launch.open_proc(newborn.spec))
+    newborn.sets = credentials.choose_sets(newborn.spec, newborn.warn)
     newborn.springboard_fd = springboard.prepare(newborn.channel.fileno(), as_init=as_init)
 
 
@@ -238,7 +245,7 @@ def become_program(newborn: Newborn) -> None:
     hooks.run(newborn.config, "startContainer", seen, "/")
     launch.run(
         newborn.spec, newborn.channel, newborn.springboard_fd, newborn.filter, newborn.attribute_fd,
-        preserve_fds=newborn.options.preserve_fds,
+        newborn.sets, preserve_fds=newborn.options.preserve_fds,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import NoReturn
 
+    from cuddy.kernel.capabilities import Sets
     from cuddy.kernel.springboard import Leap
     from cuddy.runtime.filters import Filter
     from cuddy.runtime.handshake import Channel
@@ -63,40 +64,61 @@ def look_up(spec: Process) -> str:
         raise CommandNotFound(f'exec: "{name}": {looking}{error.strerror}') from None
 
 
-def open_proc(spec: Process) -> int:
-    """While procfs is the host's: it, for a process with an AppArmor profile; -1 without one.
+def check_labels(spec: Process, mount_label: str = "") -> None:
+    """What a security module is to do for the process or its mounts, it must be there to do.
 
-    Raises SystemFailure where there is no AppArmor: a lock that does not close is none.
+    Before anything is made. Raises SystemFailure.
     """
-    if not spec.get("apparmorProfile"):
-        return -1
-    # Imported here: few have one, and inside the container nothing can be imported.
+    label = spec.get("selinuxLabel", "")
+    if profile_of(spec) or label or mount_label:
+        # Imported here: few have one, and inside the container nothing can be imported.
+        from cuddy.kernel import lsm
+
+        lsm.check(profile_of(spec), label or mount_label)
+
+
+def profile_of(spec: Process) -> str:
+    """The AppArmor profile to announce; where there is no AppArmor, everybody is unconfined."""
+    profile = spec.get("apparmorProfile", "")
+    if profile != "unconfined":
+        return profile
     from cuddy.kernel import lsm
 
-    return lsm.open_proc()
+    return profile if lsm.has_apparmor() else ""
 
 
-def open_attribute(proc_fd: int) -> int:
-    """Where `run` announces the AppArmor profile, -1 without one. Takes over what `open_proc`
+def open_proc(spec: Process) -> int:
+    """While procfs is the host's: it, for a process with a profile or label; -1 without one."""
+    if not (spec.get("apparmorProfile") or spec.get("selinuxLabel")):
+        return -1
+    from cuddy.kernel import lsm  # which `check_labels` has loaded
+
+    return lsm.open_proc() if profile_of(spec) or spec.get("selinuxLabel") else -1
+
+
+def open_attribute(spec: Process, proc_fd: int) -> int:
+    """Where `run` announces profile or label, -1 without one. Takes over what `open_proc`
     returned.
     """
     if proc_fd < 0:
         return -1
-    from cuddy.kernel import lsm  # which `open_proc` has loaded
+    from cuddy.kernel import lsm  # which `check_labels` has loaded
 
     try:
-        return lsm.open_attribute(proc_fd)
+        return lsm.open_attribute(proc_fd, spec.get("apparmorProfile", ""))
     finally:
         os.close(proc_fd)
 
 
 def run(
     spec: Process, channel: Channel, springboard_fd: int, filter: Filter, attribute_fd: int,
+    sets: Sets,
     *, preserve_fds: int = 0,
 ) -> NoReturn:  # fmt: skip
     """Give up power and become the program. Raises if it cannot.
 
-    `attribute_fd`: from `open_attribute`. `preserve_fds`: how many from 3 on the program keeps.
+    `attribute_fd`: from `open_attribute`; `sets`: from `credentials.choose_sets`; `preserve_fds`:
+    how many from 3 on the program keeps.
 
     The filter is the very last thing, and need not allow anything that setting up takes. Without
     no_new_privs, loading it takes CAP_SYS_ADMIN, which is kept until then: the springboard's
@@ -104,12 +126,12 @@ def run(
     the container's before (capabilities(7), "Transformation of capabilities during execve").
     """
     takes_power = bool(filter.program) and not spec.get("noNewPrivileges")
-    credentials.become_user(spec, keep=("CAP_SYS_ADMIN",) if takes_power else ())
+    credentials.become_user(spec, sets, keep=("CAP_SYS_ADMIN",) if takes_power else ())
     path = look_up(spec)
     if attribute_fd >= 0:
-        from cuddy.kernel import lsm  # which `open_proc` has loaded
+        from cuddy.kernel import lsm  # which `check_labels` has loaded
 
-        lsm.announce(attribute_fd, spec["apparmorProfile"])
+        lsm.announce(attribute_fd, spec.get("apparmorProfile", ""), spec.get("selinuxLabel", ""))
     process.close_on_exec_from(3 + preserve_fds)
     os.set_inheritable(channel.fileno(), True)
     leap = springboard.aim(springboard_fd, path, spec["args"], with_home(spec))

@@ -48,6 +48,8 @@ RECURSIVE_ATTRIBUTES = {
     "rnodev": mount.MOUNT_ATTR_NODEV,
     "rnoexec": mount.MOUNT_ATTR_NOEXEC,
 }
+LABELLED = ("tmpfs", "ramfs", "devpts")
+"""File systems made for the container alone."""
 MAX_LINKS = 40
 """The kernel's own limit on symbolic links in a path (path_resolution(7))."""
 ROOT_PROPAGATION = {"": mount.PROPAGATION["rslave"]} | mount.PROPAGATION
@@ -55,7 +57,16 @@ ROOT_PROPAGATION = {"": mount.PROPAGATION["rslave"]} | mount.PROPAGATION
 
 def plan_mounts(config: Config) -> list[Mount]:
     """The config's mounts in their order; targets are paths inside the container."""
-    return [plan_mount(entry) for entry in config.get("mounts", [])]
+    plans = [plan_mount(entry) for entry in config.get("mounts", [])]
+    label = config.get("linux", {}).get("mountLabel", "")
+    return [with_label(plan, label) for plan in plans] if label else plans
+
+
+def with_label(plan: Mount, label: str) -> Mount:
+    """The mount with a label of SELinux for all of its files, if they have none of their own."""
+    if plan.fstype not in LABELLED:
+        return plan
+    return plan._replace(data=",".join(filter(None, (plan.data, f'context="{label}"'))))
 
 
 def plan_mount(entry: MountEntry) -> Mount:

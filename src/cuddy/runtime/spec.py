@@ -70,6 +70,7 @@ class Process(TypedDict, total=False):
     noNewPrivileges: bool
     oomScoreAdj: int
     apparmorProfile: str
+    selinuxLabel: str
 
 
 class Namespace(TypedDict, total=False):
@@ -95,6 +96,7 @@ class Linux(TypedDict, total=False):
     cgroupsPath: str
     resources: dict[str, Any]
     rootfsPropagation: str
+    mountLabel: str
     seccomp: dict[str, Any]
     sysctl: dict[str, str]
     maskedPaths: list[str]

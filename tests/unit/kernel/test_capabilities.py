@@ -30,12 +30,3 @@ def test_a_bit_without_a_name_is_left_out() -> None:
 def test_an_unknown_name_is_an_error() -> None:
     with pytest.raises(KeyError, match="CAP_WARP"):
         capabilities.to_mask(["CAP_WARP"])
-
-
-def test_own_is_what_is_permitted_within_the_bounding_set() -> None:
-    status = "Name:\tx\nCapInh:\t0\nCapPrm:\t0000000000000007\nCapBnd:\t000000000000000d\n"
-    assert capabilities.own_of(status) == {"CAP_CHOWN", "CAP_DAC_READ_SEARCH"}
-
-
-def test_a_status_without_capabilities_has_none() -> None:
-    assert capabilities.own_of("Name:\tx\n") == frozenset()

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from cuddy.errors import InvalidArgument
-from cuddy.runtime import credentials, launch
+from cuddy.kernel import capabilities
+from cuddy.runtime import credentials, launch, spec
 
 
 class TestLimits:
@@ -98,3 +99,45 @@ class TestHome:
     @pytest.mark.parametrize("home", ["HOME=/root", "HOME="])
     def test_it_is_left_alone_if_somebody_did(self, home: str) -> None:
         assert launch.with_home({"env": [home, "A=B"]}) == [home, "A=B"]
+
+
+class TestCapabilities:
+    OWN = frozenset({"CAP_KILL", "CAP_CHOWN", "CAP_SYS_ADMIN"})
+
+    def test_what_nobody_has_is_left_out_and_told(self) -> None:
+        wanted: spec.Capabilities = dict.fromkeys(  # type: ignore[assignment]
+            credentials.KINDS, ["CAP_KILL", "CAP_WARP", "CAP_BPF", "kill"]
+        )
+        sets, missing = credentials.fit(wanted, self.OWN, 0)
+        assert set(sets[1:]) == {frozenset({"CAP_KILL"})}
+        assert missing == {"CAP_WARP", "CAP_BPF", "kill"}
+
+    def test_none_asked_for_is_none(self) -> None:
+        sets, missing = credentials.fit({}, self.OWN, 0)
+        assert set(sets[1:]) == {frozenset()}
+        assert not missing
+
+    def test_each_set_stays_within_those_that_bound_it(self) -> None:
+        """capset(2) and prctl(2) refuse more: no reason for a program not to run."""
+        sets, _ = credentials.fit(
+            {
+                "bounding": ["CAP_KILL"],
+                "permitted": ["CAP_CHOWN", "CAP_KILL"],
+                "effective": ["CAP_SYS_ADMIN", "CAP_CHOWN"],
+                "inheritable": ["CAP_KILL", "CAP_CHOWN"],
+                "ambient": ["CAP_KILL", "CAP_CHOWN"],
+            },
+            self.OWN,
+            0,
+        )
+        assert sets.effective == {"CAP_CHOWN"}
+        assert sets.inheritable == sets.ambient == {"CAP_KILL"}
+
+    def test_an_ambient_capability_that_cannot_be_is_told_in_runcs_words(self) -> None:
+        own = capabilities.own()
+        if not own:
+            pytest.skip("this user has no capability to ask for")
+        told: list[str] = []
+        name = sorted(own)[0]
+        credentials.choose_sets({"capabilities": {"ambient": [name]}}, told.append)
+        assert told == [f"can't raise ambient capability {name}: operation not permitted"]
