@@ -367,7 +367,7 @@ def test_a_limit_below_what_is_used_says_so(group: Cgroup) -> None:
     try:
         # No swap: what is used cannot go anywhere.
         with pytest.raises(
-            InvalidArgument, match="cannot set memory limit .* too small, .* in use"
+            InvalidArgument, match="unable to set memory limit to 4194304 .current usage: [1-9]"
         ):
             group.apply(
                 [CgroupWrite("memory", "memory.limit_in_bytes", str(4 << 20), "memory limit")]

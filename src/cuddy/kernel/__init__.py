@@ -16,6 +16,7 @@ cgroup_hierarchies  which controllers are where
 cgroup_v1          what is particular to version 1
 cgroup_v2          what is particular to version 2
 subgroup           a group below another one, to track and kill
+cgroup_limits      values for its files, and the order to write them in
 cgroup_stats       what a group has used, in one shape
 cgroup_oom         the kernel has killed for want of memory
 conntrack          connections that the kernel remembers, and is to forget

@@ -15,12 +15,12 @@ import errno
 import os
 import time
 
-from cuddy.errors import InUse, InvalidArgument, NotPermitted, SystemFailure
-from cuddy.kernel import cgroup_v1, cgroup_v2, control_file
+from cuddy.errors import InUse, NotPermitted, SystemFailure
+from cuddy.kernel import cgroup_limits, cgroup_v1, cgroup_v2, control_file
 from cuddy.kernel.cgroup_hierarchies import ALWAYS, UNIFIED, Hierarchies, Hierarchy
 from cuddy.kernel.cgroup_hierarchies import find as find
+from cuddy.kernel.cgroup_limits import CgroupWrite as CgroupWrite
 from cuddy.kernel.cgroup_stats import Stats
-from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -28,30 +28,19 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 SIGKILL = 9
-INTERDEPENDENT = ("memory", "cpu", "cpuset")
-"""Controllers of which one limit may only be valid after another has been changed."""
 
 
-class CgroupWrite(NamedTuple):
-    """A value for a control file. `limit` is what the user calls it; "" means the file's name.
-
-    `otherwise` is for a kernel that does not have the file: another write, or a warning to give.
-    """
-
-    controller: str
-    file: str
-    value: str
-    limit: str = ""
-    otherwise: CgroupWrite | str = ""
-
-    def __str__(self) -> str:
-        return f"echo {self.value} > {self.controller}:{self.file}"
-
-
-def create(hierarchies: Hierarchies, path: str, controllers: Iterable[str] = ()) -> Cgroup:
+def create(
+    hierarchies: Hierarchies,
+    path: str,
+    controllers: Iterable[str] = (),
+    *,
+    everywhere: bool = False,
+) -> Cgroup:
     """Make an empty group at `path`, with all controllers asked for; a dead one there is replaced.
 
-    Raises NotPermitted for a controller that is not there, InUse when processes are in that group.
+    `everywhere`: in each hierarchy, with each controller that is there to be had. Raises
+    NotPermitted for a controller that is not there, InUse when processes are in that group.
     """
     needed = set(controllers)
     for name in sorted(needed):
@@ -59,16 +48,18 @@ def create(hierarchies: Hierarchies, path: str, controllers: Iterable[str] = ())
             raise NotPermitted(f"this host has no {name} controller for control groups")
     paths: dict[str, str] = {}
     with Undo() as undo:
-        for hierarchy in hierarchies.joined(needed):
+        for hierarchy in hierarchies.all if everywhere else hierarchies.joined(needed):
             directory = hierarchy.directory(path)
-            _make(hierarchy, directory, needed)
+            others = ALWAYS if hierarchies.mode != "v2" or not everywhere else hierarchy.controllers
+            _make(hierarchy, directory, needed, others)
             undo.add(_remove, directory, 0)
             paths.update(dict.fromkeys(hierarchy.keys, directory))
     return Cgroup(paths)
 
 
-def _make(hierarchy: Hierarchy, directory: str, needed: set[str]) -> None:
-    wanted = [name for name in hierarchy.controllers if name in ALWAYS or name in needed]
+def _make(hierarchy: Hierarchy, directory: str, needed: set[str], others: Iterable[str]) -> None:
+    """`needed` controllers must be enabled in version 2, the others may."""
+    wanted = [name for name in hierarchy.controllers if name in others or name in needed]
     above = hierarchy.target
     try:
         for part in directory.removeprefix(f"{hierarchy.target}/").split("/"):
@@ -83,23 +74,25 @@ def _make(hierarchy: Hierarchy, directory: str, needed: set[str]) -> None:
             except FileNotFoundError:
                 if os.path.dirname(above) == hierarchy.target:
                     raise
-                return _make(hierarchy, directory, needed)  # somebody removed the empty one above
+                return _make(hierarchy, directory, needed, others)  # somebody removed the empty one above
             if "cpuset" in hierarchy.controllers and hierarchy.version == 1:
                 cgroup_v1.prepare(above)
     except PermissionError as error:
-        raise NotPermitted(f"cannot make the control group {above}: {_words(error)}") from error
+        reason = cgroup_limits.words(error)
+        raise NotPermitted(f"cannot make the control group {above}: {reason}") from error
     except OSError as error:
         raise SystemFailure.from_os("cannot make a control group", error) from error
 
 
 def _replace(directory: str) -> None:
     """Start over with an empty group where an earlier one was left behind."""
+    in_use = InUse(f"the control group {directory} is in use", hint="stop what runs in it")
+    if _pids(directory):  # before a group below it is removed that only waits for its next process
+        raise in_use
     try:
         _remove(directory, 0)
     except OSError as error:
-        raise InUse(
-            f"the control group {directory} is in use", hint="stop what runs in it"
-        ) from error
+        raise in_use from error
     os.mkdir(directory, 0o755)
 
 
@@ -271,55 +264,9 @@ class Cgroup:
     def apply(self, writes: Iterable[CgroupWrite]) -> list[str]:
         """Write limits in this order; returns warnings, about what this kernel does without.
 
-        A value that the kernel finds invalid while another stands is tried again after that one.
         Raises NotPermitted, InvalidArgument naming the limit.
         """
-        rules, late = [], []
-        warnings: list[str] = []
-        for write in writes:
-            if write.controller == "devices" and "devices" not in self.paths:
-                rules.append(write)
-            elif not self._write(write, warnings, final=write.controller not in INTERDEPENDENT):
-                late.append(write)
-        while late:
-            left = [write for write in late if not self._write(write, warnings, final=False)]
-            if len(left) == len(late):
-                self._write(left[0], warnings, final=True)
-            late = left
-        if rules:
-            self._limit_devices(rules)
-        return warnings
-
-    def _write(self, write: CgroupWrite, warnings: list[str], *, final: bool) -> bool:
-        """Whether the value is set; False if it may be tried again."""
-        directory = self.paths.get(write.controller, self.unified)
-        if not directory:
-            raise NotPermitted(f"cannot set {write.limit}: the group has no {write.controller}")
-        try:
-            control_file.write(f"{directory}/{write.file}", write.value)
-        except OSError as error:
-            if error.errno == errno.ENOENT and isinstance(write.otherwise, CgroupWrite):
-                return self._write(write.otherwise, warnings, final=final)
-            if error.errno == errno.ENOENT and write.otherwise:
-                warnings.append(str(write.otherwise))
-                return True
-            if not final and error.errno in (errno.EINVAL, errno.EBUSY):
-                return False
-            raise _refused(write, directory, error) from error
-        return True
-
-    def _limit_devices(self, writes: list[CgroupWrite]) -> None:
-        """Version 2 has no files for it; `bpf` is only imported where it is needed."""
-        from cuddy.kernel import bpf
-
-        rules = [bpf.parse_rule(w.file.removeprefix("devices."), w.value) for w in writes]
-        fd = self.open_unified()
-        try:
-            bpf.limit_devices(fd, rules)
-        except OSError as error:
-            raise SystemFailure.from_os("cannot limit the devices", error) from error
-        finally:
-            os.close(fd)
+        return cgroup_limits.apply(self.paths, writes)
 
     def remove(self, timeout_s: float = 2) -> None:
         """Remove the group and those below it in every hierarchy; gone already is fine.
@@ -357,10 +304,6 @@ def _pids(directory: str) -> list[int]:
     ]
 
 
-def _words(error: OSError) -> str:
-    return os.strerror(error.errno or 0).lower()
-
-
 def _kill(pid: int) -> None:
     try:
         os.kill(pid, SIGKILL)
@@ -384,16 +327,3 @@ def _remove(directory: str, deadline: float) -> None:
                 raise
         time.sleep(pause_s)
         pause_s = min(pause_s * 2, 0.02)
-
-
-def _refused(write: CgroupWrite, directory: str, error: OSError) -> NotPermitted | InvalidArgument:
-    """The kernel's refusal in the words of the limit."""
-    what = f"cannot set {write.limit or write.file} to {write.value}"
-    if error.errno == errno.ENOENT:
-        return NotPermitted(f"{what}: this kernel has no {write.file}")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
-        return NotPermitted(f"{what}: {_words(error)}")
-    if error.errno == errno.EBUSY and write.controller == "memory":
-        used = control_file.read_number(f"{directory}/memory.usage_in_bytes")
-        return InvalidArgument(f"{what}: the limit is too small, {used} bytes are in use")
-    return InvalidArgument(f"{what}: {_words(error)}")
