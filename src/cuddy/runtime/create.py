@@ -25,6 +25,8 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.handshake import Channel, Message
     from cuddy.runtime.spec import Linux, State
@@ -45,6 +47,8 @@ class Options(NamedTuple):
     """Whether the root changes by pivot_root(2); on a ramdisk only MS_MOVE and chroot(2) can."""
     die_with_parent: bool = False
     """For a monitor, whose container must not outlive it unwatched."""
+    cgroup_manager: str = ""
+    """One of cgroup_manager.MANAGERS; "": cuddy's own way, which needs linux.cgroupsPath."""
     keep_config: bool = False
     """Keep the config in the state directory: for callers whose bundle may change or go."""
 
@@ -67,6 +71,7 @@ class Birth:
         self.terminal_fd = -1
         self.warnings: list[str] = []
         self.cgroup = Cgroup({})
+        self.unit = ""  # systemd's name for the cgroup, if it is systemd's
         self.channel: Channel | None = None
 
     @property
@@ -110,7 +115,7 @@ def begin(
         fifo_fd = claim(birth)
         undo.add(files.remove_tree, birth.directory)
         undo.add(birth.close)
-        make_cgroup(birth, undo)
+        settle = make_cgroup(birth, options.cgroup_manager, undo)
         birth.channel, theirs = handshake.pair()
         newborn = Newborn(
             bundle, birth.document(), state_root, theirs, fifo_fd, birth.cgroup, options
@@ -121,6 +126,7 @@ def begin(
             newborn.filter = filters.find(newborn.config, newborn.state_root)
         birth.pid, birth.pidfd = clone(newborn, birth.channel)
         undo.add(kill_init, birth)
+        settle()
         newborn.close()
         map_ids(birth)
         send_trees(birth)
@@ -158,15 +164,24 @@ def refuse_existing(birth: Birth) -> None:
         raise Conflict("container with given ID already exists")
 
 
-def make_cgroup(birth: Birth, undo: Undo) -> None:
-    """The container's cgroup with its limits set, still empty."""
+def make_cgroup(birth: Birth, manager: str, undo: Undo) -> Callable[[], object]:
+    """The container's cgroup with its limits set; what is to be called when its init is in it."""
     linux = birth.bundle.config["linux"]
-    path = linux.get("cgroupsPath") or f"/cuddy/{birth.id}"
+    path = linux.get("cgroupsPath", "")
+    if manager or not path:
+        # Imported here: engines give a path, and make cgroups themselves.
+        from cuddy.runtime import cgroup_manager
+
+        made = cgroup_manager.make(birth.bundle, birth.id, manager, undo)
+        birth.cgroup, birth.unit = made.cgroup, made.unit
+        birth.warnings += made.warnings
+        return made.settle
     hierarchies = cgroups.find()
     writes = resources.plan(linux.get("resources", {}), hierarchies)
     birth.cgroup = cgroups.create(hierarchies, path, {write.controller for write in writes})
     undo.add(birth.cgroup.remove)
     birth.warnings += birth.cgroup.apply(writes)
+    return lambda: None
 
 
 def clone(newborn: Newborn, ours: Channel) -> process.Child:
@@ -270,6 +285,8 @@ def write_state(birth: Birth, *, keep_config: bool) -> None:
     document["created"] = files.now()
     document["startTime"] = files.start_time(birth.pid)
     document["cgroupPaths"] = birth.cgroup.paths
+    if birth.unit:
+        document["systemdUnit"] = birth.unit
     if later := hooks.late(birth.bundle.config):
         document["hooks"] = later
     state.write(birth.state_root, document)
@@ -324,12 +341,22 @@ def kill_init(birth: Birth) -> None:
         birth.pidfd = -1
 
 
+def remove_cgroup(group: Cgroup, unit: str = "") -> None:
+    """Kill every process in a container's cgroup and remove it. Raises InUse."""
+    if unit:
+        from cuddy.runtime import cgroup_manager
+
+        cgroup_manager.remove(group, unit)
+    else:
+        group.kill()
+        group.remove()
+
+
 def abort(birth: Birth) -> None:
     """Take a birth back: process, cgroup, state."""
     leaving = Undo()
     leaving.add(files.remove_tree, birth.directory)
-    leaving.add(birth.cgroup.remove)
-    leaving.add(birth.cgroup.kill)
+    leaving.add(remove_cgroup, birth.cgroup, birth.unit)
     leaving.add(kill_init, birth)
     leaving.add(birth.close)
     leaving.run()

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+import os
+import select
+import signal
+
 from cuddy import files
 from cuddy.errors import Conflict, NoSuchContainer
+from cuddy.kernel import process
 from cuddy.kernel.cgroup import Cgroup
-from cuddy.runtime import hooks, state
+from cuddy.runtime import create, hooks, state
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.runtime.spec import State
+
+KILLED_S = 10
 
 
 def delete(state_root: str, container_id: str, *, force: bool = False) -> list[str]:
@@ -27,15 +38,23 @@ def delete(state_root: str, container_id: str, *, force: bool = False) -> list[s
         raise Conflict(
             f"cannot delete container {container_id} that is not stopped: {document['status']}"
         )
-    remove_cgroup(document["cgroupPaths"])
+    remove_cgroup(document)
     files.remove_tree(state.directory(state_root, container_id))
     document["status"] = "stopped"
     return hooks.run_late("poststop", document)
 
 
-def remove_cgroup(paths: dict[str, str]) -> None:
-    """Kill every process in the cgroup and remove it."""
-    if paths:
-        cgroup = Cgroup(paths)
-        cgroup.kill()
-        cgroup.remove()
+def remove_cgroup(document: State) -> None:
+    """Kill every process in the cgroup and remove it; without one, kill the first process."""
+    if paths := document["cgroupPaths"]:
+        create.remove_cgroup(Cgroup(paths), document.get("systemdUnit", ""))
+        return
+    pidfd = process.open_exact(document["pid"], document["startTime"])
+    if pidfd >= 0:
+        try:
+            process.pidfd_send_signal(pidfd, signal.SIGKILL)
+            select.select([pidfd], [], [], KILLED_S)
+        except ProcessLookupError:
+            pass
+        finally:
+            os.close(pidfd)

@@ -33,10 +33,15 @@ DISCARDED = "this kernel has no {}: ignored"
 
 def plan(resources: Mapping[str, Any], hierarchies: Hierarchies) -> list[CgroupWrite]:
     """What to write where. Raises NotPermitted, InvalidArgument."""
+    return plan_devices(resources, hierarchies) + plan_limits(resources, hierarchies)
+
+
+def plan_devices(resources: Mapping[str, Any], hierarchies: Hierarchies) -> list[CgroupWrite]:
+    """Which devices may be used: none but the rules' and the few that each container has."""
     writes: list[CgroupWrite] = []
     if resources.get("devices") or hierarchies.of("devices"):
         writes += device_rules.plan(resources.get("devices") or [], hierarchies)
-    return refuse_missing(writes, hierarchies) + plan_limits(resources, hierarchies)
+    return refuse_missing(writes, hierarchies)
 
 
 def plan_limits(resources: Mapping[str, Any], hierarchies: Hierarchies) -> list[CgroupWrite]:

@@ -134,4 +134,5 @@ class State(TypedDict, total=False):
     created: str
     startTime: int  # of pid, in clock ticks after boot: names the process for ever
     cgroupPaths: dict[str, str]
+    systemdUnit: str  # of which the cgroup is, if systemd manages it
     hooks: dict[str, list[Hook]]  # those of after the creation

@@ -1,0 +1,162 @@
+"""Who makes a container's control group, and what if nobody may: for bundles of other engines.
+
+    cgroupfs   we do, at linux.cgroupsPath, or beside our own group under the container's id
+    systemd    systemd does, as a scope (`systemd_scope`)
+    disabled   nobody: the container stays in the group of whoever creates it
+
+Who has no right to make groups, and is not asked to limit anything, runs the container without. A
+group is made in every hierarchy, since others look for theirs in each (runtime-spec,
+config-linux.md "Control Groups"; cuddy's own engine needs fewer, decision 0010).
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.errors import InvalidArgument, NotPermitted, SystemFailure
+from cuddy.kernel import cgroup as cgroups
+from cuddy.kernel import control_file
+from cuddy.kernel.cgroup import Cgroup
+from cuddy.runtime import resources
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import Any
+
+    from cuddy.kernel.cgroup_hierarchies import Hierarchies
+    from cuddy.runtime.bundle import Bundle
+    from cuddy.runtime.spec import Linux
+    from cuddy.undo import Undo
+
+MANAGERS = ("cgroupfs", "systemd", "disabled")
+ALL_IDS = ["0", "0", "4294967295"]
+"""uid_map of the user namespace that a machine starts with."""
+DELEGATED = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
+"""Files that a group's owner may write, on kernels that do not say (cgroup-v2.rst, "Delegation")."""
+
+
+class Grouping(NamedTuple):
+    """A container's group. `unit`: systemd's name for it, if it is systemd's."""
+
+    cgroup: Cgroup
+    unit: str
+    warnings: list[str]
+    settle: Callable[[], object]
+    """To be called when the container's first process is in the group."""
+
+
+def make(bundle: Bundle, container_id: str, manager: str, undo: Undo) -> Grouping:
+    """The group with its limits set, without the container's processes. Raises CuddyError."""
+    linux = bundle.config["linux"]
+    if manager == "disabled":
+        refuse_limits(linux, "cgroups are disabled")
+        return Grouping(Cgroup({}), "", [], nothing)
+    if manager == "systemd":
+        raise SystemFailure(
+            "systemd cgroup flag passed, but systemd support for managing cgroups is not available"
+        )
+    made = make_by_files(linux, container_id, undo)
+    if owner := owner_of(bundle, cgroups.find()):
+        delegate(made.cgroup, owner)
+    return made
+
+
+def nothing() -> None:
+    """There is nothing to settle."""
+
+
+def make_by_files(linux: Linux, container_id: str, undo: Undo) -> Grouping:
+    """The group as directories that we make ourselves."""
+    hierarchies = cgroups.find()
+    path, limits = linux.get("cgroupsPath", ""), linux.get("resources", {})
+    try:
+        devices = resources.plan_devices(limits, hierarchies)
+        others = resources.plan_limits(limits, hierarchies)
+        needed = {write.controller for write in devices + others}
+        group = cgroups.create(hierarchies, path or container_id, needed, everywhere=True)
+    except NotPermitted as error:
+        if path or not is_rootless():
+            raise
+        refuse_limits(linux, str(error))
+        return Grouping(Cgroup({}), "", [], nothing)
+    undo.add(group.remove)
+    try:
+        group.apply(devices)
+    except NotPermitted:
+        if not is_rootless():  # who is cannot use devices either
+            raise
+    return Grouping(group, "", group.apply(others), nothing)
+
+
+def is_rootless() -> bool:
+    """Whether we are not the machine's root, even if a user namespace calls us so."""
+    return os.geteuid() != 0 or (control_file.read("/proc/self/uid_map") or "").split() != ALL_IDS
+
+
+def limits_of(linux: Linux) -> Mapping[str, Any]:
+    """The limits that are asked for, without the devices."""
+    wanted = linux.get("resources", {})
+    return {name: value for name, value in wanted.items() if value and name != "devices"}
+
+
+def refuse_limits(linux: Linux, reason: str) -> None:
+    """Raise NotPermitted if there are limits which cannot be kept."""
+    if names := ", ".join(limits_of(linux)):
+        raise NotPermitted(
+            f"limits unavailable ({names}) because {reason}",
+            hint="leave them out, or be given a part of cgroup v2: systemd-run --user --scope"
+            " -p Delegate=yes",
+        )
+
+
+def owner_of(bundle: Bundle, hierarchies: Hierarchies) -> int:
+    """The user to whom the group is given, to manage groups below it; 0 if to nobody. Pure.
+
+    That is who the container's program runs as, if the container sees its group, in version 2 and
+    in a namespace of its own, and may write to it (runtime-spec, "Cgroup ownership").
+    """
+    linux = bundle.config["linux"]
+    mounts = bundle.config.get("mounts", [])
+    writable = any(
+        mount.get("type") in ("cgroup", "cgroup2") and "ro" not in (mount.get("options") or ())
+        for mount in mounts
+    )
+    is_own = bundle.has_namespace("cgroup") and not bundle.namespace_path("cgroup")
+    if hierarchies.mode != "v2" or not writable or not is_own:
+        return 0
+    uid = bundle.config.get("process", {}).get("user", {}).get("uid", 0)
+    if not bundle.has_namespace("user"):
+        return uid
+    for entry in linux.get("uidMappings", []):
+        if 0 <= uid - entry["containerID"] < entry["size"]:
+            return entry["hostID"] + uid - entry["containerID"]
+    return 0
+
+
+def delegate(group: Cgroup, owner: int) -> None:
+    """Give a user the group: the directory, and the files that the kernel lists for that."""
+    listed = (control_file.read("/sys/kernel/cgroup/delegate") or "").split()
+    try:
+        os.chown(group.unified, owner, -1)
+    except PermissionError:
+        return  # rootless: it is that user's own, or the container cannot have it
+    for name in listed or DELEGATED:
+        try:
+            os.chown(f"{group.unified}/{name}", owner, -1)
+        except FileNotFoundError:
+            pass  # of a controller that the group does not have
+
+
+def remove(group: Cgroup, unit: str) -> None:
+    """Kill what is left in a container's group and remove it. Raises InUse."""
+    group.kill()
+    group.remove()
+
+
+def check(manager: str) -> str:
+    """The name of a manager, or InvalidArgument."""
+    if manager not in MANAGERS:
+        raise InvalidArgument(f"unknown cgroup manager {manager!r}")
+    return manager
