@@ -74,13 +74,13 @@ def _make(hierarchy: Hierarchy, directory: str, needed: set[str], others: Iterab
             except FileNotFoundError:
                 if os.path.dirname(above) == hierarchy.target:
                     raise
-                return _make(hierarchy, directory, needed, others)  # somebody removed the empty one above
+                return _make(hierarchy, directory, needed, others)  # the one above is gone
             if "cpuset" in hierarchy.controllers and hierarchy.version == 1:
                 cgroup_v1.prepare(above)
-    except PermissionError as error:
-        reason = cgroup_limits.words(error)
-        raise NotPermitted(f"cannot make the control group {above}: {reason}") from error
     except OSError as error:
+        if error.errno in cgroup_limits.FORBIDDEN:
+            reason = cgroup_limits.words(error)
+            raise NotPermitted(f"cannot make the control group {above}: {reason}") from error
         raise SystemFailure.from_os("cannot make a control group", error) from error
 
 

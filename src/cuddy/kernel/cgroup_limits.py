@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 INTERDEPENDENT = ("memory", "cpu", "cpuset")
 """Controllers of which one limit may only be valid after another has been changed."""
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 LATER = (errno.EINVAL, errno.EBUSY)
 """What the kernel answers then."""
 
@@ -115,7 +116,7 @@ def refused(limit: CgroupWrite, directory: str, error: OSError) -> NotPermitted 
     what = f"cannot set {limit.limit or limit.file} to {limit.value}"
     if error.errno == errno.ENOENT:
         return NotPermitted(f"{what}: this kernel has no {limit.file}")
-    if error.errno in (errno.EACCES, errno.EPERM, errno.EROFS):
+    if error.errno in FORBIDDEN:
         return NotPermitted(f"{what}: {words(error)}")
     if error.errno == errno.EBUSY and limit.controller == "memory":
         used, most = (

@@ -34,7 +34,7 @@ MANAGERS = ("cgroupfs", "systemd", "disabled")
 ALL_IDS = ["0", "0", "4294967295"]
 """uid_map of the user namespace that a machine starts with."""
 DELEGATED = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
-"""Files that a group's owner may write, on kernels that do not say (cgroup-v2.rst, "Delegation")."""
+"""What a group's owner may write, on kernels that do not say (cgroup-v2.rst, "Delegation")."""
 
 
 class Grouping(NamedTuple):

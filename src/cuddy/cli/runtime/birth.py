@@ -12,6 +12,7 @@ from cuddy.runtime import bundle, create
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cuddy.cli.flags import Args
     from cuddy.cli.runtime.verb import Call
     from cuddy.runtime.bundle import Bundle
 
@@ -43,7 +44,8 @@ def give_birth(call: Call) -> create.Birth:
     if console and not has_terminal:
         raise InvalidArgument("cannot use console socket if runc will not detach or allocate tty")
     descriptors.keep(args.preserve_fds)
-    birth = create.begin(loaded, call.id, state_root=call.root)
+    options = create.Options(cgroup_manager=find_manager(call.asked))
+    birth = create.begin(loaded, call.id, state_root=call.root, options=options)
     try:
         create.finish(birth)
         call.log.warn(birth.warnings)
@@ -56,6 +58,11 @@ def give_birth(call: Call) -> create.Birth:
         create.abort(birth)
         raise
     return birth
+
+
+def find_manager(asked: Args) -> str:
+    """Who is to make the control group."""
+    return "systemd" if asked.systemd_cgroup else asked.cgroup_manager or "cgroupfs"
 
 
 def load(call: Call) -> Bundle:
