@@ -14,8 +14,9 @@ import isolation
 from cuddy.errors import CuddyError
 from cuddy.kernel import bpf, cgroup
 from cuddy.kernel.bpf import DeviceRule
-from cuddy.kernel.cgroup import Cgroup, CgroupWrite
+from cuddy.kernel.cgroup import Cgroup
 from cuddy.kernel.cgroup_hierarchies import UNIFIED
+from cuddy.kernel.cgroup_limits import CgroupWrite
 
 NOTHING = DeviceRule(False)
 NULL = DeviceRule(True, "c", 1, 3)

@@ -13,8 +13,9 @@ import pytest
 import isolation
 from cuddy.errors import InUse, InvalidArgument, NotPermitted
 from cuddy.kernel import cgroup, control_file
-from cuddy.kernel.cgroup import Cgroup, CgroupWrite
+from cuddy.kernel.cgroup import Cgroup
 from cuddy.kernel.cgroup_hierarchies import UNIFIED, Hierarchies
+from cuddy.kernel.cgroup_limits import CgroupWrite
 from cuddy.kernel.syscall import syscall
 
 CLONE_INTO_CGROUP = 0x200000000

@@ -12,7 +12,8 @@ import pytest
 import isolation
 from cuddy.errors import NotPermitted
 from cuddy.kernel import cgroup
-from cuddy.kernel.cgroup import Cgroup, CgroupWrite
+from cuddy.kernel.cgroup import Cgroup
+from cuddy.kernel.cgroup_limits import CgroupWrite
 from cuddy.kernel.cgroup_oom import OomWatch
 
 LIMIT = 16 << 20

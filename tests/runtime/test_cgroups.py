@@ -88,12 +88,6 @@ class TestWithoutRight:
     def run(self, runtime: Runtime, bundle: Bundle) -> Result:
         return runtime("run", "--bundle", bundle.write().path, "box")
 
-    def test_it_runs_without_a_group(self, rootless: Runtime, bundle: Bundle) -> None:
-        bundle.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
-        result = self.run(rootless, bundle.script("cat /proc/self/cgroup"))
-        assert result.code == 0, result.err
-        assert "box" not in result.out
-
     def test_a_limit_is_refused_with_the_reason(self, rootless: Runtime, bundle: Bundle) -> None:
         bundle.linux["resources"] = {"memory": {"limit": 1 << 26}}
         result = self.run(rootless, bundle)

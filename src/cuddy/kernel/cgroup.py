@@ -16,10 +16,9 @@ import os
 import time
 
 from cuddy.errors import InUse, NotPermitted, SystemFailure
-from cuddy.kernel import cgroup_limits, cgroup_v1, cgroup_v2, control_file
+from cuddy.kernel import cgroup_v1, cgroup_v2, control_file
 from cuddy.kernel.cgroup_hierarchies import ALWAYS, UNIFIED, Hierarchies, Hierarchy
 from cuddy.kernel.cgroup_hierarchies import find as find
-from cuddy.kernel.cgroup_limits import CgroupWrite as CgroupWrite
 from cuddy.kernel.cgroup_stats import Stats
 from cuddy.undo import Undo
 
@@ -27,7 +26,10 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
+    from cuddy.kernel.cgroup_limits import CgroupWrite
+
 SIGKILL = 9
+FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 
 def create(
@@ -78,8 +80,8 @@ def _make(hierarchy: Hierarchy, directory: str, needed: set[str], others: Iterab
             if "cpuset" in hierarchy.controllers and hierarchy.version == 1:
                 cgroup_v1.prepare(above)
     except OSError as error:
-        if error.errno in cgroup_limits.FORBIDDEN:
-            reason = cgroup_limits.words(error)
+        if error.errno in FORBIDDEN:
+            reason = os.strerror(error.errno).lower()
             raise NotPermitted(f"cannot make the control group {above}: {reason}") from error
         raise SystemFailure.from_os("cannot make a control group", error) from error
 
@@ -266,6 +268,9 @@ class Cgroup:
 
         Raises NotPermitted, InvalidArgument naming the limit.
         """
+        # Imported here: for who makes a group, not for who looks at one or removes it.
+        from cuddy.kernel import cgroup_limits
+
         return cgroup_limits.apply(self.paths, writes)
 
     def remove(self, timeout_s: float = 2) -> None:

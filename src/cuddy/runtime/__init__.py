@@ -16,7 +16,7 @@ filters      compiled seccomp programs, kept
 launch       the last steps before a program runs, for init and exec
 terminal     a container's terminal
 resources    linux.resources as cgroup file values
-cgroup_manager  who makes the control group, and what if nobody may
+grouping     who makes the control group, and what if nobody may
 device_rules  which devices may be used
 profile      linux.seccomp as a BPF program: what is decided
 filter_program  and the instructions that decide it

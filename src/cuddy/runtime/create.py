@@ -47,8 +47,8 @@ class Options(NamedTuple):
     """Whether the root changes by pivot_root(2); on a ramdisk only MS_MOVE and chroot(2) can."""
     die_with_parent: bool = False
     """For a monitor, whose container must not outlive it unwatched."""
-    cgroup_manager: str = ""
-    """One of cgroup_manager.MANAGERS; "": cuddy's own way, which needs linux.cgroupsPath."""
+    cgroups: str = ""
+    """Who makes the group (`grouping`); "": we, in as few hierarchies as do, at a path given."""
     keep_config: bool = False
     """Keep the config in the state directory: for callers whose bundle may change or go."""
 
@@ -115,7 +115,7 @@ def begin(
         fifo_fd = claim(birth)
         undo.add(files.remove_tree, birth.directory)
         undo.add(birth.close)
-        settle = make_cgroup(birth, options.cgroup_manager, undo)
+        settle = make_cgroup(birth, options.cgroups, undo)
         birth.channel, theirs = handshake.pair()
         newborn = Newborn(
             bundle, birth.document(), state_root, theirs, fifo_fd, birth.cgroup, options
@@ -164,15 +164,15 @@ def refuse_existing(birth: Birth) -> None:
         raise Conflict("container with given ID already exists")
 
 
-def make_cgroup(birth: Birth, manager: str, undo: Undo) -> Callable[[], object]:
+def make_cgroup(birth: Birth, maker: str, undo: Undo) -> Callable[[], object]:
     """The container's cgroup with its limits set; what is to be called when its init is in it."""
     linux = birth.bundle.config["linux"]
     path = linux.get("cgroupsPath", "")
-    if manager or not path:
+    if maker or not path:
         # Imported here: engines give a path, and make cgroups themselves.
-        from cuddy.runtime import cgroup_manager
+        from cuddy.runtime import grouping
 
-        made = cgroup_manager.make(birth.bundle, birth.id, manager, undo)
+        made = grouping.make(birth.bundle, birth.id, maker, undo)
         birth.cgroup, birth.unit = made.cgroup, made.unit
         birth.warnings += made.warnings
         return made.settle
@@ -341,22 +341,13 @@ def kill_init(birth: Birth) -> None:
         birth.pidfd = -1
 
 
-def remove_cgroup(group: Cgroup, unit: str = "") -> None:
-    """Kill every process in a container's cgroup and remove it. Raises InUse."""
-    if unit:
-        from cuddy.runtime import cgroup_manager
-
-        cgroup_manager.remove(group, unit)
-    else:
-        group.kill()
-        group.remove()
-
-
 def abort(birth: Birth) -> None:
     """Take a birth back: process, cgroup, state."""
+    from cuddy.runtime import delete  # hardly ever needed
+
     leaving = Undo()
     leaving.add(files.remove_tree, birth.directory)
-    leaving.add(remove_cgroup, birth.cgroup, birth.unit)
+    leaving.add(delete.remove_cgroup, birth.cgroup, birth.unit)
     leaving.add(kill_init, birth)
     leaving.add(birth.close)
     leaving.run()

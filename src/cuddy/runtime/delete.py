@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import select
-import signal
 
 from cuddy import files
 from cuddy.errors import Conflict, NoSuchContainer
 from cuddy.kernel import process
 from cuddy.kernel.cgroup import Cgroup
-from cuddy.runtime import create, hooks, state
+from cuddy.runtime import hooks, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.runtime.spec import State
 
+SIGKILL = 9
 KILLED_S = 10
 
 
@@ -38,21 +37,32 @@ def delete(state_root: str, container_id: str, *, force: bool = False) -> list[s
         raise Conflict(
             f"cannot delete container {container_id} that is not stopped: {document['status']}"
         )
-    remove_cgroup(document)
+    if paths := document["cgroupPaths"]:
+        remove_cgroup(Cgroup(paths), document.get("systemdUnit", ""))
+    else:
+        kill_first(document)
     files.remove_tree(state.directory(state_root, container_id))
     document["status"] = "stopped"
     return hooks.run_late("poststop", document)
 
 
-def remove_cgroup(document: State) -> None:
-    """Kill every process in the cgroup and remove it; without one, kill the first process."""
-    if paths := document["cgroupPaths"]:
-        create.remove_cgroup(Cgroup(paths), document.get("systemdUnit", ""))
-        return
+def remove_cgroup(group: Cgroup, unit: str = "") -> None:
+    """Kill every process in a container's cgroup and remove it; `unit`: systemd's name for it.
+
+    Raises InUse.
+    """
+    group.kill()
+    group.remove()
+
+
+def kill_first(document: State) -> None:
+    """What can be done for a container without a cgroup: its pid namespace dies with its init."""
+    import select
+
     pidfd = process.open_exact(document["pid"], document["startTime"])
     if pidfd >= 0:
         try:
-            process.pidfd_send_signal(pidfd, signal.SIGKILL)
+            process.pidfd_send_signal(pidfd, SIGKILL)
             select.select([pidfd], [], [], KILLED_S)
         except ProcessLookupError:
             pass

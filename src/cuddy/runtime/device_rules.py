@@ -7,7 +7,7 @@ The rules are in the words of version 1's devices.allow and devices.deny; on ver
 from __future__ import annotations
 
 from cuddy.errors import InvalidArgument
-from cuddy.kernel.cgroup import CgroupWrite
+from cuddy.kernel.cgroup_limits import CgroupWrite
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

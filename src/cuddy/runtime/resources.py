@@ -8,8 +8,8 @@ can do without, as Docker sees it, are written if the kernel has them, and warne
 from __future__ import annotations
 
 from cuddy.errors import InvalidArgument, NotPermitted
-from cuddy.kernel.cgroup import CgroupWrite
 from cuddy.kernel.cgroup_hierarchies import UNIFIED
+from cuddy.kernel.cgroup_limits import CgroupWrite
 from cuddy.runtime import device_rules
 
 TYPE_CHECKING = False

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from cuddy import files
 from cuddy.kernel import cgroup, cgroup_v2, control_file
-from cuddy.kernel.cgroup import Cgroup, CgroupWrite
+from cuddy.kernel.cgroup import Cgroup
 from cuddy.kernel.cgroup_hierarchies import Hierarchies
+from cuddy.kernel.cgroup_limits import CgroupWrite
 from cuddy.runtime import resources, state
 
 TYPE_CHECKING = False

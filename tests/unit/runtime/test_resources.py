@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from cuddy.errors import InvalidArgument, NotPermitted
-from cuddy.kernel.cgroup import Cgroup, CgroupWrite
+from cuddy.kernel.cgroup import Cgroup
 from cuddy.kernel.cgroup_hierarchies import Hierarchies, Hierarchy
+from cuddy.kernel.cgroup_limits import CgroupWrite
 from cuddy.runtime import resources
 
 V1 = Hierarchies(

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from cuddy.errors import NotPermitted
-from cuddy.kernel.cgroup import Cgroup, CgroupWrite
+from cuddy.kernel.cgroup import Cgroup
+from cuddy.kernel.cgroup_limits import CgroupWrite
 from cuddy.runtime import update
 
 

@@ -44,7 +44,7 @@ def give_birth(call: Call) -> create.Birth:
     if console and not has_terminal:
         raise InvalidArgument("cannot use console socket if runc will not detach or allocate tty")
     descriptors.keep(args.preserve_fds)
-    options = create.Options(cgroup_manager=find_manager(call.asked))
+    options = create.Options(cgroups=cgroup_maker(call.asked))
     birth = create.begin(loaded, call.id, state_root=call.root, options=options)
     try:
         create.finish(birth)
@@ -60,7 +60,7 @@ def give_birth(call: Call) -> create.Birth:
     return birth
 
 
-def find_manager(asked: Args) -> str:
+def cgroup_maker(asked: Args) -> str:
     """Who is to make the control group."""
     return "systemd" if asked.systemd_cgroup else asked.cgroup_manager or "cgroupfs"
 

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 
-from cuddy.errors import InvalidArgument, NotPermitted, SystemFailure
+from cuddy.errors import NotPermitted, SystemFailure
 from cuddy.kernel import cgroup as cgroups
 from cuddy.kernel import control_file
 from cuddy.kernel.cgroup import Cgroup
@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from cuddy.runtime.spec import Linux
     from cuddy.undo import Undo
 
-MANAGERS = ("cgroupfs", "systemd", "disabled")
 ALL_IDS = ["0", "0", "4294967295"]
 """uid_map of the user namespace that a machine starts with."""
 DELEGATED = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
@@ -47,13 +46,13 @@ class Grouping(NamedTuple):
     """To be called when the container's first process is in the group."""
 
 
-def make(bundle: Bundle, container_id: str, manager: str, undo: Undo) -> Grouping:
+def make(bundle: Bundle, container_id: str, maker: str, undo: Undo) -> Grouping:
     """The group with its limits set, without the container's processes. Raises CuddyError."""
     linux = bundle.config["linux"]
-    if manager == "disabled":
+    if maker == "disabled":
         refuse_limits(linux, "cgroups are disabled")
         return Grouping(Cgroup({}), "", [], nothing)
-    if manager == "systemd":
+    if maker == "systemd":
         raise SystemFailure(
             "systemd cgroup flag passed, but systemd support for managing cgroups is not available"
         )
@@ -147,16 +146,3 @@ def delegate(group: Cgroup, owner: int) -> None:
             os.chown(f"{group.unified}/{name}", owner, -1)
         except FileNotFoundError:
             pass  # of a controller that the group does not have
-
-
-def remove(group: Cgroup, unit: str) -> None:
-    """Kill what is left in a container's group and remove it. Raises InUse."""
-    group.kill()
-    group.remove()
-
-
-def check(manager: str) -> str:
-    """The name of a manager, or InvalidArgument."""
-    if manager not in MANAGERS:
-        raise InvalidArgument(f"unknown cgroup manager {manager!r}")
-    return manager
