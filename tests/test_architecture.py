@@ -60,6 +60,7 @@ ERROR_BOUNDARIES = {
     "builder/driver.py": "adds where in the Dockerfile it happened",
     "builder/workshop.py": "tells the driver in which step it happened",
     "runtime/init.py": "tells its parent the step and the error: nobody else can",
+    "runtime/guide.py": "the same, for the one that goes ahead of it",
     "runtime/exec.py": "the same, for a process that joins",
     "engine/exec_keeper.py": "tells the command that waits",
     "engine/monitor.py": "writes it into the record and tells the command that waits",

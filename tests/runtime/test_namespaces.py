@@ -12,7 +12,7 @@ import pytest
 
 from bundles import OTHER, Bundle, Runtime, end
 from console import wait_until
-from cuddy.kernel import namespaces
+from cuddy.kernel import mount, namespaces
 
 LINKS = {
     "pid": "pid",
@@ -82,12 +82,15 @@ class TestKinds:
         # The runtime itself has come back: its children are in the caller's namespace.
         assert int(number) > 1
 
+    @pytest.mark.parametrize("kind", [*LINKS, "user", "time"])
     def test_a_path_to_another_kind_is_an_error_that_names_it(
-        self, runtime: Runtime, bundle: Bundle, other: int
+        self, runtime: Runtime, bundle: Bundle, other: int, kind: str
     ) -> None:
-        bundle.namespace("ipc", f"/proc/{other}/ns/uts")
+        path = f"/proc/{other}/ns/{'ipc' if kind == 'uts' else 'uts'}"
+        bundle.namespace(kind, path)
         result = runtime.create(bundle)
         assert result.code != 0
+        assert f"{path} is no {kind} namespace" in result.err
         assert not list(runtime.directory.glob("state/*"))
 
     @pytest.mark.parametrize("path", ["/no/such", "/etc/passwd", "/"])
@@ -109,16 +112,6 @@ class TestKinds:
         result = runtime.create(bundle)
         assert result.code != 0
         assert "mount namespace" in result.err
-
-    @pytest.mark.skipif(bool(OTHER), reason="others can do more")
-    @pytest.mark.parametrize(("kind", "path"), [("user", "/proc/self/ns/user"), ("time", "")])
-    def test_what_is_not_there_yet_is_refused_and_not_left_out(
-        self, runtime: Runtime, bundle: Bundle, kind: str, path: str
-    ) -> None:
-        bundle.namespace(kind, path)
-        result = runtime.create(bundle)
-        assert result.code != 0
-        assert f"{kind} namespace" in result.err
 
     def test_a_new_network_has_its_loopback_up(self, runtime: Runtime, bundle: Bundle) -> None:
         out = runtime.run(bundle.runs("cat", "/proc/net/dev", "/proc/net/if_inet6")).out
@@ -193,3 +186,123 @@ class TestUsers:
         out = runtime.ok("exec", "box", "readlink", "/proc/self/ns/user")
         assert out == os.readlink(f"/proc/{pid}/ns/user") != os.readlink("/proc/self/ns/user")
         assert runtime.ok("exec", "box", "id", "-u") == "0"
+
+    @pytest.mark.parametrize("new", [(), ("network", "ipc", "uts", "pid", "cgroup")])
+    def test_a_user_namespace_can_be_joined_by_its_path(
+        self, runtime: Runtime, mapped: Bundle, tmp_path: Path, new: tuple[str, ...]
+    ) -> None:
+        """With namespaces that belong to it, as a pod's are, or with new ones."""
+        first = runtime.started(mapped.script("sleep 1000"), "first")
+        for kind in {"network", "ipc", "uts", "pid", "cgroup"} - set(new):
+            mapped.namespace(kind, f"/proc/{first}/ns/{LINKS[kind]}")
+        mapped.namespace("user", f"/proc/{first}/ns/user")
+        second = runtime.started(mapped.script("id -u; sleep 1000"), "second")
+        assert runtime.wait_for_output("second") == "0\n"
+        assert os.readlink(f"/proc/{second}/ns/user") == os.readlink(f"/proc/{first}/ns/user")
+        assert [k for k in LINKS if links_of(first)[k] != links_of(second)[k]] == [
+            kind for kind in LINKS if kind in (*new, "mount")
+        ]
+        assert runtime.ok("exec", "second", "id", "-u") == "0"
+
+    @pytest.mark.parametrize("kind", ["uts", "ipc", "network", "pid"])
+    def test_in_a_new_one_the_hosts_can_be_joined(
+        self, runtime: Runtime, mapped: Bundle, other: int, kind: str
+    ) -> None:
+        mapped.namespace(kind, f"/proc/{other}/ns/{LINKS[kind]}")
+        # The kernel shows a network's /sys, and the processes of a /proc, to their owners only.
+        for path in ("/sys", "/proc"):
+            mapped.without_mount(path)
+            mapped.mount(path, "bind", path, "rbind")
+        pid = runtime.started(mapped.script("id -u; sleep 1000"))
+        assert runtime.wait_for_output() == "0\n"
+        assert links_of(pid)[kind] == links_of(other)[kind]
+        assert runtime.ok("exec", "box", "id", "-u") == "0"
+
+    def test_the_own_one_given_by_its_path_is_none(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.namespace("user", "/proc/self/ns/user")
+        out = runtime.run(bundle.runs("readlink", "/proc/self/ns/user")).out
+        assert out == os.readlink("/proc/self/ns/user")
+
+    def test_without_maps_it_is_refused(self, runtime: Runtime, mapped: Bundle) -> None:
+        del mapped.linux["uidMappings"]
+        result = runtime.create(mapped)
+        assert result.code != 0
+        assert "mapping" in result.err
+
+    def test_limits_are_set_with_the_hosts_power(self, runtime: Runtime, mapped: Bundle) -> None:
+        """Of which a user namespace's root has none."""
+        mapped.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 77, "hard": 88}]
+        mapped.process["oomScoreAdj"] = 500
+        script = "ulimit -n; ulimit -Hn; cat /proc/self/oom_score_adj"
+        assert runtime.run(mapped.script(script)).out.split() == ["77", "88", "500"]
+
+
+class TestTime:
+    def test_a_new_one_has_clocks_of_its_own(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.namespace("time")
+        bundle.linux["timeOffsets"] = {
+            "boottime": {"secs": 10_000_000, "nanosecs": 5},
+            "monotonic": {"secs": 20_000_000},
+        }
+        pid = runtime.started(bundle.script("cat /proc/uptime /proc/self/timens_offsets; sleep 9"))
+        uptime, monotonic, boottime = runtime.wait_for_output(lines=3).splitlines()
+        assert abs(float(uptime.split()[0]) - 10_000_000 - uptime_of_host()) < 60
+        assert monotonic.split() == ["monotonic", "20000000", "0"]
+        assert boottime.split() == ["boottime", "10000000", "5"]
+        assert os.readlink(f"/proc/{pid}/ns/time") != os.readlink("/proc/self/ns/time")
+        inside = runtime.ok("exec", "box", "cat", "/proc/uptime")
+        assert float(inside.split()[0]) > 10_000_000
+
+    def test_it_goes_with_a_user_namespace(self, runtime: Runtime, mapped: Bundle) -> None:
+        mapped.namespace("time")
+        mapped.linux["timeOffsets"] = {"boottime": {"secs": 10_000_000}}
+        assert runtime.run(mapped.script("id -u; cat /proc/uptime")).out.split()[1] > "1"
+
+    def test_one_can_be_joined(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.namespace("time")
+        first = runtime.started(bundle.script("sleep 1000"), "first")
+        bundle.namespace("time", f"/proc/{first}/ns/time")
+        second = runtime.started(bundle.script("sleep 1000"), "second")
+        assert os.readlink(f"/proc/{second}/ns/time") == os.readlink(f"/proc/{first}/ns/time")
+
+    def test_offsets_without_a_new_one_are_refused(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.linux["timeOffsets"] = {"boottime": {"secs": 1}}
+        result = runtime.create(bundle)
+        assert result.code != 0
+        assert "time namespace" in result.err
+
+
+def uptime_of_host() -> float:
+    return float(Path("/proc/uptime").read_text().split()[0])
+
+
+class TestMounts:
+    def test_a_mount_namespace_can_be_joined(self, runtime: Runtime, bundle: Bundle) -> None:
+        read_end, write_end = os.pipe()
+        pid = os.fork()
+        if pid == 0:
+            namespaces.unshare(namespaces.CLONE_NEWNS)
+            mount.set_propagation("/", mount.MS_SLAVE | mount.MS_REC)
+            os.write(write_end, b"1")
+            signal.pause()
+        os.read(read_end, 1)
+        os.close(read_end)
+        os.close(write_end)
+        try:
+            bundle.namespace("mount", f"/proc/{pid}/ns/mnt")
+            bundle.mount("/mnt", "tmpfs")
+            before = Path("/proc/self/mountinfo").read_text()
+            init = runtime.started(bundle.script("ls /; sleep 1000"))
+            assert "bin" in runtime.wait_for_output(lines=5).split()
+            assert os.readlink(f"/proc/{init}/ns/mnt") == os.readlink(f"/proc/{pid}/ns/mnt")
+            assert Path("/proc/self/mountinfo").read_text() == before
+        finally:
+            end(pid)
+            os.waitpid(pid, 0)
+
+    def test_the_callers_is_nobodys_to_join(self, runtime: Runtime, bundle: Bundle) -> None:
+        """Its root would change for everybody: given by its path it is as not given at all."""
+        before = Path("/proc/self/mountinfo").read_text()
+        bundle.namespace("mount", "/proc/self/ns/mnt")
+        assert runtime.run(bundle.runs("true")).code != 0
+        assert Path("/proc/self/mountinfo").read_text() == before

@@ -19,6 +19,8 @@ CLONE_NEWUSER = 0x10000000
 CLONE_NEWPID = 0x20000000
 CLONE_NEWNET = 0x40000000
 
+NS_GET_NSTYPE = 0xB703
+
 FLAGS = {
     "user": CLONE_NEWUSER,
     "pid": CLONE_NEWPID,
@@ -59,9 +61,23 @@ def open_namespace(pid: int | str, name: str) -> int:
     return os.open(f"/proc/{pid}/ns/{LINKS[name]}", os.O_RDONLY | os.O_CLOEXEC)
 
 
+def kind_of(fd: int) -> int:
+    """The flag of a namespace's kind (ioctl_ns(2), NS_GET_NSTYPE); 0 for another file."""
+    try:
+        return syscall("ioctl", fd, NS_GET_NSTYPE)
+    except OSError:
+        return 0
+
+
 def identify(pid: int | str, name: str) -> str:
     """The kernel's name of a process's namespace, such as "net:[4026531840]"."""
     return os.readlink(f"/proc/{pid}/ns/{LINKS[name]}")
+
+
+def differing(pid: int) -> int:
+    """Flags of the kinds of which a process has another namespace than we do."""
+    kinds = [kind for kind in FLAGS if identify(pid, kind) != identify("self", kind)]
+    return sum(FLAGS[kind] for kind in kinds)
 
 
 def sethostname(name: str) -> None:

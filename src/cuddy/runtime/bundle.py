@@ -48,6 +48,27 @@ class Bundle(NamedTuple):
         """Whether the container gets, or joins, a namespace of that kind."""
         return any(entry["type"] == kind for entry in self.config["linux"].get("namespaces", []))
 
+    def new_namespaces(self) -> int:
+        """Flags of those that a clone makes. Of the others, the user namespace and the clocks are
+        a guide's to make if there is one, and the cgroup namespace is init's.
+        """
+        kinds = {e["type"] for e in self.config["linux"]["namespaces"] if not e.get("path")}
+        kinds -= {"cgroup", "time"} | ({"user"} if self.needs_guide else set())
+        return sum(namespaces.FLAGS[kind] for kind in kinds)
+
+    @property
+    def joins(self) -> bool:
+        """Whether any namespace is given by its path."""
+        return any(entry.get("path") for entry in self.config["linux"].get("namespaces", []))
+
+    @property
+    def needs_guide(self) -> bool:
+        """Whether a process has to go ahead of init into its namespaces: see guide.py."""
+        kinds = {e["type"]: e.get("path") for e in self.config["linux"].get("namespaces", [])}
+        if "time" in kinds and not kinds["time"]:
+            return True
+        return "user" in kinds and any(kinds.values())
+
     @property
     def needs_trees(self) -> bool:
         """Whether the creator has to open mounts for init: see trees.py."""
@@ -109,12 +130,15 @@ def check(path: str, config: Config) -> Bundle:
         if config.get(field) and kind not in kinds:
             raise InvalidArgument(f"config.json: {field} needs a {kind} namespace")
     checked = Bundle(os.path.realpath(path), config)
-    # Left out, these would be locks that do not close.
-    if "time" in kinds:
-        raise InvalidArgument("config.json: a time namespace is not supported yet")
-    if checked.namespace_path("user"):
-        raise InvalidArgument("config.json: joining a user namespace is not supported yet")
-    if "mount" not in kinds or checked.namespace_path("mount"):
+    if "user" in kinds and not checked.namespace_path("user"):
+        for field in ("uidMappings", "gidMappings"):
+            if not config["linux"].get(field):
+                raise InvalidArgument(f"config.json: a user namespace needs a mapping: {field}")
+    if config["linux"].get("timeOffsets") and (
+        "time" not in kinds or checked.namespace_path("time")
+    ):
+        raise InvalidArgument("config.json: timeOffsets need a new time namespace")
+    if "mount" not in kinds:
         raise InvalidArgument("config.json: a container needs a mount namespace of its own")
     return checked
 

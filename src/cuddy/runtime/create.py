@@ -17,7 +17,16 @@ from cuddy.errors import Conflict, InvalidArgument, SystemFailure
 from cuddy.kernel import cgroup as cgroups
 from cuddy.kernel import idmap, namespaces, process
 from cuddy.kernel.cgroup import Cgroup
-from cuddy.runtime import filters, handshake, hooks, launch, resources, state, sysctls
+from cuddy.runtime import (
+    credentials,
+    filters,
+    handshake,
+    hooks,
+    launch,
+    resources,
+    state,
+    sysctls,
+)
 from cuddy.runtime.bundle import check_id
 from cuddy.runtime.init import Newborn, init
 from cuddy.shapes import NamedTuple
@@ -90,6 +99,15 @@ class Birth:
             "annotations": self.bundle.config.get("annotations", {}),
         }
 
+    def map_ids(self, pid: int) -> None:
+        """Give the new user namespace of a process that waits its ids. Raises SystemFailure."""
+        linux = self.bundle.config["linux"]
+        uids, gids = id_ranges(linux, "uidMappings"), id_ranges(linux, "gidMappings")
+        try:
+            idmap.write_maps(pid, uids, gids)
+        except OSError as error:
+            raise SystemFailure.from_os("cannot map the user namespace's ids", error) from error
+
     def close(self) -> None:
         """Let go of the conversation with init."""
         if self.channel:
@@ -110,8 +128,9 @@ def begin(
         raise InvalidArgument("config.json: process is missing")
     sysctls.check(bundle)
     launch.check_labels(bundle.config["process"], bundle.config["linux"].get("mountLabel", ""))
-    birth = Birth(bundle, container_id, state_root)
     with Undo() as undo:
+        bundle, joined = open_joined(bundle, undo)
+        birth = Birth(bundle, container_id, state_root)
         fifo_fd = claim(birth)
         undo.add(files.remove_tree, birth.directory)
         undo.add(birth.close)
@@ -121,18 +140,47 @@ def begin(
             bundle, birth.document(), state_root, theirs, fifo_fd, birth.cgroup, options
         )
         undo.add(newborn.close)
-        newborn.trees = open_trees(bundle)
-        if bundle.has_namespace("user"):  # to whose init the files of the host are closed
-            newborn.filter = filters.find(newborn.config, newborn.state_root)
-        birth.pid, birth.pidfd = clone(newborn, birth.channel)
+        newborn.joined = joined
+        open_early(newborn)
+        birth.pid, birth.pidfd = clone(newborn, birth)
         undo.add(kill_init, birth)
         settle()
         newborn.close()
-        map_ids(birth)
-        send_trees(birth)
+        help_user_namespace(birth)
         write_state(birth, keep_config=options.keep_config)
         birth.channel.send("go")
     return birth
+
+
+def open_joined(bundle: Bundle, undo: Undo) -> tuple[Bundle, dict[str, int]]:
+    """The bundle without namespaces that are ours already, and those given by path, opened."""
+    joined: dict[str, int] = {}
+    if bundle.joins:
+        from cuddy.runtime import joining  # here: most containers join nobody's namespaces
+
+        bundle = joining.open_paths(bundle, joined)
+        undo.add(close_all, joined)
+        check_mounts(bundle)
+    return bundle, joined
+
+
+def open_early(newborn: Newborn) -> None:
+    """Open what init cannot: mounts, and in a user namespace any file that is the host's."""
+    newborn.trees = open_trees(newborn.bundle)
+    if newborn.bundle.has_namespace("user"):
+        newborn.filter = filters.find(newborn.config, newborn.state_root)
+
+
+def check_mounts(bundle: Bundle) -> None:
+    """Refuse to change the root of everybody here. Raises InvalidArgument."""
+    if not bundle.has_namespace("mount"):
+        raise InvalidArgument("config.json: a container needs a mount namespace of its own")
+
+
+def close_all(descriptors: dict[str, int]) -> None:
+    """Close what is still there."""
+    while descriptors:
+        os.close(descriptors.popitem()[1])
 
 
 def claim(birth: Birth) -> int:
@@ -184,64 +232,55 @@ def make_cgroup(birth: Birth, maker: str, undo: Undo) -> Callable[[], object]:
     return lambda: None
 
 
-def clone(newborn: Newborn, ours: Channel) -> process.Child:
-    """The one clone call that a container is; in the child it never returns."""
-    flags = clone_flags(newborn.bundle)
+def clone(newborn: Newborn, birth: Birth) -> process.Child:
+    """Init, in its namespaces, waiting for "go"; its ids are mapped. Raises SystemFailure."""
     cgroup_fd = newborn.cgroup.open_unified()
-    back = -1
+    make = clone_init
     try:
-        back = enter_pid_namespace(newborn.bundle.namespace_path("pid"))
-        with process.WorkingDirectory(newborn.bundle.rootfs):
-            child = process.clone(flags, cgroup_fd=cgroup_fd)
-            if child.pid == 0:
-                ours.close()
-                init(newborn)
-            return child
+        if birth.bundle.needs_guide:
+            from cuddy.runtime import guide  # here: few containers need one
+
+            make = guide.lead
+        with process.WorkingDirectory(birth.bundle.rootfs):
+            return make(newborn, birth, cgroup_fd)
     except OSError as error:
         hint = "cuddy needs root" if os.geteuid() else ""
         raise SystemFailure.from_os("cannot create the namespaces", error, hint=hint) from error
     finally:
         if cgroup_fd >= 0:
             os.close(cgroup_fd)
+
+
+def clone_init(newborn: Newborn, birth: Birth, cgroup_fd: int) -> process.Child:
+    """The one clone call that a container is; in the child it never returns."""
+    back = enter_pid_namespace(newborn.joined["pid"]) if "pid" in newborn.joined else -1
+    try:
+        child = process.clone(birth.bundle.new_namespaces(), cgroup_fd=cgroup_fd)
+        if child.pid == 0:
+            birth.close()
+            init(newborn)
+    finally:
         if back >= 0:
             namespaces.setns(back, namespaces.CLONE_NEWPID)
             os.close(back)
+    if birth.bundle.has_namespace("user"):
+        try:
+            birth.map_ids(child.pid)
+        except BaseException:
+            bury(child)
+            raise
+    return child
 
 
-def clone_flags(bundle: Bundle) -> int:
-    """New namespaces to be born in. The cgroup namespace comes later, inside: see init.py."""
-    flags = 0
-    for entry in bundle.config["linux"].get("namespaces", []):
-        if entry["type"] != "cgroup" and not entry.get("path"):
-            flags |= namespaces.FLAGS[entry["type"]]
-    return flags
-
-
-def enter_pid_namespace(path: str) -> int:
-    """Let children be born in an existing pid namespace; the descriptor that leads back, or -1."""
-    if not path:
-        return -1
-    target = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+def enter_pid_namespace(target: int) -> int:
+    """Let children be born in an existing pid namespace; the descriptor that leads back."""
     back = namespaces.open_namespace("self", "pid")
     try:
         namespaces.setns(target, namespaces.CLONE_NEWPID)
     except OSError:
         os.close(back)
         raise
-    finally:
-        os.close(target)
     return back
-
-
-def map_ids(birth: Birth) -> None:
-    """Give a newborn in a user namespace its ids, while it waits."""
-    linux = birth.bundle.config["linux"]
-    if birth.bundle.has_namespace("user") and not birth.bundle.namespace_path("user"):
-        uids, gids = id_ranges(linux, "uidMappings"), id_ranges(linux, "gidMappings")
-        try:
-            idmap.write_maps(birth.pid, uids, gids)
-        except OSError as error:
-            raise SystemFailure.from_os("cannot map the user namespace's ids", error) from error
 
 
 def open_trees(bundle: Bundle) -> dict[int, int]:
@@ -253,10 +292,17 @@ def open_trees(bundle: Bundle) -> dict[int, int]:
     return trees.open_before(bundle)
 
 
-def send_trees(birth: Birth) -> None:
-    """Give a newborn that waits the mounts for which its user namespace had to be there."""
+def help_user_namespace(birth: Birth) -> None:
+    """Do for a newborn that waits what takes the host's power: its OOM score, its mounts."""
     if not birth.bundle.has_namespace("user"):
         return
+    if "oomScoreAdj" in (spec := birth.bundle.config["process"]):
+        credentials.set_oom_score(spec["oomScoreAdj"], birth.warnings.append, birth.pid)
+    send_trees(birth)
+
+
+def send_trees(birth: Birth) -> None:
+    """Give it the mounts for which its user namespace had to be there."""
     from cuddy.runtime import trees  # which `open_trees` has loaded
 
     assert birth.channel
@@ -296,6 +342,9 @@ def finish(birth: Birth) -> None:
     """Wait until init is ready, running hooks when it asks. If it raises, `abort` the birth."""
     while (message := receive(birth)).kind != "ready":
         answer(birth, message)
+    if birth.bundle.has_namespace("user"):
+        limits = birth.bundle.config["process"].get("rlimits", [])
+        credentials.set_limits(limits, birth.warnings.append, birth.pid)
 
 
 def receive(birth: Birth) -> Message:
@@ -335,10 +384,15 @@ def await_program(birth: Birth) -> None:
 def kill_init(birth: Birth) -> None:
     """End a process that never became a program, and bury it."""
     if birth.pidfd >= 0:
-        process.pidfd_send_signal(birth.pidfd, 9)
-        os.waitpid(birth.pid, 0)
-        os.close(birth.pidfd)
+        bury(process.Child(birth.pid, birth.pidfd))
         birth.pidfd = -1
+
+
+def bury(child: process.Child) -> None:
+    """End a child of ours."""
+    process.pidfd_send_signal(child.pidfd, 9)
+    os.waitpid(child.pid, 0)
+    os.close(child.pidfd)
 
 
 def abort(birth: Birth) -> None:

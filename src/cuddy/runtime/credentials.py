@@ -102,19 +102,22 @@ def own_stdio(user: User) -> None:
                 pass  # a stream of the caller's that may not change hands: only a comfort
 
 
-def set_limits(rlimits: list[Rlimit], warn: Callable[[str], None]) -> None:
-    """setrlimit(2) for each; a limit above what we may raise to is clamped, and said so."""
+def set_limits(rlimits: list[Rlimit], warn: Callable[[str], None], pid: int = 0) -> None:
+    """prlimit(2) for each; a limit above what we may raise to is clamped, and said so.
+
+    `pid`: whose limits; 0 for our own.
+    """
     for limit in rlimits:
         number = getattr(resource, limit["type"], None)
         if number is None or not limit["type"].startswith("RLIMIT_"):
             raise InvalidArgument(f"unknown resource limit {limit['type']!r}")
         soft, hard = as_rlim(limit["soft"]), as_rlim(limit["hard"])
         try:
-            resource.setrlimit(number, (soft, hard))
+            resource.prlimit(pid, number, (soft, hard))
         except (ValueError, PermissionError):
-            _, ceiling = resource.getrlimit(number)
+            _, ceiling = resource.prlimit(pid, number)
             clamped = min(as_count(soft), as_count(ceiling)), min(as_count(hard), as_count(ceiling))
-            resource.setrlimit(number, (as_rlim(clamped[0]), as_rlim(clamped[1])))
+            resource.prlimit(pid, number, (as_rlim(clamped[0]), as_rlim(clamped[1])))
             name = limit["type"].removeprefix("RLIMIT_").lower()
             warn(f"ulimit {name}: {limit['hard']} is above what this host allows, using {ceiling}")
 
@@ -129,9 +132,9 @@ def as_rlim(value: int) -> int:
     return resource.RLIM_INFINITY if value < 0 or value >= (1 << 63) - 1 else value
 
 
-def set_oom_score(score: int, warn: Callable[[str], None]) -> None:
+def set_oom_score(score: int, warn: Callable[[str], None], pid: int | str = "self") -> None:
     """Write oom_score_adj; lowering it needs CAP_SYS_RESOURCE and is only warned about."""
-    fd = os.open("/proc/self/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+    fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
     try:
         if int(os.read(fd, 16)) == score:
             return

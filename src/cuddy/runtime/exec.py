@@ -13,6 +13,7 @@ the guide, who still has the host's root and descriptors: whoever may trace othe
 
 from __future__ import annotations
 
+import errno
 import os
 
 from cuddy.errors import SystemFailure
@@ -35,6 +36,7 @@ JOINED = (
     | namespaces.CLONE_NEWIPC
     | namespaces.CLONE_NEWNET
     | namespaces.CLONE_NEWCGROUP
+    | namespaces.CLONE_NEWPID
 )
 
 
@@ -97,7 +99,7 @@ def enter(
         process.prctl(process.PR_SET_DUMPABLE, 0)
         launch.check_labels(spec)
         entrant = Entrant(bundle, spec, theirs, init_fd, stdio)
-        entrant.container_id = document["id"]
+        entrant.container_id, entrant.init_pid = document["id"], document["pid"]
         entrant.filter = filters.find(bundle.config, state_root)
         entrant.others_end = ours
         guide = clone_guide(find_cgroup(document, own_group), entrant)
@@ -198,6 +200,7 @@ class Entrant:
         self.init_fd = init_fd
         self.stdio = stdio
         self.container_id = ""
+        self.init_pid = 0
         self.others_end: Channel | None = None
         self.doors: list[int] = []
         self.springboard_fd = -1
@@ -228,17 +231,26 @@ def prepare(entrant: Entrant) -> None:
 
 
 def join_namespaces(entrant: Entrant) -> None:
-    """Every namespace of init's that is not ours already; from here on nothing is loaded."""
+    """Every namespace of init's, all in one: the host's power opens those that belong to the host,
+    although we leave it for a user namespace. From here on nothing is loaded.
+    """
     flags = JOINED
-    if entrant.bundle.has_namespace("user"):
-        flags |= namespaces.CLONE_NEWUSER
-    namespaces.setns(entrant.init_fd, flags)
+    for kind in ("user", "time"):
+        if entrant.bundle.has_namespace(kind):
+            flags |= namespaces.FLAGS[kind]
+    try:
+        namespaces.setns(entrant.init_fd, flags)
+    except OSError as error:
+        # We may not, or (the user's) need not, join what we are in already.
+        others = namespaces.differing(entrant.init_pid)
+        if error.errno not in (errno.EPERM, errno.EINVAL) or flags & others == flags:
+            raise
+        namespaces.setns(entrant.init_fd, flags & others)
+    os.close(entrant.init_fd)
 
 
 def send_ahead(entrant: Entrant) -> None:
     """The guide's last step: only its child returns, the process itself."""
-    namespaces.setns(entrant.init_fd, namespaces.CLONE_NEWPID)
-    os.close(entrant.init_fd)
     child = process.clone(process.CLONE_PARENT)
     if child.pid:
         entrant.channel.send("born", number=child.pid)

@@ -61,6 +61,7 @@ class Newborn:
         self.cgroup = own_cgroup
         self.doors = own_cgroup.open_doors()
         self.options = options
+        self.joined: dict[str, int] = {}  # namespaces given by path
         self.trees: dict[int, int] = {}  # what the creator opened for us: see trees.py
         self.filter = filters.NO_FILTER
         self.root_fd = -1
@@ -72,8 +73,9 @@ class Newborn:
         """The creator's copy of what only the newborn needs."""
         self.channel.close()
         if self.fifo_fd >= 0:
-            for fd in (self.fifo_fd, *self.doors, *self.trees.values()):
+            for fd in (self.fifo_fd, *self.doors, *self.joined.values(), *self.trees.values()):
                 os.close(fd)
+            self.joined.clear()
             self.fifo_fd = -1
 
     def warn(self, text: str) -> None:
@@ -83,7 +85,8 @@ class Newborn:
 
 def join_session(newborn: Newborn) -> None:
     """A session and keyring of our own, the streams we were given, no way in for ptrace(2)."""
-    process.prctl(process.PR_SET_DUMPABLE, 0)
+    if not newborn.bundle.has_namespace("user"):
+        process.prctl(process.PR_SET_DUMPABLE, 0)
     process.reset_signals()
     os.setsid()
     if newborn.options.new_keyring:
@@ -110,25 +113,38 @@ def wait_for_parent(newborn: Newborn) -> None:
     if newborn.options.die_with_parent:
         process.prctl(process.PR_SET_PDEATHSIG, 9)
     if newborn.bundle.has_namespace("user"):
+        # Not before: a creator that is no root could not write our maps then (proc(5)).
+        process.prctl(process.PR_SET_DUMPABLE, 0)
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
 
 
 def join_namespaces(newborn: Newborn) -> None:
     """Namespaces given by path; the cgroup namespace now, so that its root is our own cgroup."""
-    for kind in ("ipc", "uts", "network", "cgroup"):
-        if path := newborn.bundle.namespace_path(kind):
-            fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
-            namespaces.setns(fd, namespaces.FLAGS[kind])
-            os.close(fd)
-        elif kind == "cgroup" and newborn.bundle.has_namespace("cgroup"):
-            namespaces.unshare(namespaces.CLONE_NEWCGROUP)
+    for kind in ("ipc", "uts", "network", "time", "cgroup"):
+        if kind in newborn.joined:
+            namespaces.setns(newborn.joined[kind], namespaces.FLAGS[kind])
+    if newborn.bundle.has_namespace("cgroup") and not newborn.bundle.namespace_path("cgroup"):
+        namespaces.unshare(namespaces.CLONE_NEWCGROUP)
 
 
 def raise_loopback(newborn: Newborn) -> None:
     """A new network namespace has one link, and it is down."""
     if newborn.bundle.has_namespace("network") and not newborn.bundle.namespace_path("network"):
         rtnetlink.loopback_up()
+
+
+def enter_mounts(newborn: Newborn) -> None:
+    """Mounts of somebody's, given by path: from here on every path is theirs."""
+    if "mount" not in newborn.joined:
+        return
+    own_root = mount.open_tree(".", mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE)
+    namespaces.setns(newborn.joined["mount"], namespaces.CLONE_NEWNS)
+    # Or what we mount over their root would be mounted over that of every peer of theirs.
+    mount.set_propagation("/", mount.MS_SLAVE | mount.MS_REC)
+    mount.move_mount(own_root, "/")
+    os.fchdir(own_root)
+    os.close(own_root)
 
 
 def mount_rootfs(newborn: Newborn) -> None:
@@ -194,10 +210,9 @@ def set_names(newborn: Newborn) -> None:
         namespaces.setdomainname(domainname)
 
 
-def set_limits(newborn: Newborn) -> None:
-    """Limits that need the host's /proc, or power we are about to lose."""
-    credentials.set_limits(newborn.spec.get("rlimits", []), newborn.warn)
-    if "oomScoreAdj" in newborn.spec:
+def prepare(newborn: Newborn) -> None:
+    """What needs the host's files: the OOM score, the springboard, the way to AppArmor."""
+    if "oomScoreAdj" in newborn.spec and not newborn.bundle.has_namespace("user"):
         credentials.set_oom_score(newborn.spec["oomScoreAdj"], newborn.warn)
     as_init = newborn.config.get("annotations", {}).get(bundle.INIT_ANNOTATION) == "true"
     newborn.attribute_fd = launch.open_attribute(newborn.spec, launch.open_proc(newborn.spec))
@@ -209,6 +224,12 @@ def find_filter(newborn: Newborn) -> None:
     """The seccomp profile as a program: the tables it needs are files of the host's."""
     if not newborn.bundle.has_namespace("user"):  # else the creator has
         newborn.filter = filters.find(newborn.config, newborn.state_root)
+
+
+def set_limits(newborn: Newborn) -> None:
+    """Limits, while we may raise them; in a user namespace only our creator may."""
+    if not newborn.bundle.has_namespace("user"):
+        credentials.set_limits(newborn.spec.get("rlimits", []), newborn.warn)
 
 
 def pivot(newborn: Newborn) -> None:
@@ -255,6 +276,9 @@ STEPS: tuple[Callable[[Newborn], None], ...] = (
     wait_for_parent,
     join_namespaces,
     raise_loopback,
+    prepare,
+    find_filter,
+    enter_mounts,
     mount_rootfs,
     make_devices,
     open_terminal,
@@ -263,7 +287,6 @@ STEPS: tuple[Callable[[Newborn], None], ...] = (
     hide_paths,
     set_names,
     set_limits,
-    find_filter,
     pivot,
     enter_cwd,
     check_program,

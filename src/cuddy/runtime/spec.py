@@ -78,6 +78,11 @@ class Namespace(TypedDict, total=False):
     path: str
 
 
+class TimeOffset(TypedDict, total=False):
+    secs: int
+    nanosecs: int
+
+
 class Device(TypedDict, total=False):
     type: str
     path: str
@@ -90,6 +95,7 @@ class Device(TypedDict, total=False):
 
 class Linux(TypedDict, total=False):
     namespaces: list[Namespace]
+    timeOffsets: dict[str, TimeOffset]
     uidMappings: list[IdMapping]
     gidMappings: list[IdMapping]
     devices: list[Device]
