@@ -39,6 +39,8 @@ cdi              devices that vendors have named, and what they need
 sharing          namespaces of the host or another container that it has
 peers            those other containers: they must run
 rootfs           the monitor's private view of the root
+runtimes         what makes a container: our own runtime, or
+other_runtimes   runc, crun, runsc and their like
 publishing       -p and --expose: what shall be published, and what is
 port_proxy       the process that carries what no rule of the firewall can lead to a container
 held_ports       the sockets by which a monitor keeps the ports

@@ -18,12 +18,13 @@ from cuddy.engine import (
     logwriter,
     network_facts,
     rootfs,
+    runtimes,
     sharing,
     spec,
     users,
 )
 from cuddy.errors import CommandNotExecutable, CommandNotFound, Conflict, SystemFailure
-from cuddy.runtime import bundle, create, start
+from cuddy.runtime import bundle
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Delivery:
         self.pidfd = -1
         self.warnings: list[str] = []
         self.peers: dict[str, Peer] = {}
+        self.runtime = runtimes.of(home, self.record)
 
     def give(self, undo: Undo) -> None:
         """From the record to a running program. What has been done goes on `undo`."""
@@ -67,16 +69,15 @@ class Delivery:
         linked, variables = self.read_links()
         config = spec.build_spec(mounted, identity, self.find_host(), self.console())
         config["process"]["env"][:0] = variables
+        self.runtime.fit(config)
         files.write_json(f"{where}/config.json", config, durable=False)
         stdio = self.make_streams()
         undo.add(self.close_streams)
-        birth = create.begin(
-            bundle.check(where, config), self.id, state_root=self.home.run_root,
-            options=create.Options(stdio=stdio, die_with_parent=True),
-        )  # fmt: skip
+        checked = bundle.check(where, config)
+        birth = self.runtime.begin(checked, self.id, self.home.run_root, stdio)
         for fd in set(stdio or ()):
             os.close(fd)
-        undo.add(create.abort, birth)
+        undo.add(self.runtime.abort, birth)
         connected = self.connect(birth)
         undo.add(self.disconnect, connected)
         connection.write_files(self.record, connected, linked)
@@ -102,7 +103,7 @@ class Delivery:
 
     def run(self, birth: Birth, connected: connection.Connection) -> None:
         """Wait until init stands ready, write the start down, and let the program begin."""
-        create.finish(birth)
+        self.runtime.finish(birth)
         self.confirm_peers()
         if birth.terminal_fd >= 0:
             self.stdin, self.outputs = birth.terminal_fd, [[birth.terminal_fd, frames.STDOUT]]
@@ -113,8 +114,7 @@ class Delivery:
                 self.record_start(birth, connected)
         else:
             self.record_start(birth, connected)
-        start.start(self.home.run_root, self.id)
-        create.await_program(birth)
+        self.runtime.start(birth)
 
     def read_links(self) -> tuple[list[tuple[str, str]], list[str]]:
         """What --link tells: lines of /etc/hosts, and variables. Raises Conflict."""
@@ -131,7 +131,7 @@ class Delivery:
             return connection.connect(self.home, self.record, birth.pid)
         except (OSError, SystemFailure):
             # One whose mounts failed has no network any more: then what it says is the reason.
-            create.finish(birth)
+            self.runtime.finish(birth)
             raise
 
     def disconnect(self, connected: connection.Connection) -> None:

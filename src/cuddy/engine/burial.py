@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cuddy.engine.exit_report import ExitReport
     from cuddy.engine.home import Home
     from cuddy.engine.relay import Relay
+    from cuddy.runtime.spec import State
 
 LOST_CAUSE = 128
 """Docker's exit code of a container that could not be started, for no fault of its command."""
@@ -66,6 +67,7 @@ def bury(home: Home, container_id: str, relay: Relay) -> float | None:
     if not removed and status["State"]["Restarting"]:
         spent.add(state.forget, home.run_root, container_id)
         spent.add(connection.release, home, container_id)
+    spent.add(tell_runtime, home, document)
     spent.add(cgroup.remove)
     spent.add(cgroup.kill)
     spent.add(tell, home, record, end)
@@ -76,6 +78,15 @@ def bury(home: Home, container_id: str, relay: Relay) -> float | None:
         return status["RestartDelay"]
     leave(home, record, relay, outcome, removed=removed)
     return None
+
+
+def tell_runtime(home: Home, document: State) -> None:
+    """Another runtime than ours has things of its own to give back."""
+    if "runtime" in document:
+        # Imported here: most containers have ours.
+        from cuddy.engine import other_runtimes
+
+        other_runtimes.forget(document, home.run_dir(document["id"]))
 
 
 def tell(home: Home, record: Container, end: End) -> None:

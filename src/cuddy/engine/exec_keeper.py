@@ -41,8 +41,9 @@ if TYPE_CHECKING:
     from cuddy.engine.home import Home
     from cuddy.engine.nursery import ExecOrder
     from cuddy.engine.options import ExecOptions
+    from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.exec import Joined
-    from cuddy.runtime.spec import State
+    from cuddy.runtime.spec import Process, State
 
 PATIENCE_MS = 2000
 """How long the command hears, after the end, what others write that the process left: docker's."""
@@ -141,11 +142,7 @@ class Keeper:
             self.home, self.record, self.options, self.order.size
         )
         try:
-            self.make_group(document)
-            joined = runtime_exec.enter(
-                own, document, entrant, self.stdio, state_root=self.home.run_root,
-                own_group=self.group,
-            )  # fmt: skip
+            joined = self.enter(own, document, entrant)
             for fd in set(self.stdio or ()):
                 os.close(fd)
             self.let_in(joined)
@@ -159,6 +156,19 @@ class Keeper:
             execs.clear(self.run_dir, self.container, self.id)
             raise
         return joined
+
+    def enter(self, own: Bundle, document: State, entrant: Process) -> Joined:
+        """The process; by another runtime it runs its program at once."""
+        if "runtime" in document:
+            # Imported here: most containers have ours.
+            from cuddy.runtime import other
+
+            execs.record(self.run_dir, self.id, os.getpid())
+            return other.enter(document, self.run_dir, entrant, self.stdio)
+        self.make_group(document)
+        return runtime_exec.enter(
+            own, document, entrant, self.stdio, state_root=self.home.run_root, own_group=self.group
+        )
 
     def make_group(self, document: State) -> None:
         """A group of the exec's own, below the container's. Raises NotRunning, NotPermitted."""
@@ -182,7 +192,8 @@ class Keeper:
         except FileNotFoundError:
             runtime_exec.abandon(joined)
             raise NotRunning(self.order.container_id[:12]) from None
-        runtime_exec.finish(joined)
+        if not joined.prepared:
+            runtime_exec.finish(joined)
 
     def report_failure(self, error: CuddyError | OSError | ValueError) -> None:
         """The program never ran: the reason goes to the command."""
@@ -230,12 +241,19 @@ class Keeper:
                 return
             if not ready and deadline is not None:
                 self.timed_out, deadline = True, None
-                self.group.kill()
+                self.kill(joined)
             for fd in ready:
                 if fd == self.channel.fileno():
                     self.take_over(poll)
                 elif not drain(fd):
                     poll.unregister(fd)
+
+    def kill(self, joined: Joined) -> None:
+        """Its time is up. Another runtime gives it no group: then only its first process ends."""
+        if self.group.paths:
+            self.group.kill()
+        else:
+            process.pidfd_send_signal(joined.pidfd, 9)
 
     def take_over(self, poll: select.poll) -> None:
         """The command reads no more, so we do."""

@@ -97,6 +97,9 @@ def about_host() -> dict[str, Any]:
 
 def about_engine(home: Home) -> dict[str, Any]:
     """What this engine is, and what it is not."""
+    # Imported here: `version` needs a part of this module only.
+    from cuddy.engine import other_runtimes
+
     no_swarm = {"NodeID": "", "NodeAddr": "", "LocalNodeState": "inactive",
                 "ControlAvailable": False, "Error": "", "RemoteManagers": None}  # fmt: skip
     return {
@@ -110,7 +113,7 @@ def about_engine(home: Home) -> dict[str, Any]:
         "Labels": [],
         "ExperimentalBuild": False,
         "ServerVersion": __version__,
-        "Runtimes": {host_config.RUNTIME: {"path": "cuddy-runtime"}},
+        "Runtimes": {host_config.RUNTIME: {"path": "cuddy-runtime"}} | other_runtimes.installed(),
         "DefaultRuntime": host_config.RUNTIME,
         "Swarm": no_swarm,
         "LiveRestoreEnabled": True,

@@ -13,7 +13,7 @@ import errno
 import os
 import stat
 
-from cuddy.engine import rootfs, spec, staging
+from cuddy.engine import liveness, rootfs, spec, staging
 from cuddy.errors import Conflict, NoSuchContainer, NotFound, SystemFailure
 from cuddy.image import host
 from cuddy.kernel import mount, namespaces, process, resolve
@@ -70,25 +70,51 @@ def copy_mounts(home: Home, record: Container) -> int:
         document = state.read(home.run_root, record["Id"])
     except NoSuchContainer:
         raise just_ended from None
-    init_fd = process.open_exact(document["pid"], document["startTime"])
-    if init_fd < 0:
+    if "runtime" in document:
+        owner_fd = liveness.open_monitor(home.run_dir(record["Id"]))
+        path = f"{home.container_dir(record['Id'])}/rootfs"
+    else:
+        owner_fd, path = process.open_exact(document["pid"], document["startTime"]), "/"
+    if owner_fd < 0:
         raise just_ended
+    try:
+        tree_fd = copy_tree(owner_fd, path)
+    except ProcessLookupError:
+        raise just_ended from None
+    finally:
+        os.close(owner_fd)
+    return show_volumes(home, record, tree_fd) if "runtime" in document else tree_fd
+
+
+def copy_tree(owner_fd: int, path: str) -> int:
+    """A copy of the mounts at a path as the process of a pidfd sees it. Raises OSError."""
     back_fd = namespaces.open_namespace("self", "mount")
     root_fd = os.open("/", OPEN)
     try:
-        namespaces.setns(init_fd, namespaces.CLONE_NEWNS)
+        namespaces.setns(owner_fd, namespaces.CLONE_NEWNS)
         try:
-            return mount.open_tree("/", mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE)
+            return mount.open_tree(path, mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE)
         finally:
             # Back in ours, setns(2) has left us at the namespace's root instead of our own.
             namespaces.setns(back_fd, namespaces.CLONE_NEWNS)
             os.fchdir(root_fd)
             os.chroot(".")
-    except ProcessLookupError:
-        raise just_ended from None
     finally:
-        for fd in (init_fd, back_fd, root_fd):
-            os.close(fd)
+        os.close(back_fd)
+        os.close(root_fd)
+
+
+def show_volumes(home: Home, record: Container, tree_fd: int) -> int:
+    """The root of a container of another runtime's, with its volumes: that one may show them to
+    nobody but its own kernel (gVisor). Takes `tree_fd` over.
+    """
+    where = f"{home.container_dir(record['Id'])}/rootfs"
+    namespaces.unshare(namespaces.CLONE_NEWNS)
+    mount.set_propagation("/", mount.PROPAGATION["rprivate"])
+    mount.move_mount(tree_fd, where)
+    os.close(tree_fd)
+    volumes = plan_volumes(staging.Staging(home, record).stage())
+    return cover(record, View(os.open(where, OPEN), False), volumes).root_fd
 
 
 def mount_all(home: Home, record: Container, *, writable: bool) -> View:

@@ -22,6 +22,7 @@ from cuddy.engine import (
 )
 from cuddy.errors import CorruptContent, NoSuchContainer
 from cuddy.kernel import cgroup
+from cuddy.runtime import state
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -102,11 +103,25 @@ def clear(home: Home, container_id: str) -> None:
     leaving = Undo()
     leaving.add(files.remove_tree, home.run_dir(container_id))
     leaving.add(connection.release, home, container_id)
+    leaving.add(tell_runtime, home, container_id)
     group = cgroup.list_groups(cgroup.find(), cgroup_parent(home, container_id)).get(container_id)
     if group:
         leaving.add(group.remove)
         leaving.add(group.kill)
     leaving.run()
+
+
+def tell_runtime(home: Home, container_id: str) -> None:
+    """Another runtime than ours holds things of its own."""
+    try:
+        document = state.read(home.run_root, container_id)
+    except (NoSuchContainer, ValueError):
+        return
+    if "runtime" in document:
+        # Imported here: most containers have ours.
+        from cuddy.engine import other_runtimes
+
+        other_runtimes.forget(document, home.run_dir(container_id))
 
 
 def cgroup_parent(home: Home, container_id: str) -> str:

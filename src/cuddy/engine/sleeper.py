@@ -41,9 +41,11 @@ def last_words(watched: list[int], exit_path: str) -> None:
         outputs = [fd for fd in outputs if fd not in ready or drain(fd)]
         if pidfd in ready:
             break
-    code = posix.waitstatus_to_exitcode(posix.waitpid(-1, 0)[1])
+    ended = posix.waitid(posix.P_PIDFD, pidfd, posix.WEXITED)
+    assert ended
+    signal = 0 if ended.si_code == posix.CLD_EXITED else 128
     with open(exit_path, "w") as file:
-        file.write(str(code if code >= 0 else 128 - code))
+        file.write(str(signal + ended.si_status))
 
 
 def drain(fd: int) -> bool:

@@ -28,5 +28,6 @@ update       other limits for one that runs
 statistics   what its groups count, in runc's shape
 delete       remove what is left of a stopped container
 exec         one more process inside a running container
+other        other runtimes: runc, crun, runsc run the same bundle
 hooks        programs run at points of the life cycle
 """

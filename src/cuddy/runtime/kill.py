@@ -16,6 +16,12 @@ def kill(state_root: str, container_id: str, signal: int, *, all: bool = False) 
     Raises NoSuchContainer, Conflict("container not running").
     """
     document = state.read(state_root, container_id)
+    if "runtime" in document:
+        # Imported here: most containers have ours.
+        from cuddy.runtime import other
+
+        other.kill(document, state.directory(state_root, container_id), signal)
+        return
     if all:
         for pid in Cgroup(document["cgroupPaths"]).pids():
             try:

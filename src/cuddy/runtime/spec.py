@@ -142,3 +142,5 @@ class State(TypedDict, total=False):
     cgroupPaths: dict[str, str]
     systemdUnit: str  # of which the cgroup is, if systemd manages it
     hooks: dict[str, list[Hook]]  # those of after the creation
+    runtime: list[str]  # another program than ours that made it, with its flags
+    attendants: list[int]  # pids of what that one left running beside init
