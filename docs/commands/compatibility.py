@@ -93,7 +93,8 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
     (NEW, "runtime"): "`cuddy`, `runc`, `crun`, `runsc`, `youki`, `kata-runtime`, `krun` or a path",
     (NEW, "security-opt"): "no AppArmor profile is the default; SELinux labels are refused "
                             "but for `label=disable`",
-    (NEW, "userns"): "`host` only so far",
+    (NEW, "userns"): "`host`, or a user namespace: `auto`, `keep-id`, `nomap` and `container:` as "
+                     "podman has them",
     (("container update",), "memory"): "also limits a container that had no limit, with as much swap",
     (("container cp",), "archive"): "also keeps the owners of what is copied out, which docker "
                                     "forgets",

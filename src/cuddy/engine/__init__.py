@@ -37,8 +37,12 @@ devices          --device and its kin
 gpus             --gpus
 cdi              devices that vendors have named, and what they need
 sharing          namespaces of the host or another container that it has
+userns           whose ids its users are on the host: --userns
+id_ranges        ids that one container has for itself
+config_toml      what is configured, if nothing else is said
 peers            those other containers: they must run
 rootfs           the monitor's private view of the root
+idmapped         the same with its files' owners told otherwise
 runtimes         what makes a container: our own runtime, or
 other_runtimes   runc, crun, runsc and their like
 publishing       -p and --expose: what shall be published, and what is

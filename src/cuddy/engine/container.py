@@ -285,8 +285,7 @@ def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
             os.rename(where, aside)
         except FileNotFoundError:
             return
-        for name in names_of(home, record):
-            unlink_name(home, name, container_id)
+        free_names(home, container_id, record)
     try:
         files.clear_directory(aside, but=("container.json", "status.json"))
         files.remove_tree(aside)
@@ -307,6 +306,18 @@ def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
         from cuddy.engine import volume_use
 
         volume_use.leave(home, container_id, mounted)
+
+
+def free_names(home: Home, container_id: str, record: Container | None) -> None:
+    """Its name is nobody's again, nor are the ids of its users if they are not the host's."""
+    for name in names_of(home, record):
+        unlink_name(home, name, container_id)
+    if record and not record["HostConfig"].get("IDMappings"):
+        return
+    # Imported here: most containers have the host's.
+    from cuddy.engine import id_ranges
+
+    id_ranges.release(home, container_id)
 
 
 def put_back(

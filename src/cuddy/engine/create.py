@@ -20,11 +20,7 @@ from cuddy.engine import (
     users,
 )
 from cuddy.engine.home import Home
-from cuddy.errors import (
-    InvalidArgument,
-    NoSuchImage,
-    SystemFailure,
-)
+from cuddy.errors import InvalidArgument, NoSuchImage, SystemFailure
 from cuddy.image import host, platform, snapshots, store
 from cuddy.network import resolv
 from cuddy.undo import Undo
@@ -130,12 +126,12 @@ def make(
         for text in publishing.discarded(home, record):
             warn(text)
     if not record["Mounts"]:
-        write(home, record, options.name)
+        write(home, record, options)
         return record
     from cuddy.engine import mount_sources
 
     with mount_sources.claim(home, record, lenders):
-        write(home, record, options.name)
+        write(home, record, options)
     return record
 
 
@@ -222,7 +218,8 @@ def build_record(
     config: dict[str, Any] = dict(image.config.get("config") or {})
     entrypoint, words = process.command(options, config)
     where = home.container_dir(container_id)
-    others = {k: containers.find(home, name) for k, name in sharing.named(options).items()}
+    named = {k: containers.find(home, name) for k, name in sharing.named(options).items()}
+    options, others = sharing.settle_users(options, named)
     options = sharing.with_names(options, others, container_id)
     points = plan_mounts(home, options, config.get("Volumes") or (), lenders)
     return {
@@ -365,7 +362,7 @@ def log_config(options: ContainerOptions) -> dict[str, Any]:
     return logoptions.log_config(options.log_driver, options.log_opts)
 
 
-def write(home: Home, record: Container, name: str) -> None:
+def write(home: Home, record: Container, options: ContainerOptions) -> None:
     """Make the container's directory aside, then let it appear: name first, directory second.
 
     A kill in between leaves a name that leads nowhere, which the next claim of it replaces.
@@ -388,8 +385,13 @@ def write(home: Home, record: Container, name: str) -> None:
 
                 copy_up.fill(home, record, aside)
             with files.Lock(home.lock_path):
-                record["Name"] = f"/{names.claim(home, record['Id'], name.removeprefix('/'))}"
+                wanted = options.name.removeprefix("/")
+                record["Name"] = f"/{names.claim(home, record['Id'], wanted)}"
                 undo.add(os.unlink, f"{home.names_dir}{record['Name']}")
+                if record["HostConfig"]["UsernsMode"] not in ("", "host"):
+                    from cuddy.engine import id_ranges
+
+                    id_ranges.assign(home, record, options, undo)
                 durable = not record["HostConfig"]["AutoRemove"]
                 files.write_json(f"{aside}/container.json", record, durable=durable)
                 os.rename(aside, home.container_dir(record["Id"]))

@@ -87,6 +87,7 @@ DEFAULTS: dict[str, Any] = {
     "MaskedPaths": defaults.MASKED_PATHS,
     "ReadonlyPaths": defaults.READONLY_PATHS,
     "Init": None,
+    "IDMappings": {},  # podman's: userns.py
     "Egress": "",  # ours: network/egress.py
 }
 
@@ -95,7 +96,7 @@ NULL_IF_EMPTY = frozenset((
     "DeviceCgroupRules", "DeviceRequests",
 ))  # fmt: skip
 ABSENT_IF_EMPTY = frozenset((
-    "Annotations", "StorageOpt", "Tmpfs", "Sysctls", "Mounts", "Init", "Egress",
+    "Annotations", "StorageOpt", "Tmpfs", "Sysctls", "Mounts", "Init", "Egress", "IDMappings",
 ))  # fmt: skip
 
 

@@ -78,7 +78,11 @@ class ContainerOptions(NamedTuple):
     pid_mode: str = ""  # "" own | host | container:NAME
     ipc_mode: str = ""  # "" private | none | shareable | host | container:NAME
     uts_mode: str = ""  # "" own | host
-    userns_mode: str = ""  # "" and host: the engine's
+    userns_mode: str = ""  # "" as configured | host | auto | keep-id | nomap | container:NAME
+    userns_default: str = ""  # what is configured
+    userns_range: str = ""  # START:SIZE of the host's ids to give away; "" as subuid(5) says
+    uid_maps: tuple[str, ...] = ()  # CONTAINER:HOST[:SIZE]
+    gid_maps: tuple[str, ...] = ()
     cgroupns_mode: str = ""  # "" private | host
     # what it may
     privileged: bool = False

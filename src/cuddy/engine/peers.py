@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
 
-LINKS = {"network": "net", "pid": "pid", "ipc": "ipc"}
+LINKS = {"network": "net", "pid": "pid", "ipc": "ipc", "user": "user"}
 SHM_FLAGS = mount.MOUNT_ATTR_NOSUID | mount.MOUNT_ATTR_NODEV | mount.MOUNT_ATTR_NOEXEC
 TMPFS_MAGIC = 0x01021994
 

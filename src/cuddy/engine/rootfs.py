@@ -27,21 +27,17 @@ def mount_root(home: Home, record: Container) -> Container:
     prepared, and stands in the record that is returned. Raises CuddyError.
     """
     where = home.container_dir(record["Id"])
-    plans = plan_root(home, record)
-    if record["HostConfig"]["AutoRemove"]:
-        # To sync what goes with the container would wait for all that anybody writes to the disk.
-        plans = list(map(overlay.volatile, plans))
     with Undo() as undo:
         undo.add(mount.umount, f"{where}/rootfs", mount.MNT_DETACH)
         if not record.get("Mounts"):
-            make_root(record, where, plans)
+            make_root(home, record)
             return record
         from cuddy.engine import staging
 
         undo.add(staging.take_down, home, record)
         try:
             with staging.Staging(home, record) as preparation:
-                make_root(record, where, plans)
+                make_root(home, record)
                 mounted = preparation.stage()
         except OSError as error:
             raise SystemFailure.from_os("cannot prepare the container's mounts", error) from error
@@ -49,13 +45,33 @@ def mount_root(home: Home, record: Container) -> Container:
     return mounted
 
 
-def make_root(record: Container, where: str, plans: list[Mount]) -> None:
+def make_root(home: Home, record: Container) -> None:
     """Enter a mount namespace of our own with the root in it, ready for mounts of the runtime's."""
-    enter(record, where, plans)
+    where = home.container_dir(record["Id"])
     try:
+        if record["HostConfig"]["IDMappings"]:
+            make_mapped_root(home, record)
+            return
+        enter(record, where, kept_as_long(record, plan_root(home, record)))
         network_files.take_places(f"{where}/rootfs")
     except OSError as error:
         raise SystemFailure.from_os("cannot prepare the container's /etc", error) from error
+
+
+def make_mapped_root(home: Home, record: Container) -> None:
+    """The same for a container whose users are not the host's. Raises OSError, SystemFailure."""
+    # Imported here: most containers have the host's.
+    from cuddy.engine import idmapped
+
+    where = home.container_dir(record["Id"])
+    with idmapped.Ground(home, record) as ground:
+        leave_hosts_view(record, where)
+        plans = ground.lay()
+        # overlayfs makes its own files as who mounts it.
+        with ground.acting_as_root():
+            perform(kept_as_long(record, plans))
+            ground.leave()
+            network_files.take_places(f"{where}/rootfs")
 
 
 def enter(record: Container, where: str, plans: list[Mount]) -> None:
@@ -64,14 +80,32 @@ def enter(record: Container, where: str, plans: list[Mount]) -> None:
     `where`: the container's directory.
     """
     try:
-        namespaces.unshare(namespaces.CLONE_NEWNS)
-        mount.set_propagation("/", mount.MS_SLAVE | mount.MS_REC)
-        if record["Image"] == host.IMAGE.id:
-            host.make_masks(f"{where}/masks")
-        for plan in plans:
-            (overlay if plan.fstype == "overlay" else mount).perform(plan)
+        leave_hosts_view(record, where)
+        perform(plans)
     except OSError as error:
         raise SystemFailure.from_os("cannot mount the container's root", error) from error
+
+
+def leave_hosts_view(record: Container, where: str) -> None:
+    """Enter a mount namespace of our own. Raises OSError."""
+    namespaces.unshare(namespaces.CLONE_NEWNS)
+    mount.set_propagation("/", mount.MS_SLAVE | mount.MS_REC)
+    if record["Image"] == host.IMAGE.id:
+        host.make_masks(f"{where}/masks")
+
+
+def perform(plans: list[Mount]) -> None:
+    """Make the mounts of a root. Raises OSError."""
+    for plan in plans:
+        (overlay if plan.fstype == "overlay" else mount).perform(plan)
+
+
+def kept_as_long(record: Container, plans: list[Mount]) -> list[Mount]:
+    """The mounts of a root whose files are kept as long as its container.
+
+    To sync what goes with it would wait for all that anybody writes to the disk.
+    """
+    return [*map(overlay.volatile, plans)] if record["HostConfig"]["AutoRemove"] else plans
 
 
 def umount_root(home: Home, record: Container, *, again: bool = False) -> None:

@@ -1,6 +1,7 @@
 """Namespaces that a container shares: with the host, or with another container.
 
     --network container:X   --pid container:X|host   --ipc container:X|host|none   --uts host
+    --userns container:X    (what else it can be is in `userns.py`)
 
 The record names the other container by its whole id. What happens when the container starts is in
 `peers.py`.
@@ -26,7 +27,7 @@ JOINED = "joined"
 MEMORY = "shm"
 """Where in the bundle another container's /dev/shm is mounted: see `peers.share_memory`."""
 IPC_MODES = ("", "none", "host", "private", "shareable")
-FIELDS = {"network": "NetworkMode", "pid": "PidMode", "ipc": "IpcMode"}
+FIELDS = {"network": "NetworkMode", "pid": "PidMode", "ipc": "IpcMode", "user": "UsernsMode"}
 """Kinds of namespaces that can be another container's, and where HostConfig says so."""
 
 
@@ -44,15 +45,22 @@ def check(options: ContainerOptions) -> None:
         raise InvalidArgument(f"invalid IPC mode: {options.ipc_mode}", hint=hint)
     if options.uts_mode not in ("", "host"):
         raise InvalidArgument("--uts: invalid UTS mode", hint="leave it out, or 'host'")
-    if options.userns_mode not in ("", "host"):
-        hint = "user namespaces are not there yet: leave it out, or 'host'"
-        raise InvalidArgument("--userns: invalid USER mode", hint=hint)
+    if is_stranger(options):
+        # Imported here, as below: most containers have the host's users.
+        from cuddy.engine import userns
+
+        userns.check(options)
     if options.cgroupns_mode not in ("", "host", "private"):
         raise InvalidArgument("--cgroupns: invalid CGROUP mode", hint="host or private")
     if options.network == PREFIX:
         message = "Invalid network mode: invalid container format container:<name|id>"
         raise InvalidArgument(message)
     check_conflicts(options)
+
+
+def is_stranger(options: ContainerOptions) -> bool:
+    """Whether its users shall not be the host's."""
+    return bool(options.userns_mode not in ("", "host") or options.uid_maps or options.gid_maps)
 
 
 def check_conflicts(options: ContainerOptions) -> None:
@@ -87,7 +95,10 @@ def check_conflicts(options: ContainerOptions) -> None:
 
 def named(options: ContainerOptions) -> dict[str, str]:
     """By kind of namespace, the containers that are to be shared with, as the user named them."""
-    modes = {"network": options.network, "pid": options.pid_mode, "ipc": options.ipc_mode}
+    modes = {
+        "network": options.network, "pid": options.pid_mode, "ipc": options.ipc_mode,
+        "user": options.userns_mode,
+    }  # fmt: skip
     return {kind: peer_of(mode) for kind, mode in modes.items() if peer_of(mode)}
 
 
@@ -100,10 +111,30 @@ def host_config(options: ContainerOptions, others: Mapping[str, Container]) -> d
         "PidMode": options.pid_mode.removeprefix("private"),
         "IpcMode": options.ipc_mode or "private",
         "UTSMode": options.uts_mode,
-        "UsernsMode": options.userns_mode,
         "CgroupnsMode": options.cgroupns_mode or "private",
         **{FIELDS[kind]: PREFIX + other["Id"] for kind, other in others.items()},
+        **users_of(options, others),
     }
+
+
+def users_of(options: ContainerOptions, others: Mapping[str, Container]) -> dict[str, Any]:
+    """Whose users it has, as far as that is known before it is there."""
+    if not is_stranger(options):
+        return {"UsernsMode": options.userns_mode}
+    from cuddy.engine import userns
+
+    return userns.host_config(options, others)
+
+
+def settle_users(
+    options: ContainerOptions, others: Mapping[str, Container]
+) -> tuple[ContainerOptions, Mapping[str, Container]]:
+    """Both with the user namespace that is meant, where something is configured."""
+    if not options.userns_default or is_stranger(options) or options.userns_mode:
+        return options, others
+    from cuddy.engine import userns
+
+    return userns.settle(options, others)
 
 
 def refuse_private_ipc(record: Container) -> None:

@@ -178,7 +178,11 @@ def build_mounts(container: Container) -> list[MountEntry]:
     own = mount_entries.build_entries(container)
     replaced = {entry["destination"] for entry in own}
     found = [e for e in kernel_mounts(container) if not is_replaced(e["destination"], replaced)]
-    return [*found, *own, *network_files.entries(container)]
+    ours = list(network_files.entries(container))
+    if container["HostConfig"]["IDMappings"]:
+        for entry in ours:
+            entry["options"].append("idmap")
+    return [*found, *own, *ours]
 
 
 def kernel_mounts(container: Container) -> list[MountEntry]:
@@ -221,9 +225,15 @@ def build_linux(container: Container, host: Host) -> Linux:
         "devices": list(host.devices.nodes),
     }
     own_network = host_config["NetworkMode"] != "host" and "network" not in host.namespaces
+    network = defaults.NETWORK_SYSCTLS if own_network else {}
     if propagation := mount_entries.root_propagation(container["Mounts"]):
         linux["rootfsPropagation"] = propagation
-    linux["sysctl"] = (defaults.NETWORK_SYSCTLS if own_network else {}) | host_config["Sysctls"]
+    if host_config["IDMappings"]:
+        # Imported here: most containers have the host's users.
+        from cuddy.engine import userns
+
+        network = userns.apply(linux, container, network)
+    linux["sysctl"] = network | host_config["Sysctls"]
     if masked := host_config["MaskedPaths"]:
         linux["maskedPaths"] = [*masked, *thermal_paths(host.cpus)]
     linux["readonlyPaths"] = list(host_config["ReadonlyPaths"] or ())
@@ -250,7 +260,8 @@ def namespaces_of(host_config: dict[str, Any], paths: Mapping[str, str]) -> list
     }  # fmt: skip
     shared = {kind for kind, field in fields.items() if host_config[field] == "host"}
     found: list[Namespace] = []
-    for kind in defaults.NAMESPACES:
+    kinds = (*(("user",) if host_config["IDMappings"] else ()), *defaults.NAMESPACES)
+    for kind in kinds:
         if kind in paths:
             found.append({"type": kind, "path": paths[kind]})
         elif kind not in shared:

@@ -92,14 +92,19 @@ def flat(path: str) -> str:
     return path.replace("/", "-")
 
 
-def plan_view(upper_dir: str, work_dir: str, masks_dir: str, target: str) -> list[Mount]:
-    """The mounts of a container's root, outermost first. `masks_dir` comes from `make_masks`."""
+def plan_view(
+    upper_dir: str, work_dir: str, masks_dir: str, target: str, lower_dir: str = ""
+) -> list[Mount]:
+    """The mounts of a container's root, outermost first. `masks_dir` comes from `make_masks`.
+
+    `lower_dir`: where the host's directories are to be had, by their flat names, if not at home.
+    """
     plans = [Mount(f"{upper_dir}/root", target, "", MS_BIND)]
     for name in sorted(os.listdir(upper_dir)):
         path = next((p for p in overlaid() if flat(p) == name), "")
         if not path:
             continue
-        lower = [f"/{path}"]
+        lower = [f"{lower_dir}/{name}" if lower_dir else f"/{path}"]
         if path == "etc":
             lower.insert(0, masks_dir)
         plans.append(

@@ -9,8 +9,12 @@ from __future__ import annotations
 import _signal
 import os
 
-from cuddy.kernel import namespaces
+from cuddy.kernel import namespaces, process
+from cuddy.kernel.syscall import syscall
 from cuddy.shapes import NamedTuple
+
+SECBIT_NO_SETUID_FIXUP = 4
+"""linux/securebits.h"""
 
 
 class IdRange(NamedTuple):
@@ -42,23 +46,36 @@ def map_id(container_id: int, ranges: list[IdRange]) -> int:
 
 def make_namespace(uids: list[IdRange], gids: list[IdRange]) -> int:
     """A descriptor of a new user namespace that has these maps, and no process. Raises OSError."""
-    ready, tell = os.pipe2(os.O_CLOEXEC)
-    pid = os.fork()
-    if not pid:
-        try:
-            namespaces.unshare(namespaces.CLONE_NEWUSER)
-            os.write(tell, b".")
-            while True:
-                _signal.pause()
-        finally:
-            os._exit(1)
-    os.close(tell)
+    child = process.clone(namespaces.CLONE_NEWUSER)
+    if not child.pid:
+        while True:
+            _signal.pause()
     try:
-        if not os.read(ready, 1):
-            raise PermissionError(1, "no user namespace can be made")
-        write_maps(pid, uids, gids)
-        return namespaces.open_namespace(pid, "user")
+        write_maps(child.pid, uids, gids)
+        return namespaces.open_namespace(child.pid, "user")
     finally:
-        os.close(ready)
-        os.kill(pid, _signal.SIGKILL)
-        os.waitpid(pid, 0)
+        os.close(child.pidfd)
+        os.kill(child.pid, _signal.SIGKILL)
+        os.waitpid(child.pid, 0)
+
+
+class ActingAs:
+    """Inside `with`, what this process makes in file systems belongs to other ids; it keeps its
+    power: setfsuid(2), and capabilities(7), "SECBIT_NO_SETUID_FIXUP".
+
+    In an idmapped mount root can make nothing as itself if the map does not know it (EOVERFLOW).
+    """
+
+    def __init__(self, uid: int, gid: int) -> None:
+        self._uid = uid
+        self._gid = gid
+
+    def __enter__(self) -> None:
+        process.prctl(process.PR_SET_SECUREBITS, SECBIT_NO_SETUID_FIXUP)
+        syscall("setfsgid", self._gid)
+        syscall("setfsuid", self._uid)
+
+    def __exit__(self, *_: object) -> None:
+        syscall("setfsuid", os.geteuid())
+        syscall("setfsgid", os.getegid())
+        process.prctl(process.PR_SET_SECUREBITS, 0)

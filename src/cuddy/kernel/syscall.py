@@ -28,6 +28,7 @@ MACHINE = os.uname().machine
 NUMBERS: dict[str, dict[str, int]] = {
     "x86_64": {
         "capget": 125, "capset": 126, "prctl": 157, "pivot_root": 155, "mount": 165, "umount2": 166,
+        "setfsuid": 122, "setfsgid": 123,
         "sethostname": 170, "setdomainname": 171, "unshare": 272, "setns": 308, "seccomp": 317,
         "bpf": 321, "execveat": 322, "keyctl": 250, "personality": 135, "memfd_create": 319,
         "ioctl": 16, "statfs": 137, "fstatfs": 138, "prlimit64": 302, "rt_sigprocmask": 14,
@@ -36,6 +37,7 @@ NUMBERS: dict[str, dict[str, int]] = {
     },
     "aarch64": {
         "capget": 90, "capset": 91, "prctl": 167, "pivot_root": 41, "mount": 40, "umount2": 39,
+        "setfsuid": 151, "setfsgid": 152,
         "sethostname": 161, "setdomainname": 162, "unshare": 97, "setns": 268, "seccomp": 277,
         "bpf": 280, "execveat": 281, "keyctl": 219, "personality": 92, "memfd_create": 279,
         "ioctl": 29, "statfs": 43, "fstatfs": 44, "prlimit64": 261, "rt_sigprocmask": 135,

@@ -37,7 +37,7 @@ class TestRefused:
             ({"pid_mode": "container:"}, InvalidArgument, "--pid: invalid PID mode"),
             ({"ipc_mode": "public"}, InvalidArgument, "invalid IPC mode: public"),
             ({"uts_mode": "x"}, InvalidArgument, "--uts: invalid UTS mode"),
-            ({"userns_mode": "keep-id"}, InvalidArgument, "--userns: invalid USER mode"),
+            ({"userns_mode": "mine"}, InvalidArgument, "--userns: invalid USER mode"),
             ({"cgroupns_mode": "x"}, InvalidArgument, "--cgroupns: invalid CGROUP mode"),
             ({"network": "container:"}, InvalidArgument, "Invalid network mode"),
             (
@@ -205,7 +205,7 @@ class TestRecord:
 def write(home: Home, name: str = "", container_id: str = ID) -> None:
     """Make a container as far as its files, of the image `host`."""
     made = record(home) | {"Id": container_id, "Image": host.IMAGE.id}
-    create.write(home, made, name)
+    create.write(home, made, ContainerOptions("image", name=name))
 
 
 class TestClaimingNames:

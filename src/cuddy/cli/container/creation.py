@@ -140,6 +140,8 @@ FLAGS = (
     Flag("env", "e", settings.VARIABLES, "Set environment variables"),
     Flag("env-file", "", LIST, "Read in a file of environment variables"),
     Flag("expose", "", LIST, "Expose a port or a range of ports"),
+    Flag("gidmap", "", LIST, "Map groups of the container: CONTAINER:HOST[:SIZE]",
+         into="gid_maps"),
     Flag("gpus", "", _list_for_engine(_gpu, "gpu-request"),
          "GPU devices to add to the container ('all' to pass all GPUs)"),
     Flag("group-add", "", LIST, "Add additional groups to join"),
@@ -214,6 +216,8 @@ FLAGS = (
     Flag("sysctl", "", Kind("map", values.sysctl, (), many=True), "Sysctl options", into="sysctls"),
     Flag("tmpfs", "", LIST, "Mount a tmpfs directory"),
     Flag("tty", "t", BOOL, "Allocate a pseudo-TTY"),
+    Flag("uidmap", "", LIST, "Map users of the container: CONTAINER:HOST[:SIZE]",
+         into="uid_maps"),
     Flag("ulimit", "", _list_of(values.ulimit, "ulimit"), "Ulimit options", into="ulimits"),
     Flag("use-api-socket", "", BOOL, "Bind mount Docker API socket and required auth"),
     Flag("user", "u", STRING, "Username or UID (format: <name|uid>[:<group|gid>])"),
@@ -239,6 +243,7 @@ def read_options(args: Args) -> ContainerOptions:
     given["volumes"] = tuple(dict.fromkeys(_absolute(volume) for volume in args.volumes))
     given["security_opt"] = tuple(security_option(option) for option in args.security_opt)
     given["caller"] = caller(os.environ)
+    given |= configured(os.environ)
     if args.networks:
         given |= networks(args.networks)
     image, *command = args.names
@@ -281,6 +286,24 @@ def caller(environment: Mapping[str, str]) -> str:
     ids = environment.get("SUDO_UID", ""), environment.get("SUDO_GID", "")
     is_by_sudo = os.geteuid() == 0 and all(each.isascii() and each.isdigit() for each in ids)
     return ":".join(ids) if is_by_sudo else ""
+
+
+def configured(environment: Mapping[str, str]) -> dict[str, str]:
+    """The options that config.toml sets, of which most machines have none."""
+    paths = [path for path in config_paths(environment) if os.path.exists(path)]
+    if not paths:
+        return {}
+    from cuddy.engine import config_toml
+
+    return config_toml.read_options(paths)
+
+
+def config_paths(environment: Mapping[str, str]) -> list[str]:
+    """Where config.toml may be, the machine's before the user's; CUDDY_CONFIG names the one."""
+    if path := environment.get("CUDDY_CONFIG"):
+        return [path]
+    own = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
+    return ["/etc/cuddy/config.toml", f"{own}/cuddy/config.toml"]
 
 
 def _absolute(volume: str) -> str:

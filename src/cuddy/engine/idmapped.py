@@ -1,0 +1,111 @@
+"""The root of a container whose users are not the host's: its files' owners, told otherwise.
+
+Nothing on the disk is given to other owners or copied. The directories are mounted once more, their
+owners shifted by the container's own maps (mount_setattr(2), "ID-mapped mounts"), and the overlay
+lies over these mounts:
+
+    <container>/work/            the container's directory, shifted
+        upper/  work/            what it writes, and where overlayfs prepares it
+        rootfs/                  all layers, shifted; of the image `host` a directory for each of
+                                 the host's that it shows
+    <container>/rootfs/          the overlay
+
+Of a hundred layers there is one mount, as they are all in one directory. Only the overlay stays: it
+keeps what it lies on.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+
+from cuddy.engine import userns
+from cuddy.errors import SystemFailure
+from cuddy.image import host, snapshots
+from cuddy.kernel import idmap, mount, overlay
+from cuddy.kernel.mount import Mount
+from cuddy.undo import Closing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.engine.container import Container
+    from cuddy.engine.home import Home
+
+NOT_ALLOWED = (errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
+
+
+class Ground(Closing):
+    """What the root of one container lies on. Make it first, and lay it in a mount namespace of
+    our own.
+    """
+
+    def __init__(self, home: Home, record: Container) -> None:
+        maps = userns.maps_of(record)
+        assert maps
+        self.maps = maps
+        self.home = home
+        self.record = record
+        self.where = home.container_dir(record["Id"])
+        self.spot = f"{self.where}/work"
+        self.userns_fd = make_namespace(maps)
+
+    def close(self) -> None:
+        os.close(self.userns_fd)
+
+    def lay(self) -> list[Mount]:
+        """Mount it; the mounts of the root over it, to be made. Raises SystemFailure, OSError."""
+        attach(self.where, self.spot, self.userns_fd)
+        if self.record["Image"] == host.IMAGE.id:
+            return self._plan_host()
+        layers = f"{self.spot}/rootfs"
+        attach(self.home.storage.layers_dir, layers, self.userns_fd)
+        there = [
+            f"{layers}/{os.path.basename(path)}"
+            for path in snapshots.lower_dirs(self.home.storage, self.record["ChainIds"])
+        ]
+        upper, work = f"{self.spot}/upper", f"{self.spot}/work"
+        return [overlay.plan(there, upper, work, f"{self.where}/rootfs")]
+
+    def _plan_host(self) -> list[Mount]:
+        """Those of the image `host`, over the host's own directories."""
+        lower = f"{self.spot}/rootfs"
+        mount.perform(Mount("tmpfs", lower, "tmpfs", mount.MS_NOSUID, "mode=700,size=1m"))
+        for path in host.overlaid():
+            os.mkdir(f"{lower}/{host.flat(path)}")
+            attach(f"/{path}", f"{lower}/{host.flat(path)}", self.userns_fd)
+        upper, work, masks = (f"{self.spot}/{name}" for name in ("upper", "work", "masks"))
+        return host.plan_view(upper, work, masks, f"{self.where}/rootfs", lower)
+
+    def acting_as_root(self) -> idmap.ActingAs:
+        """Inside `with`, what we make belongs to the container's root."""
+        return idmap.ActingAs(idmap.map_id(0, self.maps.uids), idmap.map_id(0, self.maps.gids))
+
+    def leave(self) -> None:
+        """Take it down: the root keeps what it lies on."""
+        mount.umount(self.spot, mount.MNT_DETACH)
+
+
+def make_namespace(maps: userns.Maps) -> int:
+    """A descriptor of a user namespace with these maps. Raises SystemFailure."""
+    try:
+        return idmap.make_namespace(maps.uids, maps.gids)
+    except OSError as error:
+        raise SystemFailure.from_os("cannot map the container's ids", error) from error
+
+
+def attach(source: str, target: str, userns_fd: int) -> None:
+    """Show a directory at `target`, its files' owners shifted. Raises SystemFailure, OSError."""
+    tree_fd = mount.open_tree(source)
+    try:
+        mount.mount_setattr(tree_fd, mount.MOUNT_ATTR_IDMAP, userns_fd=userns_fd)
+        mount.move_mount(tree_fd, target)
+    except OSError as error:
+        if error.errno not in NOT_ALLOWED:
+            raise
+        raise SystemFailure(
+            f"cannot shift the owners of {source}: its file system does not allow it",
+            hint="ext4, xfs, btrfs and tmpfs do, on a kernel that is new enough; "
+            "or have the host's users: --userns=host",
+        ) from error
+    finally:
+        os.close(tree_fd)

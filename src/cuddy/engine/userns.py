@@ -1,0 +1,243 @@
+"""Whose ids the users of a container are on the host: --userns, --uidmap and --gidmap.
+
+    host               the same ones
+    auto[:size=N]      a range that nobody else has: `id_ranges.py`
+    keep-id            as auto, but who has called cuddy by sudo is himself inside, too
+    nomap              as auto, but of directories of the host only what all may is his
+    container:NAME     those of another container, whose user namespace it joins
+    ""                 as --uidmap and --gidmap say; without them as configured, else the host's
+
+Nothing on a disk has these ids: what is mounted is mapped (`idmapped.py`). The record has the maps
+as podman's has them, so that whoever starts the container need not ask anybody.
+"""
+
+from __future__ import annotations
+
+from cuddy.errors import InvalidArgument
+from cuddy.kernel.idmap import IdRange
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from typing import Any
+
+    from cuddy.engine.container import Container
+    from cuddy.engine.options import ContainerOptions
+    from cuddy.runtime.spec import IdMapping, Linux
+
+HOST, AUTO, KEEP_ID, NOMAP = "host", "auto", "keep-id", "nomap"
+OWN_RANGE = (AUTO, KEEP_ID, NOMAP)
+PREFIX = "container:"
+SIZE = 65536
+"""Ids of a container if nobody says otherwise: with fewer its `nobody` would not be there."""
+MAX_SIZE = 1 << 28
+MAX_ID = (1 << 32) - 2
+MAX_LINES = 340
+"""Of a map, to the kernel: user_namespaces(7)."""
+PING_GROUPS = "net.ipv4.ping_group_range"
+HINT = "auto[:size=N], keep-id[:uid=N,gid=N], nomap, host or container:NAME"
+
+
+class Wish(NamedTuple):
+    """What --userns says."""
+
+    kind: str = ""
+    size: int = SIZE
+    uid: int = -1  # of keep-id: who the caller is inside; -1 as on the host
+    gid: int = -1
+
+
+class Maps(NamedTuple):
+    """Both maps of a user namespace."""
+
+    uids: list[IdRange]
+    gids: list[IdRange]
+
+
+def parse(mode: str) -> Wish:
+    """--userns. Raises InvalidArgument."""
+    kind, colon, rest = mode.partition(":")
+    if kind in ("", HOST, NOMAP) and not colon:
+        return Wish(kind)
+    if mode.startswith(PREFIX) and rest:
+        return Wish("container")
+    allowed = {AUTO: ("size",), KEEP_ID: ("size", "uid", "gid")}.get(kind)
+    if allowed is None or colon and not rest:
+        raise InvalidArgument("--userns: invalid USER mode", hint=HINT)
+    values = {}
+    for word in rest.split(",") if rest else ():
+        name, _, value = word.partition("=")
+        if name not in allowed:
+            raise InvalidArgument(f"--userns: unknown option {word!r} of {kind}", hint=HINT)
+        values[name] = number(value, f"--userns: {name}", MAX_SIZE if name == "size" else MAX_ID)
+    if values.get("size") == 0:
+        raise InvalidArgument("--userns: size 0 leaves no user at all")
+    return Wish(kind, **values)
+
+
+def number(text: str, what: str, most: int) -> int:
+    """A number of the user's. Raises InvalidArgument."""
+    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= most):
+        raise InvalidArgument(f"{what}: {text!r} is no number from 0 to {most}")
+    return int(text)
+
+
+def parse_maps(words: Iterable[str], flag: str) -> list[IdRange]:
+    """--uidmap or --gidmap: CONTAINER:HOST[:SIZE] of each. Raises InvalidArgument."""
+    found = []
+    for word in words:
+        parts = word.split(":")
+        if not 2 <= len(parts) <= 3:
+            raise InvalidArgument(f"{flag}: invalid map {word!r}", hint="CONTAINER:HOST[:SIZE]")
+        inside, outside = (number(part, flag, MAX_ID) for part in parts[:2])
+        size = number(parts[2], flag, MAX_ID) if len(parts) == 3 else 1
+        if not size or max(inside, outside) + size - 1 > MAX_ID:
+            raise InvalidArgument(f"{flag}: {word!r} leads to ids that there are not")
+        found.append(IdRange(inside, outside, size))
+    check_maps(found, flag)
+    return found
+
+
+def check_maps(ranges: Sequence[IdRange], flag: str) -> None:
+    """The kernel's own conditions. Raises InvalidArgument."""
+    if len(ranges) > MAX_LINES:
+        raise InvalidArgument(f"{flag}: more than {MAX_LINES} maps")
+    for starts in (
+        [(r.container_id, r.size) for r in ranges],
+        [(r.host_id, r.size) for r in ranges],
+    ):
+        end = 0
+        for start, size in sorted(starts):
+            if start < end:
+                raise InvalidArgument(f"{flag}: an id is mapped twice")
+            end = start + size
+
+
+def asked_maps(options: ContainerOptions) -> Maps | None:
+    """--uidmap and --gidmap; one alone stands for both, as podman has it. InvalidArgument."""
+    if not (options.uid_maps or options.gid_maps):
+        return None
+    uids = parse_maps(options.uid_maps, "--uidmap")
+    gids = parse_maps(options.gid_maps, "--gidmap")
+    return Maps(uids or gids, gids or uids)
+
+
+def check(options: ContainerOptions) -> None:
+    """What is asked for makes sense, alone and together. Raises InvalidArgument."""
+    wish = parse(options.userns_mode)
+    maps = asked_maps(options)
+    if maps and wish.kind:
+        message = f"--userns={options.userns_mode} and --uidmap or --gidmap exclude each other"
+        raise InvalidArgument(message)
+    for mapped, what in ((maps.uids, "--uidmap"), (maps.gids, "--gidmap")) if maps else ():
+        if not any(r.container_id == 0 for r in mapped):
+            raise InvalidArgument(f"{what}: root of the container, 0, is not mapped")
+    if wish.kind == KEEP_ID and not options.caller and wish.uid < 0:
+        raise InvalidArgument(
+            "keep-id is for who has called cuddy by sudo: root itself is never kept",
+            hint="--userns=auto",
+        )
+    if not maps and wish.kind in ("", HOST):
+        return
+    if options.privileged:
+        raise InvalidArgument(
+            "privileged mode is incompatible with user namespaces."
+            "  You must run the container in the host namespace when running privileged mode"
+        )
+    if options.pid_mode == "host":
+        raise InvalidArgument(
+            "cannot share the host PID namespace when user namespaces are enabled"
+        )
+    if options.ipc_mode == "host":
+        raise InvalidArgument("cannot share the host IPC namespace in a user namespace")
+
+
+def settle(
+    options: ContainerOptions, others: Mapping[str, Container]
+) -> tuple[ContainerOptions, Mapping[str, Container]]:
+    """The mode that is meant if none is said: as configured, where that can be.
+
+    Who sees the host's processes, network or everything is no stranger to it; who shares with
+    another container shares its users, or nothing in common would be theirs.
+    """
+    modes = (options.pid_mode, options.ipc_mode, options.network)
+    if options.privileged or HOST in modes:
+        return options, others
+    if not others:
+        settled = options._replace(userns_mode=options.userns_default)
+        check(settled)
+        return settled, others
+    peer = next(iter(others.values()))
+    if not peer["HostConfig"].get("IDMappings"):
+        return options, others
+    return options._replace(userns_mode=PREFIX + peer["Id"]), {**others, "user": peer}
+
+
+def shown(maps: Maps) -> dict[str, list[str]]:
+    """The maps as a record has them."""
+    return {
+        "UidMap": [f"{r.container_id}:{r.host_id}:{r.size}" for r in maps.uids],
+        "GidMap": [f"{r.container_id}:{r.host_id}:{r.size}" for r in maps.gids],
+    }
+
+
+def maps_of(record: Container) -> Maps | None:
+    """The maps of a container with a user namespace; None for one without."""
+    recorded: dict[str, list[str]] = record["HostConfig"].get("IDMappings") or {}
+    if not recorded:
+        return None
+    return Maps(*([IdRange(*map(int, text.split(":"))) for text in recorded[field]]
+                  for field in ("UidMap", "GidMap")))  # fmt: skip
+
+
+def entries(ranges: Iterable[IdRange]) -> list[IdMapping]:
+    """A map as config.json has it."""
+    return [{"containerID": r.container_id, "hostID": r.host_id, "size": r.size} for r in ranges]
+
+
+def apply(linux: Linux, container: Container, network: dict[str, str]) -> dict[str, str]:
+    """Give config.json the maps; returns the settings of the network as they can be with them."""
+    maps = maps_of(container)
+    assert maps
+    if not any(entry.get("path") for entry in linux["namespaces"] if entry["type"] == "user"):
+        linux["uidMappings"], linux["gidMappings"] = entries(maps.uids), entries(maps.gids)
+    # Who may ping is a range of groups, and both its ends have to be there.
+    last = max(r.container_id + r.size - 1 for r in maps.gids)
+    return {name: f"0 {last}" if name == PING_GROUPS else value for name, value in network.items()}
+
+
+def spread(start: int, size: int, kept: tuple[int, int] | None) -> list[IdRange]:
+    """Ids from 0 up are those of a range, but for one that is `kept`: (inside, on the host)."""
+    if kept is None:
+        return [IdRange(0, start, size)]
+    inside, outside = kept
+    before = min(inside, size)
+    found = [IdRange(0, start, before)] if before else []
+    found.append(IdRange(inside, outside, 1))
+    if after := size - inside - 1:
+        found += [IdRange(inside + 1, start + inside + 1, after)] if after > 0 else []
+    return found
+
+
+def kept_ids(wish: Wish, caller: str) -> tuple[tuple[int, int], tuple[int, int]] | None:
+    """Of keep-id: the caller's user and group inside and on the host; None for other modes."""
+    if wish.kind != KEEP_ID:
+        return None
+    uid, _, gid = (caller or f"{wish.uid}:{max(wish.gid, 0)}").partition(":")
+    inside = (wish.uid if wish.uid >= 0 else int(uid), wish.gid if wish.gid >= 0 else int(gid))
+    return (inside[0], int(uid)), (inside[1], int(gid))
+
+
+def host_config(options: ContainerOptions, others: Mapping[str, Container]) -> dict[str, Any]:
+    """Its part of HostConfig, as far as it is known before there is a container.
+
+    `others`: containers that are shared with. The range of its own comes in `assign`.
+    """
+    if "user" in others:
+        other = others["user"]
+        mapped = other["HostConfig"].get("IDMappings") or {}
+        return {"UsernsMode": PREFIX + other["Id"] if mapped else "", "IDMappings": mapped}
+    if maps := asked_maps(options):
+        return {"UsernsMode": "private", "IDMappings": shown(maps)}
+    return {"UsernsMode": options.userns_mode, "IDMappings": {}}
