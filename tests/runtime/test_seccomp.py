@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import errno
-from typing import Any
 
 import pytest
 
 from bundles import Bundle, Runtime
+from profiles import both, confine, rule
 
 NEEDED = """
 execve brk arch_prctl set_tid_address set_robust_list rseq prlimit64 readlink readlinkat getrandom
@@ -18,17 +18,6 @@ OURS = """
 getcwd chdir fchdir setgroups setgid setuid setresuid setresgid capset capget prctl close umask
 openat openat2 execveat fcntl sendmsg recvmsg poll read close_range
 """
-
-both = pytest.mark.parametrize("no_new_privileges", [False, True])
-
-
-def confine(bundle: Bundle, default: str, *rules: dict[str, Any], **more: Any) -> Bundle:
-    bundle.linux["seccomp"] = {"defaultAction": default, "syscalls": list(rules), **more}
-    return bundle
-
-
-def rule(names: str, action: str = "SCMP_ACT_ALLOW", **more: Any) -> dict[str, Any]:
-    return {"names": names.split(), "action": action, **more}
 
 
 @both

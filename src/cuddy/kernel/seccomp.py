@@ -14,7 +14,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
 
 SECCOMP_SET_MODE_FILTER = 1
 SECCOMP_FILTER_FLAG_LOG = 1 << 1
@@ -107,8 +107,10 @@ class Door(NamedTuple):
     arguments: tuple[int, ...]
 
 
-def with_doors(program: bytes, doors: Iterable[Door]) -> bytes:
+def with_doors(program: bytes, doors: Collection[Door]) -> bytes:
     """The program with some calls let through before it is asked."""
+    if not doors:
+        return program
     assembler = Assembler()
     asked = entry = 0  # a place behind everything: where the program begins
     for door in doors:

@@ -21,6 +21,7 @@ resources    linux.resources as cgroup file values
 grouping     who makes the control group, and what if nobody may
 device_rules  which devices may be used
 profile      linux.seccomp as a BPF program: what is decided
+listener     who is asked about calls that a profile leaves open
 filter_program  and the instructions that decide it
 start        let a created container's program begin
 kill         send a signal to a container

@@ -79,6 +79,7 @@ class Birth:
         self.pidfd = -1
         self.terminal_fd = -1
         self.warnings: list[str] = []
+        self.listener = filters.listener_of(bundle.config)
         self.cgroup = Cgroup({})
         self.unit = ""  # systemd's name for the cgroup, if it is systemd's
         self.channel: Channel | None = None
@@ -141,7 +142,7 @@ def begin(
         )
         undo.add(newborn.close)
         newborn.joined = joined
-        open_early(newborn)
+        open_early(newborn, birth)
         birth.pid, birth.pidfd = clone(newborn, birth)
         undo.add(kill_init, birth)
         settle()
@@ -164,8 +165,12 @@ def open_joined(bundle: Bundle, undo: Undo) -> tuple[Bundle, dict[str, int]]:
     return bundle, joined
 
 
-def open_early(newborn: Newborn) -> None:
+def open_early(newborn: Newborn, birth: Birth) -> None:
     """Open what init cannot: mounts, and in a user namespace any file that is the host's."""
+    if birth.listener:
+        from cuddy.runtime import listener  # few containers have one
+
+        newborn.letter_box = listener.open_gate(birth.directory)
     newborn.trees = open_trees(newborn.bundle)
     if newborn.bundle.has_namespace("user"):
         newborn.filter = filters.find(newborn.config, newborn.state_root)
@@ -335,6 +340,8 @@ def write_state(birth: Birth, *, keep_config: bool) -> None:
         document["systemdUnit"] = birth.unit
     if later := hooks.late(birth.bundle.config):
         document["hooks"] = later
+    if birth.listener:
+        document["listener"] = birth.listener
     state.write(birth.state_root, document)
 
 

@@ -24,10 +24,12 @@ from cuddy.runtime import credentials, filters, handshake, launch, terminal
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
     from typing import NoReturn
 
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.handshake import Channel
+    from cuddy.runtime.listener import Post
     from cuddy.runtime.spec import Process, State
 
 JOINED = (
@@ -102,15 +104,42 @@ def enter(
         entrant.container_id, entrant.init_pid = document["id"], document["pid"]
         entrant.filter = filters.find(bundle.config, state_root)
         entrant.others_end = ours
+        post = open_post(entrant)
         guide = clone_guide(find_cgroup(document, own_group), entrant)
         theirs.close()
-        return hear_birth(guide, ours, spec["args"][0])
+        joined = hear_birth(guide, ours, spec["args"][0])
+        if post:
+            deliver(post, joined, document)
+        return joined
     except BaseException:
         ours.close()
         raise
     finally:
         theirs.close()
         os.close(init_fd)
+
+
+def open_post(entrant: Entrant) -> Post | None:
+    """The way to whom the container's filter asks about calls, if it asks."""
+    asked = filters.listener_of(entrant.bundle.config)
+    if not asked:
+        return None
+    from cuddy.runtime import listener  # few containers have one
+
+    post = listener.Post(asked)
+    entrant.letter_box = post.box
+    return post
+
+
+def deliver(post: Post, joined: Joined, document: State) -> None:
+    """Let the new process reach its agent; without that it may not begin."""
+    try:
+        post.send(joined.pid, document)
+    except BaseException:
+        abandon(joined)
+        raise
+    finally:
+        post.close()
 
 
 def hear_birth(guide: process.Child, channel: Channel, program: str) -> Joined:
@@ -207,6 +236,7 @@ class Entrant:
         self.proc_fd = -1
         self.attribute_fd = -1
         self.sets = NO_SETS
+        self.letter_box: socket | None = None
         self.filter = filters.NO_FILTER
 
     def warn(self, text: str) -> None:
@@ -292,6 +322,7 @@ def become_program(entrant: Entrant) -> None:
         entrant.filter,
         entrant.attribute_fd,
         entrant.sets,
+        entrant.letter_box,
     )
 
 

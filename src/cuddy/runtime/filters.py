@@ -41,6 +41,18 @@ class Filter(NamedTuple):
 NO_FILTER = Filter(b"", 0, False)
 
 
+def listener_of(config: Config) -> dict[str, str]:
+    """Path and metadata of the agent that the config's profile asks, or nothing."""
+    section = config["linux"].get("seccomp")
+    if not section or not section.get("listenerPath"):
+        return {}
+    from cuddy.runtime import profile  # few profiles name one
+
+    if not profile.notifies(section):
+        return {}
+    return {key: section.get(key) or "" for key in ("listenerPath", "listenerMetadata")}
+
+
 def find(config: Config, state_root: str) -> Filter:
     """The filter that the config's seccomp section asks for. Raises InvalidArgument."""
     section = config["linux"].get("seccomp")

@@ -28,6 +28,7 @@ from cuddy.runtime import (
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
     from collections.abc import Callable
     from typing import NoReturn
 
@@ -68,10 +69,13 @@ class Newborn:
         self.springboard_fd = -1
         self.attribute_fd = -1
         self.sets = NO_SETS
+        self.letter_box: socket | None = None
 
     def close(self) -> None:
         """The creator's copy of what only the newborn needs."""
         self.channel.close()
+        if self.letter_box:
+            self.letter_box.close()
         if self.fifo_fd >= 0:
             for fd in (self.fifo_fd, *self.doors, *self.joined.values(), *self.trees.values()):
                 os.close(fd)
@@ -266,7 +270,7 @@ def become_program(newborn: Newborn) -> None:
     hooks.run(newborn.config, "startContainer", seen, "/")
     launch.run(
         newborn.spec, newborn.channel, newborn.springboard_fd, newborn.filter, newborn.attribute_fd,
-        newborn.sets, preserve_fds=newborn.options.preserve_fds,
+        newborn.sets, newborn.letter_box, preserve_fds=newborn.options.preserve_fds,
     )  # fmt: skip
 
 

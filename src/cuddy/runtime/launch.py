@@ -14,6 +14,7 @@ from cuddy.runtime import credentials
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from _socket import socket
     from typing import NoReturn
 
     from cuddy.kernel.capabilities import Sets
@@ -21,6 +22,11 @@ if TYPE_CHECKING:
     from cuddy.runtime.filters import Filter
     from cuddy.runtime.handshake import Channel
     from cuddy.runtime.spec import Process
+
+WITH_LISTENER = (
+    seccomp.SECCOMP_FILTER_FLAG_NEW_LISTENER | seccomp.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
+)
+"""Flags of a filter that asks somebody; a call it asks nobody about fails with ENOSYS."""
 
 
 def enter_cwd(cwd: str, *, make: bool) -> None:
@@ -112,13 +118,13 @@ def open_attribute(spec: Process, proc_fd: int) -> int:
 
 def run(
     spec: Process, channel: Channel, springboard_fd: int, filter: Filter, attribute_fd: int,
-    sets: Sets,
+    sets: Sets, letter_box: socket | None = None,
     *, preserve_fds: int = 0,
 ) -> NoReturn:  # fmt: skip
     """Give up power and become the program. Raises if it cannot.
 
     `attribute_fd`: from `open_attribute`; `sets`: from `credentials.choose_sets`; `preserve_fds`:
-    how many from 3 on the program keeps.
+    how many from 3 on the program keeps; `letter_box`: of a filter with a listener.
 
     The filter is the very last thing, and need not allow anything that setting up takes. Without
     no_new_privs, loading it takes CAP_SYS_ADMIN, which is kept until then: the springboard's
@@ -136,21 +142,28 @@ def run(
     os.set_inheritable(channel.fileno(), True)
     leap = springboard.aim(springboard_fd, path, spec["args"], with_home(spec))
     if filter.program:
-        seccomp.load(with_doors(filter, leap, channel.fileno()), filter.flags)
+        load_filter(filter, leap, channel.fileno(), letter_box)
     springboard.leap(leap)
 
 
-def with_doors(filter: Filter, leap: Leap, status_fd: int) -> bytes:
-    """The filter's program. If it is tight, with doors for this leap and its landing.
+def load_filter(filter: Filter, leap: Leap, status_fd: int, letter_box: socket | None) -> None:
+    """The filter, with doors for what comes before the program where it could be in the way.
 
-    The pointers of the one are nobody's after it; the other marks a descriptor that is gone
-    close-on-exec. The program's own execve(2) is the profile's affair.
+    The pointers of the leap are nobody's after it; its landing marks a descriptor that is gone
+    then close-on-exec. The program's own execve(2) is the profile's affair.
     """
-    if not filter.tight:
-        return filter.program
-    landing = (status_fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
-    doors = seccomp.Door("execveat", leap.arguments), seccomp.Door("fcntl", landing)
-    return seccomp.with_doors(filter.program, doors)
+    doors = []
+    if filter.tight:
+        landing = (status_fd, fcntl.F_SETFD, fcntl.FD_CLOEXEC)
+        doors += [seccomp.Door("execveat", leap.arguments), seccomp.Door("fcntl", landing)]
+    if not letter_box:
+        seccomp.load(seccomp.with_doors(filter.program, doors), filter.flags & ~WITH_LISTENER)
+        return
+    from cuddy.runtime import listener  # which the creator has loaded
+
+    letter = listener.collect(letter_box)
+    program = seccomp.with_doors(filter.program, [*doors, letter.door()])
+    letter.send(seccomp.load(program, filter.flags))
 
 
 def with_home(spec: Process) -> list[str]:

@@ -17,6 +17,10 @@ def start(state_root: str, container_id: str) -> list[str]:
     """
     document = state.read(state_root, container_id)
     fifo = os.path.join(state.directory(state_root, container_id), state.FIFO)
+    if "listener" in document and document["status"] == "created":
+        from cuddy.runtime import listener  # few containers have one
+
+        listener.hand_over(state.directory(state_root, container_id), document)
     try:
         fd = os.open(fifo, os.O_WRONLY | os.O_NONBLOCK | os.O_CLOEXEC)
         os.unlink(fifo)
