@@ -7,6 +7,7 @@ handshake    the messages between the creator and init
 trees        mounts that the creator opens for init
 joining      namespaces given by path
 guide        a process that goes ahead of init into namespaces
+gate         what init waits at until it is started
 create       the creator's side: cgroup, clone, id maps, hooks
 init         the container's side: STEPS, the ordered list that ends in execve
 rootfs       the plan of mounts, and making them below a hostile root

@@ -13,13 +13,14 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.errors import Conflict, InvalidArgument, SystemFailure
+from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import cgroup as cgroups
 from cuddy.kernel import idmap, namespaces, process
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import (
     credentials,
     filters,
+    gate,
     handshake,
     hooks,
     launch,
@@ -132,7 +133,7 @@ def begin(
     with Undo() as undo:
         bundle, joined = open_joined(bundle, undo)
         birth = Birth(bundle, container_id, state_root)
-        fifo_fd = claim(birth)
+        fifo_fd = gate.make(birth.state_root, birth.directory)
         undo.add(files.remove_tree, birth.directory)
         undo.add(birth.close)
         settle = make_cgroup(birth, options.cgroups, undo)
@@ -186,35 +187,6 @@ def close_all(descriptors: dict[str, int]) -> None:
     """Close what is still there."""
     while descriptors:
         os.close(descriptors.popitem()[1])
-
-
-def claim(birth: Birth) -> int:
-    """Make the gate that `start` opens: of several creates, who makes it has the id.
-
-    Init reads it, so it gets a descriptor before pivot_root. Raises Conflict.
-    """
-    files.make_directory(birth.state_root)
-    files.make_directory(birth.directory)
-    gate = os.path.join(birth.directory, state.FIFO)
-    try:
-        refuse_existing(birth)
-        os.mkfifo(gate, 0o600)
-    except FileExistsError:
-        raise Conflict("container with given ID already exists") from None
-    try:
-        refuse_existing(birth)  # created, started and its gate gone, all since we looked
-        fd = os.open(gate, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except BaseException:
-        os.unlink(gate)
-        raise
-    os.set_blocking(fd, True)
-    return fd
-
-
-def refuse_existing(birth: Birth) -> None:
-    """Raise Conflict if there is a container of that id."""
-    if os.path.exists(os.path.join(birth.directory, "state.json")):
-        raise Conflict("container with given ID already exists")
 
 
 def make_cgroup(birth: Birth, maker: str, undo: Undo) -> Callable[[], object]:
