@@ -19,6 +19,7 @@ from cuddy import files
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.image import cached_steps
 from cuddy.image import digest as digests
+from cuddy.kernel import idmap
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Closing
 
@@ -189,7 +190,7 @@ def _make(home: Home, name: str, wish: Wish, fill: Fill | None) -> None:
     try:
         if fill:
             fill(data)
-        os.chown(data, wish.uid, wish.gid)
+        idmap.chown(data, wish.uid, wish.gid)
         os.chmod(data, wish.mode)
         record = {"id": wish.id, "created": files.now(), "uid": wish.uid, "gid": wish.gid,
                   "mode": wish.mode, "origin": wish.origin}  # fmt: skip

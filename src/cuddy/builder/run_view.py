@@ -16,7 +16,7 @@ import stat
 from cuddy.builder import tree as trees
 from cuddy.builder.tree import Tree
 from cuddy.errors import NotFound
-from cuddy.kernel import mount, overlay, resolve
+from cuddy.kernel import idmap, mount, overlay, resolve
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Closing
 
@@ -226,7 +226,7 @@ def copy_file(view: View, target: str) -> None:
         try:
             transfer.copy_file(reading, writing, view.status)
             os.fchmod(writing, stat.S_IMODE(view.status.st_mode))
-            os.fchown(writing, *(view.tree.owner or view.owner))
+            idmap.chown(writing, *(view.tree.owner or view.owner))
             times = (view.status.st_atime_ns, view.status.st_mtime_ns)
             os.utime(writing, ns=times)
         finally:

@@ -12,6 +12,7 @@ import os
 from cuddy import files
 from cuddy.comma_separated import read_record
 from cuddy.errors import InvalidArgument, NotFound, SystemFailure
+from cuddy.kernel import idmap
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -115,7 +116,7 @@ def write(path: str, data: bytes, *, mode: int | None, uid: int | None, gid: int
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         files.write_all(fd, data)
-        os.fchown(fd, uid or 0, gid or 0)
+        idmap.chown(fd, uid or 0, gid or 0)
         os.fchmod(fd, MODE if mode is None else mode)
     finally:
         os.close(fd)

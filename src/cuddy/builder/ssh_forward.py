@@ -17,7 +17,7 @@ import time
 from cuddy.builder import ssh_messages
 from cuddy.engine import background
 from cuddy.errors import SystemFailure
-from cuddy.kernel import namespaces, process
+from cuddy.kernel import idmap, namespaces, process
 from cuddy.undo import Closing
 
 TYPE_CHECKING = False
@@ -42,7 +42,7 @@ class Forward(Closing):
     ) -> None:  # fmt: skip
         self.path = f"{directory}/{name}"
         listener = listen(directory, name)
-        os.chown(self.path, uid, gid)
+        idmap.chown(self.path, uid, gid)
         os.chmod(self.path, mode)
         said, saying = os.pipe2(os.O_CLOEXEC)
         child = process.clone(namespaces.CLONE_NEWPID)

@@ -114,9 +114,9 @@ class _Reduction:
         """
         status = os.fstat(fd)
         names = changeset.list_attributes(fd)
-        is_opaque = bool(path) and overlay.OPAQUE in names and overlay.is_opaque(fd)
+        is_opaque = bool(path) and overlay.opaque_mark() in names and overlay.is_opaque(fd)
         for name in names:
-            hides = name == overlay.OPAQUE and is_opaque and below >= 0
+            hides = name == overlay.opaque_mark() and is_opaque and below >= 0
             if is_strange(name) and not hides:
                 os.removexattr(fd, name)
         is_passage = not is_opaque and self.is_alike(fd, status, below)

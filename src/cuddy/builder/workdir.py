@@ -10,7 +10,7 @@ import os
 
 from cuddy.engine import users
 from cuddy.errors import InvalidArgument
-from cuddy.kernel import resolve
+from cuddy.kernel import idmap, resolve
 
 MODE = 0o755
 MAX_LINKS = 40
@@ -73,6 +73,6 @@ def make_in(root_fd: int, parent_fd: int, path: str, owner: tuple[int, int], lin
         os.close(open_made(root_fd, led, owner, links=links - 1))
         return resolve.open_in_root(root_fd, path, OPEN)
     fd = resolve.open_beneath(parent_fd, name, OPEN)
-    os.chown(name, *owner, dir_fd=parent_fd, follow_symlinks=False)
+    idmap.chown(name, *owner, dir_fd=parent_fd)
     os.chmod(f"/proc/self/fd/{fd}", MODE)
     return fd

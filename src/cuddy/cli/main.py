@@ -108,13 +108,14 @@ def _run(words: list[str]) -> int:
         module, name, rest = verbs.find_command(asked.names)
         if os.environ.get("CUDDY_TRACE") == "1":
             _trace()
-        nursery = _nursery(verbs.STARTING[module]) if module in verbs.STARTING else None
+        places = _places(asked)
+        nursery = _nursery(verbs.STARTING[module], places) if module in verbs.STARTING else None
         command = verbs.load(module)
         args = flags.parse_command(command, rest, name)
         args.nursery = nursery
         if not args.wants_help:
             return boundary.attempt(
-                lambda: _perform(command, args, asked), least=command.error_code
+                lambda: _perform(command, args, places), least=command.error_code
             )
         answer = _help(module, name)
     sys.stdout.write(answer)
@@ -162,13 +163,20 @@ def _trace() -> None:
     syscall.tracer = syscall.Trace(fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 100))
 
 
-def _nursery(trade: str) -> Nursery | None:
-    """Begin with that process before the command is even read; only root can have one."""
-    if os.geteuid():
-        return None
+def _nursery(trade: str, places: Home) -> Nursery:
+    """Begin with that process before the command is even read. Raises CuddyError."""
+    _become_root(places)
     from cuddy.engine.nursery import Nursery
 
     return Nursery(trade)
+
+
+def _become_root(places: Home) -> None:
+    """An ordinary user's command works in a user namespace, where it is root. Raises CuddyError."""
+    if os.geteuid():
+        from cuddy.engine import rootless
+
+        rootless.become_root(places.run_root)
 
 
 def _help(module: str, name: str) -> str:
@@ -177,14 +185,23 @@ def _help(module: str, name: str) -> str:
     return help.command_help(verbs.load(module), name, verbs.names_of(module), help.columns())
 
 
-def _perform(command: Command, args: Args, asked: Args) -> int:
+def _perform(command: Command, args: Args, places: Home) -> int:
     _catch_signals()
-    code = command.action(_home(asked, opened=command.opens_home), args)
+    if command.opens_home:
+        _become_root(places)
+        places = open_home(*places)
+    code = command.action(places, args)
     sys.stdout.flush()
     return code
 
 
-def _home(asked: Args, *, opened: bool) -> Home:
-    root = asked.root or os.environ.get("CUDDY_ROOT") or DEFAULT_ROOT
-    run_root = asked.runroot or os.environ.get("CUDDY_RUNROOT") or DEFAULT_RUN_ROOT
-    return open_home(root, run_root) if opened else Home(root, run_root)
+def _places(asked: Args) -> Home:
+    """Where this user's engine is: said on the command line, in the environment, or as usual."""
+    root = asked.root or os.environ.get("CUDDY_ROOT") or ""
+    run_root = asked.runroot or os.environ.get("CUDDY_RUNROOT") or ""
+    if (not root or not run_root) and (uid := os.geteuid()):
+        from cuddy.engine import rootless
+
+        root = root or rootless.data_root(os.environ, uid)
+        run_root = run_root or rootless.run_root(os.environ, uid)
+    return Home(root or DEFAULT_ROOT, run_root or DEFAULT_RUN_ROOT)

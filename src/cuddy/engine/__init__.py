@@ -1,6 +1,7 @@
 """Floor 3: containers as the user knows them. One file per verb, nouns first.
 
 home             every path on disk
+rootless         an ordinary user becomes root of a user namespace
 options          what a user can ask of a new container
 host_config      the HostConfig of a record: all its fields and their defaults
 events           what happened: a line for each change
@@ -60,6 +61,7 @@ staging          what mounts need before the runtime can bind them
 connection       the places on networks that a container has
 etc_files        the files that tell of them
 network_facts    what inspect says of them
+rootless_network  where an ordinary user's containers have theirs
 live_netns       the network namespaces of containers that run
 live_network     what changes for a running container with one more or less
 stray_links      and what a killed change has left

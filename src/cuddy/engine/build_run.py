@@ -20,6 +20,7 @@ from cuddy.engine import (
     create,
     defaults,
     etc_files,
+    limits,
     liveness,
     names,
     network_files,
@@ -170,7 +171,9 @@ class Step(Closing):
             try:
                 self.birth = births.begin(
                     bundle.check(self.run_dir, config), self.id, state_root=self.home.run_root,
-                    options=births.Options(stdio=stdio, die_with_parent=True),
+                    options=births.Options(
+                        stdio=stdio, die_with_parent=True, cgroups=limits.cgroup_maker()
+                    ),
                 )  # fmt: skip
             finally:
                 for fd in stdio or ():

@@ -264,7 +264,7 @@ def _remains(home: Home, repairing: bool) -> Iterator[Finding]:
     """What dead monitors left: run directories, control groups, addresses."""
     if repairing:
         files.sweep_temporary(home.run_root)
-    groups = cgroup.list_groups(cgroup.find(), "/cuddy")
+    groups = cgroup.list_groups(cgroup.find_own(), "/cuddy")
     leases = set(_leased(home))
     run = set(files.list_directory(home.run_root))
     # Control groups have no home in their name: those of ids that nobody here knows are others'.

@@ -23,6 +23,7 @@ from cuddy.engine import (
 )
 from cuddy.errors import CorruptContent, NoSuchContainer
 from cuddy.image.finding import Finding, move_to_lost
+from cuddy.kernel import namespaces
 from cuddy.network import endpoint as endpoints
 from cuddy.network import ipam, nat, publish, strays
 from cuddy.network import network as networks
@@ -65,8 +66,8 @@ def examine_leases(home: Home, *, repairing: bool) -> Iterator[Finding]:
 def examine(home: Home, *, repairing: bool) -> Iterator[Finding]:
     """All that is beside the records; after the remains of dead containers are cleared."""
     run_dir = home.networks_run_dir
-    if not os.path.isdir(run_dir):
-        return  # no container ever had a network
+    if not os.path.isdir(run_dir) or not namespaces.is_initial("user"):
+        return  # no container ever had a network, or it is not here: rootless_network.py
     with networks.lock(run_dir):
         yield from _links(home, repairing)
         yield from _rules(repairing)

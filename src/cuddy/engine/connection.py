@@ -64,6 +64,10 @@ def connect(home: Home, record: Container, pid: int, *, is_told: bool = True) ->
 
             egress.confine(record, pid)
         return Connection()
+    if not namespaces.is_initial("user"):
+        from cuddy.engine import rootless_network
+
+        rootless_network.enter(home)
     found = [prepare(home, name) for name in asked]
     netns_fd = namespaces.open_namespace(pid, "network")
     try:

@@ -13,6 +13,7 @@ from cuddy import files
 from cuddy.engine import rootfs, staging, volume_copy, volumes
 from cuddy.engine.volume_copy import Shelf
 from cuddy.image import workers
+from cuddy.kernel import idmap
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -104,5 +105,5 @@ def give(shelf: Shelf, wanted: str) -> Owner:
     status = os.stat(shelf.data)
     owner = owner_map.find(wanted, status)
     if (status.st_uid, status.st_gid) == (os.geteuid(), os.getegid()):
-        os.chown(shelf.data, *owner)
+        idmap.chown(shelf.data, *owner)
     return owner

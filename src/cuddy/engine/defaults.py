@@ -49,12 +49,7 @@ MASKED_PATHS = [
 ]
 READONLY_PATHS = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger"]
 
-# In a network of its own nobody but the container is in the way of port 80, and ping needs no
-# raw socket: Docker's defaults since 20.10.
-NETWORK_SYSCTLS = {
-    "net.ipv4.ip_unprivileged_port_start": "0",
-    "net.ipv4.ping_group_range": "0 2147483647",
-}
+MAX_GID = 2147483647
 
 NAMESPACES = ("mount", "uts", "ipc", "pid", "network", "cgroup")
 
@@ -78,6 +73,16 @@ class Granted(NamedTuple):
 
     nodes: tuple[Device, ...] = ()
     rules: tuple[dict[str, Any], ...] = tuple(DEVICE_RULES)
+
+
+def network_sysctls(max_gid: int) -> dict[str, str]:
+    """In a network of its own nobody but the container is in the way of port 80, and ping needs no
+    raw socket: Docker's defaults since 20.10.
+    """
+    return {
+        "net.ipv4.ip_unprivileged_port_start": "0",
+        "net.ipv4.ping_group_range": f"0 {max_gid}",
+    }
 
 
 def mounts(shm_size: int, *, writable: bool, writable_cgroups: bool = False) -> list[MountEntry]:

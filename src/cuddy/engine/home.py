@@ -90,7 +90,8 @@ class Home(NamedTuple):
 def open_home(root: str = DEFAULT_ROOT, run_root: str = DEFAULT_RUN_ROOT) -> Home:
     """The home at these two directories, made if missing, swept of what dead commands left."""
     if os.geteuid():
-        raise NotPermitted("cuddy must run as root", hint="try 'sudo cuddy …'")
+        hint = "the command line enters a user namespace by itself, a program has to be in one"
+        raise NotPermitted("cuddy must be root, of this machine or a user namespace", hint=hint)
     home = Home(os.path.realpath(root), os.path.realpath(run_root))
     try:
         # The last one made tells that all are there.

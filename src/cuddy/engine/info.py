@@ -56,7 +56,7 @@ def info(home: Home) -> dict[str, Any]:
 
     Raises CorruptContent, SystemFailure.
     """
-    hierarchies = cgroup.find()
+    hierarchies = cgroup.find_own()
     found = {
         "ID": engine_id(home),
         **counts(home),

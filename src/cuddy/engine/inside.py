@@ -54,13 +54,23 @@ def open_view(home: Home, record: Container, *, writable: bool) -> View:
             view = View(copy_mounts(home, record), False)
         else:
             view = mount_all(home, record, writable=writable)
-        if writable:
-            mount.mount_setattr(view.root_fd, HARMLESS, recursive=True)
-        else:
-            mount.mount_setattr(view.root_fd, SEALED, mount.MOUNT_ATTR__ATIME, recursive=True)
+        seal(view.root_fd, writable=writable)
     except OSError as error:
         raise SystemFailure.from_os("cannot look at the container's files", error) from error
     return view
+
+
+def seal(tree_fd: int, *, writable: bool) -> None:
+    """See that nothing takes effect by being looked at."""
+    if writable:
+        mount.mount_setattr(tree_fd, HARMLESS, recursive=True)
+        return
+    try:
+        mount.mount_setattr(tree_fd, SEALED, mount.MOUNT_ATTR__ATIME, recursive=True)
+    except PermissionError:
+        # In a user namespace nobody changes when the host's mounts note that files were read.
+        quiet = SEALED & ~mount.MOUNT_ATTR_NOATIME
+        mount.mount_setattr(tree_fd, quiet, recursive=True)
 
 
 def copy_mounts(home: Home, record: Container) -> int:

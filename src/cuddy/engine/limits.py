@@ -8,6 +8,7 @@ import os
 
 from cuddy.engine.host_config import DEFAULTS
 from cuddy.errors import InvalidArgument
+from cuddy.kernel import namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -171,6 +172,11 @@ def check_cpus(nano_cpus: int, available: int) -> None:
 def cgroup_parent(config: Mapping[str, Any]) -> str:
     """The group in which the container's is made: --cgroup-parent, or all of cuddy's together."""
     return "/" + (config["CgroupParent"].strip("/") or "cuddy")
+
+
+def cgroup_maker() -> str:
+    """Who makes it there, in the runtime's words: in a user namespace we may not everywhere."""
+    return "" if namespaces.is_initial("user") else "delegated"
 
 
 def check_cgroup_parent(path: str) -> None:

@@ -104,7 +104,9 @@ def clear(home: Home, container_id: str) -> None:
     leaving.add(files.remove_tree, home.run_dir(container_id))
     leaving.add(connection.release, home, container_id)
     leaving.add(tell_runtime, home, container_id)
-    group = cgroup.list_groups(cgroup.find(), cgroup_parent(home, container_id)).get(container_id)
+    group = cgroup.list_groups(cgroup.find_own(), cgroup_parent(home, container_id)).get(
+        container_id
+    )
     if group:
         leaving.add(group.remove)
         leaving.add(group.kill)

@@ -4,6 +4,7 @@ command line (`--runtime runc`, `crun`, `runsc`, or a path).
 
 from __future__ import annotations
 
+from cuddy.engine import limits
 from cuddy.engine.host_config import RUNTIME
 from cuddy.runtime import create, start
 
@@ -45,7 +46,8 @@ class Own:
         pass
 
     def begin(self, bundle: Bundle, container_id: str, state_root: str, stdio: Stdio) -> Birth:
-        options = create.Options(stdio=stdio, die_with_parent=True)
+        maker = limits.cgroup_maker()
+        options = create.Options(stdio=stdio, die_with_parent=True, cgroups=maker)
         return create.begin(bundle, container_id, state_root=state_root, options=options)
 
     def finish(self, birth: Birth) -> None:

@@ -22,7 +22,7 @@ BOOTED = "/run/systemd/system"
 def leave() -> None:
     """Move the calling process, which is its own only thread; where it cannot go, it stays."""
     if os.path.isdir(BOOTED):
-        move(cgroup.find())
+        move(cgroup.find_own())
 
 
 def move(hierarchies: Hierarchies) -> None:

@@ -16,7 +16,7 @@ from cuddy.engine import (
     sharing,
 )
 from cuddy.engine.defaults import Granted
-from cuddy.kernel import capabilities
+from cuddy.kernel import capabilities, namespaces
 from cuddy.runtime.bundle import INIT_ANNOTATION
 from cuddy.shapes import NamedTuple
 
@@ -51,6 +51,7 @@ class Host(NamedTuple):
     cpus: int = 1
     namespaces: Mapping[str, str] = {}  # paths of those that are another container's
     edits: Edits | None = None  # for devices that vendors have named
+    max_gid: int = defaults.MAX_GID  # the highest that there is
 
 
 def this_host(container: Container) -> Host:
@@ -69,7 +70,15 @@ def this_host(container: Container) -> Host:
         number_devices(config),
         os.cpu_count() or 1,
         edits=find_edits(config["DeviceRequests"]),
+        max_gid=defaults.MAX_GID if namespaces.is_initial("user") else highest_gid(),
     )
+
+
+def highest_gid() -> int:
+    """The highest group of the user namespace that cuddy is in."""
+    from cuddy.kernel import idmap
+
+    return min(defaults.MAX_GID, max(r.container_id + r.size - 1 for r in idmap.own_maps()[1]))
 
 
 def find_devices(config: dict[str, Any]) -> Granted:
@@ -225,7 +234,7 @@ def build_linux(container: Container, host: Host) -> Linux:
         "devices": list(host.devices.nodes),
     }
     own_network = host_config["NetworkMode"] != "host" and "network" not in host.namespaces
-    network = defaults.NETWORK_SYSCTLS if own_network else {}
+    network = defaults.network_sysctls(host.max_gid) if own_network else {}
     if propagation := mount_entries.root_propagation(container["Mounts"]):
         linux["rootfsPropagation"] = propagation
     if host_config["IDMappings"]:

@@ -43,6 +43,8 @@ class Standstill:
         self._release = -1
 
     def __enter__(self) -> Standstill:
+        if not self._group.paths:
+            return self  # an ordinary user's, to whom no groups are delegated: it cannot be held
         answer, tell = os.pipe2(os.O_CLOEXEC)
         wait, self._release = os.pipe2(os.O_CLOEXEC)
         previous = signal.pthread_sigmask(signal.SIG_BLOCK, workers.STOPPING)

@@ -9,7 +9,7 @@ import os
 from cuddy.engine import limits
 from cuddy.engine.host_config import DEFAULTS
 from cuddy.errors import InvalidArgument, NotPermitted
-from cuddy.kernel import cgroup, control_file
+from cuddy.kernel import cgroup, cgroup_hierarchies, control_file, namespaces
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -86,24 +86,32 @@ DANGEROUS = (
 )
 
 
+DELEGATION = "'cuddy doctor' tells how to have it delegated"
+
+
 def discard(config: dict[str, Any]) -> list[str]:
     """Take out of `config` what this kernel cannot do; returns Docker's warnings.
 
-    Looks at nothing if nothing is limited. Raises NotPermitted, InvalidArgument.
+    In a user namespace nothing that was asked for is left out, if it is only that nobody has
+    delegated it. Looks at nothing if nothing is limited. Raises NotPermitted, InvalidArgument.
     """
     if all(config[field] == DEFAULTS[field] for field in limits.LIMITED):
         return []
-    hierarchies = cgroup.find()
+    hierarchies = cgroup.find_own()
     warnings = []
     for need in NEEDS:
         if any(config[field] != DEFAULTS[field] for field in need.fields) and not has(
             hierarchies, need
         ):
+            if not namespaces.is_initial("user") and hierarchies.of(need.controller) is None:
+                raise NotPermitted(cgroup_hierarchies.why_missing(need.controller), hint=DELEGATION)
             warnings.append(need.warning)
             config.update((field, DEFAULTS[field]) for field in need.fields)
     warnings += without_swap(config, hierarchies)
     if config["OomKillDisable"] and not config["Memory"]:
         warnings.append(DANGEROUS)
+    if config["NanoCpus"] and not namespaces.is_initial("user") and not hierarchies.of("cpu"):
+        raise NotPermitted(cgroup_hierarchies.why_missing("cpu"), hint=DELEGATION)
     cfs = Need((), "cpu", "cpu.cfs_quota_us", "*", "")
     if config["NanoCpus"] and not has(hierarchies, cfs):
         raise NotPermitted(

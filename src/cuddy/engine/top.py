@@ -11,7 +11,7 @@ import errno
 
 from cuddy.engine import containers, events
 from cuddy.errors import Conflict, InvalidArgument, NoSuchContainer, NotRunning, SystemFailure
-from cuddy.kernel import program
+from cuddy.kernel import namespaces, program
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import state
 from cuddy.shapes import NamedTuple
@@ -58,10 +58,13 @@ def top(home: Home, name: str, options: Iterable[str] = ()) -> Processes:
 def pids_of(home: Home, container_id: str) -> list[int]:
     """All processes of a container, in the groups of its execs as well; none if it has ended."""
     try:
-        paths = state.read(home.run_root, container_id)["cgroupPaths"]
+        document = state.read(home.run_root, container_id)
     except NoSuchContainer:
         return []
-    return Cgroup(paths).pids()
+    if document["cgroupPaths"]:
+        return Cgroup(document["cgroupPaths"]).pids()
+    # An ordinary user's, to whom no groups are delegated: those that it sees as its own.
+    return namespaces.members(document["pid"], "pid")
 
 
 def check(words: list[str]) -> None:

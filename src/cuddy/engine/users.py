@@ -7,7 +7,7 @@ mebibyte, lines that make no sense skipped. Name services are never asked (CVE-2
 from __future__ import annotations
 
 from cuddy.errors import InvalidArgument
-from cuddy.kernel import resolve
+from cuddy.kernel import namespaces, resolve
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -133,4 +133,9 @@ def read_identity(root_fd: int, wanted: str, more: Iterable[str] = ()) -> Identi
     groups = parse_group(resolve.read_in_root(root_fd, "/etc/group").decode("utf-8", "replace"))
     identity = identify(wanted, parse_passwd(passwd), groups)
     added = [find_group(group, groups) for group in more]
+    if identity.groups and not namespaces.is_initial("user"):
+        from cuddy.kernel import idmap
+
+        if idmap.is_single():
+            identity = identity._replace(groups=())  # there are no others: user_namespaces(7)
     return identity._replace(groups=tuple(dict.fromkeys((*identity.groups, *added))))

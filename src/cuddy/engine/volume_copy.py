@@ -20,7 +20,7 @@ from cuddy import files
 from cuddy.engine import volumes
 from cuddy.errors import SystemFailure
 from cuddy.image import walk
-from cuddy.kernel import resolve, transfer
+from cuddy.kernel import idmap, resolve, transfer
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -196,7 +196,7 @@ def copy_leaf(
     else:
         os.mknod(name, stat.S_IFMT(status.st_mode) | 0o600, status.st_rdev, dir_fd=target)
     uid, gid = owner or (status.st_uid, status.st_gid)
-    os.chown(name, uid, gid, dir_fd=target, follow_symlinks=False)
+    idmap.chown(name, uid, gid, dir_fd=target)
     if not stat.S_ISLNK(status.st_mode):
         set_mode(target, name, stat.S_IMODE(status.st_mode))
     times = (status.st_atime_ns, status.st_mtime_ns)
@@ -239,7 +239,7 @@ def copy_attributes(source: int, target: int, owner: Owner | None = None) -> Non
     Changing the owner clears capabilities and set-uid bits, so it comes first.
     """
     status = os.fstat(source)
-    os.fchown(target, *(owner or (status.st_uid, status.st_gid)))
+    idmap.chown(target, *(owner or (status.st_uid, status.st_gid)))
     for name in xattrs(source):
         try:
             os.setxattr(target, name, os.getxattr(source, name))

@@ -10,7 +10,7 @@ import os
 
 from cuddy import files
 from cuddy.engine import copy_up, staging, volume_copy, volumes
-from cuddy.engine.inside import HARMLESS, SEALED
+from cuddy.engine.inside import seal
 from cuddy.errors import Conflict, NoSuchVolume, SystemFailure
 from cuddy.kernel import mount, namespaces
 
@@ -32,10 +32,7 @@ def open_view(home: Home, name: str, *, writable: bool) -> int:
             tree_fd = open_mounted(home, name, options, writable=writable)
         else:
             tree_fd = open_own(home, name)
-        if writable:
-            mount.mount_setattr(tree_fd, HARMLESS, recursive=True)
-        else:
-            mount.mount_setattr(tree_fd, SEALED, mount.MOUNT_ATTR__ATIME, recursive=True)
+        seal(tree_fd, writable=writable)
     except OSError as error:
         raise SystemFailure.from_os(f"cannot look into volume {name}", error) from error
     return tree_fd

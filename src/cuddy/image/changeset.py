@@ -133,7 +133,7 @@ class _Packing:
         names = list_attributes(fd)
         xattrs = read_attributes(fd, names)
         self.add_header(path + b"/" if path else b"./", tar.DIRECTORY, os.fstat(fd), xattrs=xattrs)
-        if self.overlaid and overlay.OPAQUE in names and overlay.is_opaque(fd):
+        if self.overlaid and overlay.opaque_mark() in names and overlay.is_opaque(fd):
             self.add_mark(join(path, OPAQUE))
 
     def pack_file(self, fd: int, path: bytes) -> Iterator[bytes]:

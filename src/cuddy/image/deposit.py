@@ -17,7 +17,7 @@ from cuddy.errors import Conflict, CorruptContent
 from cuddy.image import tar
 from cuddy.image.layer import CREATE, is_content_or_access, set_xattrs
 from cuddy.image.tree import ABSENT, KEPT_OPEN, MAX_NAME, OPEN_DIRECTORY, join
-from cuddy.kernel import resolve
+from cuddy.kernel import idmap, namespaces, resolve
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -264,7 +264,7 @@ class Deposit:
         mode = self.ownership.mode(member)
         if uid >= 0:
             try:
-                os.fchown(fd, uid, gid)
+                idmap.chown(fd, uid, gid)
             except OSError as error:
                 if error.errno != ONE_OWNER:
                     raise
@@ -327,10 +327,12 @@ class Deposit:
                 tar.FIFO: stat.S_IFIFO,
             }[member.kind]
             device = os.makedev(*member.device)
+            if kind != stat.S_IFIFO and not namespaces.is_initial("user"):
+                return  # in a user namespace nobody can make a device, or open it
             os.mknod(name, kind | self.ownership.mode(member), device, dir_fd=parent_fd)
         try:
             if uid >= 0:
-                os.chown(name, uid, gid, dir_fd=parent_fd, follow_symlinks=False)
+                idmap.chown(name, uid, gid, dir_fd=parent_fd)
             times = (member.mtime_ns, member.mtime_ns)
             os.utime(name, ns=times, dir_fd=parent_fd, follow_symlinks=False)
         except FileNotFoundError:

@@ -16,10 +16,10 @@ import errno
 import os
 import stat
 
-from cuddy.errors import CorruptContent
+from cuddy.errors import CorruptContent, NotPermitted
 from cuddy.image import tar, walk
 from cuddy.image.tree import ABSENT, MAX_DIRECTORIES, OPEN_DIRECTORY, Tree, join, shown, split
-from cuddy.kernel import overlay
+from cuddy.kernel import idmap, namespaces, overlay
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -90,6 +90,8 @@ class _Unpacking:
         self.tree = tree
         self.size_bytes = 0
         self.owner = (os.geteuid(), os.getegid())
+        self.has_devices = namespaces.is_initial("user")
+        self.has_owners = self.has_devices or not idmap.is_single()
         self.directories: dict[bytes, Directory] = {}
         self.links: list[tuple[bytes, bytes]] = []
         self.whiteouts: list[bytes] = []
@@ -117,7 +119,9 @@ class _Unpacking:
         return walk.measure(self.tree.root_fd) if self.tree.has_replaced else self.size_bytes
 
     def add(self, member: Member) -> None:
-        """Make one entry, whatever it is."""
+        """Make one entry, whatever it is. Who is alone in a user namespace owns everything."""
+        if not self.has_owners:
+            member = member._replace(uid=0, gid=0)
         parent, name = split(member.name)
         if b".wh." in parent and _is_below_whiteout(parent):
             return
@@ -243,6 +247,8 @@ class _Unpacking:
         if member.kind == tar.CHARACTER and member.device == (0, 0):
             self.add_whiteout(parent, WHITEOUT + name)  # that is what overlayfs will see in it
             return
+        if member.kind in (tar.CHARACTER, tar.BLOCK_DEVICE) and not self.has_devices:
+            return  # in a user namespace nobody can make one, or open it
         try:
             _make_special(parent_fd, name, member)
         except FileExistsError:
@@ -347,5 +353,10 @@ def _blame(member: Member, error: OSError) -> Exception:
     """CorruptContent where the archive asked for the impossible, otherwise the error itself."""
     if error.errno not in ARCHIVE_ERRNOS:
         return error
+    if error.errno == errno.EINVAL and not idmap.are_mapped(member.uid, member.gid):
+        return NotPermitted(
+            f"{shown(member.name)} belongs to {member.uid}:{member.gid}, which your user namespace"
+            " does not have", hint="'cuddy doctor' tells how to get more ids",
+        )  # fmt: skip
     reason = os.strerror(error.errno).lower()
     return CorruptContent(f"the layer's entry {shown(member.name)} cannot be made: {reason}")

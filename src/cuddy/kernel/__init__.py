@@ -6,6 +6,7 @@ syscall            the one door to the kernel: numbers by architecture, errno ->
 process            clone3, pidfds, prctl: what a container is made with
 namespaces         what a process sees
 idmap              user namespaces' ids
+subids             which ids an ordinary user may use there
 mount              the Mount value, mount(2), open_tree(2), mountinfo
 resolve            opening hostile paths: openat2(2)
 transfer           bytes from one descriptor to another
@@ -13,6 +14,7 @@ pivot_root         another directory becomes the root
 overlay            a stack of directories becomes one mount
 cgroup             control groups of either version: create, enter, limit, freeze, kill, count
 cgroup_hierarchies  which controllers are where
+cgroup_delegation  which groups an ordinary user may make
 cgroup_v1          what is particular to version 1
 cgroup_v2          what is particular to version 2
 subgroup           a group below another one, to track and kill

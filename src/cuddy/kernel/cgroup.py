@@ -17,8 +17,9 @@ import time
 
 from cuddy.errors import InUse, NotPermitted, SystemFailure
 from cuddy.kernel import cgroup_v1, cgroup_v2, control_file
-from cuddy.kernel.cgroup_hierarchies import ALWAYS, UNIFIED, Hierarchies, Hierarchy
+from cuddy.kernel.cgroup_hierarchies import ALWAYS, UNIFIED, Hierarchies, Hierarchy, why_missing
 from cuddy.kernel.cgroup_hierarchies import find as find
+from cuddy.kernel.cgroup_hierarchies import find_own as find_own
 from cuddy.kernel.cgroup_stats import Stats
 from cuddy.undo import Undo
 
@@ -47,7 +48,7 @@ def create(
     needed = set(controllers)
     for name in sorted(needed):
         if hierarchies.of(name) is None:
-            raise NotPermitted(f"this host has no {name} controller for control groups")
+            raise NotPermitted(why_missing(name))
     paths: dict[str, str] = {}
     with Undo() as undo:
         for hierarchy in hierarchies.all if everywhere else hierarchies.joined(needed):
@@ -62,9 +63,9 @@ def create(
 def _make(hierarchy: Hierarchy, directory: str, needed: set[str], others: Iterable[str]) -> None:
     """`needed` controllers must be enabled in version 2, the others may."""
     wanted = [name for name in hierarchy.controllers if name in others or name in needed]
-    above = hierarchy.target
+    top = above = f"{hierarchy.target}{hierarchy.top}".rstrip("/")
     try:
-        for part in directory.removeprefix(f"{hierarchy.target}/").split("/"):
+        for part in directory.removeprefix(f"{top}/").split("/"):
             if hierarchy.version == 2 and wanted:
                 cgroup_v2.enable(above, wanted, needed)
             above = f"{above}/{part}"
@@ -74,7 +75,7 @@ def _make(hierarchy: Hierarchy, directory: str, needed: set[str], others: Iterab
                 if above == directory:
                     _replace(directory)
             except FileNotFoundError:
-                if os.path.dirname(above) == hierarchy.target:
+                if os.path.dirname(above) == top:
                     raise
                 return _make(hierarchy, directory, needed, others)  # the one above is gone
             if "cpuset" in hierarchy.controllers and hierarchy.version == 1:
@@ -243,7 +244,7 @@ class Cgroup:
         elif "freezer" in self.paths:
             cgroup_v1.set_frozen(self.paths["freezer"], frozen, timeout_s)
         else:
-            raise NotPermitted("cannot freeze: this host has no freezer for control groups")
+            raise NotPermitted(f"cannot freeze: {why_missing('freezer')}")
 
     def stats(self) -> Stats:
         """What the group has used."""

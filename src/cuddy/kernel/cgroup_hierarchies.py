@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from cuddy.errors import InvalidArgument
-from cuddy.kernel import cgroup_v1, cgroup_v2, control_file
+from cuddy.kernel import cgroup_v1, cgroup_v2, control_file, namespaces
 from cuddy.kernel.mount import parse_mountinfo
 from cuddy.shapes import NamedTuple
 
@@ -30,6 +30,7 @@ class Hierarchy(NamedTuple):
     target: str
     controllers: tuple[str, ...]
     own: str
+    top: str = "/"  # below which absolute paths are: where an ordinary user may make groups
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -44,7 +45,7 @@ class Hierarchy(NamedTuple):
         if any(part in ("", ".", "..") for part in path.strip("/").split("/")):
             raise InvalidArgument(f"not a path of a control group: {path!r}")
         if path.startswith("/"):
-            return f"{self.target}/{path.strip('/')}"
+            return f"{self.target}{self.top.rstrip('/')}/{path.strip('/')}"
         start = self.own if self.version == 1 else os.path.dirname(self.own)
         return f"{self.target}{start.rstrip('/')}/{path.strip('/')}"
 
@@ -82,6 +83,28 @@ def find(pid: int | str = "self") -> Hierarchies:
     """The hierarchies mounted here, and where a process is in them."""
     mountinfo = control_file.read("/proc/self/mountinfo") or ""
     return parse(mountinfo, control_file.read(f"/proc/{pid}/cgroup") or "")
+
+
+def find_own() -> Hierarchies:
+    """Those in which we may make groups: in a user namespace below what was delegated."""
+    found = find()
+    if namespaces.is_initial("user"):
+        return found
+    # Imported here, as few need it.
+    from cuddy.kernel import cgroup_delegation
+
+    return Hierarchies(tuple(cgroup_delegation.delegated(found.all)))
+
+
+def why_missing(controller: str) -> str:
+    """Why no group can be limited by a controller here."""
+    if namespaces.is_initial("user"):
+        return f"this host has no {controller} controller for control groups"
+    # Imported here, as few need it.
+    from cuddy.kernel import cgroup_delegation
+
+    why = cgroup_delegation.why_not(find().all, controller)
+    return f"limits unavailable ({controller}) because {why}"
 
 
 def parse(mountinfo: str, groups: str) -> Hierarchies:

@@ -7,6 +7,7 @@ there `container_id` is what stands on the disk, and `host_id` what is seen thro
 from __future__ import annotations
 
 import _signal
+import errno
 import os
 
 from cuddy.kernel import namespaces, process
@@ -34,6 +35,53 @@ def write_maps(pid: int, uids: list[IdRange], gids: list[IdRange]) -> None:
             os.write(fd, text.encode())  # one write(2): the kernel takes no second
         finally:
             os.close(fd)
+
+
+def deny_setgroups() -> None:
+    """Give up setgroups(2) in our new user namespace: the price of mapping a gid by oneself."""
+    fd = os.open("/proc/self/setgroups", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, b"deny")
+    finally:
+        os.close(fd)
+
+
+def own_maps() -> tuple[list[IdRange], list[IdRange]]:
+    """The uids and gids that are mapped in the user namespace of this process."""
+    found = []
+    for name in ("uid_map", "gid_map"):
+        fd = os.open(f"/proc/self/{name}", os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            text = os.read(fd, 1 << 16)
+        finally:
+            os.close(fd)
+        found.append([IdRange(*map(int, line.split())) for line in text.splitlines()])
+    return found[0], found[1]
+
+
+def is_single() -> bool:
+    """Whether this user namespace has one user and one group, so that all files are theirs."""
+    if namespaces.is_initial("user"):
+        return False
+    return all(sum(each.size for each in maps) == 1 for maps in own_maps())
+
+
+def are_mapped(uid: int, gid: int) -> bool:
+    """Whether this user namespace has these two ids."""
+    maps = zip((uid, gid), own_maps(), strict=True)
+    return all(map_id(number, ranges) >= 0 for number, ranges in maps)
+
+
+def chown(target: str | bytes | int, uid: int, gid: int, *, dir_fd: int | None = None) -> None:
+    """chown(2), of a link itself; where everything belongs to one user there is nothing to do."""
+    try:
+        if isinstance(target, int):
+            os.fchown(target, uid, gid)
+        else:
+            os.chown(target, uid, gid, dir_fd=dir_fd, follow_symlinks=False)
+    except OSError as error:
+        if error.errno != errno.EINVAL or not is_single():
+            raise
 
 
 def map_id(container_id: int, ranges: list[IdRange]) -> int:

@@ -37,6 +37,9 @@ MS_I_VERSION = 1 << 23
 MS_STRICTATIME = 1 << 24
 MS_LAZYTIME = 1 << 25
 
+ST_RELATIME = 4096
+"""Of the flags that statvfs(3) tells, the one that has another number: bits/statvfs.h."""
+
 MNT_FORCE = 1
 MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
@@ -134,16 +137,21 @@ def bind(source: str, target: str, *, recursive: bool = False) -> None:
 def remount_bind(target: str, flags: int) -> None:
     """Change the flags of one bind mount, keeping those that its source's mount has locked on.
 
-    In a user namespace the kernel refuses to clear what the original mount had set; statvfs(3)
-    tells what that is.
+    In a user namespace the kernel refuses to clear what the original mount had set, and to change
+    when access times are noted; statvfs(3) tells what that is.
     """
-    inherited = os.statvfs(target).f_flag & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
+    state = os.statvfs(target).f_flag
+    inherited = state & (MS_RDONLY | MS_NOSUID | MS_NODEV | MS_NOEXEC)
     try:
         mount("", target, "", MS_REMOUNT | MS_BIND | flags)
     except PermissionError:
-        if not inherited & ~flags:
+        noted = state & (MS_NOATIME | MS_NODIRATIME)
+        noted |= MS_RELATIME if state & ST_RELATIME else 0 if noted & MS_NOATIME else MS_STRICTATIME
+        kept = flags & ~(MS_NOATIME | MS_NODIRATIME | MS_RELATIME | MS_STRICTATIME)
+        kept |= inherited | noted
+        if kept == flags:
             raise
-        mount("", target, "", MS_REMOUNT | MS_BIND | flags | inherited)
+        mount("", target, "", MS_REMOUNT | MS_BIND | kept)
 
 
 def umount(target: str, flags: int = 0) -> None:

@@ -45,6 +45,9 @@ LINKS = {
 }
 """Name in config.json -> name under /proc/PID/ns."""
 
+INITIAL = {"user": 0xEFFFFFFD, "pid": 0xEFFFFFFC, "cgroup": 0xEFFFFFFB}
+"""The numbers that the machine's own namespaces have always had: linux/proc_ns.h."""
+
 
 def unshare(flags: int) -> None:
     """Move this process into new namespaces (unshare(2))."""
@@ -78,6 +81,33 @@ def differing(pid: int) -> int:
     """Flags of the kinds of which a process has another namespace than we do."""
     kinds = [kind for kind in FLAGS if identify(pid, kind) != identify("self", kind)]
     return sum(FLAGS[kind] for kind in kinds)
+
+
+def members(pid: int, name: str) -> list[int]:
+    """The processes in the same namespace as one, if that is not ours, too; else that one alone."""
+    try:
+        wanted = identify(pid, name)
+    except OSError:
+        return []
+    if wanted == identify("self", name):
+        return [pid]
+    found = []
+    for each in filter(str.isdecimal, os.listdir("/proc")):
+        try:
+            if identify(each, name) == wanted:
+                found.append(int(each))
+        except OSError:
+            continue  # it has ended, or is nothing that we may look at
+    return sorted(found)
+
+
+def is_initial(name: str) -> bool:
+    """Whether this process is in the machine's own namespace of that kind.
+
+    Of user namespaces this tells whether root's power is over the machine, or only over what
+    belongs to the namespace.
+    """
+    return identify("self", name) == f"{LINKS[name]}:[{INITIAL[name]}]"
 
 
 def sethostname(name: str) -> None:

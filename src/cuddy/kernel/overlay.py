@@ -11,11 +11,13 @@ import os
 import stat
 
 from cuddy import files
-from cuddy.kernel import mount
+from cuddy.kernel import mount, namespaces
 from cuddy.kernel.mount import MS_RDONLY, Mount
 
 OPAQUE = "trusted.overlay.opaque"
 OPAQUE_USER = "user.overlay.opaque"
+USERXATTR = "userxattr,"
+"""In a user namespace nobody may write trusted.*: the marks are user.* attributes (from 5.11)."""
 SELF_CONTAINED = "index=off,metacopy=off,redirect_dir=nofollow"
 """An upper directory holds whole files and directories whatever the module's defaults are: it can
 become a layer, and no mark in it leads to others."""
@@ -29,7 +31,8 @@ PAGE_BYTES = 4096
 
 def plan(lower_dirs: list[str], upper_dir: str, work_dir: str, target: str) -> Mount:
     """The overlay of `lower_dirs` (topmost first) under `upper_dir`, or read-only without one."""
-    options = f"lowerdir={':'.join(escape(path) for path in lower_dirs)}"
+    marks = "" if namespaces.is_initial("user") else USERXATTR
+    options = f"{marks}lowerdir={':'.join(escape(path) for path in lower_dirs)}"
     if upper_dir:
         options += f",upperdir={escape(upper_dir)},workdir={escape(work_dir)},{SELF_CONTAINED}"
         return Mount("overlay", target, "overlay", 0, options)
@@ -64,14 +67,15 @@ def _perform(plan: Mount) -> None:
     if len(os.fsencode(plan.data)) < PAGE_BYTES:
         mount.perform(plan)
         return
-    lower, comma, rest = plan.data.removeprefix("lowerdir=").partition(",upperdir=")
+    marks, _, rest = plan.data.partition("lowerdir=")
+    lower, comma, rest = rest.partition(",upperdir=")
     opened = [os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)]
     try:
         for path in split(lower):
             opened.append(os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC))
         os.chdir("/proc/self/fd")
         names = ":".join(map(str, opened[1:]))
-        mount.perform(plan._replace(data=f"lowerdir={names}{comma}{rest}"))
+        mount.perform(plan._replace(data=f"{marks}lowerdir={names}{comma}{rest}"))
     finally:
         os.fchdir(opened[0])
         for fd in opened:
@@ -105,15 +109,20 @@ def is_whiteout(status: os.stat_result) -> bool:
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
-def make_opaque(dir_fd: int, attribute: str = OPAQUE) -> None:
+def opaque_mark() -> str:
+    """The attribute by which a directory is opaque: in a user namespace it is another one."""
+    return OPAQUE if namespaces.is_initial("user") else OPAQUE_USER
+
+
+def make_opaque(dir_fd: int) -> None:
     """Say that nothing of the same directory below shows through."""
-    os.setxattr(dir_fd, attribute, b"y")
+    os.setxattr(dir_fd, opaque_mark(), b"y")
 
 
-def is_opaque(path: str | bytes | int, attribute: str = OPAQUE) -> bool:
+def is_opaque(path: str | bytes | int) -> bool:
     """Whether a directory hides the same directory below. Raises OSError other than 'no xattr'."""
     try:
-        return os.getxattr(path, attribute) == b"y"
+        return os.getxattr(path, opaque_mark()) == b"y"
     except OSError as error:
         if error.errno in (errno.ENODATA, errno.ENOTSUP):
             return False

@@ -6,11 +6,12 @@ Order matters: the bounding set shrinks while CAP_SETPCAP is still effective; th
 
 from __future__ import annotations
 
+import errno
 import os
 import resource
 import stat
 
-from cuddy.errors import InvalidArgument
+from cuddy.errors import InvalidArgument, NotPermitted
 from cuddy.kernel import capabilities, process
 from cuddy.kernel.capabilities import Sets
 
@@ -80,10 +81,26 @@ def become_user(spec: Process, sets: Sets, keep: tuple[str, ...] = ()) -> None:
 def change_ids(user: User) -> None:
     """setgroups, setgid, setuid. The primary group is always among the groups (CVE-2022-2989)."""
     uid, gid = user.get("uid", 0), user.get("gid", 0)
-    os.setgroups(sorted({gid, *user.get("additionalGids", [])}))
-    os.setresgid(gid, gid, gid)
-    os.setresuid(uid, uid, uid)
+    groups = sorted({gid, *user.get("additionalGids", [])})
+    try:
+        set_groups(groups)
+        os.setresgid(gid, gid, gid)
+        os.setresuid(uid, uid, uid)
+    except OSError as error:
+        if error.errno != errno.EINVAL:
+            raise
+        raise NotPermitted(f"user {uid}:{gid} does not exist in the container's user namespace",
+                           hint="'cuddy doctor' tells how to get more ids") from None  # fmt: skip
     os.umask(user.get("umask", 0o022))
+
+
+def set_groups(groups: list[int]) -> None:
+    """setgroups(2). Where there is one group only, it may not be there: user_namespaces(7)."""
+    try:
+        os.setgroups(groups)
+    except PermissionError:
+        if len(groups) != 1:
+            raise
 
 
 def own_stdio(user: User) -> None:

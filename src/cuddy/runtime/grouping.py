@@ -2,6 +2,7 @@
 
     cgroupfs   we do, at linux.cgroupsPath, or beside our own group under the container's id
     systemd    systemd does, as a scope (`systemd_scope`)
+    delegated  we do, at linux.cgroupsPath below the groups that were delegated to us, if any were
     disabled   nobody: the container stays in the group of whoever creates it
 
 Who has no right to make groups, and is not asked to limit anything, runs the container without. A
@@ -32,7 +33,8 @@ if TYPE_CHECKING:
 
 ALL_IDS = ["0", "0", "4294967295"]
 """uid_map of the user namespace that a machine starts with."""
-DELEGATED = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
+DELEGATED = "delegated"
+OWNERS_FILES = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
 """What a group's owner may write, on kernels that do not say (cgroup-v2.rst, "Delegation")."""
 
 
@@ -52,6 +54,8 @@ def make(bundle: Bundle, container_id: str, maker: str, undo: Undo) -> Grouping:
     if maker == "disabled":
         refuse_limits(linux, "cgroups are disabled")
         return Grouping(Cgroup({}), "", [], nothing)
+    if maker == DELEGATED:
+        return make_delegated(linux, undo)
     if maker == "systemd":
         raise SystemFailure(
             "systemd cgroup flag passed, but systemd support for managing cgroups is not available"
@@ -87,6 +91,18 @@ def make_by_files(linux: Linux, container_id: str, undo: Undo) -> Grouping:
         if not is_rootless():  # who is cannot use devices either
             raise
     return Grouping(group, "", group.apply(others), nothing)
+
+
+def make_delegated(linux: Linux, undo: Undo) -> Grouping:
+    """An ordinary user's group, in those hierarchies that there is a place for it in. Devices need
+    no rules: in a user namespace there are no others than those bound into /dev.
+    """
+    hierarchies = cgroups.find_own()
+    writes = resources.plan_limits(linux.get("resources", {}), hierarchies)
+    needed = {write.controller for write in writes}
+    group = cgroups.create(hierarchies, linux["cgroupsPath"], needed)
+    undo.add(group.remove)
+    return Grouping(group, "", group.apply(writes), nothing)
 
 
 def is_rootless() -> bool:
@@ -141,7 +157,7 @@ def delegate(group: Cgroup, owner: int) -> None:
         os.chown(group.unified, owner, -1)
     except PermissionError:
         return  # rootless: it is that user's own, or the container cannot have it
-    for name in listed or DELEGATED:
+    for name in listed or OWNERS_FILES:
         try:
             os.chown(f"{group.unified}/{name}", owner, -1)
         except FileNotFoundError:

@@ -165,7 +165,7 @@ def mount_rootfs(newborn: Newborn) -> None:
 def make_devices(newborn: Newborn) -> None:
     """Nodes and links, if /dev is a file system of the container's own."""
     if any(entry["destination"] == "/dev" for entry in newborn.config.get("mounts", [])):
-        in_user_namespace = newborn.bundle.has_namespace("user")
+        in_user_namespace = not namespaces.is_initial("user")
         devices.make_devices(newborn.config, newborn.root_fd, in_user_namespace=in_user_namespace)
 
 

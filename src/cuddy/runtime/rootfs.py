@@ -13,7 +13,7 @@ import os
 import stat
 
 from cuddy.errors import InvalidArgument, SystemFailure
-from cuddy.kernel import mount, resolve
+from cuddy.kernel import mount, namespaces, resolve
 from cuddy.kernel.mount import MS_BIND, MS_RDONLY, MS_REC, Mount
 from cuddy.runtime.bundle import IDMAP
 from cuddy.shapes import NamedTuple
@@ -50,6 +50,7 @@ RECURSIVE_ATTRIBUTES = {
 }
 LABELLED = ("tmpfs", "ramfs", "devpts")
 """File systems made for the container alone."""
+BORROWED = {"sysfs": "/sys", "proc": "/proc", "mqueue": "/dev/mqueue"}
 MAX_LINKS = 40
 """The kernel's own limit on symbolic links in a path (path_resolution(7))."""
 ROOT_PROPAGATION = {"": mount.PROPAGATION["rslave"]} | mount.PROPAGATION
@@ -157,10 +158,39 @@ def perform(plans: list[Mount], place: Place) -> None:
 def attach(plan: Mount, root_fd: int) -> None:
     """Mount a new file system."""
     target_fd = make_target(root_fd, plan.target, directory=True)
+    placed = plan._replace(target=f"/proc/self/fd/{target_fd}")
     try:
-        mount.perform(plan._replace(target=f"/proc/self/fd/{target_fd}"))
+        mount.perform(placed)
+    except OSError as error:
+        if error.errno not in (errno.EPERM, errno.EINVAL) or namespaces.is_initial("user"):
+            raise
+        borrow(placed, target_fd, error)
     finally:
         os.close(target_fd)
+
+
+def borrow(plan: Mount, target_fd: int, error: OSError) -> None:
+    """What a user namespace may not mount is shown as the host has it.
+
+    That is what belongs to a namespace of the host's: the network's sysfs, the processes' proc.
+    Terminals are the container's own, though perhaps not of the usual group, which may not exist.
+    """
+    if plan.fstype == "devpts" and "gid=" in plan.data:
+        options = [each for each in plan.data.split(",") if not each.startswith("gid=")]
+        mount.perform(plan._replace(data=",".join(options)))
+        return
+    if plan.fstype not in BORROWED:
+        raise error
+    if not os.path.ismount(BORROWED[plan.fstype]):
+        return  # the host does not show it either
+    flags = mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE
+    tree_fd = mount.open_tree(BORROWED[plan.fstype], flags)
+    try:
+        attributes = sum(a for flag, a in MOUNT_ATTRIBUTES.items() if plan.flags & flag)
+        mount.mount_setattr(tree_fd, attributes, propagation=mount.MS_PRIVATE, recursive=True)
+        mount.move_mount(tree_fd, "", dir_fd=target_fd)
+    finally:
+        os.close(tree_fd)
 
 
 def attach_bind(plan: Mount, root_fd: int) -> None:

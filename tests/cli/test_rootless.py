@@ -1,0 +1,156 @@
+"""The same commands as an ordinary user: with ranges of ids and newuidmap, and without either."""
+
+from __future__ import annotations
+
+import functools
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+import isolation
+from console import ENGINE, wait_until
+from leaks import cgroup_mounts
+from ordinary_user import SUBORDINATE, OrdinaryUser
+from registry import Registry
+
+pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="how others do it is their affair")
+NOWHERE = ("--network", "none")
+
+
+@pytest.fixture(scope="module", params=["ids", "alone"])
+def user(request: pytest.FixtureRequest, registry: Registry) -> Iterator[OrdinaryUser]:
+    """Somebody with 65536 ids besides the own one, and somebody with the own one only."""
+    has_ids = request.param == "ids"
+    if has_ids and not shutil.which("newuidmap"):
+        pytest.skip("newuidmap is not installed: package uidmap")
+    somebody = OrdinaryUser(f"cuddy-{request.param}", has_ids=has_ids)
+    try:
+        somebody.ok("pull", registry.name("alpine"))
+        somebody.ok("tag", registry.name("alpine"), "alpine")
+        yield somebody
+        somebody.remove_all()
+    finally:
+        somebody.close()
+
+
+def test_a_container_lives_as_any_other(user: OrdinaryUser) -> None:
+    script = "echo said; trap 'exit 3' TERM; while :; do sleep 0.1; done"
+    user.ok("run", "-d", "--name", "one", *NOWHERE, "alpine", "sh", "-c", script)
+    wait_until(lambda: user.ok("logs", "one") == "said")
+    assert user.ok("ps", "--format", "{{.Names}} {{.State}}") == "one running"
+    assert user.ok("exec", "one", "sh", "-c", "id -u; touch /made; echo $$").startswith("0\n")
+    assert "sleep 0.1" in user.ok("top", "one")
+    source = user.home / "source"
+    source.write_text("copied")
+    user.ok("cp", source, "one:/root/copy")
+    assert user.ok("exec", "one", "cat", "/root/copy") == "copied"
+    assert b"copied" in user("cp", "one:/root/copy", "-").stdout
+    assert "A /made" in user.ok("diff", "one").splitlines()
+    # Root in there is the user out here.
+    assert os.stat(f"/proc/{user.pid('one')}").st_uid == user.uid
+    user.ok("stop", "one")
+    assert user.field("one", "{{.State.ExitCode}}") == "3"
+    user.ok("rm", "one")
+
+
+def test_what_a_container_changed_becomes_an_image(user: OrdinaryUser) -> None:
+    """What is gone, and what took the place of a directory, as overlayfs marks it for users."""
+    change = "rm /etc/motd; rm -r /etc/apk; mkdir /etc/apk; echo new > /etc/apk/only"
+    user.ok("run", "--name", "two", *NOWHERE, "alpine", "sh", "-c", change)
+    user.ok("commit", "two", "changed")
+    user.ok("rm", "two")
+    shown = user.ok("run", "--rm", *NOWHERE, "changed", "sh", "-c", "ls /etc/apk /etc/motd; :")
+    assert shown.splitlines() == ["/etc/apk:", "only"]
+    recipe = "FROM changed\nRUN --network=none rm -r /etc/apk\nCOPY that /there\n"
+    (user.home / "that").write_text("x")
+    user.ok("build", "-q", "-t", "built", "-f", "-", user.home, input=recipe.encode())
+    shown = user.ok("run", "--rm", *NOWHERE, "built", "sh", "-c", "ls -d /etc/apk /there; :")
+    assert shown.splitlines() == ["/there"]
+    user.ok("rmi", "built", "changed")
+
+
+def test_volumes_and_directories_of_the_user(user: OrdinaryUser) -> None:
+    own = user.home / "own"
+    own.mkdir()
+    os.chown(own, user.uid, user.uid)
+    mounts = ["-v", "kept:/kept", "-v", f"{own}:/own"]
+    user.ok("run", "--rm", *NOWHERE, *mounts, "alpine", "sh", "-c", "echo 1 | tee /kept/a /own/b")
+    assert (own / "b").stat().st_uid == user.uid
+    assert user.ok("run", "--rm", *NOWHERE, *mounts, "alpine", "cat", "/kept/a") == "1"
+    user.ok("volume", "rm", "kept")
+
+
+def test_other_ids_are_those_that_were_granted(user: OrdinaryUser) -> None:
+    script = "echo > /tmp/file; sleep 100"
+    other = ("-d", "--name", "guest", "-u", "405:100")
+    result = user("run", *other, *NOWHERE, "alpine", "sh", "-c", script)
+    if user.name == "cuddy-ids":
+        # 0 is the user's own id, and 1 the first that was granted.
+        assert os.stat(f"/proc/{user.pid('guest')}").st_uid == SUBORDINATE + 404
+        assert user.ok("exec", "guest", "id", "-u") == "405"
+    else:
+        assert "user 405:100 does not exist" in result.complaint
+    user.ok("rm", "-f", "guest")
+
+
+def test_the_hosts_network_is_shared(user: OrdinaryUser) -> None:
+    out = user.ok("run", "--rm", "--network", "host", "alpine", "readlink", "/proc/self/ns/net")
+    assert out == os.readlink("/proc/self/ns/net")
+
+
+def test_limits_that_nobody_delegated_are_refused(user: OrdinaryUser) -> None:
+    result = user("run", "--rm", "-m", "64m", *NOWHERE, "alpine", "true")
+    assert "limits unavailable (memory) because the control group" in result.complaint
+    user.ok("run", "-d", "--name", "still", *NOWHERE, "alpine", "sleep", "100")
+    assert "limits unavailable (freezer) because" in user("pause", "still").complaint
+    user.ok("rm", "-f", "still")
+
+
+def test_limits_that_were_delegated_hold(user: OrdinaryUser) -> None:
+    with delegated(user) as enter:
+        user.ok("run", "--rm", "-m", "64m", *NOWHERE, "alpine", "true", preexec_fn=enter)
+        user.ok("run", "-d", "--name", "held", *NOWHERE, "alpine", "sleep", "99", preexec_fn=enter)
+        user.ok("pause", "held", preexec_fn=enter)
+        assert user.field("held", "{{.State.Status}}") == "paused"
+        user.ok("unpause", "held", preexec_fn=enter)
+        user.ok("rm", "-f", "held", preexec_fn=enter)
+
+
+@contextmanager
+def delegated(user: OrdinaryUser) -> Iterator[Callable[[], None]]:
+    """A group in each hierarchy that is the user's; what puts a process of ours there."""
+    made = []
+    for top in cgroup_mounts():
+        group = Path(top, isolation.name(), "of-a-user")
+        group.mkdir(parents=True)
+        made.append(group)
+        for path in (group.parent, group):
+            for name in ("cpuset.cpus", "cpuset.mems"):
+                if (path / name).exists() and not (path / name).read_text().strip():
+                    (path / name).write_text((path.parent / name).read_text())
+        for path in (group, *group.glob("cgroup.*"), *group.glob("tasks")):
+            os.chown(path, user.uid, user.uid)
+
+    def enter() -> None:
+        for group in made:
+            (group / "cgroup.procs").write_text("0")
+
+    try:
+        yield enter
+    finally:
+        for group in made:
+            wait_until(functools.partial(remove, group.parent))
+
+
+def remove(group: Path) -> bool:
+    """Remove a group and those below it; whether it is gone."""
+    for directory, _, _ in os.walk(group, topdown=False):
+        try:
+            os.rmdir(directory)
+        except OSError:
+            return False
+    return True

@@ -1,0 +1,122 @@
+"""An ordinary user of this machine, for as long as a test needs one.
+
+Nothing is written to the machine: a process of ours has a mount namespace in which /etc/passwd and
+its kin know the user, and the interpreter can be reached by everybody; commands enter it and give
+up being root before they begin.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import isolation
+from console import PROGRAM, Cuddy
+
+UID = 61717
+SUBORDINATE = 771_000_000
+DATABASES = {
+    "passwd": "{name}:x:{uid}:{uid}::{home}:/bin/sh\n",
+    "group": "{name}:x:{uid}:\n",
+    "subuid": "{name}:{first}:65536\n",
+    "subgid": "{name}:{first}:65536\n",
+}
+FILES_OF_ROOT = Path(__file__).parent.parent
+libc = ctypes.CDLL(None, use_errno=True)
+
+
+class OrdinaryUser(Cuddy):
+    """The command line as somebody else runs it. `has_ids`: with ranges in /etc/subuid."""
+
+    def __init__(self, name: str, *, has_ids: bool, uid: int = UID) -> None:
+        self.name, self.uid = name, uid
+        self.home = Path(isolation.directory(), name)
+        self.home.mkdir()
+        os.chown(self.home, uid, uid)
+        (self.home / "run").mkdir(0o700)
+        os.chown(self.home / "run", uid, uid)
+        self._databases = self._write_databases(has_ids=has_ids)
+        self._stop, self.holder = self._hold()
+        prefix = ["nsenter", f"--mount=/proc/{self.holder}/ns/mnt", "setpriv", f"--reuid={uid}"]
+        prefix += [f"--regid={uid}", "--clear-groups"]
+        self.prefix = prefix
+        root = self.home / ".local/share/cuddy"
+        super().__init__(root, self.home / "run/cuddy", [*prefix, *PROGRAM])
+        self.environment = {
+            "PATH": os.environ["PATH"], "HOME": str(self.home), "TERM": "xterm",
+            "XDG_RUNTIME_DIR": str(self.home / "run"),
+        }  # fmt: skip
+
+    def own(self, *words: object) -> str:
+        """What another program prints that the user runs."""
+        command = [*self.prefix, *map(str, words)]
+        return subprocess.run(
+            command, check=True, capture_output=True, text=True, env=self.environment
+        ).stdout.strip()
+
+    def _write_databases(self, *, has_ids: bool) -> Path:
+        where = Path(isolation.directory(), f"{self.name}-etc")
+        where.mkdir()
+        for name, line in DATABASES.items():
+            was = Path("/etc", name)
+            text = was.read_text() if was.exists() else ""
+            if has_ids or not name.startswith("sub"):
+                text += line.format(name=self.name, uid=self.uid, home=self.home, first=SUBORDINATE)
+            (where / name).write_text(text)
+        return where
+
+    def _hold(self) -> tuple[int, int]:
+        """The process that keeps the mount namespace until it reads the end of a pipe."""
+        stop, ours = os.pipe2(os.O_CLOEXEC)
+        ready, theirs = os.pipe2(os.O_CLOEXEC)
+        pid = os.fork()
+        if pid == 0:
+            try:
+                os.close(ours)
+                self._furnish()
+                os.write(theirs, b".")
+                os.read(stop, 1)
+            finally:
+                os._exit(0)
+        os.close(theirs)
+        os.close(stop)
+        assert os.read(ready, 1), "the user's mount namespace could not be made"
+        os.close(ready)
+        return ours, pid
+
+    def _furnish(self) -> None:
+        isolation.check(libc.unshare(isolation.CLONE_NEWNS))
+        isolation.mount("none", "/", "", isolation.MS_REC | isolation.MS_PRIVATE)
+        for name in DATABASES:
+            if Path("/etc", name).exists():
+                isolation.mount(str(self._databases / name), f"/etc/{name}", "", isolation.MS_BIND)
+        for closed, needed in closed_ways():
+            fds = {path: os.open(path, os.O_PATH) for path in needed}
+            isolation.mount("tmpfs", closed, "tmpfs", 0, "mode=755")
+            for path, fd in fds.items():
+                os.makedirs(path, exist_ok=True)
+                source = f"/proc/self/fd/{fd}"
+                isolation.mount(source, path, "", isolation.MS_BIND | isolation.MS_REC)
+
+    def close(self) -> None:
+        os.close(self._stop)
+        os.waitpid(self.holder, 0)
+        subprocess.run(["rm", "-rf", "--one-file-system", self.home, self._databases], check=True)
+
+
+def closed_ways() -> Iterator[tuple[str, list[str]]]:
+    """Directories that only root can pass through, and what is needed of what is below each."""
+    program = shutil.which(PROGRAM[0]) or PROGRAM[0]
+    needed = {str(Path(program).parent.parent), sys.prefix, sys.base_prefix, str(FILES_OF_ROOT)}
+    ways: dict[str, list[str]] = {}
+    for path in sorted(needed):
+        above = [str(each) for each in reversed(Path(path).parents)]
+        closed = [each for each in above if not os.stat(each).st_mode & 0o001]
+        if closed:
+            ways.setdefault(closed[0], []).append(path)
+    yield from ways.items()
