@@ -100,7 +100,7 @@ def test_a_command_of_the_hot_path_imports_nothing_costly(cuddy: Cuddy, words: l
 
 
 BUDGETS = [
-    (["run", "--rm", "alpine", "true"], 160),
+    (["run", "--rm", "alpine", "true"], 162),
     (["create", "alpine"], 62),
     (["exec", "box", "true"], 81),
     (["ps", "-a"], 39),

@@ -11,6 +11,7 @@ import pytest
 
 from bundles import OTHER, Bundle, Runtime
 from console import wait_until
+from profiles import confine, rule
 
 KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
 
@@ -188,7 +189,7 @@ class TestFailing:
         bundle.config["hooks"] = {kind: [hook("exit 7"), hook(f"echo second >>{log}")]}
         result = runtime.run(bundle.runs("echo", "ran"))
         assert (result.code, result.out) == (0, "ran")
-        assert f"{kind} hook /bin/sh failed with exit code 7" in result.err
+        assert f"error running {kind} hook #0: /bin/sh: exit status 7" in result.err
         assert log.read_text() == "second\n"
 
     def test_a_hook_that_takes_too_long_is_killed(self, runtime: Runtime, bundle: Bundle) -> None:
@@ -201,3 +202,40 @@ class TestFailing:
     def test_a_hook_that_is_not_there_fails_create(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.config["hooks"] = {"createRuntime": [{"path": "/no/such"}]}
         assert runtime.create(bundle).code != 0
+
+
+@pytest.mark.skipif(bool(OTHER), reason="how others do it is theirs to say")
+class TestPowerOfStart:
+    """A startContainer hook is a program of the image's: no more may be given to it."""
+
+    def test_it_has_what_the_program_has(self, runtime: Runtime, bundle: Bundle, log: Path) -> None:
+        log.chmod(0o666)
+        look = "grep -E '^(Cap|Uid|Groups|NoNewPrivs|Seccomp:)' /proc/self/status"
+        bundle.config["hooks"] = {"startContainer": [hook(f"{look} >/log")]}
+        bundle.config["process"] |= {"user": {"uid": 7, "gid": 7}, "noNewPrivileges": True}
+        confine(bundle, "SCMP_ACT_ALLOW", rule("mkdir", "SCMP_ACT_ERRNO"))
+        result = runtime.run(bundle.script(look))
+        assert log.read_text().splitlines() == result.out.splitlines()
+
+    def test_it_is_filtered(self, runtime: Runtime, bundle: Bundle, log: Path) -> None:
+        bundle.config["hooks"] = {"startContainer": [hook("mkdir /new")]}
+        confine(bundle, "SCMP_ACT_ALLOW", rule("mkdir mkdirat", "SCMP_ACT_KILL_PROCESS"))
+        result = runtime.run(bundle.runs("echo", "ran"))
+        assert (result.code, result.out) == (1, "")
+        assert (
+            "error running startContainer hook #0: /bin/sh: signal: bad system call" in result.err
+        )
+
+    def test_it_cannot_be_the_interpreter(
+        self, runtime: Runtime, bundle: Bundle, log: Path
+    ) -> None:
+        """CVE-2019-5736: who executes a hook is what `#!/proc/self/exe` names.
+
+        Here that is the springboard, which executes the script again, and so on.
+        """
+        path = bundle.program("hook", "#!/proc/self/exe\nimport os\nos.mkdir('/new')\n")
+        bundle.config["hooks"] = {
+            "startContainer": [{"path": path, "args": ["x", "/hook"], "timeout": 1}]
+        }
+        assert "did not end in 1 s" in runtime.run(bundle.runs("true")).err
+        assert not (bundle.rootfs / "new").exists()

@@ -4,6 +4,7 @@
 
 from __future__ import annotations
 
+import _signal
 import os
 import select
 
@@ -14,6 +15,8 @@ from cuddy.runtime import state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cuddy.runtime.spec import Config, Hook, State
 
 AT_CREATION = ("prestart", "createRuntime", "createContainer")
@@ -25,10 +28,24 @@ def at_creation(config: Config) -> bool:
     return any(config.get("hooks", {}).get(kind) for kind in AT_CREATION)
 
 
-def run(config: Config, kind: str, document: State, cwd: str) -> None:
-    """Run all hooks of one kind in order. The first that fails raises SystemFailure."""
-    for hook in config.get("hooks", {}).get(kind, ()):
-        run_one(hook, kind, document, cwd)
+def of_start(config: Config) -> bool:
+    """Whether anything has to run in the container before its program."""
+    return bool(config.get("hooks", {}).get("startContainer"))
+
+
+def run(
+    config: Config,
+    kind: str,
+    document: State,
+    cwd: str,
+    become: Callable[[Hook], None] | None = None,
+) -> None:
+    """Run all hooks of one kind in order. The first that fails raises SystemFailure.
+
+    `become`: how a child becomes a hook's program, if not by execve(2) alone.
+    """
+    for number, hook in enumerate(config.get("hooks", {}).get(kind, ())):
+        run_one(hook, f"{kind} hook #{number}", document, cwd, become or execute)
 
 
 def late(config: Config) -> dict[str, list[Hook]]:
@@ -41,20 +58,22 @@ def run_late(kind: str, document: State) -> list[str]:
     """Run hooks whose failure changes nothing any more; returns a warning for each that failed."""
     warnings = []
     shown = state.public(document)
-    for hook in document.get("hooks", {}).get(kind, ()):
+    for number, hook in enumerate(document.get("hooks", {}).get(kind, ())):
         try:
-            run_one(hook, kind, shown, "/")
+            run_one(hook, f"{kind} hook #{number}", shown, "/", execute)
         except (SystemFailure, OSError) as error:
             warnings.append(str(error))
     return warnings
 
 
-def run_one(hook: Hook, kind: str, document: State, cwd: str) -> None:
+def run_one(
+    hook: Hook, name: str, document: State, cwd: str, become: Callable[[Hook], None]
+) -> None:
     """Run one hook and judge its end."""
     read_end, write_end = os.pipe()
     pid = os.fork()
     if pid == 0:
-        exec_hook(hook, read_end, cwd)
+        begin(hook, read_end, cwd, become)
     os.close(read_end)
     try:
         os.write(write_end, files.format_json(document).encode())
@@ -62,29 +81,31 @@ def run_one(hook: Hook, kind: str, document: State, cwd: str) -> None:
         pass  # a hook need not read its input
     finally:
         os.close(write_end)
-    code = wait(pid, hook.get("timeout", 0))
-    if code is None:
-        raise SystemFailure(f"{kind} hook {hook['path']} did not end in {hook['timeout']} s")
-    if code:
-        raise SystemFailure(f"{kind} hook {hook['path']} failed with exit code {code}")
+    if problem := wait(pid, hook.get("timeout", 0)):
+        raise SystemFailure(f"error running {name}: {hook['path']}: {problem}")
 
 
-def exec_hook(hook: Hook, stdin: int, cwd: str) -> None:
+def begin(hook: Hook, stdin: int, cwd: str, become: Callable[[Hook], None]) -> None:
     """The child's side: never returns."""
     try:
         process.reset_signals()
         os.dup2(stdin, 0)
         process.close_on_exec_from(3)
         os.chdir(cwd)
-        pairs = (entry.partition("=") for entry in hook.get("env", []))
-        environment = {name: value for name, _, value in pairs}
-        os.execve(hook["path"], hook.get("args") or [hook["path"]], environment)
+        become(hook)
     finally:
         os._exit(127)
 
 
-def wait(pid: int, timeout_s: int) -> int | None:
-    """The exit code of a child, or None after killing it when its time is over."""
+def execute(hook: Hook) -> None:
+    """Become the hook's program."""
+    pairs = (entry.partition("=") for entry in hook.get("env", []))
+    environment = {name: value for name, _, value in pairs}
+    os.execve(hook["path"], hook.get("args") or [hook["path"]], environment)
+
+
+def wait(pid: int, timeout_s: int) -> str:
+    """What was wrong with a child's end, or nothing; it is killed when its time is over."""
     pidfd = process.pidfd_open(pid)
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
@@ -93,4 +114,9 @@ def wait(pid: int, timeout_s: int) -> int | None:
         process.pidfd_send_signal(pidfd, 9)
     os.close(pidfd)
     _, status = os.waitpid(pid, 0)
-    return process.exit_code(status) if ended else None
+    if not ended:
+        return f"did not end in {timeout_s} s"
+    code = os.waitstatus_to_exitcode(status)
+    if code < 0:
+        return f"signal: {(_signal.strsignal(-code) or str(-code)).lower()}"
+    return f"exit status {code}" if code else ""

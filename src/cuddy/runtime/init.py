@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.create import Options
     from cuddy.runtime.handshake import Channel
-    from cuddy.runtime.spec import State
+    from cuddy.runtime.spec import Hook, State
 
 
 class Newborn:
@@ -267,11 +267,25 @@ def become_program(newborn: Newborn) -> None:
     """The startContainer hooks; then power goes, and the program comes."""
     seen = as_seen_inside(newborn)
     seen["status"] = "created"
-    hooks.run(newborn.config, "startContainer", seen, "/")
+    if hooks.of_start(newborn.config):
+        hooks.run(newborn.config, "startContainer", seen, "/", lambda hook: as_hook(newborn, hook))
     launch.run(
         newborn.spec, newborn.channel, newborn.springboard_fd, newborn.filter, newborn.attribute_fd,
         newborn.sets, newborn.letter_box, preserve_fds=newborn.options.preserve_fds,
     )  # fmt: skip
+
+
+def as_hook(newborn: Newborn, hook: Hook) -> NoReturn:
+    """A startContainer hook is a program of the image's: with the power of the container's own, and
+    by way of the springboard as well.
+    """
+    launch.give_up_power(newborn.spec, newborn.sets, newborn.filter)
+    arguments = hook.get("args") or [hook["path"]]
+    leap = springboard.aim(newborn.springboard_fd, hook["path"], arguments, hook.get("env", []))
+    # The springboard says to nobody why there is no such program; its exit code says enough.
+    status_fd = newborn.channel.fileno()
+    os.dup2(os.pipe()[1], status_fd)
+    launch.jump(leap, newborn.filter, status_fd)
 
 
 STEPS: tuple[Callable[[Newborn], None], ...] = (

@@ -125,6 +125,20 @@ def run(
 
     `attribute_fd`: from `open_attribute`; `sets`: from `credentials.choose_sets`; `preserve_fds`:
     how many from 3 on the program keeps; `letter_box`: of a filter with a listener.
+    """
+    give_up_power(spec, sets, filter)
+    path = look_up(spec)
+    if attribute_fd >= 0:
+        from cuddy.kernel import lsm  # which `check_labels` has loaded
+
+        lsm.announce(attribute_fd, spec.get("apparmorProfile", ""), spec.get("selinuxLabel", ""))
+    process.close_on_exec_from(3 + preserve_fds)
+    leap = springboard.aim(springboard_fd, path, spec["args"], with_home(spec))
+    jump(leap, filter, channel.fileno(), letter_box)
+
+
+def give_up_power(spec: Process, sets: Sets, filter: Filter) -> None:
+    """Become the process's user, with no more power than that has; after it, `jump`.
 
     The filter is the very last thing, and need not allow anything that setting up takes. Without
     no_new_privs, loading it takes CAP_SYS_ADMIN, which is kept until then: the springboard's
@@ -133,16 +147,13 @@ def run(
     """
     takes_power = bool(filter.program) and not spec.get("noNewPrivileges")
     credentials.become_user(spec, sets, keep=("CAP_SYS_ADMIN",) if takes_power else ())
-    path = look_up(spec)
-    if attribute_fd >= 0:
-        from cuddy.kernel import lsm  # which `check_labels` has loaded
 
-        lsm.announce(attribute_fd, spec.get("apparmorProfile", ""), spec.get("selinuxLabel", ""))
-    process.close_on_exec_from(3 + preserve_fds)
-    os.set_inheritable(channel.fileno(), True)
-    leap = springboard.aim(springboard_fd, path, spec["args"], with_home(spec))
+
+def jump(leap: Leap, filter: Filter, status_fd: int, letter_box: socket | None = None) -> NoReturn:
+    """The filter, and the program. Raises if it cannot be."""
+    os.set_inheritable(status_fd, True)
     if filter.program:
-        load_filter(filter, leap, channel.fileno(), letter_box)
+        load_filter(filter, leap, status_fd, letter_box)
     springboard.leap(leap)
 
 
