@@ -60,7 +60,28 @@ def create(
     return Cgroup(paths)
 
 
-def _make(hierarchy: Hierarchy, directory: str, needed: set[str], others: Iterable[str]) -> None:
+def adopt(hierarchies: Hierarchies, path: str, controllers: Iterable[str]) -> Cgroup:
+    """The group at `path` that somebody else has made, made by us in hierarchies where it is not.
+
+    Its processes stay. Raises NotPermitted, SystemFailure.
+    """
+    needed = set(controllers)
+    paths: dict[str, str] = {}
+    for hierarchy in hierarchies.all:
+        directory = hierarchy.directory(path)
+        _make(hierarchy, directory, needed, (), replace=False)
+        paths.update(dict.fromkeys(hierarchy.keys, directory))
+    return Cgroup(paths)
+
+
+def _make(
+    hierarchy: Hierarchy,
+    directory: str,
+    needed: set[str],
+    others: Iterable[str],
+    *,
+    replace: bool = True,
+) -> None:
     """`needed` controllers must be enabled in version 2, the others may."""
     wanted = [name for name in hierarchy.controllers if name in others or name in needed]
     top = above = f"{hierarchy.target}{hierarchy.top}".rstrip("/")
@@ -72,12 +93,14 @@ def _make(hierarchy: Hierarchy, directory: str, needed: set[str], others: Iterab
             try:
                 os.mkdir(above, 0o755)
             except FileExistsError:
-                if above == directory:
+                if above == directory and replace:
                     _replace(directory)
             except FileNotFoundError:
                 if os.path.dirname(above) == top:
                     raise
-                return _make(hierarchy, directory, needed, others)  # the one above is gone
+                return _make(
+                    hierarchy, directory, needed, others, replace=replace
+                )  # the one above is gone
             if "cpuset" in hierarchy.controllers and hierarchy.version == 1:
                 cgroup_v1.prepare(above)
     except OSError as error:

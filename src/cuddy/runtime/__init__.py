@@ -20,6 +20,10 @@ launch       the last steps before a program runs, for init and exec
 terminal     a container's terminal
 resources    linux.resources as cgroup file values
 grouping     who makes the control group, and what if nobody may
+systemd_scope  as a scope that systemd starts
+systemd_unit  what systemd is told of it
+dbus         asking over the message bus
+dbus_values  what is said there, as bytes
 device_rules  which devices may be used
 profile      linux.seccomp as a BPF program: what is decided
 listener     who is asked about calls that a profile leaves open

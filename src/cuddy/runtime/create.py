@@ -39,7 +39,7 @@ if TYPE_CHECKING:
 
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.handshake import Channel, Message
-    from cuddy.runtime.spec import Linux, State
+    from cuddy.runtime.spec import Linux, Scope, State
 
 OCI_VERSION = "1.2.0"
 
@@ -59,6 +59,8 @@ class Options(NamedTuple):
     """For a monitor, whose container must not outlive it unwatched."""
     cgroups: str = ""
     """Who makes the group (`grouping`); "": we, in as few hierarchies as do, at a path given."""
+    bus: str = ""
+    """The address of the message bus on which systemd is, if not the usual one."""
     keep_config: bool = False
     """Keep the config in the state directory: for callers whose bundle may change or go."""
 
@@ -82,7 +84,7 @@ class Birth:
         self.warnings: list[str] = []
         self.listener = filters.listener_of(bundle.config)
         self.cgroup = Cgroup({})
-        self.unit = ""  # systemd's name for the cgroup, if it is systemd's
+        self.scope: Scope | None = None  # of the cgroup, if systemd manages it
         self.channel: Channel | None = None
 
     @property
@@ -136,7 +138,7 @@ def begin(
         fifo_fd = gate.make(birth.state_root, birth.directory)
         undo.add(files.remove_tree, birth.directory)
         undo.add(birth.close)
-        settle = make_cgroup(birth, options.cgroups, undo)
+        settle = make_cgroup(birth, options, undo)
         birth.channel, theirs = handshake.pair()
         newborn = Newborn(
             bundle, birth.document(), state_root, theirs, fifo_fd, birth.cgroup, options
@@ -189,16 +191,16 @@ def close_all(descriptors: dict[str, int]) -> None:
         os.close(descriptors.popitem()[1])
 
 
-def make_cgroup(birth: Birth, maker: str, undo: Undo) -> Callable[[], object]:
+def make_cgroup(birth: Birth, options: Options, undo: Undo) -> Callable[[], object]:
     """The container's cgroup with its limits set; what is to be called when its init is in it."""
     linux = birth.bundle.config["linux"]
     path = linux.get("cgroupsPath", "")
-    if maker or not path:
+    if options.cgroups or not path:
         # Imported here: engines give a path, and make cgroups themselves.
         from cuddy.runtime import grouping
 
-        made = grouping.make(birth.bundle, birth.id, maker, undo)
-        birth.cgroup, birth.unit = made.cgroup, made.unit
+        made = grouping.make(birth.bundle, birth.id, options, undo)
+        birth.cgroup, birth.scope = made.cgroup, made.scope
         birth.warnings += made.warnings
         return made.settle
     hierarchies = cgroups.find()
@@ -308,8 +310,8 @@ def write_state(birth: Birth, *, keep_config: bool) -> None:
     document["created"] = files.now()
     document["startTime"] = files.start_time(birth.pid)
     document["cgroupPaths"] = birth.cgroup.paths
-    if birth.unit:
-        document["systemdUnit"] = birth.unit
+    if birth.scope:
+        document["scope"] = birth.scope
     if later := hooks.late(birth.bundle.config):
         document["hooks"] = later
     if birth.listener:
@@ -380,7 +382,7 @@ def abort(birth: Birth) -> None:
 
     leaving = Undo()
     leaving.add(files.remove_tree, birth.directory)
-    leaving.add(delete.remove_cgroup, birth.cgroup, birth.unit)
+    leaving.add(delete.remove_cgroup, birth.cgroup, birth.scope)
     leaving.add(kill_init, birth)
     leaving.add(birth.close)
     leaving.run()

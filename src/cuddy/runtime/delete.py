@@ -12,7 +12,7 @@ from cuddy.runtime import hooks, state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuddy.runtime.spec import State
+    from cuddy.runtime.spec import Scope, State
 
 SIGKILL = 9
 KILLED_S = 10
@@ -38,7 +38,7 @@ def delete(state_root: str, container_id: str, *, force: bool = False) -> list[s
             f"cannot delete container {container_id} that is not stopped: {document['status']}"
         )
     if paths := document["cgroupPaths"]:
-        remove_cgroup(Cgroup(paths), document.get("systemdUnit", ""))
+        remove_cgroup(Cgroup(paths), document.get("scope"))
     else:
         kill_first(document)
     files.remove_tree(state.directory(state_root, container_id))
@@ -46,12 +46,14 @@ def delete(state_root: str, container_id: str, *, force: bool = False) -> list[s
     return hooks.run_late("poststop", document)
 
 
-def remove_cgroup(group: Cgroup, unit: str = "") -> None:
-    """Kill every process in a container's cgroup and remove it; `unit`: systemd's name for it.
-
-    Raises InUse.
-    """
+def remove_cgroup(group: Cgroup, scope: Scope | None) -> None:
+    """Kill every process in a container's cgroup and remove it. Raises InUse, SystemFailure."""
     group.kill()
+    if scope:
+        # Imported here: a client of D-Bus, which hardly anybody needs.
+        from cuddy.runtime import systemd_scope
+
+        systemd_scope.stop(scope)
     group.remove()
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from cuddy.errors import NotPermitted, SystemFailure
+from cuddy.errors import NotPermitted
 from cuddy.kernel import cgroup as cgroups
 from cuddy.kernel import control_file
 from cuddy.kernel.cgroup import Cgroup
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
 
     from cuddy.kernel.cgroup_hierarchies import Hierarchies
     from cuddy.runtime.bundle import Bundle
-    from cuddy.runtime.spec import Linux
+    from cuddy.runtime.create import Options
+    from cuddy.runtime.spec import Linux, Scope
     from cuddy.undo import Undo
 
 ALL_IDS = ["0", "0", "4294967295"]
@@ -39,28 +40,30 @@ OWNERS_FILES = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
 
 
 class Grouping(NamedTuple):
-    """A container's group. `unit`: systemd's name for it, if it is systemd's."""
+    """A container's group, and systemd's name for it if systemd manages it."""
 
     cgroup: Cgroup
-    unit: str
+    scope: Scope | None
     warnings: list[str]
     settle: Callable[[], object]
     """To be called when the container's first process is in the group."""
 
 
-def make(bundle: Bundle, container_id: str, maker: str, undo: Undo) -> Grouping:
+def make(bundle: Bundle, container_id: str, options: Options, undo: Undo) -> Grouping:
     """The group with its limits set, without the container's processes. Raises CuddyError."""
     linux = bundle.config["linux"]
-    if maker == "disabled":
+    if options.cgroups == "disabled":
         refuse_limits(linux, "cgroups are disabled")
-        return Grouping(Cgroup({}), "", [], nothing)
-    if maker == DELEGATED:
+        return Grouping(Cgroup({}), None, [], nothing)
+    if options.cgroups == DELEGATED:
         return make_delegated(linux, undo)
-    if maker == "systemd":
-        raise SystemFailure(
-            "systemd cgroup flag passed, but systemd support for managing cgroups is not available"
-        )
-    made = make_by_files(linux, container_id, undo)
+    if options.cgroups == "systemd":
+        # Imported here: a client of D-Bus, which hardly anybody needs.
+        from cuddy.runtime import systemd_scope
+
+        made = systemd_scope.make(bundle.config, container_id, options.bus, undo)
+    else:
+        made = make_by_files(linux, container_id, undo)
     if owner := owner_of(bundle, cgroups.find()):
         delegate(made.cgroup, owner)
     return made
@@ -83,14 +86,14 @@ def make_by_files(linux: Linux, container_id: str, undo: Undo) -> Grouping:
         if path or not is_rootless():
             raise
         refuse_limits(linux, str(error))
-        return Grouping(Cgroup({}), "", [], nothing)
+        return Grouping(Cgroup({}), None, [], nothing)
     undo.add(group.remove)
     try:
         group.apply(devices)
     except NotPermitted:
         if not is_rootless():  # who is cannot use devices either
             raise
-    return Grouping(group, "", group.apply(others), nothing)
+    return Grouping(group, None, group.apply(others), nothing)
 
 
 def make_delegated(linux: Linux, undo: Undo) -> Grouping:
@@ -102,7 +105,7 @@ def make_delegated(linux: Linux, undo: Undo) -> Grouping:
     needed = {write.controller for write in writes}
     group = cgroups.create(hierarchies, linux["cgroupsPath"], needed)
     undo.add(group.remove)
-    return Grouping(group, "", group.apply(writes), nothing)
+    return Grouping(group, None, group.apply(writes), nothing)
 
 
 def is_rootless() -> bool:

@@ -128,6 +128,13 @@ class Config(TypedDict, total=False):
     annotations: dict[str, str]
 
 
+class Scope(TypedDict):
+    """A unit of systemd, and the socket of the bus on which that systemd is."""
+
+    bus: str
+    unit: str
+
+
 class State(TypedDict, total=False):
     """state.json: what runtime-spec, runtime.md "State" asks for, and cuddy's own knowledge."""
 
@@ -140,7 +147,7 @@ class State(TypedDict, total=False):
     created: str
     startTime: int  # of pid, in clock ticks after boot: names the process for ever
     cgroupPaths: dict[str, str]
-    systemdUnit: str  # of which the cgroup is, if systemd manages it
+    scope: Scope  # of which the cgroup is, if systemd manages it
     hooks: dict[str, list[Hook]]  # those of after the creation
     runtime: list[str]  # another program than ours that made it, with its flags
     attendants: list[int]  # pids of what that one left running beside init

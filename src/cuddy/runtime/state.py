@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from cuddy.runtime.spec import Config, State
 
 FIFO = "exec.fifo"
-OWN = ("startTime", "cgroupPaths", "systemdUnit", "hooks", "listener", "runtime", "attendants")
+OWN = ("startTime", "cgroupPaths", "scope", "hooks", "listener", "runtime", "attendants")
 """Fields of state.json that are nobody else's affair."""
 
 

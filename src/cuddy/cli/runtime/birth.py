@@ -44,7 +44,7 @@ def give_birth(call: Call) -> create.Birth:
     if console and not has_terminal:
         raise InvalidArgument("cannot use console socket if runc will not detach or allocate tty")
     descriptors.keep(args.preserve_fds)
-    options = create.Options(cgroups=cgroup_maker(call.asked))
+    options = create.Options(cgroups=cgroup_maker(call.asked), bus=bus_address())
     birth = create.begin(loaded, call.id, state_root=call.root, options=options)
     try:
         create.finish(birth)
@@ -63,6 +63,12 @@ def give_birth(call: Call) -> create.Birth:
 def cgroup_maker(asked: Args) -> str:
     """Who is to make the control group."""
     return "systemd" if asked.systemd_cgroup else asked.cgroup_manager or "cgroupfs"
+
+
+def bus_address() -> str:
+    """Where the message bus is on which systemd is, if the environment says so."""
+    kind = "SESSION" if os.geteuid() else "SYSTEM"
+    return os.environ.get(f"DBUS_{kind}_BUS_ADDRESS", "")
 
 
 def load(call: Call) -> Bundle:

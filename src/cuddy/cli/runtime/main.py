@@ -104,13 +104,9 @@ def default_root() -> str:
 
 
 def check_cgroups(asked: Args) -> None:
-    """Who is to manage cgroups. Raises InvalidArgument, SystemFailure."""
+    """Who is to manage cgroups. Raises InvalidArgument."""
     if asked.cgroup_manager not in ("", "cgroupfs", "systemd", "disabled"):
         raise InvalidArgument(f'unknown cgroup manager "{asked.cgroup_manager}"')
-    if asked.systemd_cgroup or asked.cgroup_manager == "systemd":
-        raise SystemFailure(
-            "systemd cgroup flag passed, but systemd support for managing cgroups is not available"
-        )
     if asked.rootless not in ("true", "false", "auto"):
         raise InvalidArgument(f'invalid value "{asked.rootless}" of --rootless')
 
