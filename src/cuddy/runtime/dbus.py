@@ -151,7 +151,10 @@ class Bus(Closing):
     ) -> list[Any]:
         """The answer's values. Signals that come meanwhile are kept. Raises BusError, OSError."""
         fields = {DESTINATION: service, PATH: path, INTERFACE: interface, MEMBER: method}
-        serial = self.send(CALL, fields, signature, *body)
+        try:
+            serial = self.send(CALL, fields, signature, *body)
+        except ValueError as error:
+            raise BusError(f"{BUS}.Error.InvalidArgs", str(error)) from None
         while (message := self.receive()).fields.get(REPLY_SERIAL) != serial:
             if message.kind == SIGNAL:
                 self._signals.append(message)

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 SERVICE = "org.freedesktop.systemd1"
 OBJECT = "/org/freedesktop/systemd1"
-MANAGER = f"{SERVICE}.Manager"
+INTERFACE = f"{SERVICE}.Manager"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 SYSTEM_BUS = "/run/dbus/system_bus_socket"
 JOB_S = 30
@@ -64,8 +64,10 @@ def make(config: Config, container_id: str, address: str, undo: Undo) -> Groupin
             *systemd_unit.annotated(config.get("annotations", {})),
         ]
         scope: Scope = {"bus": socket_path, "unit": place.unit}
-        undo.add(stop, scope)
-        begin(bus, place, told)
+        job = begin(bus, place, told)
+        undo.add(stop, scope)  # only now: there might have been one of that name
+        if (result := result_of(bus, job)) != "done":
+            raise SystemFailure(f"systemd cannot start {place.unit}: the job is {result}")
         path = control_group(bus, place.unit)
     group = cgroups.adopt(hierarchies, path, {write.controller for write in writes})
     undo.add(group.remove)
@@ -96,36 +98,34 @@ def connect(socket_path: str) -> Bus:
 def ask(bus: Bus, method: str, signature: str = "", *values: Any) -> list[Any]:
     """Call a method of systemd's manager. Raises BusError, SystemFailure."""
     try:
-        return bus.call(SERVICE, OBJECT, MANAGER, method, signature, *values)
+        return bus.call(SERVICE, OBJECT, INTERFACE, method, signature, *values)
     except OSError as error:
         raise SystemFailure.from_os(f"cannot ask systemd to {method}", error) from error
 
 
-def begin(bus: Bus, place: Place, told: list[Property]) -> None:
-    """Start the scope and wait until it is there. Raises SystemFailure."""
-    bus.watch(f"type='signal',sender='{SERVICE}',interface='{MANAGER}',member='JobRemoved'")
+def begin(bus: Bus, place: Place, told: list[Property]) -> str:
+    """Have the scope started; the job of it. Raises SystemFailure."""
+    bus.watch(f"type='signal',sender='{SERVICE}',interface='{INTERFACE}',member='JobRemoved'")
     ask(bus, "Subscribe")
     arguments: tuple[Any, ...] = ("ssa(sv)a(sa(sv))", place.unit, "replace", told, [])
     try:
         try:
-            (job,) = ask(bus, "StartTransientUnit", *arguments)
+            return str(ask(bus, "StartTransientUnit", *arguments)[0])
         except BusError as error:
             if error.name != EXISTS:
                 raise
             # One that failed is kept until somebody has seen it.
             ask(bus, "ResetFailedUnit", "s", place.unit)
-            (job,) = ask(bus, "StartTransientUnit", *arguments)
+            return str(ask(bus, "StartTransientUnit", *arguments)[0])
     except BusError as error:
         raise SystemFailure(f"systemd cannot start {place.unit}: {error}") from error
-    if (result := result_of(bus, job)) != "done":
-        raise SystemFailure(f"systemd cannot start {place.unit}: the job is {result}")
 
 
 def result_of(bus: Bus, job: str) -> str:
     """How a job has ended: "done", or what went wrong. Raises SystemFailure."""
     deadline = time.monotonic() + JOB_S
     try:
-        while message := bus.next_signal(MANAGER, "JobRemoved", deadline):
+        while message := bus.next_signal(INTERFACE, "JobRemoved", deadline):
             if len(message.body) == 4 and message.body[1] == job:
                 return str(message.body[3])
     except OSError as error:
@@ -163,7 +163,7 @@ def stop(scope: Scope) -> None:
     """
     unit = scope["unit"]
     with connect(scope["bus"]) as bus:
-        bus.watch(f"type='signal',sender='{SERVICE}',interface='{MANAGER}',member='JobRemoved'")
+        bus.watch(f"type='signal',sender='{SERVICE}',interface='{INTERFACE}',member='JobRemoved'")
         ask(bus, "Subscribe")
         try:
             (job,) = ask(bus, "StopUnit", "ss", unit, "replace")

@@ -35,6 +35,11 @@ def update(state_root: str, container_id: str, wanted: Mapping[str, Any], path: 
             document["cgroupPaths"] = group.paths
             state.write(state_root, document)
         gather(group)
+        if scope := document.get("scope"):
+            # Imported here: a client of D-Bus, which hardly anybody needs.
+            from cuddy.runtime import systemd_scope
+
+            systemd_scope.update(scope, wanted, hierarchies)
         return set_all(group, writes)
     finally:
         if files.start_time(document["pid"]) != document["startTime"]:
