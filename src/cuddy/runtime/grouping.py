@@ -61,7 +61,7 @@ def make(bundle: Bundle, container_id: str, options: Options, undo: Undo) -> Gro
         # Imported here: a client of D-Bus, which hardly anybody needs.
         from cuddy.runtime import systemd_scope
 
-        made = systemd_scope.make(bundle.config, container_id, options.bus, undo)
+        made = Grouping(*systemd_scope.make(bundle.config, container_id, options.bus, undo))
     else:
         made = make_by_files(linux, container_id, undo)
     if owner := owner_of(bundle, cgroups.find()):

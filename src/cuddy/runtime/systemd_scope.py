@@ -17,32 +17,42 @@ from cuddy.kernel import cgroup as cgroups
 from cuddy.kernel import control_file, process
 from cuddy.runtime import dbus, resources, systemd_unit
 from cuddy.runtime.dbus import Bus, BusError
-from cuddy.runtime.grouping import Grouping
+from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
 
+    from cuddy.kernel.cgroup import Cgroup
     from cuddy.kernel.cgroup_hierarchies import Hierarchies
     from cuddy.runtime.spec import Config, Scope
     from cuddy.runtime.systemd_unit import Place, Property
     from cuddy.undo import Undo
 
-SERVICE = "org.freedesktop.systemd1"
+SYSTEMD = "org.freedesktop.systemd1"
 OBJECT = "/org/freedesktop/systemd1"
-INTERFACE = f"{SERVICE}.Manager"
+INTERFACE = f"{SYSTEMD}.Manager"
 PROPERTIES = "org.freedesktop.DBus.Properties"
 SYSTEM_BUS = "/run/dbus/system_bus_socket"
 JOB_S = 30
-EXISTS = f"{SERVICE}.UnitExists"
-GONE = (f"{SERVICE}.NoSuchUnit", "org.freedesktop.DBus.Error.UnknownObject")
+EXISTS = f"{SYSTEMD}.UnitExists"
+GONE = (f"{SYSTEMD}.NoSuchUnit", "org.freedesktop.DBus.Error.UnknownObject")
 UNAVAILABLE = (
     "systemd cgroup flag passed, but systemd support for managing cgroups is not available"
 )
 
 
-def make(config: Config, container_id: str, address: str, undo: Undo) -> Grouping:
+class Made(NamedTuple):
+    """A scope's group with its limits set, and nobody in it but the stand-in."""
+
+    cgroup: Cgroup
+    scope: Scope
+    warnings: list[str]
+    settle: Callable[[], object]
+
+
+def make(config: Config, container_id: str, address: str, undo: Undo) -> Made:
     """Have systemd start the scope. Raises CuddyError."""
     linux = config["linux"]
     place = systemd_unit.place_of(
@@ -73,7 +83,7 @@ def make(config: Config, container_id: str, address: str, undo: Undo) -> Groupin
     undo.add(group.remove)
     undo.add(stand_in.end)
     group.apply(devices)
-    return Grouping(group, scope, group.apply(writes), stand_in.end)
+    return Made(group, scope, group.apply(writes), stand_in.end)
 
 
 def default_socket() -> str:
@@ -98,14 +108,14 @@ def connect(socket_path: str) -> Bus:
 def ask(bus: Bus, method: str, signature: str = "", *values: Any) -> list[Any]:
     """Call a method of systemd's manager. Raises BusError, SystemFailure."""
     try:
-        return bus.call(SERVICE, OBJECT, INTERFACE, method, signature, *values)
+        return bus.call(SYSTEMD, OBJECT, INTERFACE, method, signature, *values)
     except OSError as error:
         raise SystemFailure.from_os(f"cannot ask systemd to {method}", error) from error
 
 
 def begin(bus: Bus, place: Place, told: list[Property]) -> str:
     """Have the scope started; the job of it. Raises SystemFailure."""
-    bus.watch(f"type='signal',sender='{SERVICE}',interface='{INTERFACE}',member='JobRemoved'")
+    bus.watch(f"type='signal',sender='{SYSTEMD}',interface='{INTERFACE}',member='JobRemoved'")
     ask(bus, "Subscribe")
     arguments: tuple[Any, ...] = ("ssa(sv)a(sa(sv))", place.unit, "replace", told, [])
     try:
@@ -136,8 +146,8 @@ def result_of(bus: Bus, job: str) -> str:
 def control_group(bus: Bus, unit: str) -> str:
     """The path of a scope's group. Raises SystemFailure."""
     (where,) = ask(bus, "GetUnit", "s", unit)
-    arguments = ("ss", f"{SERVICE}.Scope", "ControlGroup")
-    ((_, path),) = bus.call(SERVICE, where, PROPERTIES, "Get", *arguments)
+    arguments = ("ss", f"{SYSTEMD}.Scope", "ControlGroup")
+    ((_, path),) = bus.call(SYSTEMD, where, PROPERTIES, "Get", *arguments)
     if not isinstance(path, str) or not path.startswith("/"):
         raise SystemFailure(f"systemd does not say where the group of {unit} is")
     return path
@@ -163,7 +173,7 @@ def stop(scope: Scope) -> None:
     """
     unit = scope["unit"]
     with connect(scope["bus"]) as bus:
-        bus.watch(f"type='signal',sender='{SERVICE}',interface='{INTERFACE}',member='JobRemoved'")
+        bus.watch(f"type='signal',sender='{SYSTEMD}',interface='{INTERFACE}',member='JobRemoved'")
         ask(bus, "Subscribe")
         try:
             (job,) = ask(bus, "StopUnit", "ss", unit, "replace")
