@@ -6,7 +6,7 @@ import string
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cuddy.runtime import dbus, dbus_values
@@ -42,6 +42,7 @@ def combine(inner: st.SearchStrategy[tuple[str, Any]]) -> st.SearchStrategy[tupl
 VALUES = st.recursive(basic(), combine, max_leaves=6)
 
 
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(VALUES, max_size=4))
 def test_what_is_sent_is_what_is_received(pairs: list[tuple[str, Any]]) -> None:
     signature, values = "".join(kind for kind, _ in pairs), [value for _, value in pairs]
