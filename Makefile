@@ -14,7 +14,7 @@ NEED_PEERS := dockerd=docker.io podman=podman runc=runc runsc=runsc umoci=umoci
 NEED_BENCH := iperf3=iperf3 wrk=wrk redis-benchmark=redis-tools nsenter=util-linux
 PYTEST := CUDDY=$(CURDIR)/$(BIN)/cuddy $(BIN)/python -m pytest
 
-.PHONY: try setup test test-root check golden recordings corpus docs bench shell clean
+.PHONY: try setup test test-root check golden recordings corpus docs bench fuzz test-vm shell clean
 
 try: $(BIN)/cuddy
 	@if [ -t 0 ]; then $(BIN)/cuddy run --rm -it $(IMAGE) sh; \
@@ -38,8 +38,8 @@ soak: $(VENV)/tests
 	 tests/cli/test_build_run.py tests/cli/test_build_mounts.py $(ARGS)
 
 check: $(VENV)/tests
-	$(BIN)/ruff check src tests bench
-	$(BIN)/ruff format --check src tests bench
+	$(BIN)/ruff check src tests bench fuzz
+	$(BIN)/ruff format --check src tests bench fuzz
 	$(BIN)/mypy
 	$(PYTEST) -q tests/test_architecture.py tests/test_docs.py tests/test_startup.py
 
@@ -68,6 +68,17 @@ docs: $(VENV)/tests
 bench: $(VENV)/tests
 	@.ci/need $(NEED_BENCH)
 	@$(BIN)/python -m bench --cuddy $(BIN)/cuddy $(ARGS)
+
+# Five minutes of foreign bytes for every parser: see fuzz/__init__.py and decision 0111.
+fuzz: $(VENV)/tests
+	@$(BIN)/pip install --quiet --disable-pip-version-check '.[fuzz]' || echo "going on without atheris" >&2
+	@$(BIN)/python -m fuzz $(ARGS)
+
+# The suites in a virtual machine with another kernel and cgroup version 2 alone; hours of emulation,
+# or ARGS="tests/runtime -k cgroup".
+test-vm: $(VENV)/tests
+	@.ci/need mmdebstrap=mmdebstrap qemu-system-x86_64=qemu-system-x86 mkfs.ext4=e2fsprogs
+	@$(BIN)/python tests/vm.py $(ARGS)
 
 shell: $(BIN)/cuddy
 	@mkdir -p .try

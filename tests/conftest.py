@@ -20,7 +20,7 @@ import pytest
 import images
 import isolation
 import shares
-from console import ENGINE, Cuddy, wait_until
+from console import ENGINE, TIME_FACTOR, Cuddy, wait_until
 from cuddy.image.storage import Storage
 from cuddy.network import drivers
 from cuddy.network import network as networks
@@ -34,7 +34,7 @@ pytest_plugins = ["hostile_registry", "peers", "registry"]
 
 TESTS = Path(__file__).parent
 NEED_ROOT = ("kernel", "runtime", "engine", "cli", "contract", "api")
-DEADLINE_S = 240
+DEADLINE_S = 240 * TIME_FACTOR
 DETECTOR = pytest.StashKey[Detector]()
 
 

@@ -26,6 +26,8 @@ from cuddy.engine.home import Home
 
 ENGINE = os.environ.get("CUDDY_TESTS_ENGINE", "cuddy")
 """docker or podman: black-box tests run against them, which shows whether a test is right."""
+TIME_FACTOR = int(os.environ.get("CUDDY_TESTS_TIME_FACTOR", "1"))
+"""How much longer everything may take: on an emulated machine."""
 MAIN = Path(__file__).parent.parent / "src/cuddy/__main__.py"
 PROGRAM = shlex.split(os.environ.get("CUDDY", "")) or [sys.executable, "-I", "-S", str(MAIN)]
 
@@ -203,7 +205,7 @@ def wait_until(condition: Callable[[], Any], timeout: float = 20, what: str = ""
 
     `timeout` is for a machine that is busy with other things: nobody waits for it when all is well.
     """
-    deadline = time.monotonic() + timeout
+    deadline = time.monotonic() + timeout * TIME_FACTOR
     while not (value := condition()):
         assert time.monotonic() < deadline, what or "it did not happen in time"
         time.sleep(0.01)
