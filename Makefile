@@ -14,7 +14,7 @@ NEED_PEERS := dockerd=docker.io podman=podman runc=runc runsc=runsc umoci=umoci
 NEED_BENCH := iperf3=iperf3 wrk=wrk redis-benchmark=redis-tools nsenter=util-linux
 PYTEST := CUDDY=$(CURDIR)/$(BIN)/cuddy $(BIN)/python -m pytest
 
-.PHONY: try setup test test-root check golden recordings corpus docs bench fuzz test-vm shell clean
+.PHONY: try setup test test-root test-userns check golden recordings corpus docs bench fuzz test-vm shell clean
 
 try: $(BIN)/cuddy
 	@if [ -t 0 ]; then $(BIN)/cuddy run --rm -it $(IMAGE) sh; \
@@ -27,6 +27,10 @@ test: $(VENV)/tests
 
 test-root: $(VENV)/tests
 	@$(PYTEST) tests/kernel tests/cli $(ARGS)
+
+# The command line's tests with containers whose users are not the host's unless they say otherwise.
+test-userns: $(VENV)/tests
+	@CUDDY_TESTS_CONFIG=$(CURDIR)/tests/userns.toml $(PYTEST) $(or $(ARGS),tests/cli)
 
 # A hundred kills of each command that changes the image store or a volume, a thousand among
 # containers, long races in volumes, and a crowd of a hundred with published ports; CUDDY_TESTS_SEED

@@ -67,6 +67,8 @@ class Cuddy:
         self.run_root = run_root
         home = {"CUDDY_ROOT": str(root), "CUDDY_RUNROOT": str(run_root)}
         self.environment = {"PATH": os.environ["PATH"], "HOME": "/root", "TERM": "xterm"} | home
+        if config := os.environ.get("CUDDY_TESTS_CONFIG"):  # of `make test-userns`
+            self.environment["CUDDY_CONFIG"] = config
 
     def __call__(
         self, *words: object, input: bytes | None = None, timeout: float = 60, **options: Any

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import os
+import signal
+import tarfile
 from pathlib import Path
 
 import pytest
 
-from console import ENGINE, Cuddy
+from console import ENGINE, Cuddy, wait_until
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="others have other ranges")
 
@@ -66,6 +68,106 @@ class TestAuto:
         out = cuddy.ok("run", "--rm", AUTO, "many", "sh", "-c", script)
         cuddy.ok("rmi", "many")
         assert out.split() == ["70", "0"]
+
+
+class TestFiles:
+    """A volume and a directory of the host belong on the disk to whom they belong inside."""
+
+    @pytest.fixture
+    def box(self, cuddy: Cuddy, tmp_path: Path) -> str:
+        mounts = ["-v", "data:/data", "-v", f"{tmp_path}:/host"]
+        cuddy.ok("run", "-d", "--name", "box", AUTO, *mounts, "alpine", "sleep", "1000")
+        return "box"
+
+    def test_what_is_mounted_is_not_told_apart_from_any_other(
+        self, cuddy: Cuddy, box: str, tmp_path: Path
+    ) -> None:
+        cuddy.ok("exec", box, "sh", "-c", "touch /data/a /host/a && chown 7:8 /data/a /host/a")
+        stored = cuddy.root / "volumes/data/_data/a"
+        for path in (stored, tmp_path / "a"):
+            assert (path.stat().st_uid, path.stat().st_gid) == (7, 8)
+        other = ["run", "--rm", "-v", "data:/data", "alpine", "stat", "-c", "%u", "/data/a"]
+        assert cuddy.ok(*other) == "7"
+        assert cuddy.ok(*other[:2], AUTO, *other[2:]) == "7"
+
+    def test_what_knows_no_owners_but_its_own_is_nobody_s(self, cuddy: Cuddy) -> None:
+        script = "stat -c %u /sys-of-host && ! touch /sys-of-host/x 2>/dev/null"
+        words = ["-v", "/sys/kernel:/sys-of-host", "alpine", "sh", "-c", script]
+        assert cuddy.ok("run", "--rm", AUTO, *words) == "65534"
+
+    def test_an_image_that_is_mounted(self, cuddy: Cuddy) -> None:
+        words = ["--mount", "type=image,src=alpine,dst=/other", "alpine", "stat", "-c", "%u"]
+        assert cuddy.ok("run", "--rm", AUTO, *words, "/other", "/other/etc") == "0\n0"
+
+    def test_map_gives_what_is_written_to_its_owner(self, cuddy: Cuddy, tmp_path: Path) -> None:
+        os.chown(tmp_path, 1234, 1234)
+        words = ["-v", f"{tmp_path}:/mine:map", "alpine", "touch", "/mine/x"]
+        cuddy.ok("run", "--rm", AUTO, *words)
+        assert (tmp_path / "x").stat().st_uid == 1234
+
+    def test_cp_both_ways_while_it_runs(self, cuddy: Cuddy, box: str, tmp_path: Path) -> None:
+        cuddy.ok("exec", box, "sh", "-c", "touch /own; chown 7:8 /own; mkdir /to")
+        cuddy.ok("cp", "-a", f"{box}:/own", tmp_path / "out")
+        assert (tmp_path / "out").stat().st_uid == 7
+        os.chown(tmp_path / "out", 9, 9)
+        os.chmod(tmp_path / "out", 0o600)
+        cuddy.ok("cp", tmp_path / "out", f"{box}:/to/in")
+        assert cuddy.ok("exec", box, "stat", "-c", "%u:%g %a", "/to/in") == "9:9 600"
+        cuddy.ok("stop", "-t", "0", box)
+        cuddy.ok("cp", tmp_path / "out", f"{box}:/to/later")
+        cuddy.ok("start", box)
+        assert cuddy.ok("exec", box, "stat", "-c", "%u", "/to/in", "/to/later") == "9\n9"
+
+    @pytest.mark.parametrize("state", ["running", "stopped"])
+    def test_an_export_has_the_owners_of_inside(
+        self, cuddy: Cuddy, box: str, tmp_path: Path, state: str
+    ) -> None:
+        cuddy.ok("exec", box, "sh", "-c", "touch /own; chown 7:8 /own")
+        if state == "stopped":
+            cuddy.ok("stop", "-t", "0", box)
+        cuddy.ok("export", "-o", tmp_path / "all.tar", box)
+        with tarfile.open(tmp_path / "all.tar") as tar:
+            found = {member.name: (member.uid, member.gid) for member in tar}
+        assert found["own"] == (7, 8)
+        assert found["etc/passwd"] == (0, 0)
+
+    def test_a_commit_runs_as_any_image(self, cuddy: Cuddy, box: str) -> None:
+        cuddy.ok("exec", box, "sh", "-c", "touch /own; chown 7:8 /own")
+        cuddy.ok("commit", box, "committed")
+        for words in ([], [AUTO]):
+            out = cuddy.ok("run", "--rm", *words, "committed", "stat", "-c", "%u", "/own")
+            assert out == "7"
+        cuddy.ok("rmi", "committed")
+
+
+class TestProcesses:
+    def test_a_user_writes_to_its_streams_by_their_names(self, cuddy: Cuddy) -> None:
+        write = ["sh", "-c", "echo out >/dev/stdout; echo err >/dev/stderr"]
+        result = cuddy("run", "--name", "box", "-u", "1000", AUTO, "alpine", *write)
+        assert (result.code, result.out, result.err) == (0, "out", "err")
+        cuddy.ok("run", "-d", "--name", "long", AUTO, "alpine", "sleep", "1000")
+        result = cuddy("exec", "-u", "1000", "long", *write)
+        assert (result.code, result.out, result.err) == (0, "out", "err")
+
+    def test_a_terminal_is_its_user_s(self, cuddy: Cuddy) -> None:
+        cuddy.ok("run", "-d", "--name", "box", AUTO, "alpine", "sleep", "1000")
+        with cuddy.terminal("exec", "-t", "box", "stat", "-c", "tty of %u", "/dev/pts/0") as person:
+            person.expect("tty of 0")
+
+    @pytest.mark.parametrize("words", [[AUTO], [AUTO, "-u", "1000"], ["-u", "1000"]])
+    def test_it_dies_with_its_monitor(self, cuddy: Cuddy, words: list[str]) -> None:
+        cuddy.ok("run", "-d", "--name", "box", *words, "alpine", "sleep", "1000")
+        pid = cuddy.pid("box")
+        status = Path(f"/proc/{pid}/status").read_text()
+        (parent,) = [line.split()[1] for line in status.splitlines() if line.startswith("PPid")]
+        os.kill(int(parent), signal.SIGKILL)
+        wait_until(lambda: not Path(f"/proc/{pid}/root/etc").exists())
+
+    def test_who_joins_it_has_its_users(self, cuddy: Cuddy) -> None:
+        cuddy.ok("run", "-d", "--name", "box", AUTO, "alpine", "sleep", "1000")
+        words = ["--userns=container:box", "alpine", "readlink", "/proc/self/ns/user"]
+        there = cuddy.ok("exec", "box", "readlink", "/proc/self/ns/user")
+        assert cuddy.ok("run", "--rm", *words) == there
 
 
 def test_a_map_of_one_s_own(cuddy: Cuddy) -> None:

@@ -71,7 +71,7 @@ class Delivery:
         config["process"]["env"][:0] = variables
         self.runtime.fit(config)
         files.write_json(f"{where}/config.json", config, durable=False)
-        stdio = self.make_streams()
+        stdio = self.make_streams(identity.uid)
         undo.add(self.close_streams)
         checked = bundle.check(where, config)
         birth = self.runtime.begin(checked, self.id, self.home.run_root, stdio)
@@ -161,8 +161,8 @@ class Delivery:
 
             peers.confirm(self.peers)
 
-    def make_streams(self) -> tuple[int, int, int] | None:
-        """Pipes for a container without a terminal; returns the container's ends."""
+    def make_streams(self, uid: int) -> tuple[int, int, int] | None:
+        """Pipes for a container without a terminal, whose user is `uid`; its ends are returned."""
         if self.record["Config"]["Tty"]:
             return None
         if self.record["Config"]["OpenStdin"]:
@@ -172,6 +172,11 @@ class Delivery:
         our_stdout, stdout = os.pipe()
         our_stderr, stderr = os.pipe()
         self.outputs = [[our_stdout, frames.STDOUT], [our_stderr, frames.STDERR]]
+        if self.record["HostConfig"]["IDMappings"]:
+            # Imported here: most containers have the host's users.
+            from cuddy.engine import userns
+
+            userns.give_streams(self.record, (stdin, stdout, stderr), uid)
         return stdin, stdout, stderr
 
     def close_streams(self) -> None:

@@ -19,6 +19,7 @@ from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.image import blobs, compression, gather, workers
 from cuddy.image.deposit import Deposit, Ownership
 from cuddy.image.tree import ABSENT
+from cuddy.kernel import idmap
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -80,7 +81,12 @@ def cp_in(
 
     def work(record: Container, view: Inside, carriage: Carriage) -> None:
         user = user_of(record, view) if options.archive else None
-        put_in(view, path, origin, Ownership(is_kept=True, user=user), carriage)
+        ownership = Ownership(is_kept=True, user=user, maps=view.maps)
+        if view.maps is None:
+            put_in(view, path, origin, ownership, carriage)
+            return
+        with idmap.ActingAs(*view.maps.outside(0, 0)):
+            put_in(view, path, origin, ownership, carriage)
 
     return _copy(home, container_id, name, work, "extract-to-dir", progress, writable=True)
 
@@ -155,7 +161,7 @@ def _copy(
             view = inside.open_view(home, record, writable=writable)
             if not view.is_writable:
                 lock.close()
-            work(record, Inside(view.root_fd, name), carriage)
+            work(record, Inside(view.root_fd, name, maps=view.maps), carriage)
             if writable or not record["State"]["Running"]:
                 export.check_unchanged(home, record)
         events.emit_container(home, action, record)

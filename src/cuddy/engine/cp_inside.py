@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from cuddy.engine.cp_paths import Decision, Source, Target
     from cuddy.engine.inside import Located
     from cuddy.image.gather import Found
+    from cuddy.kernel.idmap import Maps
 
 KERNEL_DIRECTORIES = (b"dev", b"proc", b"sys")
 """Of a whole root they are left empty where they are the kernel's: Docker does not see them."""
@@ -53,6 +54,7 @@ class Inside(NamedTuple):
     root_fd: int
     name: str
     kind: str = "container"
+    maps: Maps | None = None  # of its users, if they are not the host's
 
     def missing(self, path: str) -> NotFound:
         """Docker's words for what is not inside."""
@@ -99,7 +101,9 @@ class Inside(NamedTuple):
                 name for name in KERNEL_DIRECTORIES if is_mounted(self.root_fd, name)
             )
         wanted = found.stream_name if streamed else as_name
-        return gather.gather(found.located.parent_fd, found.located.name, wanted, closed, is_wanted)
+        located = found.located
+        gathered = gather.gather(located.parent_fd, located.name, wanted, closed, is_wanted)
+        return as_inside(gathered, self.maps) if self.maps else gathered
 
     def find_target(self, path: str) -> FoundTarget:
         """What a path inside means as a destination. Raises NotFound, InvalidArgument."""
@@ -168,3 +172,10 @@ def is_mounted(root_fd: int, name: bytes) -> bool:
 def shown_target(into: FoundTarget, decision: Decision) -> str:
     """The directory that a copy goes into, as the user knows it."""
     return into.path if decision.into_itself else os.path.dirname(into.path) or "/"
+
+
+def as_inside(gathered: Iterator[Found], maps: Maps) -> Iterator[Found]:
+    """Entries with the owners that they have for those inside."""
+    for each in gathered:
+        uid, gid = maps.inside(each.member.uid, each.member.gid)
+        yield each._replace(member=each.member._replace(uid=uid, gid=gid))

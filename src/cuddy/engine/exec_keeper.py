@@ -159,6 +159,11 @@ class Keeper:
 
     def enter(self, own: Bundle, document: State, entrant: Process) -> Joined:
         """The process; by another runtime it runs its program at once."""
+        if self.record["HostConfig"]["IDMappings"]:
+            # Imported here: most containers have the host's users.
+            from cuddy.engine import userns
+
+            userns.give_streams(self.record, self.stdio or (), entrant["user"]["uid"])
         if "runtime" in document:
             # Imported here: most containers have ours.
             from cuddy.runtime import other

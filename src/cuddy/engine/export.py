@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import container, containers, events, rootfs
+from cuddy.engine import container, containers, events, rootfs, userns
 from cuddy.errors import Conflict
 from cuddy.image import changeset, host, workers
 
@@ -42,7 +42,8 @@ def _export(home: Home, container_id: str, fd: int) -> None:
         # What covers the host's secrets is made anew by the next start: that has to wait.
         if record["State"]["Running"] or record["Image"] != host.IMAGE.id:
             lock.close()
-        for chunk in changeset.archive(root):
+        maps = userns.maps_of(record) if record["State"]["Running"] else None
+        for chunk in changeset.archive(root, maps):
             files.write_all(fd, chunk)
         check_presence(home, container_id)
         if not record["State"]["Running"]:

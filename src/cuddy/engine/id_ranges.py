@@ -19,6 +19,7 @@ from cuddy import checksum, files
 from cuddy.engine import userns
 from cuddy.engine.home import DEFAULT_ROOT
 from cuddy.errors import InvalidArgument, SystemFailure
+from cuddy.kernel import idmap
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -62,7 +63,7 @@ def assign(home: Home, record: Container, options: ContainerOptions, undo: Undo)
     start = find(home, wish.size, options.userns_range)
     note(home, record["Id"], [Span(start, start + wish.size)], undo)
     kept = userns.kept_ids(wish, options.caller)
-    maps = userns.Maps(
+    maps = idmap.Maps(
         userns.spread(start, wish.size, kept and kept[0]),
         userns.spread(start, wish.size, kept and kept[1]),
     )

@@ -30,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.engine.mounts import MountPoint
 
 NOT_ALLOWED = (errno.EINVAL, errno.EPERM, errno.ENOSYS, errno.EOPNOTSUPP)
 
@@ -58,7 +59,7 @@ class Ground(Closing):
         if self.record["Image"] == host.IMAGE.id:
             return self._plan_host()
         layers = f"{self.spot}/rootfs"
-        attach(self.home.storage.layers_dir, layers, self.userns_fd)
+        self.show_layers(layers)
         there = [
             f"{layers}/{os.path.basename(path)}"
             for path in snapshots.lower_dirs(self.home.storage, self.record["ChainIds"])
@@ -76,16 +77,53 @@ class Ground(Closing):
         upper, work, masks = (f"{self.spot}/{name}" for name in ("upper", "work", "masks"))
         return host.plan_view(upper, work, masks, f"{self.where}/rootfs", lower)
 
+    def show_layers(self, target: str) -> None:
+        """Mount all layers at a place, their owners shifted. Raises SystemFailure, OSError."""
+        attach(self.home.storage.layers_dir, target, self.userns_fd)
+
+    def shift_of(self, point: MountPoint) -> str:
+        """How the owners of a mount are to be shifted: with those of all below it (ridmap), its
+        own only (idmap), or "" not at all.
+
+        Where a file system does not allow it, its files are nobody's inside: that is no hole. What
+        `map` has given somebody stays his, and what layers are made of is shifted already.
+        """
+        if point["Type"] not in ("bind", "volume") or "Map" in point:
+            return ""
+        mode = self.record["HostConfig"]["UsernsMode"].partition(":")[0]
+        if point["Type"] == "bind" and mode in (userns.KEEP_ID, userns.NOMAP):
+            return ""
+        is_flat = ((point.get("Spec") or {}).get("BindOptions") or {}).get("NonRecursive")
+        for recursive in (False,) if is_flat else (True, False):
+            if self._allows(point["Source"], recursive=recursive):
+                return "ridmap" if recursive else "idmap"
+        return ""
+
+    def _allows(self, source: str, *, recursive: bool) -> bool:
+        """Whether the owners of what is at a path can be shifted. Raises OSError."""
+        flags = mount.OPEN_TREE_CLONE | (mount.AT_RECURSIVE if recursive else 0)
+        tree_fd = mount.open_tree(source, flags)
+        try:
+            attribute = mount.MOUNT_ATTR_IDMAP
+            mount.mount_setattr(tree_fd, attribute, recursive=recursive, userns_fd=self.userns_fd)
+            return True
+        except OSError as error:
+            if error.errno not in NOT_ALLOWED:
+                raise
+            return False
+        finally:
+            os.close(tree_fd)
+
     def acting_as_root(self) -> idmap.ActingAs:
         """Inside `with`, what we make belongs to the container's root."""
-        return idmap.ActingAs(idmap.map_id(0, self.maps.uids), idmap.map_id(0, self.maps.gids))
+        return idmap.ActingAs(*self.maps.outside(0, 0))
 
     def leave(self) -> None:
         """Take it down: the root keeps what it lies on."""
         mount.umount(self.spot, mount.MNT_DETACH)
 
 
-def make_namespace(maps: userns.Maps) -> int:
+def make_namespace(maps: idmap.Maps) -> int:
     """A descriptor of a user namespace with these maps. Raises SystemFailure."""
     try:
         return idmap.make_namespace(maps.uids, maps.gids)

@@ -13,7 +13,7 @@ import errno
 import os
 import stat
 
-from cuddy.engine import liveness, rootfs, spec, staging
+from cuddy.engine import liveness, rootfs, spec, staging, userns
 from cuddy.errors import Conflict, NoSuchContainer, NotFound, SystemFailure
 from cuddy.image import host
 from cuddy.kernel import mount, namespaces, process, resolve
@@ -25,6 +25,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.kernel.idmap import Maps
     from cuddy.kernel.mount import Mount
 
 OPEN = os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC
@@ -39,6 +40,7 @@ class View(NamedTuple):
 
     root_fd: int
     is_writable: bool
+    maps: Maps | None = None  # of its users, where the files are seen as theirs
 
 
 def open_view(home: Home, record: Container, *, writable: bool) -> View:
@@ -51,7 +53,7 @@ def open_view(home: Home, record: Container, *, writable: bool) -> View:
         raise Conflict(f"container {record['Id'][:12]} is restarting", hint=hint)
     try:
         if record["State"]["Running"]:
-            view = View(copy_mounts(home, record), False)
+            view = View(copy_mounts(home, record), False, userns.maps_of(record))
         else:
             view = mount_all(home, record, writable=writable)
         seal(view.root_fd, writable=writable)
@@ -134,6 +136,7 @@ def mount_all(home: Home, record: Container, *, writable: bool) -> View:
     # What covers the host's secrets is made anew by the next start: it has to wait for us.
     writable = writable or record["Image"] == host.IMAGE.id
     plans = rootfs.plan_root if writable else rootfs.plan_view
+    record = as_hosts(record)
     rootfs.enter(record, directory, plans(home, record))
     volumes = plan_volumes(staging.Staging(home, record).stage())
     if not writable:
@@ -145,6 +148,11 @@ def mount_all(home: Home, record: Container, *, writable: bool) -> View:
         mount.umount(where, mount.MNT_DETACH)
         rootfs.enter(record, directory, rootfs.plan_root(home, record))
     return cover(record, View(os.open(where, OPEN), True), volumes)
+
+
+def as_hosts(record: Container) -> Container:
+    """A container whose users are the host's: as its files are on the disk."""
+    return {**record, "HostConfig": {**record["HostConfig"], "IDMappings": {}}}
 
 
 def cover(record: Container, view: View, volumes: list[Mount]) -> View:

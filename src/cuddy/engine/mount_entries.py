@@ -32,13 +32,16 @@ def build_entry(point: MountPoint) -> MountEntry:
     options: Mapping[str, Any] = spec.get("BindOptions") or {}
     # Recursive: what is mounted below the source would stay writable otherwise.
     read_only = "ro" if options.get("ReadOnlyNonRecursive") else "rro"
-    return bind_entry(
+    entry = bind_entry(
         point["Source"],
         point["Destination"],
         point.get("Propagation") or DEFAULT_PROPAGATION,
         "rw" if point["RW"] else read_only,
         bind="bind" if options.get("NonRecursive") else "rbind",
     )
+    if shift := point.get("Shift"):
+        entry["options"].append(shift)
+    return entry
 
 
 def bind_entry(

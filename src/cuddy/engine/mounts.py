@@ -39,6 +39,7 @@ class MountPoint(TypedDict, total=False):
     Image: str  # ours: id of an image that is mounted
     ChainIds: list[str]  # ours: its layers
     Map: str  # ours: UID:GID or OF_SOURCE: whose its files are on the host (owner_map.py)
+    Shift: str  # ours, of one that is staged: idmap, ridmap or ""; see idmapped.py
 
 
 SHOWN = ("Type", "Name", "Source", "Destination", "Driver", "Mode", "RW", "Propagation", "Map")

@@ -19,6 +19,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.engine.idmapped import Ground
     from cuddy.kernel.mount import Mount
 
 
@@ -26,31 +27,42 @@ def mount_root(home: Home, record: Container) -> Container:
     """Enter a mount namespace of our own and mount the root there; what else is to be mounted is
     prepared, and stands in the record that is returned. Raises CuddyError.
     """
+    if not record["HostConfig"]["IDMappings"]:
+        return mount_both(home, record, None)
+    # Imported here: most containers have the host's users.
+    from cuddy.engine import idmapped
+
+    with idmapped.Ground(home, record) as ground:
+        return mount_both(home, record, ground)
+
+
+def mount_both(home: Home, record: Container, ground: Ground | None) -> Container:
+    """The root, and what is mounted in it. `ground`: of one whose users are not the host's."""
     where = home.container_dir(record["Id"])
     with Undo() as undo:
         undo.add(mount.umount, f"{where}/rootfs", mount.MNT_DETACH)
         if not record.get("Mounts"):
-            make_root(home, record)
+            make_root(home, record, ground)
             return record
         from cuddy.engine import staging
 
         undo.add(staging.take_down, home, record)
         try:
             with staging.Staging(home, record) as preparation:
-                make_root(home, record)
-                mounted = preparation.stage()
+                make_root(home, record, ground)
+                mounted = preparation.stage(ground)
         except OSError as error:
             raise SystemFailure.from_os("cannot prepare the container's mounts", error) from error
     staging.announce(home, record)
     return mounted
 
 
-def make_root(home: Home, record: Container) -> None:
+def make_root(home: Home, record: Container, ground: Ground | None) -> None:
     """Enter a mount namespace of our own with the root in it, ready for mounts of the runtime's."""
     where = home.container_dir(record["Id"])
     try:
-        if record["HostConfig"]["IDMappings"]:
-            make_mapped_root(home, record)
+        if ground:
+            make_mapped_root(record, ground)
             return
         enter(record, where, kept_as_long(record, plan_root(home, record)))
         network_files.take_places(f"{where}/rootfs")
@@ -58,20 +70,15 @@ def make_root(home: Home, record: Container) -> None:
         raise SystemFailure.from_os("cannot prepare the container's /etc", error) from error
 
 
-def make_mapped_root(home: Home, record: Container) -> None:
+def make_mapped_root(record: Container, ground: Ground) -> None:
     """The same for a container whose users are not the host's. Raises OSError, SystemFailure."""
-    # Imported here: most containers have the host's.
-    from cuddy.engine import idmapped
-
-    where = home.container_dir(record["Id"])
-    with idmapped.Ground(home, record) as ground:
-        leave_hosts_view(record, where)
-        plans = ground.lay()
-        # overlayfs makes its own files as who mounts it.
-        with ground.acting_as_root():
-            perform(kept_as_long(record, plans))
-            ground.leave()
-            network_files.take_places(f"{where}/rootfs")
+    leave_hosts_view(record, ground.where)
+    plans = ground.lay()
+    # overlayfs makes its own files as who mounts it.
+    with ground.acting_as_root():
+        perform(kept_as_long(record, plans))
+        ground.leave()
+        network_files.take_places(f"{ground.where}/rootfs")
 
 
 def enter(record: Container, where: str, plans: list[Mount]) -> None:

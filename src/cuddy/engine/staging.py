@@ -21,6 +21,7 @@ from cuddy import files
 from cuddy.engine import events, liveness, mount_sources, volume_copy, volumes
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.image import snapshots
+from cuddy.image.storage import Storage
 from cuddy.kernel import mount, namespaces, overlay, resolve
 from cuddy.kernel.mount import Mount
 from cuddy.runtime import rootfs
@@ -29,6 +30,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.engine.idmapped import Ground
     from cuddy.engine.mounts import MountPoint
 
 SHARED = ("shared", "rshared")
@@ -47,6 +49,7 @@ class Staging:
         self.room = room(home, record)
         self.has_room = False
         self.peers: dict[str, int] = {}
+        self.ground: Ground | None = None
 
     def __enter__(self) -> Staging:
         had_life = is_room(self.room)
@@ -83,8 +86,12 @@ class Staging:
         for fd in self.peers.values():
             os.close(fd)
 
-    def stage(self) -> Container:
-        """The record with the sources that the runtime is to bind. Raises CuddyError, OSError."""
+    def stage(self, ground: Ground | None = None) -> Container:
+        """The record with the sources that the runtime is to bind. Raises CuddyError, OSError.
+
+        `ground`: of a container whose users are not the host's.
+        """
+        self.ground = ground
         staged = [self._stage(number, point) for number, point in enumerate(self.points)]
         return {**self.record, "Mounts": staged}
 
@@ -96,7 +103,7 @@ class Staging:
             subpath = (spec.get("VolumeOptions") or {}).get("Subpath") or ""
         elif point["Type"] == "image":
             source = self._spot(str(number), is_directory=True)
-            overlay.perform(snapshots.view(self.home.storage, point["ChainIds"], source))
+            overlay.perform(snapshots.view(self._storage(), point["ChainIds"], source))
             subpath = (spec.get("ImageOptions") or {}).get("Subpath") or ""
         elif point["Destination"] in self.peers:
             source = self._attach(self.peers[point["Destination"]], str(number))
@@ -107,7 +114,18 @@ class Staging:
         if "Map" in point:
             source = self._mapped(number, point, source)
         staged: MountPoint = {**point, "Source": source}
+        if self.ground:
+            staged["Shift"] = self.ground.shift_of(staged)
         return staged
+
+    def _storage(self) -> Storage:
+        """Where layers are: with their owners shifted, for users that are not the host's."""
+        if not self.ground:
+            return self.home.storage
+        top = f"{self.room}/shifted"
+        if not os.path.isdir(top):
+            self.ground.show_layers(self._spot("shifted/layers", is_directory=True))
+        return Storage(top)
 
     def _spot(self, name: str, *, is_directory: bool) -> str:
         """A new place to mount at."""
@@ -155,6 +173,8 @@ class Staging:
         root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
         try:
             user = owner_map.user_of(root_fd, self.record)
+            if self.ground:
+                user = owner_map.Owner(*self.ground.maps.outside(*user))
         finally:
             os.close(root_fd)
         tree_fd = mount.open_tree(source, flags)

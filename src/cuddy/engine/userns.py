@@ -13,8 +13,11 @@ as podman's has them, so that whoever starts the container need not ask anybody.
 
 from __future__ import annotations
 
+import os
+import stat
+
 from cuddy.errors import InvalidArgument
-from cuddy.kernel.idmap import IdRange
+from cuddy.kernel.idmap import IdRange, Maps
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -46,13 +49,6 @@ class Wish(NamedTuple):
     size: int = SIZE
     uid: int = -1  # of keep-id: who the caller is inside; -1 as on the host
     gid: int = -1
-
-
-class Maps(NamedTuple):
-    """Both maps of a user namespace."""
-
-    uids: list[IdRange]
-    gids: list[IdRange]
 
 
 def parse(mode: str) -> Wish:
@@ -189,6 +185,15 @@ def maps_of(record: Container) -> Maps | None:
         return None
     return Maps(*([IdRange(*map(int, text.split(":"))) for text in recorded[field]]
                   for field in ("UidMap", "GidMap")))  # fmt: skip
+
+
+def give_streams(record: Container, fds: Iterable[int], uid: int) -> None:
+    """Pipes that we have made become the user's, so that /dev/stdout can be opened again."""
+    maps = maps_of(record)
+    for fd in set(fds) if maps else ():
+        assert maps
+        if stat.S_ISFIFO(os.fstat(fd).st_mode):
+            os.fchown(fd, *maps.outside(uid, 0))
 
 
 def entries(ranges: Iterable[IdRange]) -> list[IdMapping]:

@@ -27,6 +27,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Iterator
 
+    from cuddy.kernel.idmap import Maps
+
 CHUNK = 1 << 18
 """Larger buffers are new memory each time, which the kernel has to clear."""
 LARGE = 1 << 15
@@ -52,9 +54,12 @@ def make(directory: str, left_out: Callable[[bytes, os.stat_result], bool]) -> I
     return _Packing(directory, overlaid=True, left_out=left_out).run()
 
 
-def archive(directory: str) -> Iterator[bytes]:
-    """The whole tree. Raises CorruptContent for a path that is too long."""
-    return _Packing(directory, overlaid=False, left_out=nothing).run()
+def archive(directory: str, maps: Maps | None = None) -> Iterator[bytes]:
+    """The whole tree. Raises CorruptContent for a path that is too long.
+
+    `maps`: of who is to be told whose the files are, if not as we see it.
+    """
+    return _Packing(directory, overlaid=False, left_out=nothing, maps=maps).run()
 
 
 def nothing(path: bytes, status: os.stat_result) -> bool:
@@ -77,7 +82,9 @@ class _Packing:
         *,
         overlaid: bool,
         left_out: Callable[[bytes, os.stat_result], bool],
+        maps: Maps | None = None,
     ) -> None:
+        self.maps = maps
         self.directory = directory
         self.overlaid = overlaid
         self.left_out = left_out
@@ -208,10 +215,12 @@ class _Packing:
         device = (0, 0)
         if kind in (tar.CHARACTER, tar.BLOCK_DEVICE):
             device = (os.major(status.st_rdev), os.minor(status.st_rdev))
+        owner = status.st_uid, status.st_gid
+        uid, gid = self.maps.inside(*owner) if self.maps else owner
         self.add(
             tar_writer.header(
                 Member(
-                    path, kind, stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, size,
+                    path, kind, stat.S_IMODE(status.st_mode), uid, gid, size,
                     status.st_mtime_ns, link, device, size, xattrs, None,
                 )
             )

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
     from cuddy.image.tar import Member
+    from cuddy.kernel.idmap import Maps
 
     Fill = Callable[[int], None]
 
@@ -44,12 +45,14 @@ class Ownership(NamedTuple):
 
     is_kept: bool = False
     user: tuple[int, int] | None = None
+    maps: Maps | None = None  # of whose ids these are, if not ours
 
     def of(self, member: Member) -> tuple[int, int]:
         """uid and gid for an entry; -1: as it is made."""
-        if self.user:
-            return self.user
-        return (member.uid, member.gid) if self.is_kept else (-1, -1)
+        if not (self.user or self.is_kept):
+            return -1, -1
+        owner = self.user or (member.uid, member.gid)
+        return self.maps.outside(*owner) if self.maps else owner
 
     def mode(self, member: Member) -> int:
         """The mode of an entry.

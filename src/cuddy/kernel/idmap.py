@@ -16,6 +16,8 @@ from cuddy.shapes import NamedTuple
 
 SECBIT_NO_SETUID_FIXUP = 4
 """linux/securebits.h"""
+OVERFLOW_ID = 65534
+"""Who is nobody: /proc/sys/kernel/overflowuid, unless somebody has changed it."""
 
 
 class IdRange(NamedTuple):
@@ -24,6 +26,21 @@ class IdRange(NamedTuple):
     container_id: int
     host_id: int
     size: int
+
+
+class Maps(NamedTuple):
+    """Both maps of a user namespace, and what they make of an owner."""
+
+    uids: list[IdRange]
+    gids: list[IdRange]
+
+    def outside(self, uid: int, gid: int) -> tuple[int, int]:
+        """The host's ids of ids inside; -1 for one that is not mapped."""
+        return map_id(uid, self.uids), map_id(gid, self.gids)
+
+    def inside(self, uid: int, gid: int) -> tuple[int, int]:
+        """What the host's ids are seen as inside."""
+        return see_id(uid, self.uids), see_id(gid, self.gids)
 
 
 def write_maps(pid: int, uids: list[IdRange], gids: list[IdRange]) -> None:
@@ -90,6 +107,14 @@ def map_id(container_id: int, ranges: list[IdRange]) -> int:
         if r.container_id <= container_id < r.container_id + r.size:
             return r.host_id + container_id - r.container_id
     return -1
+
+
+def see_id(host_id: int, ranges: list[IdRange]) -> int:
+    """What an id of the host's is seen as in a container: as nobody, if it is not mapped."""
+    for r in ranges:
+        if r.host_id <= host_id < r.host_id + r.size:
+            return r.container_id + host_id - r.host_id
+    return OVERFLOW_ID
 
 
 def make_namespace(uids: list[IdRange], gids: list[IdRange]) -> int:

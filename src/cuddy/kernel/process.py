@@ -22,6 +22,7 @@ CLONE_INTO_CGROUP = 0x200000000
 
 # prctl(2)
 PR_SET_PDEATHSIG = 1
+PR_GET_PDEATHSIG = 2
 PR_SET_DUMPABLE = 4
 PR_SET_KEEPCAPS = 8
 PR_SET_NAME = 15
@@ -65,6 +66,14 @@ def clone(flags: int, *, cgroup_fd: int = -1) -> Child:
         raise
     python_hook("PyOS_AfterFork_Parent" if pid else "PyOS_AfterFork_Child")()
     return Child(pid, struct.unpack("=i", pidfd)[0] if pid else -1)
+
+
+def death_signal() -> int:
+    """The signal that our parent's end sends us; 0 for none."""
+    answer = bytearray(4)
+    syscall("prctl", PR_GET_PDEATHSIG, answer, 0, 0, 0)
+    signal: int = struct.unpack("i", answer)[0]
+    return signal
 
 
 def prctl(option: int, argument: int | bytes = 0) -> int:

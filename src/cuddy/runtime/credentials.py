@@ -66,7 +66,10 @@ def become_user(spec: Process, sets: Sets, keep: tuple[str, ...] = ()) -> None:
     own_stdio(user)
     capabilities.drop_bounding(sets.bounding, sets.present)
     process.prctl(process.PR_SET_KEEPCAPS, 1)
+    signal = process.death_signal()
     change_ids(user)
+    if signal:  # which changing ids has cleared: prctl(2)
+        process.prctl(process.PR_SET_PDEATHSIG, signal)
     process.prctl(process.PR_SET_KEEPCAPS, 0)
     capabilities.set_sets(
         permitted=sets.permitted.union(keep),

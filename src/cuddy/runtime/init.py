@@ -114,13 +114,14 @@ def wait_for_parent(newborn: Newborn) -> None:
         newborn.trees[message.number] = message.fd
     if message.kind != "go":
         os._exit(1)
-    if newborn.options.die_with_parent:
-        process.prctl(process.PR_SET_PDEATHSIG, 9)
     if newborn.bundle.has_namespace("user"):
         # Not before: a creator that is no root could not write our maps then (proc(5)).
         process.prctl(process.PR_SET_DUMPABLE, 0)
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
+    if newborn.options.die_with_parent:
+        # Not before: a change of ids clears it (prctl(2)).
+        process.prctl(process.PR_SET_PDEATHSIG, 9)
 
 
 def join_namespaces(newborn: Newborn) -> None:
