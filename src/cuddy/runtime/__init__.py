@@ -30,7 +30,11 @@ listener     who is asked about calls that a profile leaves open
 filter_program  and the instructions that decide it
 start        let a created container's program begin
 kill         send a signal to a container
+features     what it can do, for who asks
+starting_config  a config to begin with
+pause        stop its processes where they are, let them go on
 update       other limits for one that runs
+resources_file  and how callers write them
 statistics   what its groups count, in runc's shape
 delete       remove what is left of a stopped container
 exec         one more process inside a running container

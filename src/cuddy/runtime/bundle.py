@@ -85,14 +85,20 @@ class Bundle(NamedTuple):
         return ""
 
 
-def load(path: str) -> Bundle:
-    """Read and check a bundle's config.json. Raises InvalidArgument."""
+def load(path: str, config_file: str = "") -> Bundle:
+    """Read and check a bundle's config.json, or another file in its place.
+
+    Raises InvalidArgument.
+    """
+    file = config_file or os.path.join(path, "config.json")
     try:
-        config = files.read_json(os.path.join(path, "config.json"))
+        config = files.read_json(file)
     except FileNotFoundError:
+        if config_file:
+            raise InvalidArgument(f"no such file: {file}") from None
         raise InvalidArgument(f"no config.json in {path}", hint="is it an OCI bundle?") from None
-    except ValueError as error:
-        raise InvalidArgument(f"{path}/config.json: {error}") from None
+    except (ValueError, OSError) as error:
+        raise InvalidArgument(f"{file}: {error}") from None
     return check(path, config)
 
 

@@ -80,17 +80,14 @@ def join(
 
 
 def enter(
-    bundle: Bundle,
-    document: State,
-    spec: Process,
-    stdio: tuple[int, int, int] | None,
-    *,
-    state_root: str,
-    own_group: Cgroup | None = None,
-) -> Joined:
+    bundle: Bundle, document: State, spec: Process, stdio: tuple[int, int, int] | None, *,
+    state_root: str, own_group: Cgroup | None = None, group: Cgroup | None = None,
+    preserve_fds: int = 0,
+) -> Joined:  # fmt: skip
     """Make the process that will run `spec`; it waits for `finish`.
 
-    `own_group`: a subgroup of the container's control group to be born in. Raises SystemFailure.
+    `own_group`: a subgroup of the container's to be born in; `group`: a group in every hierarchy.
+    `preserve_fds`: how many descriptors from 3 on the program keeps. Raises SystemFailure.
     """
     init_fd = process.open_exact(document["pid"], document["startTime"])
     if init_fd < 0:
@@ -104,8 +101,9 @@ def enter(
         entrant.container_id, entrant.init_pid = document["id"], document["pid"]
         entrant.filter = filters.find(bundle.config, state_root)
         entrant.others_end = ours
+        entrant.preserve_fds = preserve_fds
         post = open_post(entrant)
-        guide = clone_guide(find_cgroup(document, own_group), entrant)
+        guide = clone_guide(group or find_cgroup(document, own_group), entrant)
         theirs.close()
         joined = hear_birth(guide, ours, spec["args"][0])
         if post:
@@ -232,6 +230,7 @@ class Entrant:
         self.init_pid = 0
         self.others_end: Channel | None = None
         self.doors: list[int] = []
+        self.preserve_fds = 0
         self.springboard_fd = -1
         self.proc_fd = -1
         self.attribute_fd = -1
@@ -327,6 +326,7 @@ def become_program(entrant: Entrant) -> None:
         entrant.attribute_fd,
         entrant.sets,
         entrant.letter_box,
+        preserve_fds=entrant.preserve_fds,
     )
 
 

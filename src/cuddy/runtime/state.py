@@ -11,6 +11,7 @@ import os
 
 from cuddy import files
 from cuddy.errors import NoSuchContainer
+from cuddy.kernel.cgroup import Cgroup
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -58,6 +59,14 @@ def read(state_root: str, container_id: str) -> State:
         raise NoSuchContainer(container_id) from None
     state["status"] = status(state, where)
     return state
+
+
+def current(state_root: str, container_id: str) -> State:
+    """The same, in which what runs may be paused: who uses the runtime as a program asks this."""
+    document = read(state_root, container_id)
+    if document["status"] == "running" and Cgroup(document["cgroupPaths"]).is_frozen():
+        document["status"] = "paused"
+    return document
 
 
 def forget(state_root: str, container_id: str) -> None:

@@ -22,36 +22,43 @@ FLAGS = (
     Flag("console-socket", "", STRING, "Socket to which the terminal's master is sent"),
     Flag("pidfd-socket", "", STRING, "Socket to which a descriptor of init is sent"),
     Flag("pid-file", "", STRING, "File to write init's pid to"),
-    Flag("no-pivot", "", BOOL, "Do not use pivot_root: refused"),
+    Flag("no-pivot", "", BOOL, "Do not use pivot_root: for a root on a ramdisk"),
     Flag("no-new-keyring", "", BOOL, "Keep the caller's session keyring"),
     Flag("preserve-fds", "", INT, "Descriptors beyond the streams to hand on", 0),
 )
 
 
-def give_birth(call: Call) -> create.Birth:
-    """A created container, its pid file written and its terminal handed over."""
+def give_birth(call: Call, *, detached: bool) -> create.Birth:
+    """A created container, its pid file written and its terminal handed over or in the birth."""
     args = call.args
-    if args.no_pivot:
-        raise InvalidArgument("--no-pivot is refused", hint="cuddy always uses pivot_root")
-    loaded = load(call)
+    loaded = bundle.load(args.bundle, args.config)
+    handed_on = args.preserve_fds
+    if "LISTEN_FDS" in os.environ or "NOTIFY_SOCKET" in os.environ:
+        from cuddy.cli.runtime import activation  # here: only systemd asks for it
+
+        handed_on += activation.prepare(call, loaded)
+    descriptors.check(handed_on)
+    check_terminal(has_terminal(loaded), bool(args.console_socket), detached=detached)
+    if has_terminal(loaded) and not detached:
+        from cuddy.cli.runtime import foreground  # here: a detached one has none
+
+        foreground.fit(loaded.config["process"])
     console = descriptors.Receiver(args.console_socket, "terminal")
-    has_terminal = bool(loaded.config.get("process", {}).get("terminal"))
-    if has_terminal and not console:
-        raise InvalidArgument(
-            "cannot allocate tty if runc will detach without setting console socket",
-            hint="--console-socket",
-        )
-    if console and not has_terminal:
-        raise InvalidArgument("cannot use console socket if runc will not detach or allocate tty")
-    descriptors.keep(args.preserve_fds)
-    options = create.Options(cgroups=cgroup_maker(call.asked), bus=bus_address())
+    watcher = descriptors.Receiver(args.pidfd_socket, "pidfd")
+    descriptors.close_inherited(handed_on)
+    options = create.Options(
+        preserve_fds=handed_on,
+        new_keyring=not args.no_new_keyring,
+        pivot=not args.no_pivot,
+        keep_config=True,
+        cgroups=cgroup_maker(call.asked),
+        bus=bus_address(),
+    )
     birth = create.begin(loaded, call.id, state_root=call.root, options=options)
     try:
         create.finish(birth)
         call.log.warn(birth.warnings)
-        if console:
-            console.send(birth.terminal_fd, "/dev/ptmx")
-            os.close(birth.terminal_fd)
+        tell(birth, console, watcher)
         if args.pid_file:
             write_pid(args.pid_file, birth.pid)
     except BaseException:
@@ -71,9 +78,29 @@ def bus_address() -> str:
     return os.environ.get(f"DBUS_{kind}_BUS_ADDRESS", "")
 
 
-def load(call: Call) -> Bundle:
-    """The bundle that the flags name. Raises InvalidArgument."""
-    return bundle.load(call.args.bundle)
+def has_terminal(loaded: Bundle) -> bool:
+    """Whether the container's program gets a terminal."""
+    return bool(loaded.config.get("process", {}).get("terminal"))
+
+
+def check_terminal(wanted: bool, socket: bool, *, detached: bool) -> None:
+    """Somebody must hold the terminal's other end. Raises InvalidArgument, in runc's words."""
+    if wanted and detached and not socket:
+        raise InvalidArgument(
+            "cannot allocate tty if runc will detach without setting console socket"
+        )
+    if socket and not (wanted and detached):
+        raise InvalidArgument("cannot use console socket if runc will not detach or allocate tty")
+
+
+def tell(birth: create.Birth, console: descriptors.Receiver, watcher: descriptors.Receiver) -> None:
+    """Send the terminal and the pidfd to who waits for them. Raises SystemFailure."""
+    if console:
+        console.send(birth.terminal_fd, "/dev/ptmx")
+        os.close(birth.terminal_fd)
+        birth.terminal_fd = -1
+    if watcher:
+        watcher.send(birth.pidfd, birth.id)
 
 
 def write_pid(path: str, pid: int) -> None:

@@ -29,16 +29,22 @@ def is_inherited(number: int) -> bool:
         return False
 
 
-def keep(count: int) -> None:
-    """Close what we inherited but the first `count` beyond the streams. Raises InvalidArgument."""
-    there = inherited()
+def check(count: int) -> None:
+    """The first `count` beyond the streams are there to be handed on. Raises InvalidArgument."""
     for number in range(FIRST, FIRST + count):
-        if number not in there:
+        if not is_inherited(number):
             raise InvalidArgument(
                 f"please check that preserved-fd {number - FIRST + 1} (of {count}) is present"
             )
-    for number in there:
-        if number >= FIRST + count:
+
+
+def close_inherited(kept: int) -> None:
+    """Close what we inherited but the first `kept` beyond the streams.
+
+    After whatever is named /dev/fd/N has been opened, and before there is an init to inherit it.
+    """
+    for number in inherited():
+        if number >= FIRST + kept:
             os.close(number)
 
 

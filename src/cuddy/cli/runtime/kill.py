@@ -5,15 +5,26 @@ from __future__ import annotations
 from cuddy.cli.flags import BOOL, Flag
 from cuddy.cli.runtime.verb import Call, Verb
 from cuddy.engine import signals
+from cuddy.errors import InvalidArgument
 from cuddy.runtime import kill as killing
 
 FLAGS = (Flag("all", "a", BOOL, "To every process of the container"),)
 
 
 def kill(call: Call) -> int:
-    number = signals.parse(call.args.names[1] if len(call.args.names) > 1 else "TERM")
-    killing.kill(call.root, call.id, number, all=call.args.all)
+    name = call.args.names[1] if len(call.args.names) > 1 else "TERM"
+    killing.kill(call.root, call.id, number_of(name), all=call.args.all)
     return 0
+
+
+def number_of(name: str) -> int:
+    """A signal's number; 0 asks whether there is somebody. Raises InvalidArgument."""
+    if name == "0":
+        return 0
+    try:
+        return signals.parse(name)
+    except InvalidArgument:
+        raise InvalidArgument(f'unknown signal "{name}"') from None
 
 
 VERB = Verb("Send a signal to a container", kill, "<container-id> [signal]", FLAGS, 1, 2)

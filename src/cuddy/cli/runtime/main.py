@@ -14,7 +14,14 @@ from cuddy.cli.flags import BOOL, STRING, Flag
 from cuddy.cli.runtime import verb as verbs
 from cuddy.cli.runtime.log import Log
 from cuddy.cli.runtime.verb import Call
-from cuddy.errors import CuddyError, InvalidArgument, NoSuchContainer, SystemFailure
+from cuddy.errors import (
+    CommandNotExecutable,
+    CommandNotFound,
+    CuddyError,
+    InvalidArgument,
+    NoSuchContainer,
+    SystemFailure,
+)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -23,16 +30,24 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 1
 UNKNOWN_VERB = 3
+INTERRUPTED = 130
 SPEC = "1.2.0"
 SUMMARIES = {
     "create": "Create a container",
     "delete": "Delete what is left of a container",
+    "events": "Show what a container uses, and when it lacks memory",
     "exec": "Run one more process in a container",
+    "features": "Show what this runtime can do",
     "kill": "Send a signal to a container",
     "list": "List containers",
+    "pause": "Stop all processes of a container where they are",
+    "ps": "List the processes of a container",
+    "resume": "Let a paused container go on",
     "run": "Create and start a container",
+    "spec": "Write a config.json to begin with",
     "start": "Start a created container",
     "state": "Show a container's state",
+    "update": "Change the limits of a container",
 }
 """The verbs. Their modules say the same, but need not be imported to be listed."""
 
@@ -55,7 +70,7 @@ GLOBAL_FLAGS = (
 
 def main(words: list[str]) -> int:
     """One call of the runtime: words without the program's name -> exit status."""
-    log, code = Log(), USAGE_ERROR
+    log, code, failure = Log(), USAGE_ERROR, ""
     try:
         asked = flags.parse(GLOBAL_FLAGS, words, "cuddy-runtime", interspersed=False, one_dash=True)
         if asked.version:
@@ -69,15 +84,24 @@ def main(words: list[str]) -> int:
             log.error(f"unknown command: {asked.names[0]}")
             return UNKNOWN_VERB
         verb = load(asked.names[0])
-        code = verb.error_code
+        code, failure = verb.error_code, verb.failure
         return perform(verb, asked, log)
-    except NoSuchContainer:
-        log.error("container does not exist")
     except CuddyError as error:
-        log.error(str(error))
+        log.error(f"{failure}{words_of(error)}")
     except OSError as error:
-        log.error(str(SystemFailure.from_os("cuddy-runtime", error)))
+        log.error(f"{failure}{SystemFailure.from_os('cuddy-runtime', error)}")
+    except KeyboardInterrupt:
+        return INTERRUPTED
     return code
+
+
+def words_of(error: CuddyError) -> str:
+    """An error as callers know it from runc, whose words they look for."""
+    if isinstance(error, NoSuchContainer):
+        return "container does not exist"
+    if isinstance(error, CommandNotFound | CommandNotExecutable):
+        return f"unable to start container process: {error}"
+    return str(error)
 
 
 def perform(verb: Verb, asked: Args, log: Log) -> int:

@@ -19,19 +19,38 @@ FLAGS = (
 
 
 def run(call: Call) -> int:
-    birth = births.give_birth(call)
+    if call.args.detach:
+        start_program(call, births.give_birth(call, detached=True))
+        return 0
+    from cuddy.cli.runtime import foreground  # here: a detached one has none
+
+    if not call.args.no_subreaper:
+        process.prctl(process.PR_SET_CHILD_SUBREAPER, 1)
+    with foreground.listen() as signals:
+        birth = births.give_birth(call, detached=False)
+        start_program(call, birth)
+        code = foreground.accompany(birth.pid, birth.pidfd, birth.terminal_fd, signals)
+    if not call.args.keep:
+        call.log.warn(delete.delete(call.root, birth.id, force=True))
+    return code
+
+
+def start_program(call: Call, birth: create.Birth) -> None:
+    """Let it begin. If it cannot, nothing of the container is left."""
     try:
-        call.log.warn(start.start(call.root, birth.id))
+        if "NOTIFY_SOCKET" in os.environ:
+            from cuddy.cli.runtime import activation  # here: only systemd asks for it
+
+            activation.start(call, watched=not call.args.detach)
+        else:
+            call.log.warn(start.start(call.root, birth.id))
         create.await_program(birth)
-        if call.args.detach:
-            return 0
-        _, status = os.waitpid(birth.pid, 0)
     except BaseException:
         create.abort(birth)
         raise
-    if not call.args.keep:
-        call.log.warn(delete.delete(call.root, birth.id, force=True))
-    return process.exit_code(status)
 
 
-VERB = Verb("Create and start a container", run, "<container-id>", FLAGS, 1, 1)
+VERB = Verb(
+    "Create and start a container", run, "<container-id>", FLAGS, 1, 1,
+    failure="cuddy-runtime run failed: ",
+)  # fmt: skip

@@ -44,6 +44,7 @@ class Verb(NamedTuple):
     most: int | None = None  # positional arguments it takes
     interspersed: bool = True  # whether flags may follow the first positional argument
     error_code: int = 1
+    failure: str = ""  # what its errors begin with
 
 
 def parse(verb: Verb, words: list[str], name: str) -> Args:
