@@ -5,7 +5,7 @@
 IMAGE ?= host
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml README.md $(shell find src -name '*.py')
+SOURCES := pyproject.toml README.md $(wildcard bin/*) $(shell find src -name '*.py')
 NEED_RUN := venv=python3-venv ip=iproute2 nft=nftables
 NEED_TEST := $(NEED_RUN) docker-registry=docker-registry skopeo=skopeo busybox-static=busybox-static \
              ps=procps curl=curl openssl=openssl redis-server=redis-server redis-cli=redis-tools \

@@ -22,6 +22,7 @@ import json, sys
 print(json.dumps({
     "file": __file__, "words": sys.argv[1:], "lean": sys.flags.isolated and sys.flags.no_site,
     "packages": sys._xoptions.get("packages"), "executable": sys.executable,
+    "program": sys._xoptions.get("program"),
 }))
 """
 
@@ -33,8 +34,9 @@ def install(
     bin_ = prefix / "bin"
     bin_.mkdir(parents=True, exist_ok=True)
     shutil.copy(ROOT / "bin/cuddy", bin_)
-    script = (ROOT / "bin/cuddy-runtime").read_text()
-    (bin_ / "cuddy-runtime").write_text(script.replace("#!python", f"#!{python}", 1))
+    shutil.copy(ROOT / "bin/cuddy-runtime", bin_)
+    script = (ROOT / "bin/cuddy-python").read_text()
+    (bin_ / "cuddy-python").write_text(script.replace("#!python", f"#!{python}", 1))
     record(prefix / packages)
     (prefix / packages / "cuddy").mkdir(parents=True)
     (prefix / packages / "cuddy/__main__.py").write_text(REPORT)
@@ -62,6 +64,29 @@ def test_in_a_virtual_environment(tmp_path: Path) -> None:
     assert Path(found["file"]).samefile(tmp_path / f"lib/{VERSION}/site-packages/cuddy/__main__.py")
     assert Path(found["packages"]).samefile(tmp_path / f"lib/{VERSION}/site-packages")
     assert found["executable"] == sys.executable
+
+
+def test_the_runtime_starts_as_lean_and_keeps_its_callers_descriptors(tmp_path: Path) -> None:
+    launcher = install(tmp_path / "a place").with_name("cuddy-runtime")
+    (tmp_path / "oci").symlink_to(launcher)
+    for path in (launcher, tmp_path / "oci"):
+        found = start(path, "--root", "x y")
+        assert found["lean"]
+        assert found["program"] == "runtime"
+        assert found["words"] == ["--root", "x y"]
+    words = "import os; print(os.readlink('/proc/self/fd/9'))"
+    main = tmp_path / f"a place/lib/{VERSION}/site-packages/cuddy/__main__.py"
+    main.write_text(words)
+    script = f"'{launcher}' 9</dev/zero"
+    assert subprocess.check_output(["sh", "-c", script], text=True) == "/dev/zero\n"
+
+
+def test_the_interpreter_itself_can_be_had(tmp_path: Path) -> None:
+    python = install(tmp_path).with_name("cuddy-python")
+    python.chmod(0o755)
+    code = "import sys; print(sys.executable, *sys.argv[1:])"
+    found = subprocess.check_output([python, "-c", code, "a"], text=True)
+    assert found == f"{sys.executable} a\n"
 
 
 def test_in_a_place_with_blanks(tmp_path: Path) -> None:

@@ -1,4 +1,5 @@
-"""Where every start begins: `python -m cuddy`, and bin/cuddy in a bare interpreter (-I -S).
+"""Where every start begins: `python -m cuddy`, bin/cuddy and bin/cuddy-runtime, these two in a bare
+interpreter (-I -S).
 
 A bare interpreter knows only the standard library: this file adds the directory it is in, and looks
 for other libraries when one is first missed, which only pulling an image does.
@@ -57,6 +58,10 @@ def start() -> int:
         furnish()
     # Looking for cycles costs a tenth of a short command's time, and there are hardly any.
     gc.set_threshold(100_000)
+    if sys._xoptions.get("program") == "runtime":
+        from cuddy.cli.runtime.main import main as runtime
+
+        return runtime(sys.argv[1:])
     from cuddy.cli.main import main
 
     return main(sys.argv[1:])

@@ -5,6 +5,7 @@ A verb's module is imported when it is called, and only then: a container costs 
 
 from __future__ import annotations
 
+import _signal
 import os
 import sys
 
@@ -71,6 +72,8 @@ GLOBAL_FLAGS = (
 def main(words: list[str]) -> int:
     """One call of the runtime: words without the program's name -> exit status."""
     log, code, failure = Log(), USAGE_ERROR, ""
+    if _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:
+        _signal.signal(_signal.SIGINT, _signal.default_int_handler)  # to take back what was begun
     try:
         asked = flags.parse(GLOBAL_FLAGS, words, "cuddy-runtime", interspersed=False, one_dash=True)
         if asked.version:
