@@ -78,9 +78,9 @@ def write(
     try:
         control_file.write(f"{directory}/{limit.file}", limit.value)
     except OSError as error:
-        if error.errno == errno.ENOENT and isinstance(limit.otherwise, CgroupWrite):
+        if error.errno in control_file.ABSENT and isinstance(limit.otherwise, CgroupWrite):
             return write(paths, limit.otherwise, warnings, final=final)
-        if error.errno == errno.ENOENT and limit.otherwise:
+        if error.errno in control_file.ABSENT and limit.otherwise:
             if limit.otherwise != NOTHING:
                 warnings.append(str(limit.otherwise))
             return True

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 LIMIT = "the device rules"
 EVERYTHING = "a"
+LARGEST = (1 << 31) - 1
 ALWAYS = (
     # Making a node harms nobody; opening it does.
     "c *:* m", "b *:* m",
@@ -52,7 +53,7 @@ def rule_text(rule: Mapping[str, Any]) -> str:
     numbers = [rule.get("major"), rule.get("minor")]
     if kind not in ("a", "b", "c", "u") or not isinstance(access, str) or set(access) - set("rwm"):
         raise InvalidArgument(f"config.json: not a device rule: {rule!r}")
-    if not all(number is None or type(number) is int for number in numbers):
+    if not all(n is None or (type(n) is int and n <= LARGEST) for n in numbers):
         raise InvalidArgument(f"config.json: not a device rule: {rule!r}")
     if kind == "a":
         if set(access) != set("rwm") or any(n is not None and n >= 0 for n in numbers):

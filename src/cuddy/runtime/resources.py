@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from cuddy.errors import InvalidArgument, NotPermitted
 from cuddy.kernel.cgroup_hierarchies import UNIFIED
-from cuddy.kernel.cgroup_limits import CgroupWrite
+from cuddy.kernel.cgroup_limits import NOTHING, CgroupWrite
 from cuddy.runtime import device_rules
 
 TYPE_CHECKING = False
@@ -48,9 +48,7 @@ def plan_limits(resources: Mapping[str, Any], hierarchies: Hierarchies) -> list[
     """The same without the devices: what can be changed later."""
     writes: list[CgroupWrite] = []
     for section, plans in PLANS.items():
-        if wanted := resources.get(section):
-            if not isinstance(wanted, list if section in LISTS else dict):
-                raise InvalidArgument(f"config.json: resources.{section} has the wrong type")
+        if wanted := entries(resources, section) if section in LISTS else inner(resources, section):
             writes += plans(wanted, hierarchies)
     return refuse_missing(writes, hierarchies)
 
@@ -70,6 +68,32 @@ def is_v1(hierarchies: Hierarchies, controller: str) -> bool:
     """Whether the controller's files are those of version 1."""
     hierarchy = hierarchies.of(controller)
     return hierarchy.version == 1 if hierarchy else hierarchies.mode != "v2"
+
+
+def inner(section: Mapping[str, Any], key: str) -> Mapping[str, Any]:
+    """An object of the section, empty if it is not there. Raises InvalidArgument."""
+    value = section.get(key)
+    if value and not isinstance(value, dict):
+        raise InvalidArgument(f"config.json: resources.{key} has the wrong type")
+    return value or {}
+
+
+def entries(section: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    """A list of objects of the section, empty if it is not there. Raises InvalidArgument."""
+    value = section.get(key)
+    if not value:
+        return []
+    if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
+        raise InvalidArgument(f"config.json: resources.{key} has the wrong type")
+    return value
+
+
+def word(section: Mapping[str, Any], key: str) -> str:
+    """A name of the section without spaces, "" if it is not there. Raises InvalidArgument."""
+    value = section.get(key) or ""
+    if not isinstance(value, str) or len(value.split()) > 1 or value != value.strip():
+        raise InvalidArgument(f"config.json: resources: {key} {value!r} is not a name")
+    return value
 
 
 def number(section: Mapping[str, Any], key: str) -> int | None:
@@ -102,9 +126,14 @@ def plan_memory(memory: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator
         ("kernel", "memory.kmem.limit_in_bytes", "the kernel memory limit"),
         ("kernelTCP", "memory.kmem.tcp.limit_in_bytes", "the kernel TCP memory limit"),
     ):
-        if value := number(memory, key):
-            yield CgroupWrite("memory", file, limit_text(value, v1=True), name)
+        if value := number(memory, key):  # Linux 5.16 has lost the first, version 2 has neither
+            text = limit_text(value, v1=True)
+            yield CgroupWrite("memory", file, text, name, DISCARDED.format(f"way to set {name}"))
     if (swappiness := number(memory, "swappiness")) is not None:
+        if not 0 <= swappiness <= 100:
+            raise InvalidArgument(
+                f"invalid memory swappiness value: {swappiness} (valid range is 0-100)"
+            )
         without = DISCARDED.format("memory swappiness")
         text = str(swappiness)
         yield CgroupWrite("memory", "memory.swappiness", text, "the swappiness", without)
@@ -142,8 +171,8 @@ def plan_cpu(cpu: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator[Cgrou
         if (value := number(cpu, key)) is not None:
             yield CgroupWrite("cpu", file, str(value), name)
     for key, name in (("cpus", "the CPU set"), ("mems", "the set of memory nodes")):
-        if value := cpu.get(key):
-            yield CgroupWrite("cpuset", f"cpuset.{key}", str(value), name)
+        if members := word(cpu, key):
+            yield CgroupWrite("cpuset", f"cpuset.{key}", members, name)
 
 
 def plan_quota(quota: int, period: int, *, v1: bool) -> Iterator[CgroupWrite]:
@@ -154,8 +183,8 @@ def plan_quota(quota: int, period: int, *, v1: bool) -> Iterator[CgroupWrite]:
         if quota:
             text = limit_text(quota, v1=True)
             yield CgroupWrite("cpu", "cpu.cfs_quota_us", text, "the CPU quota")
-    elif quota or period:
-        text = f"{limit_text(quota or -1, v1=False)} {period or DEFAULT_PERIOD_US}"
+    elif quota or period:  # a quota alone leaves the period as it is
+        text = f"{limit_text(quota or -1, v1=False)} {period or ''}".strip()
         yield CgroupWrite("cpu", "cpu.max", text, "the CPU quota")
 
 
@@ -182,19 +211,19 @@ def plan_block_io(block_io: Mapping[str, Any], hierarchies: Hierarchies) -> Iter
     v1 = is_v1(hierarchies, "blkio") and is_v1(hierarchies, "io")
     if weight := number(block_io, "weight"):
         yield plan_weight("", weight, v1=v1)
-    for entry in block_io.get("weightDevice") or ():
+    for entry in entries(block_io, "weightDevice"):
         if weight := number(entry, "weight"):
             yield plan_weight(f"{device_number(entry)} ", weight, v1=v1)
     if leaf := number(block_io, "leafWeight"):
         yield CgroupWrite("blkio", "blkio.leaf_weight", str(leaf), "the leaf block I/O weight")
-    for entry in block_io.get("weightDevice") or ():
+    for entry in entries(block_io, "weightDevice"):
         if leaf := number(entry, "leafWeight"):
             text = f"{device_number(entry)} {leaf}"
             yield CgroupWrite(
                 "blkio", "blkio.leaf_weight_device", text, "the leaf block I/O weight"
             )
     for field, file, key in THROTTLES:
-        for entry in block_io.get(field) or ():
+        for entry in entries(block_io, field):
             device, rate = device_number(entry), number(entry, "rate") or 0
             if v1:
                 yield CgroupWrite("blkio", file, f"{device} {rate}", field)
@@ -231,24 +260,29 @@ def plan_hugepages(
         size, limit = entry.get("pageSize"), number(entry, "limit")
         if not (isinstance(size, str) and size.isalnum() and size.isascii()) or limit is None:
             raise InvalidArgument(f"config.json: not a huge page limit: {entry!r}")
-        for kind in ("", ".rsvd"):
-            file = f"hugetlb.{size}{kind}.{suffix}"
-            yield CgroupWrite("hugetlb", file, str(limit), f"the limit of {size} huge pages")
+        if limit < 0 or limit >= 1 << 64:
+            raise InvalidArgument(f"config.json: not a huge page limit: {entry!r}")
+        name = f"the limit of {size} huge pages"
+        yield CgroupWrite("hugetlb", f"hugetlb.{size}.{suffix}", str(limit), name)
+        reserved = f"hugetlb.{size}.rsvd.{suffix}"  # since 5.7
+        yield CgroupWrite("hugetlb", reserved, str(limit), name, NOTHING)
 
 
 def plan_network(network: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
     """Marks for packets: the class, and a priority for each interface."""
     if (class_id := number(network, "classID")) is not None:
         yield CgroupWrite("net_cls", "net_cls.classid", str(class_id), "the network class")
-    for entry in network.get("priorities") or ():
-        text = f"{entry.get('name')} {number(entry, 'priority')}"
+    for entry in entries(network, "priorities"):
+        text = f"{word(entry, 'name')} {number(entry, 'priority') or 0}"
         yield CgroupWrite("net_prio", "net_prio.ifpriomap", text, "the network priority")
 
 
 def plan_rdma(devices: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
     """Handles and objects of each RDMA device."""
-    for device, limits in devices.items():
-        words = [device]
+    for device in devices:
+        words, limits = [device], inner(devices, device)
+        if not device or len(device.split()) != 1:
+            raise InvalidArgument(f"config.json: resources.rdma: not a device: {device!r}")
         for key, name in (("hcaHandles", "hca_handle"), ("hcaObjects", "hca_object")):
             if (value := number(limits, key)) is not None:
                 words.append(f"{name}={value}")

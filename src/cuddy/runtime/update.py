@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from cuddy import files
+from cuddy.errors import InvalidArgument, NotPermitted
 from cuddy.kernel import cgroup, cgroup_v2, control_file
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.kernel.cgroup_hierarchies import Hierarchies
@@ -18,15 +19,23 @@ ROUNDS = 1000
 """Of moving processes, for a container that makes new ones as fast as they are moved."""
 
 
-def update(state_root: str, container_id: str, wanted: Mapping[str, Any], path: str) -> list[str]:
+def update(
+    state_root: str, container_id: str, wanted: Mapping[str, Any], path: str = ""
+) -> list[str]:
     """Set these resources (linux.resources without devices); returns warnings.
 
-    `path`: the container's cgroupsPath. Raises NoSuchContainer, NotPermitted, InvalidArgument.
+    `path`: the container's cgroupsPath, to make groups at that were not needed so far; "" if it is
+    in every hierarchy. Raises NoSuchContainer, NotPermitted, InvalidArgument.
     """
     document = state.read(state_root, container_id)
     hierarchies = cgroup.find()
-    writes = resources.plan_limits(wanted, hierarchies)
     known = Cgroup(document["cgroupPaths"])
+    if not known.paths:
+        raise NotPermitted("cannot limit a container that has no control group")
+    wanted = fill_in(known, wanted)
+    writes = resources.plan_limits(wanted, hierarchies)
+    if "scope" in document:
+        path = ""  # it is systemd's name, and in every hierarchy
     more = join_more(hierarchies, known, path, {write.controller for write in writes})
     group = Cgroup(known.paths | more.paths)
     try:
@@ -44,6 +53,31 @@ def update(state_root: str, container_id: str, wanted: Mapping[str, Any], path: 
     finally:
         if files.start_time(document["pid"]) != document["startTime"]:
             more.remove()  # who buried the container may not have known of it
+
+
+def fill_in(group: Cgroup, wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """The wanted resources with what they are relative to, as it is now.
+
+    Swap is given together with memory, and version 2 has quota and period in one file. Raises
+    InvalidArgument if a limit is below what is used, and may not be (checkBeforeUpdate).
+    """
+    memory, cpu = (dict(resources.inner(wanted, name)) for name in ("memory", "cpu"))
+    if (resources.number(memory, "swap") or 0) > 0 and not memory.get("limit"):
+        memory["limit"] = memory_limit(group)
+    if resources.number(cpu, "period") and not cpu.get("quota"):
+        quota = (control_file.read(f"{group.unified}/cpu.max") or "").partition(" ")[0]
+        if quota.isdecimal():
+            cpu["quota"] = int(quota)
+    if memory.get("checkBeforeUpdate") and (limit := resources.number(memory, "limit") or 0) > 0:
+        used = group.stats().get("memory_bytes", 0)
+        if used > limit:
+            raise InvalidArgument(f"rejecting memory limit {limit} < usage {used}")
+    return {**wanted, **({"memory": memory} if memory else {}), **({"cpu": cpu} if cpu else {})}
+
+
+def memory_limit(group: Cgroup) -> int:
+    """The memory limit as it is now; 0 for none."""
+    return group.stats().get("memory_limit_bytes") or 0
 
 
 def set_all(group: Cgroup, writes: list[CgroupWrite]) -> list[str]:
@@ -76,7 +110,8 @@ def join_more(hierarchies: Hierarchies, group: Cgroup, path: str, controllers: s
     missing = tuple(
         hierarchy
         for hierarchy in hierarchies.all
-        if hierarchy.version == 1
+        if path
+        and hierarchy.version == 1
         and controllers.intersection(hierarchy.controllers)
         and not set(hierarchy.controllers) & set(group.paths)
     )

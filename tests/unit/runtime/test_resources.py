@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from cuddy.errors import InvalidArgument, NotPermitted
 from cuddy.kernel.cgroup import Cgroup
@@ -67,9 +69,9 @@ CASES: list[tuple[dict[str, Any], list[str], list[str]]] = [
         ["cpu.shares = 1024", "cpu.cfs_period_us = 100000", "cpu.cfs_quota_us = 150000"],
         ["cpu.weight = 100", "cpu.max = 150000 100000"],
     ),
-    ({"cpu": {"quota": 5000}}, ["cpu.cfs_quota_us = 5000"], ["cpu.max = 5000 100000"]),
+    ({"cpu": {"quota": 5000}}, ["cpu.cfs_quota_us = 5000"], ["cpu.max = 5000"]),
     ({"cpu": {"period": 5000}}, ["cpu.cfs_period_us = 5000"], ["cpu.max = max 5000"]),
-    ({"cpu": {"quota": -1}}, ["cpu.cfs_quota_us = -1"], ["cpu.max = max 100000"]),
+    ({"cpu": {"quota": -1}}, ["cpu.cfs_quota_us = -1"], ["cpu.max = max"]),
     (
         {"cpu": {"burst": 0, "idle": 1, "cpus": "0-2,4", "mems": "0"}},
         ["cpu.cfs_burst_us = 0", "cpu.idle = 1", "cpuset.cpus = 0-2,4", "cpuset.mems = 0"],
@@ -190,6 +192,13 @@ def test_nothing_asked_of_a_host_without_control_groups_is_fine() -> None:
         ({"unified": {"memory": "1"}}, "no control file"),
         ({"unified": {"memory.max": 1}}, "no control file"),
         ({"blockIO": {"throttleReadBpsDevice": [{"rate": 1}]}}, "not a device"),
+        ({"blockIO": {"weightDevice": [7]}}, "wrong type"),
+        ({"memory": {"swappiness": 101}}, "invalid memory swappiness value: 101 .valid range is 0"),
+        ({"cpu": {"cpus": [0, 1]}}, "cpus .* is not a name"),
+        ({"rdma": {"mlx5 1": {"hcaHandles": 1}}}, "not a device"),
+        ({"rdma": {"mlx5": 3}}, "wrong type"),
+        ({"hugepageLimits": [{"pageSize": "2MB", "limit": -1}]}, "not a huge page limit"),
+        ({"devices": [{"allow": True, "type": "c", "major": 1 << 31}]}, "not a device rule"),
         ({"devices": {"allow": True}}, "resources.devices has the wrong type"),
     ],
 )
@@ -199,6 +208,52 @@ def test_what_cannot_be_meant_is_refused(wrong: dict[str, Any], message: str | N
         return
     with pytest.raises(InvalidArgument, match=message):
         written(wrong, V2)
+
+
+FIELDS = (
+    "limit", "swap", "cpus", "major", "minor", "rate",
+    "pageSize", "name", "priority", "hcaHandles", "priorities", "weight",
+    "quota", "weightDevice", "throttleReadBpsDevice", "allow", "type", "access",
+    "classID", "memory.max",
+)  # fmt: skip
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=4),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(FIELDS),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)
+SECTIONS = ("memory", "cpu", "pids", "blockIO", "hugepageLimits", "network", "rdma", "unified")
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@given(st.dictionaries(st.sampled_from((*SECTIONS, "devices")), JSON), st.sampled_from((V1, V2)))
+def test_whatever_is_asked_for_is_planned_or_refused(
+    wanted: dict[str, Any], hierarchies: Hierarchies
+) -> None:
+    try:
+        resources.plan(wanted, hierarchies)
+    except (InvalidArgument, NotPermitted):
+        pass
+
+
+def test_reserved_huge_pages_are_limited_where_they_are_counted(tmp_path: Path) -> None:
+    wanted = {"hugepageLimits": [{"pageSize": "2MB", "limit": 4096}]}
+    plan = [w for w in resources.plan(wanted, V2) if w.controller == "hugetlb"]
+    assert fake_v2(tmp_path, "hugetlb.2MB.max").apply(plan) == []
+    assert (tmp_path / "hugetlb.2MB.max").read_text() == "4096"
+
+
+def test_kernel_memory_is_warned_about_where_it_is_not_counted(tmp_path: Path) -> None:
+    plan = [w for w in resources.plan({"memory": {"kernel": 9}}, V2) if w.controller == "memory"]
+    assert fake_v2(tmp_path).apply(plan) == [
+        "this kernel has no way to set the kernel memory limit: ignored"
+    ]
 
 
 def fake_v2(directory: Path, *files: str) -> Cgroup:
@@ -214,7 +269,7 @@ def test_version_2_files_get_the_values(tmp_path: Path) -> None:
     assert group.apply(w for w in resources.plan(wanted, V2) if w.controller != "devices") == []
     assert (tmp_path / "memory.max").read_text() == "67108864"
     assert (tmp_path / "memory.swap.max").read_text() == "67108864"
-    assert (tmp_path / "cpu.max").read_text() == "7000 100000"
+    assert (tmp_path / "cpu.max").read_text() == "7000"
     assert (tmp_path / "pids.max").read_text() == "3"
 
 
