@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import os
 import shutil
 from collections.abc import Callable, Iterator
@@ -154,3 +155,18 @@ def remove(group: Path) -> bool:
         except OSError:
             return False
     return True
+
+
+def test_doctor_names_what_is_missing(user: OrdinaryUser) -> None:
+    told = {line["Topic"]: line for line in map(json.loads, listed(user))}
+    assert told["overlayfs"]["State"] == "ok"
+    expected = "ok" if user.name == "cuddy-ids" else "less"
+    assert told["/etc/subuid"]["State"] == told["/etc/subgid"]["State"] == expected
+    if expected == "less":
+        assert "usermod --add-subuids" in told["/etc/subuid"]["Fix"]
+        assert told["/etc/subuid"]["Fix"].endswith(f" {user.name}")
+    assert not list(user.root.glob("*.tmp"))
+
+
+def listed(user: OrdinaryUser) -> list[str]:
+    return user.ok("doctor", "--format", "json").splitlines()

@@ -193,4 +193,6 @@ check_networks   is nothing left of networks that are gone
 check_volumes     are volumes what containers expect
 check             is everything what it says it is, and making it so
 info              everything known of the engine
+doctor            what this machine lacks, and what mends it
+doctor_facts      looking, and trying
 """

@@ -128,14 +128,7 @@ def candidates(run_root: str, record_fd: int) -> Iterator[tuple[int, int]]:
 
 def make(record_fd: int, uid: int) -> None:
     """Enter a new namespace. Raises OSError, SystemFailure."""
-    names = {str(uid)}
-    import pwd
-
-    try:
-        names.add(pwd.getpwuid(uid).pw_name)
-    except KeyError:
-        pass
-    uids, gids = subids.granted(names)
+    uids, gids = subids.granted(names_of(uid))
     if not uids or not gids or subids.missing_programs():
         uids = gids = ()
     complaint = subids.unshare(
@@ -145,6 +138,22 @@ def make(record_fd: int, uid: int) -> None:
         raise SystemFailure(f"cannot map the ids of your user namespace: {complaint}", hint=HINT)
     mount.set_propagation("/", mount.MS_SLAVE | mount.MS_REC)
     os.ftruncate(record_fd, 0)
+
+
+def name_of(uid: int) -> str:
+    """A user's login name; the number if there is none."""
+    # Imported here, as below: what it looks into may be a directory service.
+    import pwd
+
+    try:
+        return pwd.getpwuid(uid).pw_name
+    except KeyError:
+        return str(uid)
+
+
+def names_of(uid: int) -> set[str]:
+    """What a user may be called in /etc/subuid."""
+    return {str(uid), name_of(uid)}
 
 
 def enrol(record_fd: int) -> None:

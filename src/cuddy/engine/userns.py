@@ -16,7 +16,8 @@ from __future__ import annotations
 import os
 import stat
 
-from cuddy.errors import InvalidArgument
+from cuddy.errors import InvalidArgument, NotPermitted
+from cuddy.kernel import namespaces
 from cuddy.kernel.idmap import IdRange, Maps
 from cuddy.shapes import NamedTuple
 
@@ -120,7 +121,7 @@ def asked_maps(options: ContainerOptions) -> Maps | None:
 
 
 def check(options: ContainerOptions) -> None:
-    """What is asked for makes sense, alone and together. Raises InvalidArgument."""
+    """What is asked for makes sense, alone and together. Raises InvalidArgument, NotPermitted."""
     wish = parse(options.userns_mode)
     maps = asked_maps(options)
     if maps and wish.kind:
@@ -136,6 +137,12 @@ def check(options: ContainerOptions) -> None:
         )
     if not maps and wish.kind in ("", HOST):
         return
+    if not namespaces.is_initial("user"):
+        raise NotPermitted(
+            "an ordinary user's containers share the user's own user namespace"
+            " and can have no other: only root can show files as somebody else's",
+            hint="leave --userns, --uidmap and --gidmap out",
+        )
     if options.privileged:
         raise InvalidArgument(
             "privileged mode is incompatible with user namespaces."
@@ -158,7 +165,7 @@ def settle(
     another container shares its users, or nothing in common would be theirs.
     """
     modes = (options.pid_mode, options.ipc_mode, options.network)
-    if options.privileged or HOST in modes:
+    if options.privileged or HOST in modes or not namespaces.is_initial("user"):
         return options, others
     if not others:
         settled = options._replace(userns_mode=options.userns_default)

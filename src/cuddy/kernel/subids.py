@@ -14,7 +14,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
 UID_FILE, GID_FILE = "/etc/subuid", "/etc/subgid"
 MAX_BYTES = 1 << 20
@@ -39,20 +39,31 @@ def granted(names: Collection[str]) -> Grant:
 def parse(text: str, names: Collection[str]) -> tuple[tuple[int, int], ...]:
     """The ranges of `names` in a file of `name:first:count` lines; other lines mean nothing."""
     found: list[tuple[int, int]] = []
-    for line in text.split("\n"):
-        name, *numbers = line.strip().split(":")
-        if name not in names or len(numbers) != 2:
-            continue
-        if not all(number.isascii() and number.isdigit() for number in numbers):
-            continue
-        if any(len(number) > 10 for number in numbers):
-            continue
-        first, count = map(int, numbers)
+    for name, first, count in _lines(text):
         # An id may be mapped once, and root's is never for others.
         taken = any(first < begin + length and begin < first + count for begin, length in found)
-        if first and count and first + count - 1 <= MAX_ID and not taken:
+        if name in names and first and first + count - 1 <= MAX_ID and not taken:
             found.append((first, count))
     return tuple(found[:MAX_RANGES])
+
+
+def _lines(text: str) -> Iterator[tuple[str, int, int]]:
+    for line in text.split("\n"):
+        name, *numbers = line.strip().split(":")
+        if len(numbers) != 2 or any(len(number) > 10 for number in numbers):
+            continue
+        if all(number.isascii() and number.isdigit() for number in numbers) and int(numbers[1]):
+            yield name, int(numbers[0]), int(numbers[1])
+
+
+def first_free(size: int = 65536, start: int = 100_000) -> int:
+    """The first id from which as many are granted to nobody, neither as uids nor as gids."""
+    taken = [line for path in (UID_FILE, GID_FILE) for line in _lines(_read(path))]
+    free = start
+    for _, first, count in sorted(taken, key=lambda line: line[1]):
+        if first < free + size and free < first + count:
+            free = first + count
+    return free
 
 
 def _read(path: str) -> str:

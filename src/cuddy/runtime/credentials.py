@@ -154,7 +154,16 @@ def as_rlim(value: int) -> int:
 
 def set_oom_score(score: int, warn: Callable[[str], None], pid: int | str = "self") -> None:
     """Write oom_score_adj; lowering it needs CAP_SYS_RESOURCE and is only warned about."""
-    fd = os.open(f"/proc/{pid}/oom_score_adj", os.O_RDWR | os.O_CLOEXEC)
+    path = f"/proc/{pid}/oom_score_adj"
+    try:
+        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    except PermissionError:
+        # In a user namespace what cannot be dumped is not root's, not even one's own: proc(5).
+        process.prctl(process.PR_SET_DUMPABLE, 1)
+        try:
+            fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        finally:
+            process.prctl(process.PR_SET_DUMPABLE, 0)
     try:
         if int(os.read(fd, 16)) == score:
             return

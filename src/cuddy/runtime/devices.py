@@ -6,6 +6,7 @@ Made by descriptors inside the fresh tmpfs, so that nothing of the image can sta
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
@@ -58,8 +59,8 @@ def make_node(device: Device, root_fd: int, *, bind: bool) -> None:
     if device["type"] not in KINDS:
         raise InvalidArgument(f"device {path}: unknown type {device['type']!r}")
     make_parents(root_fd, path)
-    if bind:
-        bind_node(path, root_fd)
+    if bind and device["type"] != "p":
+        bind_node(device, path, root_fd)
         return
     parent_fd = resolve.open_in_root(root_fd, os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
     name = os.path.basename(path)
@@ -84,14 +85,51 @@ def make_node(device: Device, root_fd: int, *, bind: bool) -> None:
         os.close(parent_fd)
 
 
-def bind_node(path: str, root_fd: int) -> None:
-    """Show the host's device of the same path."""
-    make_leaf(root_fd, path, directory=False)
-    target_fd = resolve.open_in_root(root_fd, path, os.O_PATH)
+def bind_node(device: Device, path: str, root_fd: int) -> None:
+    """Show the host's device. It is looked at by descriptors that cannot open it."""
+    source_fd = open_host_node(device, path)
     try:
-        mount.bind(path, f"/proc/self/fd/{target_fd}")
+        number = os.fstat(source_fd).st_rdev
+        try:
+            target_fd = resolve.open_in_root(root_fd, path, os.O_PATH)
+        except FileNotFoundError:
+            make_leaf(root_fd, path, directory=False)
+            target_fd = resolve.open_in_root(root_fd, path, os.O_PATH)
+        try:
+            if os.fstat(target_fd).st_rdev != number:
+                mount.bind(f"/proc/self/fd/{source_fd}", f"/proc/self/fd/{target_fd}")
+        finally:
+            os.close(target_fd)
     finally:
-        os.close(target_fd)
+        os.close(source_fd)
+
+
+def open_host_node(device: Device, path: str) -> int:
+    """A node of the host's with the device's number: at the same path, or where the kernel says."""
+    number = os.makedev(device.get("major", 0), device.get("minor", 0))
+    kind = KINDS[device["type"]]
+    folder = "block" if kind == stat.S_IFBLK else "char"
+    uevent = f"/sys/dev/{folder}/{os.major(number)}:{os.minor(number)}/uevent"
+    for place in (path, *names_in(uevent)):
+        try:
+            fd = os.open(place, os.O_PATH | os.O_CLOEXEC)
+        except FileNotFoundError:
+            continue
+        status = os.fstat(fd)
+        if stat.S_IFMT(status.st_mode) == kind and status.st_rdev == number:
+            return fd
+        os.close(fd)
+    raise FileNotFoundError(errno.ENOENT, "no such device on this host", path)
+
+
+def names_in(uevent: str) -> list[str]:
+    """Where udev or the kernel has put a device."""
+    try:
+        with open(uevent) as file:
+            lines = file.read(4096).splitlines()
+    except OSError:
+        return []
+    return [f"/dev/{line[8:]}" for line in lines if line.startswith("DEVNAME=")]
 
 
 def make_links(dev_fd: int) -> None:

@@ -50,7 +50,10 @@ RECURSIVE_ATTRIBUTES = {
 }
 LABELLED = ("tmpfs", "ramfs", "devpts")
 """File systems made for the container alone."""
-BORROWED = {"sysfs": "/sys", "proc": "/proc", "mqueue": "/dev/mqueue"}
+BORROWED = {
+    "sysfs": "/sys", "proc": "/proc", "mqueue": "/dev/mqueue", "cgroup2": "/sys/fs/cgroup",
+}  # fmt: skip
+"""What of a user's may not be mounted in a user namespace, and where the host has it."""
 MAX_LINKS = 40
 """The kernel's own limit on symbolic links in a path (path_resolution(7))."""
 ROOT_PROPAGATION = {"": mount.PROPAGATION["rslave"]} | mount.PROPAGATION

@@ -7,6 +7,7 @@ events   what happens, as it happens
 check    is everything what it says it is
 boot     start what should run after the machine has started
 halt     stop all because it goes down
+doctor   what this machine lacks for containers
 info     what this machine offers
 login    credentials for a registry
 logout   no more
