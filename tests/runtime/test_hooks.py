@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -181,16 +182,39 @@ class TestFailing:
         assert runtime.wait(pid) != 0
         assert runtime.output() == ""
 
-    @pytest.mark.skipif(bool(OTHER), reason="runc stops the container; the specification warns")
-    @pytest.mark.parametrize("kind", ["poststart", "poststop"])
-    def test_of_the_late_ones_it_is_a_warning(
-        self, runtime: Runtime, bundle: Bundle, kind: str, log: Path
+    @pytest.mark.skipif(bool(OTHER), reason="our words")
+    def test_of_the_last_ones_it_is_a_warning(
+        self, runtime: Runtime, bundle: Bundle, log: Path
     ) -> None:
-        bundle.config["hooks"] = {kind: [hook("exit 7"), hook(f"echo second >>{log}")]}
+        bundle.config["hooks"] = {"poststop": [hook("exit 7"), hook(f"pwd >>{log}")]}
         result = runtime.run(bundle.runs("echo", "ran"))
         assert (result.code, result.out) == (0, "ran")
-        assert f"error running {kind} hook #0: /bin/sh: exit status 7" in result.err
-        assert log.read_text() == "second\n"
+        assert "error running poststop hook #0: /bin/sh: exit status 7" in result.err
+        assert log.read_text() == f"{bundle.path}\n"
+
+    def test_of_one_after_the_start_it_is_the_end(
+        self, runtime: Runtime, bundle: Bundle, log: Path
+    ) -> None:
+        bundle.config["hooks"] = {
+            "poststart": [hook("exit 7"), hook(f"echo second >>{log}")],
+            "poststop": [hook(f"echo stopped >>{log}")],
+        }
+        pid = runtime.created(bundle.script("sleep 1000"))
+        assert runtime("start", "box").code != 0
+        assert runtime.wait(pid) == -signal.SIGKILL
+        assert runtime("state", "box").code != 0
+        assert log.read_text() == "stopped\n"
+
+    def test_without_an_environment_it_has_the_callers(
+        self, runtime: Runtime, bundle: Bundle, log: Path
+    ) -> None:
+        words = [hook(f"echo $FROM_CALLER >>{log}") for _ in range(2)]
+        words[0].pop("env", None)
+        words[1]["env"] = []
+        bundle.config["hooks"] = {"createRuntime": words}
+        bundle.script("true").linux["cgroupsPath"] = ""
+        runtime.run(bundle, env=os.environ | {"FROM_CALLER": "word"})
+        assert log.read_text() == "word\n\n"
 
     def test_a_hook_that_takes_too_long_is_killed(self, runtime: Runtime, bundle: Bundle) -> None:
         slow = {"path": "/bin/sleep", "args": ["sleep", "1000"], "timeout": 1}

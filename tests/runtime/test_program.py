@@ -92,11 +92,34 @@ class TestUser:
         assert set(fields["Gid"].split()) == {"2000"}
         assert {"5", "6"} <= set(fields["Groups"].split())
 
-    @pytest.mark.skipif(bool(OTHER), reason="our choice: CVE-2022-2989")
-    def test_the_primary_group_is_among_the_groups(self, runtime: Runtime, bundle: Bundle) -> None:
+    def test_the_groups_are_no_others(self, runtime: Runtime, bundle: Bundle) -> None:
+        """That the primary one has to be among them (CVE-2022-2989) is for the bundle's author."""
         bundle.process["user"] = {"uid": 1000, "gid": 2000}
         groups = lines(runtime.run(bundle.runs("grep", "Groups", "/proc/self/status")))
-        assert groups[0].split() == ["Groups:", "2000"]
+        assert groups[0].split() == ["Groups:"]
+
+    @pytest.mark.parametrize(("uid", "home"), [(0, "/root"), (1000, "/home/u"), (7, "/")])
+    def test_without_a_home_it_has_its_users(
+        self, runtime: Runtime, bundle: Bundle, uid: int, home: str
+    ) -> None:
+        accounts = "root:x:0:0::/root:/bin/sh\nbroken\nu:x:1000:1000::/home/u:/bin/sh\n"
+        (bundle.rootfs / "etc/passwd").write_text(accounts)
+        bundle.process["user"] = {"uid": uid, "gid": 0}
+        bundle.process["env"] = [PATH, "HOME="]
+        assert lines(runtime.run(bundle.script("echo $HOME"))) == [home]
+
+    @pytest.mark.parametrize("kind", ["fifo", "link", "nothing"])
+    def test_hostile_accounts_are_no_way_out(
+        self, runtime: Runtime, bundle: Bundle, kind: str
+    ) -> None:
+        accounts = bundle.rootfs / "etc/passwd"
+        accounts.unlink()
+        if kind == "fifo":
+            os.mkfifo(accounts)
+        elif kind == "link":
+            accounts.symlink_to("/proc/self/fd/0")
+        bundle.process["env"] = [PATH]
+        assert lines(runtime.run(bundle.script("echo $HOME"))) == ["/"]
 
     def test_another_user_may_open_its_own_streams_again(
         self, runtime: Runtime, bundle: Bundle

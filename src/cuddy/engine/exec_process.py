@@ -89,7 +89,8 @@ def build_process(record: Container, own: Bundle, document: State, options: Exec
         "user": {
             "uid": identity.uid,
             "gid": identity.gid,
-            "additionalGids": list(identity.groups),
+            # The primary group as well, or what is denied to it is not (CVE-2022-2989).
+            "additionalGids": sorted({identity.gid, *identity.groups}),
         },
         "capabilities": process.capability_sets(powers, identity.uid),
     }

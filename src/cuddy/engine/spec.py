@@ -154,7 +154,8 @@ def build_process(
         "user": {
             "uid": identity.uid,
             "gid": identity.gid,
-            "additionalGids": list(identity.groups),
+            # The primary group as well, or what is denied to it is not (CVE-2022-2989).
+            "additionalGids": sorted({identity.gid, *identity.groups}),
         },
         "args": words,
         "env": process.with_home(config["Env"], identity.home),

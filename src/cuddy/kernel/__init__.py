@@ -5,6 +5,7 @@ Wrappers raise OSError that names the call and its object; no policy lives here.
 syscall            the one door to the kernel: numbers by architecture, errno -> OSError, trace
 process            clone3, pidfds, prctl: what a container is made with
 namespaces         what a process sees
+scheduling         when and where a process runs
 idmap              user namespaces' ids
 subids             which ids an ordinary user may use there
 mount              the Mount value, mount(2), open_tree(2), mountinfo

@@ -31,6 +31,7 @@ PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
 
 CLOSE_RANGE_CLOEXEC = 4
+ALL_CPUS = b"\xff" * 1024
 RESERVED_SIGNALS = (32, 33)
 KERNEL_SIGACTION_BYTES = 32  # all zero: SIG_DFL, no flags, an empty mask
 KEYCTL_JOIN_SESSION_KEYRING = 1
@@ -79,6 +80,14 @@ def death_signal() -> int:
 def prctl(option: int, argument: int | bytes = 0) -> int:
     """prctl(2) with one argument."""
     return syscall("prctl", option, argument, 0, 0, 0, about=str(option))
+
+
+def use_cpus(cpus: list[int] | None) -> None:
+    """Run on these, or on every one of our cpuset whatever we inherited (sched_setaffinity(2))."""
+    if cpus is None:
+        syscall("sched_setaffinity", 0, len(ALL_CPUS), ALL_CPUS)
+    else:
+        os.sched_setaffinity(0, cpus)
 
 
 def close_on_exec_from(first: int) -> None:

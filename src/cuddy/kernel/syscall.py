@@ -33,7 +33,8 @@ NUMBERS: dict[str, dict[str, int]] = {
         "bpf": 321, "execveat": 322, "keyctl": 250, "personality": 135, "memfd_create": 319,
         "ioctl": 16, "statfs": 137, "fstatfs": 138, "prlimit64": 302, "rt_sigprocmask": 14,
         "rt_sigaction": 13, "inotify_add_watch": 254, "inotify_init1": 294,
-        "renameat2": 316, "fcntl": 72, "sendmsg": 46,
+        "renameat2": 316, "fcntl": 72, "sendmsg": 46, "sched_setattr": 314,
+        "ioprio_set": 251, "set_mempolicy": 238, "sched_setaffinity": 203,
     },
     "aarch64": {
         "capget": 90, "capset": 91, "prctl": 167, "pivot_root": 41, "mount": 40, "umount2": 39,
@@ -42,7 +43,8 @@ NUMBERS: dict[str, dict[str, int]] = {
         "bpf": 280, "execveat": 281, "keyctl": 219, "personality": 92, "memfd_create": 279,
         "ioctl": 29, "statfs": 43, "fstatfs": 44, "prlimit64": 261, "rt_sigprocmask": 135,
         "rt_sigaction": 134, "inotify_init1": 26, "inotify_add_watch": 27,
-        "renameat2": 276, "fcntl": 25, "sendmsg": 211,
+        "renameat2": 276, "fcntl": 25, "sendmsg": 211, "sched_setattr": 274,
+        "ioprio_set": 30, "set_mempolicy": 237, "sched_setaffinity": 122,
     },
 }  # fmt: skip
 SAME_EVERYWHERE = {

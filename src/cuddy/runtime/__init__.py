@@ -8,6 +8,7 @@ trees        mounts that the creator opens for init
 joining      namespaces given by path
 guide        a process that goes ahead of init into namespaces
 gate         what init waits at until it is started
+user_namespace  what a newborn in one needs of its creator
 create       the creator's side: cgroup, clone, id maps, hooks
 init         the container's side: STEPS, the ordered list that ends in execve
 rootfs       the plan of mounts, and making them below a hostile root
@@ -15,6 +16,7 @@ devices      device nodes and links of /dev
 masks        masked and read-only paths
 sysctls      kernel settings of its namespaces
 credentials  user, groups, capabilities, limits
+scheduling   how its processes are scheduled: CPUs, priorities, memory
 filters      compiled seccomp programs, kept
 launch       the last steps before a program runs, for init and exec
 terminal     a container's terminal

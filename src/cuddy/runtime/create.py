@@ -15,10 +15,9 @@ import os
 from cuddy import files
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import cgroup as cgroups
-from cuddy.kernel import idmap, namespaces, process
+from cuddy.kernel import namespaces, process
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import (
-    credentials,
     filters,
     gate,
     handshake,
@@ -39,7 +38,8 @@ if TYPE_CHECKING:
 
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.handshake import Channel, Message
-    from cuddy.runtime.spec import Linux, Scope, State
+    from cuddy.runtime.scheduling import Plan
+    from cuddy.runtime.spec import Scope, State
 
 OCI_VERSION = "1.2.0"
 
@@ -86,6 +86,7 @@ class Birth:
         self.cgroup = Cgroup({})
         self.scope: Scope | None = None  # of the cgroup, if systemd manages it
         self.channel: Channel | None = None
+        self.scheduling: Plan | None = None
 
     @property
     def program(self) -> str:
@@ -103,15 +104,6 @@ class Birth:
             "annotations": self.bundle.config.get("annotations", {}),
         }
 
-    def map_ids(self, pid: int) -> None:
-        """Give the new user namespace of a process that waits its ids. Raises SystemFailure."""
-        linux = self.bundle.config["linux"]
-        uids, gids = id_ranges(linux, "uidMappings"), id_ranges(linux, "gidMappings")
-        try:
-            idmap.write_maps(pid, uids, gids)
-        except OSError as error:
-            raise SystemFailure.from_os("cannot map the user namespace's ids", error) from error
-
     def close(self) -> None:
         """Let go of the conversation with init."""
         if self.channel:
@@ -127,14 +119,11 @@ def begin(
     options: Options = DEFAULTS,
 ) -> Birth:
     """Make cgroup and process; return while init is still mounting. Raises CuddyError."""
-    check_id(container_id)
-    if "process" not in bundle.config:
-        raise InvalidArgument("config.json: process is missing")
-    sysctls.check(bundle)
-    launch.check_labels(bundle.config["process"], bundle.config["linux"].get("mountLabel", ""))
+    wanted = check(bundle, container_id)
     with Undo() as undo:
         bundle, joined = open_joined(bundle, undo)
         birth = Birth(bundle, container_id, state_root)
+        birth.scheduling = wanted
         fifo_fd = gate.make(birth.state_root, birth.directory)
         undo.add(files.remove_tree, birth.directory)
         undo.add(birth.close)
@@ -144,16 +133,33 @@ def begin(
             bundle, birth.document(), state_root, theirs, fifo_fd, birth.cgroup, options
         )
         undo.add(newborn.close)
-        newborn.joined = joined
+        newborn.joined, newborn.scheduling = joined, wanted
         open_early(newborn, birth)
         birth.pid, birth.pidfd = clone(newborn, birth)
         undo.add(kill_init, birth)
         settle()
         newborn.close()
-        help_user_namespace(birth)
+        if bundle.has_namespace("user"):
+            from cuddy.runtime import user_namespace  # here: most containers have the host's users
+
+            user_namespace.help_newborn(birth)
         write_state(birth, keep_config=options.keep_config)
         birth.channel.send("go")
     return birth
+
+
+def check(bundle: Bundle, container_id: str) -> Plan | None:
+    """What `bundle.check` left: fields that some of us know best. Raises CuddyError.
+
+    Returns how its process is to be scheduled.
+    """
+    check_id(container_id)
+    if "process" not in bundle.config:
+        raise InvalidArgument("config.json: process is missing")
+    spec, linux = bundle.config["process"], bundle.config["linux"]
+    sysctls.check(bundle)
+    launch.check_labels(spec, linux.get("mountLabel", ""))
+    return launch.plan_scheduling(spec, linux)
 
 
 def open_joined(bundle: Bundle, undo: Undo) -> tuple[Bundle, dict[str, int]]:
@@ -243,8 +249,10 @@ def clone_init(newborn: Newborn, birth: Birth, cgroup_fd: int) -> process.Child:
             namespaces.setns(back, namespaces.CLONE_NEWPID)
             os.close(back)
     if birth.bundle.has_namespace("user"):
+        from cuddy.runtime import user_namespace  # here: most containers have the host's users
+
         try:
-            birth.map_ids(child.pid)
+            user_namespace.map_ids(birth.bundle, child.pid)
         except BaseException:
             bury(child)
             raise
@@ -271,37 +279,6 @@ def open_trees(bundle: Bundle) -> dict[int, int]:
     return trees.open_before(bundle)
 
 
-def help_user_namespace(birth: Birth) -> None:
-    """Do for a newborn that waits what takes the host's power: its OOM score, its mounts."""
-    if not birth.bundle.has_namespace("user"):
-        return
-    if "oomScoreAdj" in (spec := birth.bundle.config["process"]):
-        credentials.set_oom_score(spec["oomScoreAdj"], birth.warnings.append, birth.pid)
-    send_trees(birth)
-
-
-def send_trees(birth: Birth) -> None:
-    """Give it the mounts for which its user namespace had to be there."""
-    from cuddy.runtime import trees  # which `open_trees` has loaded
-
-    assert birth.channel
-    user_fd = namespaces.open_namespace(birth.pid, "user")
-    try:
-        for index, tree_fd in trees.open_for(birth.bundle, user_fd):
-            birth.channel.send("tree", number=index, fd=tree_fd)
-            os.close(tree_fd)
-    finally:
-        os.close(user_fd)
-
-
-def id_ranges(linux: Linux, field: str) -> list[idmap.IdRange]:
-    """uidMappings or gidMappings as values."""
-    entries = (
-        linux.get("uidMappings", []) if field == "uidMappings" else linux.get("gidMappings", [])
-    )
-    return [idmap.IdRange(e["containerID"], e["hostID"], e["size"]) for e in entries]
-
-
 def write_state(birth: Birth, *, keep_config: bool) -> None:
     """Make the container findable."""
     if keep_config:
@@ -323,9 +300,14 @@ def finish(birth: Birth) -> None:
     """Wait until init is ready, running hooks when it asks. If it raises, `abort` the birth."""
     while (message := receive(birth)).kind != "ready":
         answer(birth, message)
+    if birth.scheduling:
+        from cuddy.runtime import scheduling  # which `check` has loaded
+
+        scheduling.set_for(birth.pid, birth.scheduling)
     if birth.bundle.has_namespace("user"):
-        limits = birth.bundle.config["process"].get("rlimits", [])
-        credentials.set_limits(limits, birth.warnings.append, birth.pid)
+        from cuddy.runtime import user_namespace  # which `begin` has loaded
+
+        user_namespace.set_limits(birth)
 
 
 def receive(birth: Birth) -> Message:

@@ -82,11 +82,11 @@ def become_user(spec: Process, sets: Sets, keep: tuple[str, ...] = ()) -> None:
 
 
 def change_ids(user: User) -> None:
-    """setgroups, setgid, setuid. The primary group is always among the groups (CVE-2022-2989)."""
+    """setgroups, setgid, setuid."""
     uid, gid = user.get("uid", 0), user.get("gid", 0)
-    groups = sorted({gid, *user.get("additionalGids", [])})
+    groups = user.get("additionalGids", [])
     try:
-        set_groups(groups)
+        set_groups(groups, gid)
         os.setresgid(gid, gid, gid)
         os.setresuid(uid, uid, uid)
     except OSError as error:
@@ -97,12 +97,14 @@ def change_ids(user: User) -> None:
     os.umask(user.get("umask", 0o022))
 
 
-def set_groups(groups: list[int]) -> None:
-    """setgroups(2). Where there is one group only, it may not be there: user_namespaces(7)."""
+def set_groups(groups: list[int], gid: int) -> None:
+    """setgroups(2). Where the primary group is all there is, it may not be there:
+    user_namespaces(7).
+    """
     try:
         os.setgroups(groups)
     except PermissionError:
-        if len(groups) != 1:
+        if set(groups) - {gid}:
             raise
 
 

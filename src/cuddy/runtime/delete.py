@@ -43,7 +43,7 @@ def delete(state_root: str, container_id: str, *, force: bool = False) -> list[s
         kill_first(document)
     files.remove_tree(state.directory(state_root, container_id))
     document["status"] = "stopped"
-    return hooks.run_late("poststop", document)
+    return hooks.run_poststop(document)
 
 
 def remove_cgroup(group: Cgroup, scope: Scope | None) -> None:

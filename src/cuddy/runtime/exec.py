@@ -30,7 +30,8 @@ if TYPE_CHECKING:
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.handshake import Channel
     from cuddy.runtime.listener import Post
-    from cuddy.runtime.spec import Process, State
+    from cuddy.runtime.scheduling import Plan
+    from cuddy.runtime.spec import Process, Rlimit, State
 
 JOINED = (
     namespaces.CLONE_NEWNS
@@ -52,6 +53,8 @@ class Joined:
         self.terminal_fd = -1
         self.warnings: list[str] = []
         self.prepared = False
+        self.scheduling: Plan | None = None
+        self.limits: list[Rlimit] = []
 
     def close(self) -> None:
         """Let go of the descriptors; the process goes on, unless it never was let in."""
@@ -100,12 +103,13 @@ def enter(
         entrant = Entrant(bundle, spec, theirs, init_fd, stdio)
         entrant.container_id, entrant.init_pid = document["id"], document["pid"]
         entrant.filter = filters.find(bundle.config, state_root)
-        entrant.others_end = ours
-        entrant.preserve_fds = preserve_fds
+        entrant.others_end, entrant.preserve_fds = ours, preserve_fds
+        entrant.scheduling = plan_scheduling(bundle, spec)
         post = open_post(entrant)
         guide = clone_guide(group or find_cgroup(document, own_group), entrant)
         theirs.close()
         joined = hear_birth(guide, ours, spec["args"][0])
+        joined.scheduling, joined.limits = entrant.scheduling, limits_to_set(bundle, spec)
         if post:
             deliver(post, joined, document)
         return joined
@@ -115,6 +119,11 @@ def enter(
     finally:
         theirs.close()
         os.close(init_fd)
+
+
+def limits_to_set(bundle: Bundle, spec: Process) -> list[Rlimit]:
+    """Those that the process may not raise itself: its user namespace's root."""
+    return spec.get("rlimits", []) if bundle.has_namespace("user") else []
 
 
 def open_post(entrant: Entrant) -> Post | None:
@@ -138,6 +147,15 @@ def deliver(post: Post, joined: Joined, document: State) -> None:
         raise
     finally:
         post.close()
+
+
+def plan_scheduling(bundle: Bundle, spec: Process) -> Plan | None:
+    """How the process is to be scheduled: as the container's first where it does not say."""
+    wanted = spec.copy()
+    for field in ("scheduler", "ioPriority"):
+        if field in (first := bundle.config["process"]) and field not in spec:
+            wanted[field] = first[field]
+    return launch.plan_scheduling(wanted, bundle.config["linux"])
 
 
 def hear_birth(guide: process.Child, channel: Channel, program: str) -> Joined:
@@ -170,7 +188,13 @@ def find_cgroup(document: State, own_group: Cgroup | None) -> Cgroup:
 def clone_guide(own_cgroup: Cgroup, entrant: Entrant) -> process.Child:
     """Clone the guide, into the container's cgroup of version 2."""
     entrant.doors = own_cgroup.open_doors()
-    cgroup_fd = own_cgroup.open_unified()
+    if entrant.scheduling and entrant.scheduling.initial_cpus and own_cgroup.unified:
+        # Its CPUs until it is in the cgroup need not be among the cgroup's.
+        door = f"{own_cgroup.unified}/cgroup.procs"
+        entrant.doors.append(os.open(door, os.O_WRONLY | os.O_CLOEXEC))
+        cgroup_fd = -1
+    else:
+        cgroup_fd = own_cgroup.open_unified()
     try:
         guide = process.clone(0, cgroup_fd=cgroup_fd)
         if guide.pid == 0:
@@ -191,7 +215,15 @@ def finish(joined: Joined) -> None:
     Raises CommandNotFound, CommandNotExecutable, SystemFailure.
     """
     try:
+        if joined.scheduling:
+            from cuddy.runtime import scheduling  # which `enter` has loaded
+
+            scheduling.set_for(joined.pid, joined.scheduling)
+        credentials.set_limits(joined.limits, joined.warnings.append, joined.pid)
         joined.channel.send("go")
+    except SystemFailure:
+        abandon(joined)
+        raise
     except OSError:
         pass  # it died already; that is what we are about to hear
     while (message := joined.channel.receive()).kind != "end" or not joined.prepared:
@@ -228,9 +260,11 @@ class Entrant:
         self.stdio = stdio
         self.container_id = ""
         self.init_pid = 0
+        self.scheduling: Plan | None = None
         self.others_end: Channel | None = None
         self.doors: list[int] = []
         self.preserve_fds = 0
+        self.is_in_cwd = False
         self.springboard_fd = -1
         self.proc_fd = -1
         self.attribute_fd = -1
@@ -245,6 +279,8 @@ class Entrant:
 
 def take_streams(entrant: Entrant) -> None:
     """The streams that we were given, and nothing of the caller's."""
+    if entrant.scheduling and entrant.scheduling.initial_cpus:
+        process.use_cpus(entrant.scheduling.initial_cpus)
     process.reset_signals()
     process.join_session_keyring(f"_ses.{entrant.container_id}")
     for number, fd in enumerate(entrant.stdio or ()):
@@ -295,11 +331,26 @@ def arrive(entrant: Entrant) -> None:
     cgroup.enter(entrant.doors)
     for door in entrant.doors:
         os.close(door)
+    schedule(entrant)
     os.setsid()
     entrant.attribute_fd = launch.open_attribute(entrant.spec, entrant.proc_fd)
     launch.expect_go(entrant.channel)
-    credentials.set_limits(entrant.spec.get("rlimits", []), entrant.warn)
+    if not entrant.bundle.has_namespace("user"):
+        credentials.set_limits(entrant.spec.get("rlimits", []), entrant.warn)
     entrant.sets = credentials.choose_sets(entrant.spec, entrant.warn)
+
+
+def schedule(entrant: Entrant) -> None:
+    """The CPUs that we are to have, or all of our cpuset's; what we can only set ourselves."""
+    wanted = entrant.scheduling
+    if not wanted:
+        process.use_cpus(None)
+        return
+    if wanted.final_cpus or not wanted.initial_cpus:
+        process.use_cpus(wanted.final_cpus)
+    from cuddy.runtime.scheduling import set_own  # which the caller has loaded
+
+    set_own(wanted)
 
 
 def open_terminal(entrant: Entrant) -> None:
@@ -312,22 +363,17 @@ def open_terminal(entrant: Entrant) -> None:
 
 def enter_cwd(entrant: Entrant) -> None:
     """The working directory of the new process."""
-    launch.enter_cwd(entrant.spec["cwd"], make=False)
+    entrant.is_in_cwd = launch.enter_cwd(entrant.spec["cwd"], make=False)
 
 
 def become_program(entrant: Entrant) -> None:
     """Give up power and run."""
     entrant.channel.send("ready")
     launch.run(
-        entrant.spec,
-        entrant.channel,
-        entrant.springboard_fd,
-        entrant.filter,
-        entrant.attribute_fd,
-        entrant.sets,
-        entrant.letter_box,
-        preserve_fds=entrant.preserve_fds,
-    )
+        entrant.spec, entrant.channel, entrant.springboard_fd, entrant.filter, entrant.attribute_fd,
+        entrant.sets, entrant.letter_box, preserve_fds=entrant.preserve_fds,
+        is_in_cwd=entrant.is_in_cwd,
+    )  # fmt: skip
 
 
 STEPS = (

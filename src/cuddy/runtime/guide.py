@@ -18,7 +18,7 @@ from __future__ import annotations
 import os
 
 from cuddy.kernel import namespaces, process
-from cuddy.runtime import handshake, launch
+from cuddy.runtime import handshake, launch, user_namespace
 from cuddy.runtime.init import init
 
 TYPE_CHECKING = False
@@ -45,7 +45,7 @@ def lead(newborn: Newborn, birth: Birth, cgroup_fd: int) -> process.Child:
     newborn.channel.close()  # or we should never hear that it is gone
     try:
         while (message := channel.receive()).kind == "unshared":
-            birth.map_ids(guide.pid)
+            user_namespace.map_ids(birth.bundle, guide.pid)
             channel.send("go")
     except BaseException:
         process.pidfd_send_signal(guide.pidfd, 9)

@@ -54,16 +54,28 @@ def late(config: Config) -> dict[str, list[Hook]]:
     return {kind: found[kind] for kind in LATE if found.get(kind)}
 
 
-def run_late(kind: str, document: State) -> list[str]:
-    """Run hooks whose failure changes nothing any more; returns a warning for each that failed."""
+def run_poststart(document: State) -> None:
+    """The hooks of a program that has just begun. The first that fails raises SystemFailure."""
+    for number, hook in enumerate(document.get("hooks", {}).get("poststart", ())):
+        name = f"poststart hook #{number}"
+        run_one(hook, name, state.public(document), bundle_of(document), execute)
+
+
+def run_poststop(document: State) -> list[str]:
+    """The hooks of a container that is gone: they all run; a warning for each that failed."""
     warnings = []
-    shown = state.public(document)
-    for number, hook in enumerate(document.get("hooks", {}).get(kind, ())):
+    for number, hook in enumerate(document.get("hooks", {}).get("poststop", ())):
         try:
-            run_one(hook, f"{kind} hook #{number}", shown, "/", execute)
+            name = f"poststop hook #{number}"
+            run_one(hook, name, state.public(document), bundle_of(document), execute)
         except (SystemFailure, OSError) as error:
             warnings.append(str(error))
     return warnings
+
+
+def bundle_of(document: State) -> str:
+    """Where the hooks run: in the bundle, which may be gone by now."""
+    return document["bundle"] if os.path.isdir(document["bundle"]) else "/"
 
 
 def run_one(
@@ -99,9 +111,11 @@ def begin(hook: Hook, stdin: int, cwd: str, become: Callable[[Hook], None]) -> N
 
 def execute(hook: Hook) -> None:
     """Become the hook's program."""
-    pairs = (entry.partition("=") for entry in hook.get("env", []))
-    environment = {name: value for name, _, value in pairs}
-    os.execve(hook["path"], hook.get("args") or [hook["path"]], environment)
+    arguments = hook.get("args") or [hook["path"]]
+    if hook.get("env") is None:
+        os.execv(hook["path"], arguments)  # with the caller's environment, as runc has it
+    pairs = (entry.partition("=") for entry in hook["env"])
+    os.execve(hook["path"], arguments, {name: value for name, _, value in pairs})
 
 
 def wait(pid: int, timeout_s: int) -> str:

@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.create import Options
     from cuddy.runtime.handshake import Channel
+    from cuddy.runtime.scheduling import Plan
     from cuddy.runtime.spec import Hook, State
 
 
@@ -62,10 +63,12 @@ class Newborn:
         self.cgroup = own_cgroup
         self.doors = own_cgroup.open_doors()
         self.options = options
+        self.scheduling: Plan | None = None
         self.joined: dict[str, int] = {}  # namespaces given by path
         self.trees: dict[int, int] = {}  # what the creator opened for us: see trees.py
         self.filter = filters.NO_FILTER
         self.root_fd = -1
+        self.is_in_cwd = False
         self.springboard_fd = -1
         self.attribute_fd = -1
         self.sets = NO_SETS
@@ -237,6 +240,15 @@ def set_limits(newborn: Newborn) -> None:
         credentials.set_limits(newborn.spec.get("rlimits", []), newborn.warn)
 
 
+def set_scheduling(newborn: Newborn) -> None:
+    """CPUs as our cpuset has them, whatever the caller's; what only we ourselves can set."""
+    process.use_cpus(None)
+    if newborn.scheduling:
+        from cuddy.runtime.scheduling import set_own  # which the creator has loaded
+
+        set_own(newborn.scheduling)
+
+
 def pivot(newborn: Newborn) -> None:
     """The rootfs becomes the root; the host's is gone."""
     pivot_root(newborn.root_fd)
@@ -245,7 +257,7 @@ def pivot(newborn: Newborn) -> None:
 
 def enter_cwd(newborn: Newborn) -> None:
     """The working directory the config names."""
-    launch.enter_cwd(newborn.spec["cwd"], make=True)
+    newborn.is_in_cwd = launch.enter_cwd(newborn.spec["cwd"], make=True)
 
 
 def check_program(newborn: Newborn) -> None:
@@ -273,6 +285,7 @@ def become_program(newborn: Newborn) -> None:
     launch.run(
         newborn.spec, newborn.channel, newborn.springboard_fd, newborn.filter, newborn.attribute_fd,
         newborn.sets, newborn.letter_box, preserve_fds=newborn.options.preserve_fds,
+        is_in_cwd=newborn.is_in_cwd,
     )  # fmt: skip
 
 
@@ -306,6 +319,7 @@ STEPS: tuple[Callable[[Newborn], None], ...] = (
     hide_paths,
     set_names,
     set_limits,
+    set_scheduling,
     pivot,
     enter_cwd,
     check_program,

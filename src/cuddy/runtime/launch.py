@@ -9,7 +9,7 @@ import fcntl
 import os
 
 from cuddy.errors import CommandNotExecutable, CommandNotFound, CuddyError, SystemFailure
-from cuddy.kernel import process, seccomp, springboard
+from cuddy.kernel import process, resolve, seccomp, springboard
 from cuddy.runtime import credentials
 
 TYPE_CHECKING = False
@@ -21,7 +21,13 @@ if TYPE_CHECKING:
     from cuddy.kernel.springboard import Leap
     from cuddy.runtime.filters import Filter
     from cuddy.runtime.handshake import Channel
-    from cuddy.runtime.spec import Process
+    from cuddy.runtime.scheduling import Plan
+    from cuddy.runtime.spec import Linux, Process
+
+SCHEDULING = frozenset(
+    ("scheduler", "ioPriority", "execCPUAffinity", "memoryPolicy", "personality")
+)
+"""Fields of process and linux that scheduling.py knows."""
 
 WITH_LISTENER = (
     seccomp.SECCOMP_FILTER_FLAG_NEW_LISTENER | seccomp.SECCOMP_FILTER_FLAG_WAIT_KILLABLE_RECV
@@ -29,25 +35,38 @@ WITH_LISTENER = (
 """Flags of a filter that asks somebody; a call it asks nobody about fails with ENOSYS."""
 
 
-def enter_cwd(cwd: str, *, make: bool) -> None:
+def enter_cwd(cwd: str, *, make: bool) -> bool:
     """The working directory, made if missing and asked for, and inside the root (CVE-2024-21626).
 
-    Raises CommandNotExecutable if it may not be made, SystemFailure if it cannot.
+    False if we may not enter it: perhaps its user may, whom we are not yet. Raises
+    CommandNotExecutable if it may not be made, SystemFailure if it cannot.
     """
     try:
         if make:
             make_directory(cwd)
-        elif not os.path.isdir(cwd):
-            raise CommandNotExecutable(
-                f'chdir to cwd ("{cwd}") failed: no such directory',
-                hint="--workdir names one that is in the container",
-            )
         os.chdir(cwd)
         inside = os.getcwd().startswith("/")
+    except PermissionError:
+        return False
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise CommandNotExecutable(
+            f'chdir to cwd ("{cwd}") failed: {(error.strerror or "").lower()}',
+            hint="--workdir names one that is in the container",
+        ) from None
     except OSError as error:
         raise SystemFailure.from_os(f"cannot enter the working directory {cwd}", error) from error
     if not inside:
         raise SystemFailure(f"the working directory {cwd} lies outside the container")
+    return True
+
+
+def enter_cwd_as_user(cwd: str) -> None:
+    """The same as its user. Raises SystemFailure."""
+    if not enter_cwd(cwd, make=False):
+        raise SystemFailure(
+            f'chdir to cwd ("{cwd}") failed: permission denied',
+            hint="neither root nor the user may enter it",
+        )
 
 
 def make_directory(path: str) -> None:
@@ -93,6 +112,15 @@ def profile_of(spec: Process) -> str:
     return profile if lsm.has_apparmor() else ""
 
 
+def plan_scheduling(spec: Process, linux: Linux) -> Plan | None:
+    """How the process is to be scheduled; mostly None: nobody says. Raises InvalidArgument."""
+    if SCHEDULING.isdisjoint(spec) and SCHEDULING.isdisjoint(linux):
+        return None
+    from cuddy.runtime import scheduling  # here: few ask for any of it
+
+    return scheduling.plan(spec, linux)
+
+
 def open_proc(spec: Process) -> int:
     """While procfs is the host's: it, for a process with a profile or label; -1 without one."""
     if not (spec.get("apparmorProfile") or spec.get("selinuxLabel")):
@@ -119,14 +147,17 @@ def open_attribute(spec: Process, proc_fd: int) -> int:
 def run(
     spec: Process, channel: Channel, springboard_fd: int, filter: Filter, attribute_fd: int,
     sets: Sets, letter_box: socket | None = None,
-    *, preserve_fds: int = 0,
+    *, preserve_fds: int = 0, is_in_cwd: bool = True,
 ) -> NoReturn:  # fmt: skip
     """Give up power and become the program. Raises if it cannot.
 
     `attribute_fd`: from `open_attribute`; `sets`: from `credentials.choose_sets`; `preserve_fds`:
-    how many from 3 on the program keeps; `letter_box`: of a filter with a listener.
+    how many from 3 on the program keeps; `letter_box`: of a filter with a listener; `is_in_cwd`:
+    what `enter_cwd` said.
     """
     give_up_power(spec, sets, filter)
+    if not is_in_cwd:
+        enter_cwd_as_user(spec["cwd"])
     path = look_up(spec)
     if attribute_fd >= 0:
         from cuddy.kernel import lsm  # which `check_labels` has loaded
@@ -178,11 +209,28 @@ def load_filter(filter: Filter, leap: Leap, status_fd: int, letter_box: socket |
 
 
 def with_home(spec: Process) -> list[str]:
-    """The environment; HOME is / if nobody said otherwise."""
+    """The environment; HOME is the user's in the container's passwd(5) if nobody said otherwise."""
     environment = spec.get("env", [])
-    if any(entry.startswith("HOME=") for entry in environment):
+    if any(entry.startswith("HOME=") and len(entry) > 5 for entry in environment):
         return environment
-    return [*environment, "HOME=/"]
+    home = find_home(spec.get("user", {}).get("uid", 0))
+    return [*(entry for entry in environment if entry != "HOME="), f"HOME={home}"]
+
+
+def find_home(uid: int) -> str:
+    """A user's home directory, / if there is none."""
+    root_fd = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        accounts = resolve.read_in_root(root_fd, "/etc/passwd")
+    except OSError:
+        return "/"
+    finally:
+        os.close(root_fd)
+    for line in accounts.split(b"\n"):
+        fields = line.split(b":")
+        if len(fields) >= 6 and fields[2] == b"%d" % uid:
+            return os.fsdecode(fields[5]).replace("\0", "") or "/"
+    return "/"
 
 
 def report(channel: Channel, step: str, error: BaseException) -> None:

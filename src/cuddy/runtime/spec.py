@@ -71,6 +71,9 @@ class Process(TypedDict, total=False):
     oomScoreAdj: int
     apparmorProfile: str
     selinuxLabel: str
+    scheduler: dict[str, Any]
+    ioPriority: dict[str, Any]
+    execCPUAffinity: dict[str, str]
 
 
 class Namespace(TypedDict, total=False):
@@ -105,6 +108,10 @@ class Linux(TypedDict, total=False):
     mountLabel: str
     seccomp: dict[str, Any]
     sysctl: dict[str, str]
+    memoryPolicy: dict[str, Any]
+    personality: dict[str, Any]
+    intelRdt: dict[str, Any]
+    netDevices: dict[str, dict[str, str]]
     maskedPaths: list[str]
     readonlyPaths: list[str]
 

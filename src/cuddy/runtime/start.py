@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from cuddy.errors import SystemFailure
 from cuddy.runtime import gate, hooks, state
 
 
 def start(state_root: str, container_id: str) -> list[str]:
-    """Open the gate init waits at, run the poststart hooks. Returns warnings.
+    """Open the gate init waits at, run the poststart hooks; if one fails, there is no container
+    any more. Returns warnings.
 
-    Raises NoSuchContainer; Conflict when the gate is open already or nobody waits behind it.
+    Raises NoSuchContainer, SystemFailure; Conflict when the gate is open already or nobody waits
+    behind it.
     """
     document = state.read(state_root, container_id)
     directory = state.directory(state_root, container_id)
@@ -18,4 +21,12 @@ def start(state_root: str, container_id: str) -> list[str]:
         listener.hand_over(directory, document)
     gate.open_up(directory)
     document["status"] = "running"
-    return hooks.run_late("poststart", document)
+    try:
+        hooks.run_poststart(document)
+    except SystemFailure:
+        # Imported here: hooks hardly ever fail.
+        from cuddy.runtime import delete
+
+        delete.delete(state_root, container_id, force=True)
+        raise
+    return []

@@ -92,13 +92,13 @@ class TestFindingAProgram:
 
 
 class TestHome:
-    def test_it_is_the_root_if_nobody_said(self) -> None:
-        assert launch.with_home({"env": ["A=B"]}) == ["A=B", "HOME=/"]
-        assert launch.with_home({}) == ["HOME=/"]
+    def test_it_is_left_alone_if_somebody_said(self) -> None:
+        assert launch.with_home({"env": ["HOME=/x", "A=B"]}) == ["HOME=/x", "A=B"]
 
-    @pytest.mark.parametrize("home", ["HOME=/root", "HOME="])
-    def test_it_is_left_alone_if_somebody_did(self, home: str) -> None:
-        assert launch.with_home({"env": [home, "A=B"]}) == [home, "A=B"]
+    def test_of_nobody_it_is_the_root(self) -> None:
+        user: spec.User = {"uid": 4_000_000_000}
+        assert launch.with_home({"user": user}) == ["HOME=/"]
+        assert launch.with_home({"env": ["HOME=", "A=B"], "user": user}) == ["A=B", "HOME=/"]
 
 
 class TestCapabilities:
