@@ -61,7 +61,9 @@ def start() -> int:
     if sys._xoptions.get("program") == "runtime":
         from cuddy.cli.runtime.main import main as runtime
 
-        return runtime(sys.argv[1:])
+        code = runtime(sys.argv[1:])
+        sys.stdout.flush()
+        return code
     from cuddy.cli.main import main
 
     return main(sys.argv[1:])
