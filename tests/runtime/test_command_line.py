@@ -239,6 +239,11 @@ class TestExec:
         assert int(found[3].split()[1], 16) & 1 << 34
         assert found[4].split()[1] == "1"
 
+    def test_a_variable_takes_the_place_of_the_containers(self, running: Runtime) -> None:
+        found = running.ok("exec", "-e", "PATH=/bin", "-e", "A=1", "-e", "A=2", "box", "env")
+        lines = [line for line in found.splitlines() if line[:2] in ("PA", "A=")]
+        assert sorted(lines) == ["A=2", "PATH=/bin"]
+
     def test_wrong_ones_are_errors(self, running: Runtime) -> None:
         for flags in (["-u", "root"], ["-u", "1:x"], ["-g", "-1"], ["--cgroup", "../.."]):
             assert running("exec", *flags, "box", "true").code == 255

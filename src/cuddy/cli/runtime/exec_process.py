@@ -33,7 +33,7 @@ def choose(args: Args, own: Process) -> Process:
         raise InvalidArgument("exec args cannot be empty")
     changed: Process = {**own, "args": args.names[1:], "terminal": args.tty}
     if args.env:
-        changed["env"] = [*own.get("env", []), *args.env]
+        changed["env"] = with_variables(own.get("env", []), list(args.env))
     if args.cwd:
         changed["cwd"] = args.cwd
     if "no_new_privs" in args.given:
@@ -48,6 +48,12 @@ def choose(args: Args, own: Process) -> Process:
         changed["user"] = with_user(own.get("user", {}), args)
     bundle.check_process({"process": changed})
     return changed
+
+
+def with_variables(own: list[str], more: list[str]) -> list[str]:
+    """An environment with others in the place of those of the same names; the last one counts."""
+    merged = {entry.partition("=")[0]: entry for entry in (*own, *more)}
+    return list(merged.values())
 
 
 def with_user(own: User, args: Args) -> User:

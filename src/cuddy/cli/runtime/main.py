@@ -71,6 +71,16 @@ GLOBAL_FLAGS = (
 
 def main(words: list[str]) -> int:
     """One call of the runtime: words without the program's name -> exit status."""
+    code = answer(words)
+    try:
+        sys.stdout.flush()
+    except OSError:  # nobody reads, or the disk is full
+        return code or USAGE_ERROR
+    return code
+
+
+def answer(words: list[str]) -> int:
+    """Do what the words say, and say what became of it."""
     log, code, failure = Log(), USAGE_ERROR, ""
     if _signal.getsignal(_signal.SIGINT) == _signal.SIG_DFL:
         _signal.signal(_signal.SIGINT, _signal.default_int_handler)  # to take back what was begun
