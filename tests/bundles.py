@@ -162,11 +162,13 @@ class Runtime:
         """There is this container to delete in the end."""
         self._made.append(container_id)
 
-    def run(self, bundle: Bundle, container_id: str = "box", **options: Any) -> Result:
+    def run(
+        self, bundle: Bundle, container_id: str = "box", flags: Sequence[str] = (), **options: Any
+    ) -> Result:
         """Run a bundle to its end."""
         bundle.linux["cgroupsPath"] = f"/{CGROUP}/{container_id}"
         self._made.append(container_id)
-        return self("run", "--bundle", bundle.write().path, container_id, **options)
+        return self("run", *flags, "--bundle", bundle.write().path, container_id, **options)
 
     def create(
         self, bundle: Bundle, container_id: str = "box", *words: object, **options: Any

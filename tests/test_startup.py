@@ -100,7 +100,7 @@ def test_a_command_of_the_hot_path_imports_nothing_costly(cuddy: Cuddy, words: l
 
 
 BUDGETS = [
-    (["run", "--rm", "alpine", "true"], 162),
+    (["run", "--rm", "alpine", "true"], 163),
     (["create", "alpine"], 62),
     (["exec", "box", "true"], 81),
     (["ps", "-a"], 39),
@@ -113,7 +113,8 @@ BUDGETS = [
 
 Whoever adds one to them says why here, or imports it where it is needed. One is `cli/verbs.py`: the
 tables of commands have outgrown `main`, whose help needs them too. Another is `namespaces.py`:
-control groups and overlays are others in a user namespace.
+control groups and overlays are others in a user namespace. And `runtime/mount_plan.py`:
+what a mount's options mean has outgrown making it.
 """
 FEATURES = {
     "cdi", "devices", "gpus", "health_keeper", "health_waiter", "links", "logdriver", "logoptions",

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bundles import OTHER, Bundle, Runtime, end
+from bundles import Bundle, Runtime, end
 from console import wait_until
 from cuddy.kernel import mount, namespaces
 
@@ -103,15 +103,6 @@ class TestKinds:
             assert result.code != 0
             assert len(result.err.splitlines()) == 1
         assert not list(runtime.directory.glob("state/*"))
-
-    @pytest.mark.skipif(bool(OTHER), reason="others use chroot")
-    def test_without_mounts_of_its_own_it_is_refused(
-        self, runtime: Runtime, bundle: Bundle
-    ) -> None:
-        bundle.namespace("mount", None)
-        result = runtime.create(bundle)
-        assert result.code != 0
-        assert "mount namespace" in result.err
 
     def test_a_new_network_has_its_loopback_up(self, runtime: Runtime, bundle: Bundle) -> None:
         out = runtime.run(bundle.runs("cat", "/proc/net/dev", "/proc/net/if_inet6")).out
@@ -299,10 +290,3 @@ class TestMounts:
         finally:
             end(pid)
             os.waitpid(pid, 0)
-
-    def test_the_callers_is_nobodys_to_join(self, runtime: Runtime, bundle: Bundle) -> None:
-        """Its root would change for everybody: given by its path it is as not given at all."""
-        before = Path("/proc/self/mountinfo").read_text()
-        bundle.namespace("mount", "/proc/self/ns/mnt")
-        assert runtime.run(bundle.runs("true")).code != 0
-        assert Path("/proc/self/mountinfo").read_text() == before

@@ -17,8 +17,8 @@ from cuddy.engine import liveness, rootfs, spec, staging, userns
 from cuddy.errors import Conflict, NoSuchContainer, NotFound, SystemFailure
 from cuddy.image import host
 from cuddy.kernel import mount, namespaces, process, resolve
+from cuddy.runtime import mount_plan, state
 from cuddy.runtime import rootfs as runtime_rootfs
-from cuddy.runtime import state
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -166,7 +166,7 @@ def cover(record: Container, view: View, volumes: list[Mount]) -> View:
 
 def plan_volumes(record: Container) -> list[Mount]:
     """What of the host the container would see. The engine's own files only if they were made."""
-    plans = runtime_rootfs.plan_mounts({"mounts": spec.build_mounts(record)})
+    plans = mount_plan.plan_mounts({"mounts": spec.build_mounts(record)})
     own = (record["ResolvConfPath"], record["HostnamePath"], record["HostsPath"])
     return [
         plan

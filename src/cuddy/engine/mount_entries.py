@@ -52,13 +52,13 @@ def bind_entry(
     *,
     bind: str = "rbind",
 ) -> MountEntry:
-    """A bind as config.json has it."""
-    return {
-        "destination": target,
-        "type": "bind",
-        "source": source,
-        "options": [bind, propagation, mode],
-    }
+    """A bind as config.json has it.
+
+    One that may be written to says nothing of it: "rw" would make writable what the host has
+    mounted read-only.
+    """
+    options = [bind, propagation] if mode == "rw" else [bind, propagation, mode]
+    return {"destination": target, "type": "bind", "source": source, "options": options}
 
 
 def tmpfs_entry(target: str, options: str) -> MountEntry:

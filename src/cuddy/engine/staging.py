@@ -24,7 +24,7 @@ from cuddy.image import snapshots
 from cuddy.image.storage import Storage
 from cuddy.kernel import mount, namespaces, overlay, resolve
 from cuddy.kernel.mount import Mount
-from cuddy.runtime import rootfs
+from cuddy.runtime import mount_plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -351,10 +351,11 @@ def mount_volume(home: Home, name: str, options: dict[str, str], target: str) ->
     kind, device, words = options["type"], options.get("device", ""), options.get("o", "")
     if kind in ADDRESSED:
         words = resolve_address(words)
-    flags, propagation, data = rootfs.parse_options(words.split(",") if words else [])
-    plan = Mount(device, target, kind, flags, ",".join(data), propagation)
+    parsed = mount_plan.parse(words.split(",") if words else ())
+    propagation = parsed.propagation[-1] if parsed.propagation else 0
+    plan = Mount(device, target, kind, parsed.flags, ",".join(parsed.data), propagation)
     try:
-        if flags & mount.MS_BIND:
+        if parsed.flags & mount.MS_BIND:
             # Here, so that no link in another volume leads out of that.
             source_fd = open_source(home, {"Type": "bind", "Source": device})
             try:

@@ -11,6 +11,7 @@ subids             which ids an ordinary user may use there
 mount              the Mount value, mount(2), open_tree(2), mountinfo
 resolve            opening hostile paths: openat2(2)
 transfer           bytes from one descriptor to another
+move_root          another root where pivot_root(2) cannot be had
 pivot_root         another directory becomes the root
 overlay            a stack of directories becomes one mount
 cgroup             control groups of either version: create, enter, limit, freeze, kill, count

@@ -12,6 +12,10 @@ import struct
 from cuddy.kernel.syscall import syscall
 from cuddy.shapes import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
 # sys/mount.h
 MS_RDONLY = 1
 MS_NOSUID = 2
@@ -45,6 +49,7 @@ MNT_DETACH = 2
 UMOUNT_NOFOLLOW = 8
 
 AT_FDCWD = -100
+AT_SYMLINK_NOFOLLOW = 0x100
 AT_EMPTY_PATH = 0x1000
 AT_RECURSIVE = 0x8000
 OPEN_TREE_CLONE = 1
@@ -57,9 +62,12 @@ MOUNT_ATTR_NOSUID = 2
 MOUNT_ATTR_NODEV = 4
 MOUNT_ATTR_NOEXEC = 8
 MOUNT_ATTR_NOATIME = 0x10
+MOUNT_ATTR_STRICTATIME = 0x20
 MOUNT_ATTR__ATIME = 0x70
-"""Clears what was said of access times before."""
+"""Clears what was said of access times before; with none set, they are relatime's."""
+MOUNT_ATTR_NODIRATIME = 0x80
 MOUNT_ATTR_IDMAP = 0x100000
+MOUNT_ATTR_NOSYMFOLLOW = 0x200000
 
 PROC_SUPER_MAGIC = 0x9FA0
 SYSFS_MAGIC = 0x62656572
@@ -92,8 +100,21 @@ PROPAGATION = {
 }  # fmt: skip
 
 
+class Change(NamedTuple):
+    """One call of mount_setattr(2): attributes to set and to clear, propagation or 0."""
+
+    sets: int = 0
+    clears: int = 0
+    propagation: int = 0
+    recursive: bool = False
+
+
 class Mount(NamedTuple):
-    """One mount to make: the arguments of mount(2), with the propagation to set afterwards."""
+    """One mount to make: the arguments of mount(2), with the propagation to set afterwards.
+
+    `changes`: what else is to be done to it, by those who make it detached or look it up again.
+    `extras`: options that are no kernel's.
+    """
 
     source: str
     target: str
@@ -101,6 +122,8 @@ class Mount(NamedTuple):
     flags: int = 0
     data: str = ""
     propagation: int = 0
+    changes: tuple[Change, ...] = ()
+    extras: frozenset[str] = frozenset()
 
     def __str__(self) -> str:
         names = [
@@ -185,6 +208,14 @@ def mount_setattr(
     syscall("mount_setattr", fd, "", flags, attributes, len(attributes))
 
 
+def change(fd: int, changes: Iterable[Change]) -> None:
+    """Make changes to a mount by a descriptor of its root. Raises OSError."""
+    for each in changes:
+        mount_setattr(
+            fd, each.sets, each.clears, propagation=each.propagation, recursive=each.recursive
+        )
+
+
 def magic_of(fd: int) -> int:
     """The number of the file system a descriptor is on (fstatfs(2), linux/magic.h)."""
     buffer = bytearray(256)
@@ -243,6 +274,12 @@ def unescape(field: str) -> str:
 def contains(directory: str, path: str) -> bool:
     """Whether a clean absolute path is a directory or below it."""
     return path == directory or path.startswith(f"{directory.rstrip('/')}/")
+
+
+def nearest(path: str) -> str:
+    """The mount point that a clean absolute path is in."""
+    found = [point.target for point in list_mounts() if contains(point.target, path)]
+    return max(found, key=len, default="/")
 
 
 def list_mounts(pid: int | str = "self") -> list[MountPoint]:

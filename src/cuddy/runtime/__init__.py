@@ -11,7 +11,9 @@ gate         what init waits at until it is started
 user_namespace  what a newborn in one needs of its creator
 create       the creator's side: cgroup, clone, id maps, hooks
 init         the container's side: STEPS, the ordered list that ends in execve
-rootfs       the plan of mounts, and making them below a hostile root
+mount_plan   the config's mounts and the words of their options: what is to be done
+rootfs       making the mounts below a hostile root
+copy_up      a tmpfs that begins with what it covers
 devices      device nodes and links of /dev
 masks        masked and read-only paths
 sysctls      kernel settings of its namespaces

@@ -8,7 +8,7 @@ import os
 
 from cuddy import files
 from cuddy.errors import InvalidArgument
-from cuddy.kernel import namespaces
+from cuddy.kernel import mount, namespaces
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -144,9 +144,22 @@ def check(path: str, config: Config) -> Bundle:
         "time" not in kinds or checked.namespace_path("time")
     ):
         raise InvalidArgument("config.json: timeOffsets need a new time namespace")
-    if "mount" not in kinds:
-        raise InvalidArgument("config.json: a container needs a mount namespace of its own")
+    check_mounts(checked)
     return checked
+
+
+def check_mounts(bundle: Bundle) -> None:
+    """The part of the check about the root and its mounts."""
+    linux = bundle.config["linux"]
+    wanted = linux.get("rootfsPropagation", "")
+    if wanted and wanted not in mount.PROPAGATION:
+        raise InvalidArgument(f"config.json: unknown rootfsPropagation {wanted!r}")
+    if not bundle.has_namespace("mount") and (
+        linux.get("maskedPaths") or linux.get("readonlyPaths")
+    ):
+        raise InvalidArgument(
+            "config.json: unable to restrict sys entries without a private MNT namespace"
+        )
 
 
 def check_types(config: Config) -> Config:

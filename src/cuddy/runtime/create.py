@@ -23,11 +23,12 @@ from cuddy.runtime import (
     handshake,
     hooks,
     launch,
+    mount_plan,
     resources,
     state,
     sysctls,
 )
-from cuddy.runtime.bundle import check_id
+from cuddy.runtime.bundle import check_id, check_mounts
 from cuddy.runtime.init import Newborn, init
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
@@ -120,6 +121,7 @@ def begin(
 ) -> Birth:
     """Make cgroup and process; return while init is still mounting. Raises CuddyError."""
     wanted = check(bundle, container_id)
+    plans = mount_plan.plan_mounts(bundle.config, bundle.rootfs)
     with Undo() as undo:
         bundle, joined = open_joined(bundle, undo)
         birth = Birth(bundle, container_id, state_root)
@@ -134,6 +136,7 @@ def begin(
         )
         undo.add(newborn.close)
         newborn.joined, newborn.scheduling = joined, wanted
+        newborn.plans = plans
         open_early(newborn, birth)
         birth.pid, birth.pidfd = clone(newborn, birth)
         undo.add(kill_init, birth)
@@ -181,14 +184,9 @@ def open_early(newborn: Newborn, birth: Birth) -> None:
 
         newborn.letter_box = listener.open_gate(birth.directory)
     newborn.trees = open_trees(newborn.bundle)
+    load_rarities(newborn)
     if newborn.bundle.has_namespace("user"):
         newborn.filter = filters.find(newborn.config, newborn.state_root)
-
-
-def check_mounts(bundle: Bundle) -> None:
-    """Refuse to change the root of everybody here. Raises InvalidArgument."""
-    if not bundle.has_namespace("mount"):
-        raise InvalidArgument("config.json: a container needs a mount namespace of its own")
 
 
 def close_all(descriptors: dict[str, int]) -> None:
@@ -279,6 +277,14 @@ def open_trees(bundle: Bundle) -> dict[int, int]:
     return trees.open_before(bundle)
 
 
+def load_rarities(newborn: Newborn) -> None:
+    """Import for init what few containers need: it can import nothing where it is going."""
+    if not (newborn.options.pivot and newborn.bundle.has_namespace("mount")):
+        __import__("cuddy.kernel.move_root")
+    if any(mount_plan.COPY_UP in plan.extras for plan in newborn.plans):
+        __import__("cuddy.runtime.copy_up")
+
+
 def write_state(birth: Birth, *, keep_config: bool) -> None:
     """Make the container findable."""
     if keep_config:
@@ -326,6 +332,12 @@ def answer(birth: Birth, message: Message) -> None:
         birth.warnings.append(message.text)
     elif message.kind == "terminal":
         birth.terminal_fd = message.fd
+    elif message.kind == "source":
+        from cuddy.runtime import trees  # which `open_trees` has loaded
+
+        tree_fd = trees.open_inside(birth.bundle, birth.pid, message.number)
+        birth.channel.send("tree", number=message.number, fd=tree_fd)
+        os.close(tree_fd)
     elif message.kind == "mounted":
         for kind in ("prestart", "createRuntime"):
             hooks.run(birth.bundle.config, kind, birth.document(), birth.bundle.path)

@@ -12,7 +12,8 @@ import stat
 
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import mount, resolve
-from cuddy.runtime.rootfs import clean, make_leaf, make_parents
+from cuddy.runtime.mount_plan import clean
+from cuddy.runtime.rootfs import make_leaf, make_parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,6 +5,8 @@
     ids mapped                             enters its cgroups
     "tree" number + mount ─────────────▶  keeps it              those it could not open itself
     "go" ──────────────────────────────▶  mounts
+           ◀─────────────────────────────  "source" number      of a mount that others have to
+    "tree" number + mount ─────────────▶  attaches it           precede: trees.py
            ◀─────────────────────────────  "mounted"            only if there are hooks
     createRuntime hooks
     "go" ──────────────────────────────▶  createContainer hooks, pivot_root

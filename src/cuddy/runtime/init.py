@@ -67,6 +67,8 @@ class Newborn:
         self.joined: dict[str, int] = {}  # namespaces given by path
         self.trees: dict[int, int] = {}  # what the creator opened for us: see trees.py
         self.filter = filters.NO_FILTER
+        self.plans: list[mount.Mount] = []  # of the config's mounts
+        self.place: rootfs.Place | None = None
         self.root_fd = -1
         self.is_in_cwd = False
         self.springboard_fd = -1
@@ -157,13 +159,19 @@ def enter_mounts(newborn: Newborn) -> None:
 
 def mount_rootfs(newborn: Newborn) -> None:
     """Everything the config mounts, below the rootfs."""
-    plans = rootfs.plan_mounts(newborn.config)
-    newborn.root_fd = rootfs.open_root(newborn.bundle)
-    place = rootfs.Place(
-        newborn.root_fd, newborn.bundle.path, newborn.cgroup, newborn.trees,
-        own_cgroups=newborn.bundle.has_namespace("cgroup"),
-    )  # fmt: skip
-    rootfs.perform(plans, place)
+    newborn.place = place = find_place(newborn, rootfs.open_root(newborn.bundle))
+    rootfs.perform(newborn.plans, place)
+    newborn.root_fd = place.root_fd
+
+
+def find_place(newborn: Newborn, root_fd: int) -> rootfs.Place:
+    """Where the mounts are made, with the sources that the creator opens for us if it does."""
+    bundle, own_cgroups = newborn.bundle, newborn.bundle.has_namespace("cgroup")
+    if not bundle.needs_trees:
+        return rootfs.Place(root_fd, bundle.path, newborn.cgroup, own_cgroups=own_cgroups)
+    from cuddy.runtime import trees  # which the creator has loaded
+
+    return trees.Place(newborn, root_fd, own_cgroups=own_cgroups)
 
 
 def make_devices(newborn: Newborn) -> None:
@@ -203,11 +211,13 @@ def write_sysctls(newborn: Newborn) -> None:
 
 def hide_paths(newborn: Newborn) -> None:
     """Masks and read-only paths; then, if asked, the root itself."""
+    assert newborn.place
+    rootfs.finish(newborn.place)
     linux = newborn.config["linux"]
     masks.freeze(newborn.root_fd, linux.get("readonlyPaths", []))
     masks.hide(newborn.root_fd, linux.get("maskedPaths", []))
     if newborn.config["root"].get("readonly"):
-        mount.remount_bind(f"/proc/self/fd/{newborn.root_fd}", mount.MS_RDONLY)
+        mount.change(newborn.root_fd, (rootfs.READ_ONLY,))
 
 
 def set_names(newborn: Newborn) -> None:
@@ -251,8 +261,16 @@ def set_scheduling(newborn: Newborn) -> None:
 
 def pivot(newborn: Newborn) -> None:
     """The rootfs becomes the root; the host's is gone."""
-    pivot_root(newborn.root_fd)
+    own_mounts = newborn.bundle.has_namespace("mount")
+    if own_mounts and newborn.options.pivot:
+        pivot_root(newborn.root_fd)
+    else:
+        from cuddy.kernel import move_root  # which the creator has loaded
+
+        (move_root.move_root if own_mounts else move_root.change_root)(newborn.root_fd)
     os.close(newborn.root_fd)
+    if own_mounts and (wanted := newborn.config["linux"].get("rootfsPropagation")):
+        mount.set_propagation("/", mount.PROPAGATION[wanted])
 
 
 def enter_cwd(newborn: Newborn) -> None:

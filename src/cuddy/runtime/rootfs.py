@@ -1,9 +1,8 @@
-"""The container's root: the plan of its mounts, and making them below a hostile root.
+"""The container's root: making its mounts, as `mount_plan` has them, below a hostile root.
 
 Targets lie in a file system an attacker filled. Each is opened by `openat2(RESOLVE_IN_ROOT)`, and
 the mount goes onto that descriptor, never onto a name (CVE-2021-30465 and its family). /proc, /sys
-and /dev must be real directories, and nothing may be mounted over what the runtime writes to below
-/proc (CVE-2019-16884).
+and /dev must be real directories.
 """
 
 from __future__ import annotations
@@ -14,114 +13,43 @@ import stat
 
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import mount, namespaces, resolve
-from cuddy.kernel.mount import MS_BIND, MS_RDONLY, MS_REC, Mount
-from cuddy.runtime.bundle import IDMAP
-from cuddy.shapes import NamedTuple
+from cuddy.kernel.mount import MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT, Mount
+from cuddy.runtime import mount_plan
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from cuddy.kernel.cgroup import Cgroup
     from cuddy.runtime.bundle import Bundle
-    from cuddy.runtime.spec import Config, MountEntry
 
 KERNEL_DIRECTORIES = ("/proc", "/sys", "/dev")
-# Files that lxcfs and friends cover with their own; everything else below /proc stays the kernel's.
-PROC_ALLOWED = frozenset(
-    f"/proc/{name}"
-    for name in (
-        "cpuinfo", "diskstats", "meminfo", "stat", "swaps", "uptime", "loadavg", "slabinfo",
-        "net/dev", "sys/kernel/ns_last_pid", "sys/crypto/fips_enabled",
-    )
-)  # fmt: skip
-MOUNT_ATTRIBUTES = {
-    mount.MS_RDONLY: mount.MOUNT_ATTR_RDONLY,
-    mount.MS_NOSUID: mount.MOUNT_ATTR_NOSUID,
-    mount.MS_NODEV: mount.MOUNT_ATTR_NODEV,
-    mount.MS_NOEXEC: mount.MOUNT_ATTR_NOEXEC,
-}
-# Options for a bind and everything mounted below its source: config.json's `rro` and its kin.
-RECURSIVE_ATTRIBUTES = {
-    "rro": mount.MOUNT_ATTR_RDONLY,
-    "rnosuid": mount.MOUNT_ATTR_NOSUID,
-    "rnodev": mount.MOUNT_ATTR_NODEV,
-    "rnoexec": mount.MOUNT_ATTR_NOEXEC,
-}
-LABELLED = ("tmpfs", "ramfs", "devpts")
-"""File systems made for the container alone."""
+MAX_LINKS = 40
+"""The kernel's own limit on symbolic links in a path (path_resolution(7))."""
+KEPT_PRIVATE = ("private", "rprivate", "unbindable", "runbindable")
+"""Values of rootfsPropagation with which no mount of ours is to travel while we make them."""
+READ_ONLY = mount.Change(mount.MOUNT_ATTR_RDONLY)
 BORROWED = {
     "sysfs": "/sys", "proc": "/proc", "mqueue": "/dev/mqueue", "cgroup2": "/sys/fs/cgroup",
 }  # fmt: skip
-"""What of a user's may not be mounted in a user namespace, and where the host has it."""
-MAX_LINKS = 40
-"""The kernel's own limit on symbolic links in a path (path_resolution(7))."""
-ROOT_PROPAGATION = {"": mount.PROPAGATION["rslave"]} | mount.PROPAGATION
+"""What a user namespace may not mount anew if the namespace it shows is not its own: the host's."""
 
 
-def plan_mounts(config: Config) -> list[Mount]:
-    """The config's mounts in their order; targets are paths inside the container."""
-    plans = [plan_mount(entry) for entry in config.get("mounts", [])]
-    label = config.get("linux", {}).get("mountLabel", "")
-    return [with_label(plan, label) for plan in plans] if label else plans
-
-
-def with_label(plan: Mount, label: str) -> Mount:
-    """The mount with a label of SELinux for all of its files, if they have none of their own."""
-    if plan.fstype not in LABELLED:
-        return plan
-    return plan._replace(data=",".join(filter(None, (plan.data, f'context="{label}"'))))
-
-
-def plan_mount(entry: MountEntry) -> Mount:
-    """One entry of `mounts` as the arguments of mount(2). Raises InvalidArgument."""
-    target = clean(entry["destination"])
-    if target == "/":
-        raise InvalidArgument(f"mount destination {entry['destination']!r} is the root itself")
-    if target.startswith("/proc/") and target not in PROC_ALLOWED:
-        raise InvalidArgument(f"nothing may be mounted at {target}: it is inside /proc")
-    flags, propagation, data = parse_options(entry.get("options", []))
-    fstype = entry.get("type", "")
-    if fstype == "bind":
-        flags |= MS_BIND
-    if flags & MS_BIND:
-        recursive = ",".join(option for option in data if option in RECURSIVE_ATTRIBUTES)
-        return Mount(entry.get("source", ""), target, "", flags, recursive, propagation)
-    if target == "/proc" and fstype != "proc":
-        raise InvalidArgument(f"only proc may be mounted at /proc, not {fstype!r}")
-    return Mount(entry.get("source", fstype), target, fstype, flags, ",".join(data), propagation)
-
-
-def clean(path: str) -> str:
-    """A path inside the container, absolute and in its one spelling."""
-    # normpath() keeps a second slash at the beginning, which POSIX lets mean something else.
-    return "/" + os.path.normpath("/" + path).lstrip("/")
-
-
-def parse_options(options: list[str]) -> tuple[int, int, list[str]]:
-    """Options of mount(8) -> flags, propagation, and what is left for the file system itself."""
-    flags, propagation, data = 0, 0, []
-    for option in options:
-        if option in mount.OPTIONS:
-            flag, clears = mount.OPTIONS[option]
-            flags = flags & ~flag if clears else flags | flag
-        elif option in mount.PROPAGATION:
-            propagation = mount.PROPAGATION[option]
-        elif option not in IDMAP:
-            data.append(option)
-    return flags, propagation, data
-
-
-class Place(NamedTuple):
+class Place:
     """Where mounts are made, and what they are made of."""
 
-    root_fd: int
-    bundle_path: str
-    cgroup: Cgroup
-    trees: Mapping[int, int]
-    """Sources that the creator has opened, by the position of their mounts: trees.py."""
-    own_cgroups: bool
-    """Whether we are in a cgroup namespace of the container's."""
+    def __init__(
+        self, root_fd: int, bundle_path: str, cgroup: Cgroup, *, own_cgroups: bool
+    ) -> None:
+        self.root_fd = root_fd
+        self.bundle_path = bundle_path
+        self.cgroup = cgroup
+        self.own_cgroups = own_cgroups
+        """Whether we are in a cgroup namespace of the container's."""
+        self.late: list[int] = []
+        """Mounts that become read-only when all else is made."""
+
+    def take_source(self, position: int, plan: Mount) -> int:
+        """The source of a bind, attached nowhere. `position`: of its mount in the config."""
+        return open_source(os.path.join(self.bundle_path, plan.source), plan)
 
 
 def open_root(bundle: Bundle) -> int:
@@ -130,12 +58,14 @@ def open_root(bundle: Bundle) -> int:
     By no name: in a user namespace the way to it may be closed to us.
     """
     wanted = bundle.config["linux"].get("rootfsPropagation", "")
-    if wanted not in ROOT_PROPAGATION:
-        raise InvalidArgument(f"config.json: unknown rootfsPropagation {wanted!r}")
-    mount.set_propagation("/", ROOT_PROPAGATION[wanted])
+    if bundle.has_namespace("mount"):
+        meanwhile = "rprivate" if wanted in KEPT_PRIVATE else wanted or "rslave"
+        mount.set_propagation("/", mount.PROPAGATION[meanwhile])
+        # pivot_root(2) refuses a new root whose mount, or whose parent's, is shared.
+        if "shared" in wanted:
+            mount.set_propagation(mount.nearest(bundle.rootfs), mount.MS_PRIVATE)
     root_fd = mount.open_tree(".", mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE)
     mount.move_mount(root_fd, ".")
-    # pivot_root(2) refuses a new root whose mount, or whose parent's, is shared.
     mount.mount_setattr(root_fd, 0, propagation=mount.MS_PRIVATE)
     return root_fd
 
@@ -144,23 +74,81 @@ def perform(plans: list[Mount], place: Place) -> None:
     """Make the planned mounts, in order. Raises SystemFailure naming the one that failed."""
     for position, plan in enumerate(plans):
         try:
-            if plan.fstype in ("cgroup", "cgroup2"):
+            if plan.flags & MS_REMOUNT:
+                change_mount(plan, place.root_fd)
+            elif plan.fstype in ("cgroup", "cgroup2"):
                 attach_cgroups(plan, place.root_fd, place.cgroup, own=place.own_cgroups)
-            elif position in place.trees:
-                attach_tree(place.trees[position], plan, place.root_fd)
-            elif plan.flags & MS_BIND:
-                source = os.path.join(place.bundle_path, plan.source)
-                attach_bind(plan._replace(source=source), place.root_fd)
-            else:
+            elif plan.fstype == "tmpfs":
+                attach_tmpfs(plan, place)
+            elif not plan.flags & MS_BIND:
                 attach(plan, place.root_fd)
+            elif plan.target == "/":
+                cover_root(place.take_source(position, plan), plan, place)
+            else:
+                attach_tree(place.take_source(position, plan), plan, place.root_fd)
         except OSError as error:
+            if error.errno in (errno.ELOOP, errno.ENOTDIR) and is_kernels(plan):
+                what = f"{plan.fstype or plan.source} at {plan.target}"
+                raise SystemFailure(f"{what} must be mounted on ordinary directory") from error
             doing = f"cannot mount {plan.source or plan.fstype} at {plan.target}"
             raise SystemFailure.from_os(doing, error) from error
 
 
+def is_kernels(plan: Mount) -> bool:
+    """Whether a mount's target must be no link of the image's: others write through it."""
+    return plan.target in KERNEL_DIRECTORIES or plan.fstype in ("proc", "sysfs")
+
+
+def attach_tmpfs(plan: Mount, place: Place) -> None:
+    """A tmpfs: as accessible as the directory it covers, and read-only only in the end, so that
+    mounts below it find their places.
+    """
+    if "mode=" not in plan.data and (mode := mode_of(place.root_fd, plan.target)):
+        plan = plan._replace(data=f"{plan.data},mode={mode:o}".lstrip(","))
+    writable = plan._replace(flags=plan.flags & ~MS_RDONLY)
+    if mount_plan.COPY_UP in plan.extras:
+        attach_filled(writable, place.root_fd)
+    else:
+        attach(writable, place.root_fd)
+    if plan.flags & MS_RDONLY:
+        place.late.append(resolve.open_in_root(place.root_fd, plan.target, os.O_PATH))
+
+
+def attach_filled(plan: Mount, root_fd: int) -> None:
+    """A tmpfs that begins with what it covers."""
+    from cuddy.runtime import copy_up  # which the creator has loaded
+
+    os.close(make_target(root_fd, plan.target, directory=True))
+    reading = os.O_RDONLY | os.O_DIRECTORY
+    covered_fd = resolve.open_in_root(root_fd, plan.target, reading)
+    try:
+        attach(plan, root_fd)
+        top_fd = resolve.open_in_root(root_fd, plan.target, reading)
+        try:
+            copy_up.fill(top_fd, covered_fd)
+        finally:
+            os.close(top_fd)
+    finally:
+        os.close(covered_fd)
+
+
+def mode_of(root_fd: int, target: str) -> int:
+    """The permissions of a directory inside; 0 if there is none."""
+    try:
+        fd = resolve.open_in_root(root_fd, target, os.O_PATH)
+    except OSError:
+        return 0
+    try:
+        return stat.S_IMODE(os.fstat(fd).st_mode)
+    finally:
+        os.close(fd)
+
+
 def attach(plan: Mount, root_fd: int) -> None:
     """Mount a new file system."""
-    target_fd = make_target(root_fd, plan.target, directory=True)
+    target_fd = make_target(
+        root_fd, plan.target, directory=True, through_links=not is_kernels(plan)
+    )
     placed = plan._replace(target=f"/proc/self/fd/{target_fd}")
     try:
         mount.perform(placed)
@@ -170,6 +158,31 @@ def attach(plan: Mount, root_fd: int) -> None:
         borrow(placed, target_fd, error)
     finally:
         os.close(target_fd)
+    if plan.changes:
+        change_mount(plan, root_fd)
+
+
+def change_mount(plan: Mount, root_fd: int) -> None:
+    """What is to be changed at a mount that is there."""
+    fd = resolve.open_in_root(root_fd, plan.target, os.O_PATH)
+    try:
+        if plan.flags & MS_REMOUNT and not plan.flags & MS_BIND:
+            mount.perform(plan._replace(target=f"/proc/self/fd/{fd}"))
+        mount.change(fd, plan.changes)
+    finally:
+        os.close(fd)
+
+
+def finish(place: Place) -> None:
+    """Make read-only what had to be filled before. Raises SystemFailure."""
+    try:
+        for fd in place.late:
+            mount.mount_setattr(fd, mount.MOUNT_ATTR_RDONLY)
+    except OSError as error:
+        raise SystemFailure.from_os("cannot make a mount read-only", error) from error
+    finally:
+        while place.late:
+            os.close(place.late.pop())
 
 
 def borrow(plan: Mount, target_fd: int, error: OSError) -> None:
@@ -189,7 +202,7 @@ def borrow(plan: Mount, target_fd: int, error: OSError) -> None:
     flags = mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE
     tree_fd = mount.open_tree(BORROWED[plan.fstype], flags)
     try:
-        attributes = sum(a for flag, a in MOUNT_ATTRIBUTES.items() if plan.flags & flag)
+        attributes = sum(a for flag, a in mount_plan.ATTRIBUTES.items() if plan.flags & flag)
         mount.mount_setattr(tree_fd, attributes, propagation=mount.MS_PRIVATE, recursive=True)
         mount.move_mount(tree_fd, "", dir_fd=target_fd)
     finally:
@@ -202,9 +215,15 @@ def attach_bind(plan: Mount, root_fd: int) -> None:
     The copy is made detached, gets its flags, and is then attached to the target's descriptor: at
     no moment is it visible without them, and no name is looked up twice.
     """
-    recursive = bool(plan.flags & MS_REC)
-    tree_flags = mount.OPEN_TREE_CLONE | (mount.AT_RECURSIVE if recursive else 0)
-    attach_tree(mount.open_tree(plan.source, tree_flags), plan, root_fd)
+    attach_tree(open_source(plan.source, plan), plan, root_fd)
+
+
+def open_source(path: str, plan: Mount) -> int:
+    """A detached copy of the mount at a path, with those below if the bind is to have them."""
+    flags = mount.OPEN_TREE_CLONE | (mount.AT_RECURSIVE if plan.flags & MS_REC else 0)
+    if not mount_plan.NOT_FOLLOWING.isdisjoint(plan.extras):
+        flags |= mount.AT_SYMLINK_NOFOLLOW
+    return mount.open_tree(path, flags)
 
 
 def attach_tree(tree_fd: int, plan: Mount, root_fd: int) -> None:
@@ -212,10 +231,16 @@ def attach_tree(tree_fd: int, plan: Mount, root_fd: int) -> None:
     try:
         if plan.target == "/proc" and mount.magic_of(tree_fd) != mount.PROC_SUPER_MAGIC:
             raise InvalidArgument(f"only proc may be mounted at /proc, not {plan.source}")
-        directory = stat.S_ISDIR(os.fstat(tree_fd).st_mode)
-        target_fd = make_target(root_fd, plan.target, directory=directory)
+        kind = stat.S_IFMT(os.fstat(tree_fd).st_mode)
+        if kind == stat.S_IFLNK and mount_plan.COPY_LINK in plan.extras:
+            make_link(root_fd, plan.target, os.readlink("", dir_fd=tree_fd))
+            return
+        target_fd = make_target(
+            root_fd, plan.target, directory=kind == stat.S_IFDIR,
+            follow=mount_plan.TARGET_LINK not in plan.extras,
+        )  # fmt: skip
         try:
-            set_flags(tree_fd, plan)
+            mount.change(tree_fd, plan.changes)
             mount.move_mount(tree_fd, "", dir_fd=target_fd)
         finally:
             os.close(target_fd)
@@ -223,18 +248,14 @@ def attach_tree(tree_fd: int, plan: Mount, root_fd: int) -> None:
         os.close(tree_fd)
 
 
-def set_flags(tree_fd: int, plan: Mount) -> None:
-    """Give a detached mount its flags and propagation (private unless asked for)."""
-    attributes = 0
-    for flag, attribute in MOUNT_ATTRIBUTES.items():
-        attributes |= attribute if plan.flags & flag else 0
-    propagation = plan.propagation & ~MS_REC or mount.MS_PRIVATE
-    recursive = not plan.propagation or bool(plan.propagation & MS_REC)
-    mount.mount_setattr(tree_fd, 0, propagation=propagation, recursive=recursive)
-    if attributes:
-        mount.mount_setattr(tree_fd, attributes)
-    for option in plan.data.split(",") if plan.data else ():
-        mount.mount_setattr(tree_fd, RECURSIVE_ATTRIBUTES[option], recursive=True)
+def cover_root(tree_fd: int, plan: Mount, place: Place) -> None:
+    """Mount over the whole root: from now on it is that. Takes over the descriptor."""
+    mount.change(tree_fd, plan.changes)
+    # See open_root.
+    mount.mount_setattr(tree_fd, 0, propagation=mount.MS_PRIVATE)
+    mount.move_mount(tree_fd, "", dir_fd=place.root_fd)
+    os.close(place.root_fd)
+    place.root_fd = tree_fd
 
 
 def attach_cgroups(plan: Mount, root_fd: int, cgroup: Cgroup, *, own: bool) -> None:
@@ -254,11 +275,12 @@ def attach_cgroups(plan: Mount, root_fd: int, cgroup: Cgroup, *, own: bool) -> N
             attach(Mount("cgroup", target, "cgroup", plan.flags, options), root_fd)
         else:
             directory = cgroup.paths[options.partition(",")[0]]
-            attach_bind(Mount(directory, target, "", plan.flags | MS_BIND), root_fd)
+            changes = mount_plan.changes_of_bind(mount_plan.Options(plan.flags | MS_BIND))
+            attach_bind(Mount(directory, target, "", MS_BIND, changes=changes), root_fd)
         for alias in options.split(",") if "," in options else ():
             link_controller(root_fd, plan.target, alias, name)
     if plan.flags & MS_RDONLY:
-        remount_readonly(root_fd, plan.target, plan.flags)
+        change_mount(plan._replace(flags=0, changes=(READ_ONLY,)), root_fd)
 
 
 def link_controller(root_fd: int, target: str, alias: str, name: str) -> None:
@@ -270,37 +292,46 @@ def link_controller(root_fd: int, target: str, alias: str, name: str) -> None:
         os.close(directory_fd)
 
 
-def remount_readonly(root_fd: int, target: str, flags: int = 0) -> None:
-    """Make the mount at `target` read-only, keeping its other flags."""
-    fd = resolve.open_in_root(root_fd, target, os.O_PATH)
-    try:
-        mount.remount_bind(f"/proc/self/fd/{fd}", (flags & ~MS_REC) | MS_RDONLY)
-    finally:
-        os.close(fd)
-
-
-def make_target(root_fd: int, target: str, *, directory: bool) -> int:
+def make_target(
+    root_fd: int, target: str, *, directory: bool, through_links: bool = True, follow: bool = True
+) -> int:
     """Open a mount's target, making it and its parents where they are missing. An O_PATH
     descriptor.
 
-    Raises OSError: ELOOP or ENOTDIR where the image put a link or file in the way of /proc, /sys,
-    /dev.
+    `through_links`: whether the image may have links on the way; never to /proc, /sys, /dev.
+    `follow`: whether a link at the end is followed. Raises OSError: ELOOP or ENOTDIR where a link
+    or file is in the way.
     """
-    kernel_directory = target in KERNEL_DIRECTORIES
-    opening = resolve.open_beneath if kernel_directory else resolve.open_in_root
-    path = target.lstrip("/") if kernel_directory else target
+    ordinary = target in KERNEL_DIRECTORIES or not through_links
+    opening = resolve.open_beneath if ordinary else resolve.open_in_root
+    path = target.lstrip("/") if ordinary else target
+    flags = os.O_PATH | (0 if follow else os.O_NOFOLLOW)
     try:
-        fd = opening(root_fd, path, os.O_PATH)
+        fd = opening(root_fd, path, flags)
     except FileNotFoundError:
         make_parents(root_fd, target)
         make_leaf(root_fd, target, directory=directory)
-        fd = opening(root_fd, path, os.O_PATH)
+        fd = opening(root_fd, path, flags)
     is_directory = stat.S_ISDIR(os.fstat(fd).st_mode)
     if is_directory != directory:
         os.close(fd)
         code = errno.ENOTDIR if directory else errno.EISDIR
         raise OSError(code, os.strerror(code), f"mount target {target}")
     return fd
+
+
+def make_link(root_fd: int, target: str, text: str) -> None:
+    """A symbolic link inside; one that says the same may be there."""
+    make_parents(root_fd, target)
+    parent, name = os.path.split(target)
+    parent_fd = resolve.open_in_root(root_fd, parent, os.O_PATH | os.O_DIRECTORY)
+    try:
+        os.symlink(text, name, dir_fd=parent_fd)
+    except FileExistsError:
+        if os.readlink(name, dir_fd=parent_fd) != text:
+            raise
+    finally:
+        os.close(parent_fd)
 
 
 def make_parents(root_fd: int, target: str) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import os
 
 from cuddy.kernel import mount, pty, resolve
-from cuddy.runtime import masks, rootfs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -39,6 +38,8 @@ def open_terminal(root_fd: int, spec: Process, channel: Channel) -> int:
 
 def show_console(root_fd: int, slave: int) -> None:
     """The slave as /dev/console."""
+    from cuddy.runtime import masks, rootfs  # which init has loaded; `exec` shows no console
+
     rootfs.make_leaf(root_fd, "/dev/console", directory=False)
     console_fd = resolve.open_beneath(root_fd, "dev/console", os.O_PATH)
     tree_fd = masks.clone_mount(slave)

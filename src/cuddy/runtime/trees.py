@@ -10,9 +10,9 @@ from __future__ import annotations
 import os
 
 from cuddy.errors import InvalidArgument, SystemFailure
-from cuddy.kernel import idmap, mount
-from cuddy.kernel.mount import MS_BIND, MS_REC
-from cuddy.runtime import rootfs
+from cuddy.kernel import idmap, mount, namespaces, process
+from cuddy.kernel.mount import MS_BIND, MS_REMOUNT, Mount
+from cuddy.runtime import mount_plan, rootfs
 from cuddy.runtime.bundle import IDMAP
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
@@ -22,7 +22,31 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from cuddy.runtime.bundle import Bundle
+    from cuddy.runtime.init import Newborn
     from cuddy.runtime.spec import IdMapping, Linux, MountEntry
+
+
+class Place(rootfs.Place):
+    """Where an init makes its mounts that has sources handed to it."""
+
+    def __init__(self, newborn: Newborn, root_fd: int, *, own_cgroups: bool) -> None:
+        super().__init__(root_fd, newborn.bundle.path, newborn.cgroup, own_cgroups=own_cgroups)
+        self.trees = newborn.trees
+        self.channel = newborn.channel
+        self.strange = newborn.bundle.has_namespace("user")
+        self.mounts = newborn.config.get("mounts", [])
+
+    def take_source(self, position: int, plan: Mount) -> int:
+        """One that was opened before, or by asking for it now, or our own way."""
+        if position in self.trees:
+            return self.trees.pop(position)
+        if not self.strange and not is_mapped(self.mounts[position]):
+            return super().take_source(position, plan)
+        self.channel.send("source", number=position)
+        answer = self.channel.receive()
+        if answer.kind != "tree":
+            os._exit(1)  # the creator is gone, or knows why we cannot go on
+        return answer.fd
 
 
 class Owners(NamedTuple):
@@ -38,13 +62,17 @@ class Source(NamedTuple):
 
     position: int
     path: str
-    recursive: bool
+    plan: Mount
     owners: Owners | None = None  # None: they stay who they are
 
     @property
     def needs_namespace(self) -> bool:
         """Whether it takes the container's own user namespace."""
         return self.owners is not None and not self.owners.uids
+
+    def is_inside(self, bundle: Bundle) -> bool:
+        """Whether it lies in the rootfs: then it may be what an earlier mount put there."""
+        return mount.contains(bundle.rootfs, os.path.normpath(self.path))
 
 
 def open_before(bundle: Bundle) -> dict[int, int]:
@@ -58,7 +86,7 @@ def open_before(bundle: Bundle) -> dict[int, int]:
         undo.add(close_all, trees)
         try:
             for source in plan(bundle):
-                if not source.needs_namespace:
+                if not source.needs_namespace and not source.is_inside(bundle):
                     user_fd = find_namespace(source, user_fds)
                     trees[source.position] = open_tree(source, user_fd, shared=is_shared(bundle))
         finally:
@@ -72,8 +100,28 @@ def open_for(bundle: Bundle, user_fd: int) -> Iterator[tuple[int, int]]:
     `user_fd`: that namespace, -1 without one.
     """
     for source in plan(bundle):
-        if source.needs_namespace:
+        if source.needs_namespace and not source.is_inside(bundle):
             yield source.position, open_tree(source, user_fd, shared=is_shared(bundle))
+
+
+def open_inside(bundle: Bundle, pid: int, position: int) -> int:
+    """What an init asks for in the midst of its mounts: a source that earlier ones have made.
+
+    It is looked up in init's view, with our power. Raises SystemFailure.
+    """
+    (source,) = (each for each in plan(bundle) if each.position == position)
+    made: dict[str, int] = {}
+    view_fd = namespaces.open_namespace(pid, "mount")
+    try:
+        if source.needs_namespace:
+            user_fd = made["own"] = namespaces.open_namespace(pid, "user")
+        else:
+            user_fd = find_namespace(source, made)
+        with process.WorkingDirectory("/"), namespaces.Joined(view_fd, "mount"):
+            return open_tree(source, user_fd, shared=is_shared(bundle))
+    finally:
+        close_all(made)
+        os.close(view_fd)
 
 
 def is_shared(bundle: Bundle) -> bool:
@@ -87,11 +135,13 @@ def plan(bundle: Bundle) -> list[Source]:
     strange = bundle.has_namespace("user")
     for index, entry in enumerate(bundle.config.get("mounts", [])):
         mapped = is_mapped(entry)
-        planned = rootfs.plan_mount(entry)
+        planned = mount_plan.plan_mount(entry, bundle.rootfs)
+        if planned.flags & MS_REMOUNT:
+            continue
         if planned.flags & MS_BIND and (strange or mapped):
             path = os.path.join(bundle.path, planned.source)
             owners = plan_owners(entry, bundle.config["linux"], strange) if mapped else None
-            found.append(Source(index, path, bool(planned.flags & MS_REC), owners))
+            found.append(Source(index, path, planned, owners))
         elif mapped:
             where = entry["destination"]
             raise InvalidArgument(f"id-mapped mounts are only supported for bind-mounts: {where}")
@@ -144,8 +194,7 @@ def open_tree(source: Source, user_fd: int, *, shared: bool) -> int:
     `shared`: whether it stays a peer, so that what is mounted there appears in the original.
     """
     try:
-        flags = mount.OPEN_TREE_CLONE | (mount.AT_RECURSIVE if source.recursive else 0)
-        tree_fd = mount.open_tree(source.path, flags)
+        tree_fd = rootfs.open_source(source.path, source.plan)
     except OSError as error:
         raise SystemFailure.from_os(f"cannot mount {source.path}", error) from error
     try:

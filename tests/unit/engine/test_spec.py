@@ -19,7 +19,7 @@ from cuddy.engine.options import ContainerOptions
 from cuddy.engine.users import Identity
 from cuddy.image import host as host_image
 from cuddy.kernel import capabilities
-from cuddy.runtime import bundle, rootfs
+from cuddy.runtime import bundle, mount_plan
 
 ID = "0123456789abcdef"  # short, for results that are read by people
 SHARED = Home("/var/lib/cuddy", "/run/cuddy")
@@ -92,7 +92,7 @@ def test_options_become_this_config(case: str) -> None:
 def test_the_config_is_one_our_runtime_takes(case: str) -> None:
     config = build(json.loads((golden.GOLDEN / f"spec/{case}/input.json").read_text()))
     bundle.check("/bundle", config)
-    rootfs.plan_mounts(config)
+    mount_plan.plan_mounts(config)
 
 
 def test_the_same_options_give_the_same_config() -> None:

@@ -5,26 +5,31 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cuddy.errors import InvalidArgument
 from cuddy.kernel import mount
-from cuddy.runtime import rootfs
+from cuddy.kernel.mount import Change
+from cuddy.runtime import mount_plan
+
+WORDS = [*mount.OPTIONS, *mount.PROPAGATION, *mount_plan.RECURSIVE, *mount_plan.EXTRAS]
 
 
 def plan(destination: str, fstype: str = "", source: str = "", *options: str) -> mount.Mount:
     entry: Any = {"destination": destination, "options": list(options)}
     entry |= {"type": fstype} if fstype else {}
     entry |= {"source": source} if source else {}
-    (planned,) = rootfs.plan_mounts({"mounts": [entry]})
+    (planned,) = mount_plan.plan_mounts({"mounts": [entry]})
     return planned
 
 
 class TestOptions:
     def test_flags_are_told_from_the_file_systems_own_options(self) -> None:
-        flags, propagation, data = rootfs.parse_options(["nosuid", "ro", "size=64k", "mode=755"])
-        assert flags == mount.MS_NOSUID | mount.MS_RDONLY
-        assert propagation == 0
-        assert data == ["size=64k", "mode=755"]
+        options = mount_plan.parse(["nosuid", "ro", "size=64k", "mode=755"])
+        assert options.flags == mount.MS_NOSUID | mount.MS_RDONLY
+        assert options.propagation == ()
+        assert options.data == ("size=64k", "mode=755")
 
     @pytest.mark.parametrize(
         ("options", "flags"),
@@ -37,13 +42,58 @@ class TestOptions:
         ],
     )
     def test_the_last_word_counts(self, options: list[str], flags: int) -> None:
-        assert rootfs.parse_options(options)[0] == flags
+        assert mount_plan.parse(options).flags == flags
 
     def test_propagation_is_apart_since_it_takes_a_call_of_its_own(self) -> None:
-        flags, propagation, data = rootfs.parse_options(["rbind", "rslave", "nodev"])
-        assert flags == mount.MS_BIND | mount.MS_REC | mount.MS_NODEV
-        assert propagation == mount.MS_SLAVE | mount.MS_REC
-        assert data == []
+        options = mount_plan.parse(["rbind", "rslave", "nodev"])
+        assert options.flags == mount.MS_BIND | mount.MS_REC | mount.MS_NODEV
+        assert options.propagation == (mount.MS_SLAVE | mount.MS_REC,)
+        assert options.data == ()
+
+    @given(st.lists(st.one_of(st.sampled_from(WORDS), st.text())))
+    def test_any_words_mean_something(self, words: list[str]) -> None:
+        options = mount_plan.parse(words)
+        known = set(WORDS)
+        assert options.data == tuple(word for word in words if word not in known)
+        assert not options.flags & options.cleared
+        for change in mount_plan.changes_of_bind(options):
+            assert not change.sets & change.clears & ~mount.MOUNT_ATTR__ATIME
+
+
+PRIVATE, SLAVE, SHARED = mount.MS_PRIVATE, mount.MS_SLAVE, mount.MS_SHARED
+RO, ATIME = mount.MOUNT_ATTR_RDONLY, mount.MOUNT_ATTR__ATIME
+
+
+class TestChangesOfABind:
+    @pytest.mark.parametrize(
+        ("words", "changes"),
+        [
+            ("bind", [Change(propagation=PRIVATE)]),
+            ("rbind", [Change(propagation=PRIVATE, recursive=True)]),
+            ("bind ro", [Change(RO, propagation=PRIVATE)]),
+            ("rbind ro", [Change(propagation=PRIVATE, recursive=True), Change(RO)]),
+            ("rbind rslave", [Change(propagation=SLAVE, recursive=True)]),
+            ("rbind rro shared", [Change(propagation=SHARED), Change(RO, recursive=True)]),
+            ("bind ro rw", [Change(clears=RO, propagation=PRIVATE)]),
+            (
+                "rbind rprivate shared",
+                [Change(propagation=PRIVATE, recursive=True), Change(propagation=SHARED)],
+            ),
+            ("bind noatime", [Change(mount.MOUNT_ATTR_NOATIME, ATIME, PRIVATE)]),
+            ("bind relatime", [Change(0, ATIME, PRIVATE)]),
+            ("bind atime", [Change(propagation=PRIVATE)]),
+            (
+                "rbind shared rnoatime rro rrw",
+                [
+                    Change(propagation=SHARED),
+                    Change(mount.MOUNT_ATTR_NOATIME, ATIME | RO, recursive=True),
+                ],
+            ),
+            ("bind remount ro", [Change(RO)]),
+        ],
+    )
+    def test_are_as_few_as_can_be(self, words: str, changes: list[Change]) -> None:
+        assert plan("/in", "none", "/out", *words.split()).changes == tuple(changes)
 
 
 class TestPlan:
@@ -71,13 +121,23 @@ class TestPlan:
         assert plan(destination, "tmpfs").target == target
 
     @pytest.mark.parametrize("destination", ["/", "", ".", "/..", "/a/..", "//"])
-    def test_the_root_itself_is_refused(self, destination: str) -> None:
+    def test_the_root_itself_can_be_bound_over_only(self, destination: str) -> None:
         with pytest.raises(InvalidArgument, match="root itself"):
             plan(destination, "tmpfs")
+        assert plan(destination, "bind", "/x").target == "/"
+
+    def test_a_target_may_be_the_hosts_name_of_it(self) -> None:
+        entry: Any = {"destination": "/b/rootfs/a", "type": "tmpfs"}
+        assert mount_plan.plan_mount(entry, "/b/rootfs").target == "/a"
+        assert mount_plan.plan_mount(entry, "/b/root").target == "/b/rootfs/a"
+
+    def test_a_nul_character_is_refused(self) -> None:
+        with pytest.raises(InvalidArgument, match="NUL"):
+            plan("/a", "bind", "/x\0y")
 
     def test_the_order_is_the_configs(self) -> None:
         mounts: Any = [{"destination": f"/{n}", "type": "tmpfs"} for n in "cab"]
-        planned = rootfs.plan_mounts({"mounts": mounts})
+        planned = mount_plan.plan_mounts({"mounts": mounts})
         assert [each.target for each in planned] == ["/c", "/a", "/b"]
 
 
