@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 
 from cuddy.kernel import capabilities, mount, namespaces
-from cuddy.runtime import filter_program, profile, rootfs
+from cuddy.runtime import filter_program, mount_plan, profile
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -36,9 +36,7 @@ def describe() -> dict[str, Any]:
 
 def mount_options() -> list[str]:
     """Every option of mounts that is not the file system's own."""
-    return sorted(
-        {*mount.OPTIONS, *mount.PROPAGATION, *rootfs.RECURSIVE_ATTRIBUTES, "idmap", "ridmap"}
-    )
+    return sorted({*mount.OPTIONS, *mount.PROPAGATION, *mount_plan.RECURSIVE, *mount_plan.EXTRAS})
 
 
 def linux() -> dict[str, Any]:
