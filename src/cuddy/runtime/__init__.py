@@ -43,5 +43,8 @@ statistics   what its groups count, in runc's shape
 delete       remove what is left of a stopped container
 exec         one more process inside a running container
 other        other runtimes: runc, crun, runsc run the same bundle
+checkpoint   save a container's processes to files
+restore      and bring them back
+criu         by criu, and how it is spoken to
 hooks        programs run at points of the life cycle
 """

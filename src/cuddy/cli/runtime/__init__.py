@@ -26,5 +26,7 @@ list          all containers
 ps            the processes of one
 events        what one uses, and when it lacks memory
 features      what this runtime can do
+checkpoint    save it to files
+restore       bring it back
 spec          a config.json to begin with
 """

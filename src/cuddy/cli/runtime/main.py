@@ -34,6 +34,7 @@ UNKNOWN_VERB = 3
 INTERRUPTED = 130
 SPEC = "1.2.0"
 SUMMARIES = {
+    "checkpoint": "Save a running container to files",
     "create": "Create a container",
     "delete": "Delete what is left of a container",
     "events": "Show what a container uses, and when it lacks memory",
@@ -43,6 +44,7 @@ SUMMARIES = {
     "list": "List containers",
     "pause": "Stop all processes of a container where they are",
     "ps": "List the processes of a container",
+    "restore": "Bring a saved container back",
     "resume": "Let a paused container go on",
     "run": "Create and start a container",
     "spec": "Write a config.json to begin with",
