@@ -11,7 +11,7 @@ import _socket
 import os
 import struct
 
-from cuddy.errors import SystemFailure
+from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import process, program
 from cuddy.runtime import handshake
 from cuddy.undo import Closing
@@ -138,7 +138,7 @@ class Criu(Closing):
             try:
                 prepare()
                 become(path, make_socket(channel), descriptors)
-            except BaseException as error:
+            except (OSError, InvalidArgument, SystemFailure) as error:
                 channel.send("error", f"cannot run criu: {error}")
             finally:
                 os._exit(1)
