@@ -57,7 +57,7 @@ def prepare(
     """
     try:
         document = state.read(home.run_root, record["Id"])
-        own = bundle.load(home.container_dir(record["Id"]))
+        own = bundle.reload(home.container_dir(record["Id"]))
     except NoSuchContainer:
         raise NotRunning(record["Id"][:12]) from None
     except ValueError as error:

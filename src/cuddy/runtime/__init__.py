@@ -1,6 +1,7 @@
 """Floor 2: the OCI runtime. A bundle (config.json and a root file system) becomes a process.
 
 spec         config.json, field for field (runtime-spec)
+schema       which field of it holds what
 bundle       load and validate config.json
 state        state.json: creating, created, running, stopped
 handshake    the messages between the creator and init

@@ -13,20 +13,10 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from typing import Any
 
     from cuddy.runtime.spec import Config, Process
 
-# Fields that are looked into before anything is made: their type, and that of their elements.
-TYPES: dict[str, tuple[type, type]] = {
-    "root": (dict, object), "root.path": (str, object),
-    "process": (dict, object), "process.cwd": (str, object),
-    "process.args": (list, str), "process.env": (list, str),
-    "mounts": (list, dict), "hooks": (dict, object), "annotations": (dict, object),
-    "linux": (dict, object), "linux.namespaces": (list, dict),
-}  # fmt: skip
-WORDS: dict[type, str] = {dict: "object", list: "list", str: "text"}
 INIT_ANNOTATION = "cuddy.init"
 """Says that pid 1 is to be the small init and the program its child: `--init`."""
 IDMAP = frozenset({"idmap", "ridmap"})
@@ -86,66 +76,95 @@ class Bundle(NamedTuple):
 
 
 def load(path: str, config_file: str = "") -> Bundle:
-    """Read and check a bundle's config.json, or another file in its place.
+    """Read and check a bundle of somebody's: its config.json, or another file in its place.
 
     Raises InvalidArgument.
     """
+    return examine(path, read_config(path, config_file))
+
+
+def reload(path: str) -> Bundle:
+    """The same for a bundle of ours. Raises InvalidArgument."""
+    return check(path, read_config(path))
+
+
+def read_config(path: str, config_file: str = "") -> Any:
+    """The document. Raises InvalidArgument."""
     file = config_file or os.path.join(path, "config.json")
     try:
-        config = files.read_json(file)
+        return files.read_json(file)
     except FileNotFoundError:
         if config_file:
             raise InvalidArgument(f"no such file: {file}") from None
         raise InvalidArgument(f"no config.json in {path}", hint="is it an OCI bundle?") from None
     except (ValueError, OSError) as error:
         raise InvalidArgument(f"{file}: {error}") from None
-    return check(path, config)
+
+
+def examine(path: str, document: Any) -> Bundle:
+    """A bundle of a document that may be anything. Raises InvalidArgument."""
+    from cuddy.runtime import schema  # here: ours need none
+
+    checked = check(path, schema.clean(document, schema.CONFIG))
+    check_hooks(checked.config)
+    if not os.path.isdir(checked.rootfs):
+        raise InvalidArgument(f"invalid rootfs: {checked.rootfs} is no directory")
+    return checked
 
 
 def load_process(path: str) -> Process:
     """Read and check a file with the process of an `exec`. Raises InvalidArgument."""
+    from cuddy.runtime import schema  # here: ours need none
+
     try:
-        process = files.read_json(path)
+        document = files.read_json(path)
     except FileNotFoundError:
         raise InvalidArgument(f"no such file: {path}") from None
-    except ValueError as error:
+    except (ValueError, OSError) as error:
         raise InvalidArgument(f"{path}: {error}") from None
-    config = check_types({"process": {} if process is None else process})
-    check_process(config)
-    return config["process"]
+    process: Process = schema.clean(document, schema.PROCESS, "process")
+    check_process({"process": process})
+    return process
 
 
 def check(path: str, config: Config) -> Bundle:
     """A bundle of a parsed config, or InvalidArgument naming the field that is wrong."""
-    if not isinstance(config, dict):
-        raise InvalidArgument("config.json: not an object")
-    config = check_types(config)
+    config = {"linux": {}, **config}
     version = str(config.get("ociVersion", ""))
     if version.split(".")[0] != "1":
         raise InvalidArgument(f"config.json: ociVersion {version!r} is not 1.x")
     if not config.get("root", {}).get("path"):
         raise InvalidArgument("config.json: root.path is missing")
     check_process(config)
-    kinds = [entry.get("type", "") for entry in config["linux"].get("namespaces", [])]
+    check_linux(config)
+    checked = Bundle(os.path.realpath(path), config)
+    check_mounts(checked)
+    return checked
+
+
+def check_linux(config: Config) -> None:
+    """Namespaces, and what needs one of them."""
+    linux = config["linux"]
+    entries = linux.get("namespaces", [])
+    kinds = [entry.get("type", "") for entry in entries]
     for kind in kinds:
-        if not isinstance(kind, str) or kind not in namespaces.FLAGS:
+        if kind not in namespaces.FLAGS:
             raise InvalidArgument(f"config.json: unknown namespace {kind!r}")
         if kinds.count(kind) > 1:
             raise InvalidArgument(f"config.json: namespace {kind!r} is given twice")
-    for field, kind in (("hostname", "uts"), ("domainname", "uts")):
-        if config.get(field) and kind not in kinds:
-            raise InvalidArgument(f"config.json: {field} needs a {kind} namespace")
-    checked = Bundle(os.path.realpath(path), config)
-    if "user" in kinds and not checked.namespace_path("user"):
-        for field in ("uidMappings", "gidMappings"):
-            if not config["linux"].get(field):
-                raise InvalidArgument(f"config.json: a user namespace needs a mapping: {field}")
-    if config["linux"].get("timeOffsets") and (
-        "time" not in kinds or checked.namespace_path("time")
-    ):
+    new = {entry["type"] for entry in entries if not entry.get("path")}
+    for field in ("hostname", "domainname"):
+        if config.get(field) and "uts" not in kinds:
+            raise InvalidArgument(f"config.json: {field} needs a uts namespace")
+    for field in ("uidMappings", "gidMappings"):
+        if "user" in new and not linux.get(field):
+            raise InvalidArgument(f"config.json: a user namespace needs a mapping: {field}")
+        if linux.get(field) and "user" not in kinds:
+            raise InvalidArgument(f"config.json: {field} needs a user namespace")
+    if linux.get("timeOffsets") and "time" not in new:
         raise InvalidArgument("config.json: timeOffsets need a new time namespace")
-    check_mounts(checked)
-    return checked
+    if "intelRdt" in linux:
+        raise InvalidArgument("config.json: intelRdt is not supported", hint="resctrl(5)")
 
 
 def check_mounts(bundle: Bundle) -> None:
@@ -162,32 +181,6 @@ def check_mounts(bundle: Bundle) -> None:
         )
 
 
-def check_types(config: Config) -> Config:
-    """The config with nulls taken for what they are, absent; values of wrong types refused."""
-    document: dict[str, Any] = {"linux": {}, **without_nulls(config)}
-    for name, (kind, element) in TYPES.items():
-        section, _, field = name.rpartition(".")
-        owner = document.get(section, {}) if section else document
-        value: Any = owner.get(field, kind())
-        if not is_a(value, kind):
-            raise InvalidArgument(f"config.json: {name} is no {WORDS[kind]}")
-        if element is not object and not all(isinstance(each, element) for each in value):
-            raise InvalidArgument(f"config.json: {name} is no list of {WORDS[element]}s")
-        if kind is dict and field in owner:
-            owner[field] = without_nulls(value)
-    return document  # type: ignore[return-value]
-
-
-def is_a(value: object, kind: type) -> bool:
-    """isinstance(), from which the type checker concludes nothing."""
-    return isinstance(value, kind)
-
-
-def without_nulls(section: Mapping[str, Any]) -> dict[str, Any]:
-    """What is there: some engines write null for what they leave out."""
-    return {name: value for name, value in section.items() if value is not None}
-
-
 def check_process(config: Config) -> None:
     """The part of the check about `process`, which a container without a program may lack."""
     process = config.get("process")
@@ -200,6 +193,34 @@ def check_process(config: Config) -> None:
     for text in (*process["args"], *process.get("env", [])):
         if "\0" in text:
             raise InvalidArgument("config.json: process has a NUL character in args or env")
+    check_limits(process)
+
+
+def check_limits(process: Process) -> None:
+    """process.rlimits and oomScoreAdj."""
+    seen = set()
+    for limit in process.get("rlimits", []):
+        name = limit.get("type", "")
+        if name in seen:
+            raise InvalidArgument(f"config.json: process.rlimits: {name} is given twice")
+        seen.add(name)
+        if not {"soft", "hard"} <= set(limit):
+            raise InvalidArgument(f"config.json: process.rlimits: {name} needs soft and hard")
+        if limit["soft"] % (1 << 64) > limit["hard"] % (1 << 64):  # -1: without limit
+            raise InvalidArgument(f"config.json: process.rlimits: soft is above hard: {name}")
+    score = process.get("oomScoreAdj", 0)
+    if not -1000 <= score <= 1000:
+        raise InvalidArgument(f"config.json: process.oomScoreAdj: {score} is not -1000 to 1000")
+
+
+def check_hooks(config: Config) -> None:
+    """What is run with the host's power is named without a doubt."""
+    for kind, found in config.get("hooks", {}).items():
+        for hook in found:
+            if not hook.get("path", "").startswith("/"):
+                raise InvalidArgument(f"config.json: hooks.{kind}: path must be absolute")
+            if hook.get("timeout", 1) <= 0:
+                raise InvalidArgument(f"config.json: hooks.{kind}: timeout must be above 0")
 
 
 def check_id(container_id: str) -> None:

@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from cuddy.errors import InvalidArgument
 from cuddy.runtime import bundle
@@ -17,11 +19,18 @@ def config(**changes: Any) -> Any:
     """A config.json that is fine, with these fields replaced (or, by None, taken out)."""
     document = {
         "ociVersion": "1.2.0",
-        "root": {"path": "rootfs"},
+        "root": {"path": "/"},
         "process": {"args": ["sh"], "cwd": "/"},
         "linux": {"namespaces": [{"type": "mount"}, {"type": "uts"}]},
     } | changes
     return {name: value for name, value in document.items() if value is not None}
+
+
+MAPPING = {"containerID": 0, "hostID": 1, "size": 1}
+
+
+def limit(soft: int, hard: int) -> Any:
+    return {"type": "RLIMIT_NOFILE", "soft": soft, "hard": hard}
 
 
 def linux(*kinds: str) -> Any:
@@ -39,7 +48,7 @@ class TestRefused:
             ({"ociVersion": None}, "ociVersion"),
             ({"ociVersion": "2.0.0"}, "2.0.0"),
             ({"ociVersion": "11.0"}, "11.0"),
-            ({"ociVersion": 7}, "7"),
+            ({"ociVersion": 7}, "ociVersion is no text"),
             ({"root": None}, "root.path"),
             ({"root": {}}, "root.path"),
             ({"root": {"path": ""}}, "root.path"),
@@ -59,11 +68,27 @@ class TestRefused:
             ({"linux": linux("mount") | {"timeOffsets": {"boottime": {"secs": 1}}}}, "time"),
             ({"linux": linux("mount"), "hostname": "box"}, "uts"),
             ({"linux": linux("mount"), "domainname": "example.org"}, "uts"),
+            ({"linux": linux("mount") | {"uidMappings": []}, "hostname": 7}, "hostname is no text"),
+            ({"linux": linux("mount") | {"gidMappings": [MAPPING]}}, "user namespace"),
+            ({"linux": linux("mount") | {"intelRdt": {}}}, "intelRdt"),
+            ({"linux": linux("mount") | {"sysctl": {"a": 1}}}, r"linux\.sysctl\.a"),
+            ({"linux": linux("mount") | {"resources": {"pids": {"limit": "1"}}}}, r"pids\.limit"),
+            ({"linux": linux("mount") | {"maskedPaths": ["a\0b"]}}, r"maskedPaths\[0\]"),
+            ({"process": process(rlimits=[{"type": "RLIMIT_CPU"}])}, "soft and hard"),
+            ({"process": process(rlimits=[limit(2, 1)])}, "soft is above hard"),
+            ({"process": process(rlimits=[limit(-1, 5)])}, "soft is above hard"),
+            ({"process": process(rlimits=[limit(1, 1), limit(2, 2)])}, "twice"),
+            ({"process": process(oomScoreAdj=1001)}, "oomScoreAdj"),
+            ({"process": process(user={"uid": -1})}, r"process\.user\.uid"),
+            ({"process": process(user={"uid": True})}, r"process\.user\.uid"),
+            ({"process": process(terminal="yes")}, r"process\.terminal"),
+            ({"hooks": {"poststop": [{"path": "true"}]}}, "poststop: path must be absolute"),
+            ({"hooks": {"prestart": [{"path": "/x", "timeout": 0}]}}, "timeout"),
         ],
     )
     def test_the_field_that_is_wrong_is_named(self, changes: Any, complaint: str) -> None:
         with pytest.raises(InvalidArgument, match=complaint):
-            bundle.check("/bundle", config(**changes))
+            bundle.examine("/bundle", config(**changes))
 
     @pytest.mark.parametrize(
         "document",
@@ -112,22 +137,28 @@ class TestRefused:
 class TestAccepted:
     @pytest.mark.parametrize("version", ["1.0.0", "1.0.2-dev", "1.2.0", "1.3.0"])
     def test_every_version_1(self, version: str) -> None:
-        bundle.check("/bundle", config(ociVersion=version))
+        bundle.examine("/bundle", config(ociVersion=version))
 
     def test_unknown_fields_and_what_is_missing_or_null(self) -> None:
         changes = {"vm": {"x": 1}, "linux": linux("mount") | {"new": [], "sysctl": None}}
-        bundle.check("/bundle", config() | changes | {"hooks": None, "hostname": None})
-        checked = bundle.check("/bundle", config() | {"mounts": None, "process": None})
+        bundle.examine("/bundle", config() | changes | {"hooks": None, "hostname": None})
+        checked = bundle.examine("/bundle", config() | {"mounts": None, "process": None})
         assert not {"mounts", "process"} & set(checked.config)
 
     def test_a_container_without_a_program(self) -> None:
-        bundle.check("/bundle", config(process=None))
+        bundle.examine("/bundle", config(process=None))
 
     def test_the_root_is_relative_to_the_bundle_or_absolute(self, tmp_path: Path) -> None:
         link = tmp_path / "link"
         link.symlink_to(tmp_path)
-        assert bundle.check(str(link), config()).rootfs == f"{tmp_path}/rootfs"
-        assert bundle.check(str(link), config(root={"path": "/r"})).rootfs == "/r"
+        (tmp_path / "rootfs").mkdir()
+        assert (
+            bundle.examine(str(link), config(root={"path": "rootfs"})).rootfs
+            == f"{tmp_path}/rootfs"
+        )
+        assert bundle.examine(str(link), config(root={"path": "/tmp"})).rootfs == "/tmp"
+        with pytest.raises(InvalidArgument, match="invalid rootfs"):
+            bundle.examine(str(link), config(root={"path": "none"}))
 
     def test_namespaces_are_new_or_joined_by_path(self) -> None:
         spaces = [{"type": "mount"}, {"type": "pid"}, {"type": "network", "path": "/run/netns/x"}]
@@ -154,3 +185,23 @@ def test_a_config_that_is_a_pipe_does_not_block(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "config.json")
     with pytest.raises((InvalidArgument, OSError)):
         bundle.load(str(tmp_path))
+
+
+NAMES = st.sampled_from(
+    ["linux", "process", "user", "args", "namespaces", "type", "path", "mounts", "options", "hooks",
+     "poststop", "root", "resources", "memory", "limit", "seccomp", "syscalls", "names", "x"]
+)  # fmt: skip
+DOCUMENTS = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=3),
+    lambda inside: st.lists(inside, max_size=3) | st.dictionaries(NAMES, inside, max_size=4),
+    max_leaves=20,
+)
+
+
+@given(DOCUMENTS, st.dictionaries(NAMES, DOCUMENTS, max_size=4))
+def test_any_document_is_a_bundle_or_refused(document: Any, fields: dict[str, Any]) -> None:
+    for each in (document, config(**fields)):
+        try:
+            bundle.examine("/bundle", each)
+        except InvalidArgument as error:
+            assert "config.json" in str(error) or "rootfs" in str(error)
