@@ -95,6 +95,18 @@ def test_a_container_goes_on_where_it_was(counter: Counter) -> None:
 
 
 @criu
+def test_it_may_be_saved_again_with_what_has_entered_it(counter: Counter) -> None:
+    counter.runtime.started(counter.bundle)
+    counter.save()
+    counter.bring_back()
+    script = "sleep 60 </dev/null >/dev/null 2>&1 & echo $!"
+    pid = counter.runtime.ok("exec", "box", "sh", "-c", script).strip()
+    counter.save()
+    counter.bring_back()
+    assert "sleep" in counter.runtime.ok("exec", "box", "cat", f"/proc/{pid}/cmdline")
+
+
+@criu
 def test_it_may_be_left_running(counter: Counter) -> None:
     counter.runtime.started(counter.bundle)
     counter.save("--leave-running")

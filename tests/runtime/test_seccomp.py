@@ -96,3 +96,9 @@ def test_the_door_of_the_start_is_shut_afterwards(runtime: Runtime, bundle: Bund
     confine(bundle, "SCMP_ACT_ALLOW", rule("fcntl", "SCMP_ACT_ERRNO", errnoRet=errno.EXFULL))
     result = runtime.run(bundle.script("exec 5</etc/passwd 2>&1; echo $?"))
     assert "Exchange full" in result.out or result.code != 0
+
+
+def test_debug_says_the_flags_of_the_filter(runtime: Runtime, bundle: Bundle) -> None:
+    confine(bundle, "SCMP_ACT_ALLOW", flags=["SECCOMP_FILTER_FLAG_LOG"]).runs("true")
+    runtime.program.append("--debug")
+    assert '"seccomp filter flags: 2"' in runtime.run(bundle).err

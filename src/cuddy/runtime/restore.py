@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.create import Birth
     from cuddy.runtime.criu import Value
+    from cuddy.runtime.spec import Linux
 
 LOG = "restore.log"
 ROOT = "criu-root"
@@ -75,10 +76,23 @@ def restore(bundle: Bundle, container_id: str, options: Options, *, state_root: 
         settle()
         birth.pid = criu.as_int(criu.decode(criu.as_bytes(answer.get(4))).get(1))
         birth.pidfd = process.pidfd_open(birth.pid)
+        birth.bundle = with_clocks(birth)
         create.write_state(birth, keep_config=True)
         os.rmdir(os.path.join(birth.directory, ROOT))
         os.unlink(os.path.join(birth.directory, state.FIFO))
     return birth
+
+
+def with_clocks(birth: Birth) -> Bundle:
+    """The bundle with the time namespace that criu gives whatever it restores, for `exec` to join:
+    a container with processes in two of them cannot be saved again.
+    """
+    linux = birth.bundle.config["linux"]
+    differs = namespaces.differing(birth.pid) & namespaces.FLAGS["time"]
+    if birth.bundle.has_namespace("time") or not differs:
+        return birth.bundle
+    added: Linux = {**linux, "namespaces": [*linux.get("namespaces", []), {"type": "time"}]}
+    return birth.bundle._replace(config={**birth.bundle.config, "linux": added})
 
 
 class Listener:

@@ -54,6 +54,8 @@ def give_birth(call: Call, *, detached: bool) -> create.Birth:
         cgroups=cgroup_maker(call.asked),
         bus=bus_address(),
     )
+    if call.asked.debug:
+        tell_filter(call, loaded)
     birth = create.begin(loaded, call.id, state_root=call.root, options=options)
     try:
         create.finish(birth)
@@ -65,6 +67,14 @@ def give_birth(call: Call, *, detached: bool) -> create.Birth:
         create.abort(birth)
         raise
     return birth
+
+
+def tell_filter(call: Call, loaded: Bundle) -> None:
+    """With --debug: what the seccomp filter is loaded with, in runc's words."""
+    from cuddy.runtime import profile
+
+    if section := loaded.config["linux"].get("seccomp"):
+        call.log.write("debug", f"seccomp filter flags: {profile.flags(section)}")
 
 
 def cgroup_maker(asked: Args) -> str:
