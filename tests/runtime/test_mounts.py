@@ -296,8 +296,8 @@ class TestOtherRoots:
         result = runtime.run(either.script(f"{SHOW}; ls /"), flags=["--no-pivot"])
         assert result.code == 0, result.err
         points = mount.parse_mountinfo(result.out.rpartition(" - ")[0] + " - x x x")
-        assert points[0].target == "/"
-        assert str(either.rootfs).endswith(points[0].root.rpartition("/")[2])
+        (root,) = (point.root for point in points if point.target == "/")
+        assert root.endswith(f"/{either.path.name}/rootfs")
         assert not [point for point in points if point.target.startswith(("/run", "/home"))]
         assert "mnt" in result.out.splitlines()
 
@@ -309,3 +309,50 @@ class TestOtherRoots:
         assert in_private(lambda: runtime.run(bundle.script("ls -d /mnt /proc/1")).out) == (
             "/mnt\n/proc/1"
         )
+
+
+class TestDevices:
+    def test_have_the_owners_and_permissions_that_are_asked_for(
+        self, runtime: Runtime, either: Bundle
+    ) -> None:
+        either.linux["devices"] = [
+            {"path": "/dev/a", "type": "b", "major": 1, "minor": 5, "uid": 7, "gid": 8,
+             "fileMode": 0o157},
+            {"path": "/dev/below/b", "type": "c", "major": 251, "minor": 1},
+            {"path": "/dev/c", "type": "p", "major": 9, "minor": 9, "fileMode": 0o660},
+        ]  # fmt: skip
+        script = """cd /dev; stat -c '%n %a %u:%g %t,%T' a below/b null; stat -c '%F %a' c
+        readlink fd; grep -c ' /dev/' /proc/mounts; echo x > null"""
+        result = runtime.run(either.script(script))
+        assert result.out.splitlines() == [
+            "a 157 7:8 1,5", "below/b 666 0:0 fb,1", "null 666 0:0 1,3", "fifo 660",
+            "/proc/self/fd", "1",
+        ]  # fmt: skip
+        assert result.code == 0, result.err
+
+    def test_are_not_made_in_a_directory_of_the_hosts(
+        self, runtime: Runtime, either: Bundle, tmp_path: Path
+    ) -> None:
+        (tmp_path / "hosts").mkdir()
+        either.without_mount("/dev")
+        either.without_mount("/dev/pts")
+        either.mount("/dev", "bind", tmp_path / "hosts", "rbind")
+        assert runtime.run(either.script("ls /dev")).out == ""
+
+    def test_are_not_made_through_a_link(
+        self, runtime: Runtime, bundle: Bundle, tmp_path: Path
+    ) -> None:
+        (tmp_path / "hosts").mkdir()
+        bundle.without_mount("/dev")
+        bundle.without_mount("/dev/pts")
+        (bundle.rootfs / "dev").rmdir()
+        (bundle.rootfs / "dev").symlink_to(tmp_path / "hosts")
+        assert runtime.create(bundle).code == 1
+        assert list((tmp_path / "hosts").iterdir()) == []
+
+    def test_one_of_another_number_is_no_stand_in(self, runtime: Runtime, bundle: Bundle) -> None:
+        """CVE-2025-31133: what is taken for /dev/null must be it."""
+        bundle.without_mount("/dev")
+        bundle.without_mount("/dev/pts")
+        os.mknod(bundle.rootfs / "dev/null", 0o20666, os.makedev(1, 5))
+        assert runtime.create(bundle).code == 1

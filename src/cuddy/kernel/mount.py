@@ -208,6 +208,27 @@ def mount_setattr(
     syscall("mount_setattr", fd, "", flags, attributes, len(attributes))
 
 
+# linux/mount.h: fsconfig(2)
+FSCONFIG_SET_FLAG = 0
+FSCONFIG_SET_STRING = 1
+FSCONFIG_CMD_CREATE = 6
+FSOPEN_CLOEXEC = FSMOUNT_CLOEXEC = 1
+
+
+def make_detached(fstype: str, options: Iterable[str], attributes: int = 0) -> int:
+    """A new file system that is attached nowhere, with MOUNT_ATTR_* (fsopen(2)). Raises OSError."""
+    context = syscall("fsopen", fstype, FSOPEN_CLOEXEC, about=fstype)
+    try:
+        for option in options:
+            key, equals, value = option.partition("=")
+            kind = FSCONFIG_SET_STRING if equals else FSCONFIG_SET_FLAG
+            syscall("fsconfig", context, kind, key, value if equals else None, 0, about=option)
+        syscall("fsconfig", context, FSCONFIG_CMD_CREATE, None, None, 0, about=fstype)
+        return syscall("fsmount", context, FSMOUNT_CLOEXEC, attributes, about=fstype)
+    finally:
+        os.close(context)
+
+
 def change(fd: int, changes: Iterable[Change]) -> None:
     """Make changes to a mount by a descriptor of its root. Raises OSError."""
     for each in changes:

@@ -15,6 +15,7 @@ init         the container's side: STEPS, the ordered list that ends in execve
 mount_plan   the config's mounts and the words of their options: what is to be done
 rootfs       making the mounts below a hostile root
 copy_up      a tmpfs that begins with what it covers
+dev_tree     /dev of a container with users of its own, made by the creator
 devices      device nodes and links of /dev
 masks        masked and read-only paths
 sysctls      kernel settings of its namespaces

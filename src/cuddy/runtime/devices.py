@@ -35,43 +35,79 @@ LINKS = (
     ("stdout", "/proc/self/fd/1"),
     ("stderr", "/proc/self/fd/2"),
 )
+CORE = ("core", "/proc/kcore")
+"""If this kernel has it."""
 KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
 
 
 def make_devices(config: Config, root_fd: int, *, in_user_namespace: bool) -> None:
     """Fill the container's /dev. Raises SystemFailure."""
-    dev_fd = resolve.open_beneath(root_fd, "dev", os.O_RDONLY | os.O_DIRECTORY)
+    dev_fd = -1
     try:
-        for name, major, minor in DEFAULT_NODES:
-            node: Device = {"path": f"/dev/{name}", "type": "c", "major": major, "minor": minor}
-            make_node(node, root_fd, bind=in_user_namespace)
-        for device in config["linux"].get("devices", []):
+        dev_fd = open_dev(root_fd)
+        for device in wanted(config):
             make_node(device, root_fd, bind=in_user_namespace)
         make_links(dev_fd)
     except OSError as error:
         raise SystemFailure.from_os("cannot fill /dev of the container", error) from error
     finally:
-        os.close(dev_fd)
+        if dev_fd >= 0:
+            os.close(dev_fd)
+
+
+def open_dev(root_fd: int) -> int:
+    """The container's /dev, made if its image has none. No link may stand in its place."""
+    try:
+        os.mkdir("dev", 0o755, dir_fd=root_fd)
+    except OSError as error:
+        if error.errno not in (errno.EEXIST, errno.EROFS):
+            raise
+    return resolve.open_beneath(root_fd, "dev", os.O_RDONLY | os.O_DIRECTORY)
+
+
+def wanted(config: Config) -> list[Device]:
+    """What every container has, and what the config adds."""
+    default: list[Device] = [
+        {"path": f"/dev/{name}", "type": "c", "major": major, "minor": minor}
+        for name, major, minor in DEFAULT_NODES
+    ]
+    return default + config["linux"].get("devices", [])
+
+
+def kind_of(device: Device) -> int:
+    """The kind of file that a device is (inode(7)). Raises InvalidArgument."""
+    if device["type"] not in KINDS:
+        raise InvalidArgument(f"device {device['path']}: unknown type {device['type']!r}")
+    return KINDS[device["type"]]
+
+
+def number_of(device: Device) -> int:
+    """The number of a device; a fifo has none, whatever is said."""
+    if device["type"] == "p":
+        return 0
+    return os.makedev(device.get("major", 0), device.get("minor", 0))
+
+
+def mode_of(device: Device) -> int:
+    """Who may use it."""
+    return device.get("fileMode", 0o666) & 0o777
 
 
 def make_node(device: Device, root_fd: int, *, bind: bool) -> None:
     """One device: a node of its own, or the host's bound there where mknod(2) is not allowed."""
-    path = clean(device["path"])
-    if device["type"] not in KINDS:
-        raise InvalidArgument(f"device {path}: unknown type {device['type']!r}")
+    path, kind, number = clean(device["path"]), kind_of(device), number_of(device)
     make_parents(root_fd, path)
     if bind and device["type"] != "p":
         bind_node(device, path, root_fd)
         return
     parent_fd = resolve.open_in_root(root_fd, os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
     name = os.path.basename(path)
-    mode = device.get("fileMode", 0o666) & 0o777
-    number = os.makedev(device.get("major", 0), device.get("minor", 0))
+    mode = mode_of(device)
     try:
-        os.mknod(name, KINDS[device["type"]] | mode, number, dir_fd=parent_fd)
+        os.mknod(name, kind | mode, number, dir_fd=parent_fd)
     except FileExistsError:
         status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
-        if stat.S_IFMT(status.st_mode) != KINDS[device["type"]] or status.st_rdev != number:
+        if stat.S_IFMT(status.st_mode) != kind or status.st_rdev != number:
             raise
     else:
         # The process's umask took bits from the mode; chmod by the parent's descriptor puts them
@@ -87,28 +123,43 @@ def make_node(device: Device, root_fd: int, *, bind: bool) -> None:
 
 
 def bind_node(device: Device, path: str, root_fd: int) -> None:
-    """Show the host's device. It is looked at by descriptors that cannot open it."""
-    source_fd = open_host_node(device, path)
+    """Show the host's device, unless the creator has made one. It is looked at by descriptors that
+    cannot open it.
+    """
     try:
-        number = os.fstat(source_fd).st_rdev
+        target_fd = resolve.open_in_root(root_fd, path, os.O_PATH)
+    except FileNotFoundError:
+        make_leaf(root_fd, path, directory=False)
+        target_fd = resolve.open_in_root(root_fd, path, os.O_PATH)
+    try:
+        status = os.fstat(target_fd)
+        kind, number = kind_of(device), number_of(device)
+        if stat.S_IFMT(status.st_mode) == kind and status.st_rdev == number:
+            return
+        source_fd = open_host_node(device, path)
         try:
-            target_fd = resolve.open_in_root(root_fd, path, os.O_PATH)
-        except FileNotFoundError:
-            make_leaf(root_fd, path, directory=False)
-            target_fd = resolve.open_in_root(root_fd, path, os.O_PATH)
-        try:
-            if os.fstat(target_fd).st_rdev != number:
-                mount.bind(f"/proc/self/fd/{source_fd}", f"/proc/self/fd/{target_fd}")
+            attach_node(source_fd, target_fd)
         finally:
-            os.close(target_fd)
+            os.close(source_fd)
     finally:
-        os.close(source_fd)
+        os.close(target_fd)
+
+
+def attach_node(source_fd: int, target_fd: int) -> None:
+    """Bind an open device to a place, where nothing but the device can be used."""
+    flags = mount.OPEN_TREE_CLONE | mount.AT_EMPTY_PATH
+    tree_fd = mount.open_tree("", flags, dir_fd=source_fd)
+    try:
+        sets = mount.MOUNT_ATTR_NOSUID | mount.MOUNT_ATTR_NOEXEC
+        mount.mount_setattr(tree_fd, sets, propagation=mount.MS_PRIVATE)
+        mount.move_mount(tree_fd, "", dir_fd=target_fd)
+    finally:
+        os.close(tree_fd)
 
 
 def open_host_node(device: Device, path: str) -> int:
     """A node of the host's with the device's number: at the same path, or where the kernel says."""
-    number = os.makedev(device.get("major", 0), device.get("minor", 0))
-    kind = KINDS[device["type"]]
+    number, kind = number_of(device), kind_of(device)
     folder = "block" if kind == stat.S_IFBLK else "char"
     uevent = f"/sys/dev/{folder}/{os.major(number)}:{os.minor(number)}/uevent"
     for place in (path, *names_in(uevent)):
@@ -134,8 +185,9 @@ def names_in(uevent: str) -> list[str]:
 
 
 def make_links(dev_fd: int) -> None:
-    """The links of /dev; one that is there already stays."""
-    for name, target in LINKS:
+    """The links of /dev; what is there already stays."""
+    links = (*LINKS, CORE) if os.path.exists(CORE[1]) else LINKS
+    for name, target in links:
         try:
             os.symlink(target, name, dir_fd=dev_fd)
         except FileExistsError:

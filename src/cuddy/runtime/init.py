@@ -175,8 +175,8 @@ def find_place(newborn: Newborn, root_fd: int) -> rootfs.Place:
 
 
 def make_devices(newborn: Newborn) -> None:
-    """Nodes and links, if /dev is a file system of the container's own."""
-    if any(entry["destination"] == "/dev" for entry in newborn.config.get("mounts", [])):
+    """Nodes and links, unless /dev is somebody else's."""
+    if not any(plan.target == "/dev" and plan.flags & mount.MS_BIND for plan in newborn.plans):
         in_user_namespace = not namespaces.is_initial("user")
         devices.make_devices(newborn.config, newborn.root_fd, in_user_namespace=in_user_namespace)
 

@@ -173,6 +173,14 @@ def changes_of_bind(options: Options) -> tuple[Change, ...]:
     return (*calls, *changes_of_tree(options))
 
 
+def attributes_of(flags: int) -> int:
+    """Flags of mount(2) as attributes of a new mount, without read-only, which comes last."""
+    found = 0
+    for flag, attribute in {**ATTRIBUTES, **ACCESS_TIMES}.items():
+        found |= attribute if flags & flag and flag != mount.MS_RDONLY else 0
+    return found
+
+
 def own_attributes(options: Options) -> tuple[int, int]:
     """Attributes of a bind itself: to set, and to clear because it was said so."""
     sets = clears = 0

@@ -51,6 +51,10 @@ class Place:
         """The source of a bind, attached nowhere. `position`: of its mount in the config."""
         return open_source(os.path.join(self.bundle_path, plan.source), plan)
 
+    def take_made(self, position: int) -> int:
+        """A file system that the creator has made, attached nowhere; -1: it has made none."""
+        return -1
+
 
 def open_root(bundle: Bundle) -> int:
     """Cut propagation, make the rootfs, in which we stand, a mount point of its own, and open it.
@@ -79,7 +83,7 @@ def perform(plans: list[Mount], place: Place) -> None:
             elif plan.fstype in ("cgroup", "cgroup2"):
                 attach_cgroups(plan, place.root_fd, place.cgroup, own=place.own_cgroups)
             elif plan.fstype == "tmpfs":
-                attach_tmpfs(plan, place)
+                attach_tmpfs(plan, place, place.take_made(position))
             elif not plan.flags & MS_BIND:
                 attach(plan, place.root_fd)
             elif plan.target == "/":
@@ -99,14 +103,16 @@ def is_kernels(plan: Mount) -> bool:
     return plan.target in KERNEL_DIRECTORIES or plan.fstype in ("proc", "sysfs")
 
 
-def attach_tmpfs(plan: Mount, place: Place) -> None:
+def attach_tmpfs(plan: Mount, place: Place, made_fd: int) -> None:
     """A tmpfs: as accessible as the directory it covers, and read-only only in the end, so that
-    mounts below it find their places.
+    mounts below it find their places. `made_fd`: it has been made already; -1: it has not.
     """
     if "mode=" not in plan.data and (mode := mode_of(place.root_fd, plan.target)):
         plan = plan._replace(data=f"{plan.data},mode={mode:o}".lstrip(","))
     writable = plan._replace(flags=plan.flags & ~MS_RDONLY)
-    if mount_plan.COPY_UP in plan.extras:
+    if made_fd >= 0:
+        attach_tree(made_fd, plan, place.root_fd)
+    elif mount_plan.COPY_UP in plan.extras:
         attach_filled(writable, place.root_fd)
     else:
         attach(writable, place.root_fd)

@@ -48,6 +48,9 @@ class Place(rootfs.Place):
             os._exit(1)  # the creator is gone, or knows why we cannot go on
         return answer.fd
 
+    def take_made(self, position: int) -> int:
+        return self.trees.pop(position, -1)
+
 
 class Owners(NamedTuple):
     """Whose the files of a mount are; without ranges, by the map of the container's users."""
@@ -89,9 +92,25 @@ def open_before(bundle: Bundle) -> dict[int, int]:
                 if not source.needs_namespace and not source.is_inside(bundle):
                     user_fd = find_namespace(source, user_fds)
                     trees[source.position] = open_tree(source, user_fd, shared=is_shared(bundle))
+            open_dev(bundle, trees)
         finally:
             close_all(user_fds)
     return trees
+
+
+def open_dev(bundle: Bundle, trees: dict[int, int]) -> None:
+    """The container's /dev, if it is a tmpfs and we know who its users are."""
+    linux = bundle.config["linux"]
+    uids, gids = ranges(linux.get("uidMappings", [])), ranges(linux.get("gidMappings", []))
+    if not uids or not gids or bundle.namespace_path("user") or not bundle.has_namespace("user"):
+        return
+    from cuddy.runtime import dev_tree
+
+    for position, planned in enumerate(mount_plan.plan_mounts(bundle.config, bundle.rootfs)):
+        if planned.target == "/dev" and planned.fstype == "tmpfs":
+            fd = dev_tree.open_dev(bundle, planned, dev_tree.Users(uids, gids))
+            if fd >= 0:
+                trees[position] = fd
 
 
 def open_for(bundle: Bundle, user_fd: int) -> Iterator[tuple[int, int]]:
