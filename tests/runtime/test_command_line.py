@@ -58,8 +58,8 @@ def through_shell(
 
 class TestFlags:
     def test_one_dash_will_do_for_a_long_name(self, runtime: Runtime) -> None:
-        listing = runtime.ok("list", "-quiet")
-        assert listing == ""
+        runtime.state_root.mkdir()
+        assert runtime.ok("list", "-quiet") == ""
 
     def test_a_container_of_no_name_is_an_error(self, runtime: Runtime) -> None:
         for words in (
@@ -109,6 +109,14 @@ class TestLog:
         assert lines[-1]["time"]
 
     @ours
+    def test_with_debug_it_says_more(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.runs("true").write()
+        runtime.made("box")
+        result = runtime("--debug", "run", "--bundle", bundle.path, "box")
+        assert result.code == 0
+        assert "level=debug" in result.err
+
+    @ours
     def test_of_no_known_form_or_place_it_is_an_error(self, runtime: Runtime) -> None:
         assert runtime("--log-format", "xml", "list").code == 1
         assert runtime("--log", "/no/such/file", "list").code == 1
@@ -152,6 +160,19 @@ class TestKill:
         assert "container not running" in result.err
         assert running("kill", "--all", "box", "9").code == 0
 
+    def test_without_pids_of_its_own_sigkill_ends_all(
+        self, runtime: Runtime, bundle: Bundle
+    ) -> None:
+        """The kernel ends only the first process then, and others would stay."""
+        bundle.namespace("pid", None)
+        pid = runtime.started(bundle.script("sleep 66 & exec sleep 77"))
+        wait_until(lambda: len(json.loads(runtime.ok("ps", "-f", "json", "box"))) == 2)
+        end(pid)
+        runtime.wait(pid)
+        runtime.ok("kill", "box", "KILL")
+        wait_until(lambda: runtime.ok("ps", "--format", "json", "box") == "null")
+        assert runtime("kill", "box", "KILL").code == 1
+
 
 class TestPause:
     def test_what_is_paused_is_shown_so_and_takes_no_exec(self, running: Runtime) -> None:
@@ -185,7 +206,9 @@ class TestListings:
         assert (found["id"], found["owner"], found["pid"]) == ("box", "root", pid)
         assert running("list", "-f", "xml").code == 1
 
-    def test_of_nothing_is_null(self, runtime: Runtime) -> None:
+    def test_of_nothing_is_null_and_of_nowhere_an_error(self, runtime: Runtime) -> None:
+        assert runtime("list").code == 1
+        runtime.state_root.mkdir()
         assert runtime.ok("list", "--format", "json") == "null"
 
     def test_processes(self, running: Runtime) -> None:
@@ -244,6 +267,11 @@ class TestExec:
         lines = [line for line in found.splitlines() if line[:2] in ("PA", "A=")]
         assert sorted(lines) == ["A=2", "PATH=/bin"]
 
+    def test_the_process_may_come_from_a_pipe(self, running: Runtime) -> None:
+        document = json.dumps({"args": ["echo", "piped"], "cwd": "/", "env": ["PATH=/bin"]})
+        words = ("exec", "--process", "/dev/stdin", "box")
+        assert running(*words, stdin=None, input=document.encode()).out == "piped"
+
     def test_wrong_ones_are_errors(self, running: Runtime) -> None:
         for flags in (["-u", "root"], ["-u", "1:x"], ["-g", "-1"], ["--cgroup", "../.."]):
             assert running("exec", *flags, "box", "true").code == 255
@@ -292,6 +320,12 @@ class TestTerminals:
                 os.close(pidfd)
                 assert f"Pid:\t{pid}\n" in found or "Pid:\t-1\n" in found
         runtime.wait(pid)
+
+    def test_a_program_that_reads_it_gets_plain_lines(
+        self, runtime: Runtime, bundle: Bundle
+    ) -> None:
+        bundle.process["terminal"] = True
+        assert runtime.run(bundle.runs("echo", "a line")).stdout == b"a line\n"
 
     def test_without_a_socket_create_cannot_have_one(
         self, runtime: Runtime, bundle: Bundle

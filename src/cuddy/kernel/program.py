@@ -35,8 +35,17 @@ def find(name: str, directories: tuple[str, ...] = DIRECTORIES) -> str:
     return ""
 
 
-def run(path: str, *arguments: str, stdin: str = "", most_bytes: int = OUTPUT_BYTES) -> Finished:
-    """Run a program to its end. Raises OSError when it cannot be started."""
+def run(
+    path: str,
+    *arguments: str,
+    stdin: str = "",
+    most_bytes: int = OUTPUT_BYTES,
+    strip: bool = True,
+) -> Finished:
+    """Run a program to its end; `strip`: no blanks around its output.
+
+    Raises OSError when it cannot be started.
+    """
     given = os.memfd_create("input")
     said = os.memfd_create("output")
     try:
@@ -53,8 +62,8 @@ def run(path: str, *arguments: str, stdin: str = "", most_bytes: int = OUTPUT_BY
         )
         _, status = os.waitpid(pid, 0)
         code = os.waitstatus_to_exitcode(status)
-        output = os.pread(said, most_bytes, 0).decode(errors="replace").strip()
-        return Finished(code if code >= 0 else 128 - code, output)
+        output = os.pread(said, most_bytes, 0).decode(errors="replace")
+        return Finished(code if code >= 0 else 128 - code, output.strip() if strip else output)
     finally:
         os.close(given)
         os.close(said)

@@ -9,6 +9,20 @@ from cuddy.kernel import process
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import state
 
+SIGKILL = 9
+
+
+def kill_all(state_root: str, container_id: str) -> None:
+    """End every process of a container, even if its first has ended before.
+
+    Raises NoSuchContainer, Conflict("container not running").
+    """
+    group = Cgroup(state.read(state_root, container_id)["cgroupPaths"])
+    if group.pids():
+        group.kill()
+    else:
+        kill(state_root, container_id, SIGKILL)
+
 
 def kill(state_root: str, container_id: str, signal: int, *, all: bool = False) -> None:
     """Send `signal` to init, or with `all` to every process of the cgroup.

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from cuddy.runtime.spec import Config, Linux, MountEntry, Process
 
 CAPABILITIES = ["CAP_AUDIT_WRITE", "CAP_KILL", "CAP_NET_BIND_SERVICE"]
-NAMESPACES = ("pid", "network", "ipc", "uts", "mount", "cgroup")
+NAMESPACES = ("pid", "network", "ipc", "uts", "mount")
 MASKED = [
     "/proc/acpi", "/proc/asound", "/proc/kcore", "/proc/keys", "/proc/latency_stats",
     "/proc/timer_list", "/proc/timer_stats", "/proc/sched_debug", "/sys/firmware", "/proc/scsi",
@@ -19,8 +19,9 @@ READ_ONLY = ["/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-tri
 NOTHING_SPECIAL = ["nosuid", "noexec", "nodev"]
 
 
-def make() -> Config:
-    """For root."""
+def make(*, cgroup_namespace: bool) -> Config:
+    """For root. `cgroup_namespace`: as runc has it on a host with control groups version 2."""
+    kinds = (*NAMESPACES, *(["cgroup"] if cgroup_namespace else []))
     return {
         "ociVersion": "1.2.0",
         "process": process(),
@@ -29,7 +30,7 @@ def make() -> Config:
         "mounts": mounts(),
         "linux": {
             "resources": {"devices": [{"allow": False, "access": "rwm"}]},
-            "namespaces": [{"type": kind} for kind in NAMESPACES],
+            "namespaces": [{"type": kind} for kind in kinds],
             "maskedPaths": MASKED,
             "readonlyPaths": READ_ONLY,
         },
@@ -87,13 +88,14 @@ def for_user(config: Config, uid: int, gid: int) -> Config:
     """
     linux: Linux = {**config["linux"]}
     del linux["resources"]
-    kinds = [kind for kind in NAMESPACES if kind != "network"]
-    linux["namespaces"] = [{"type": kind} for kind in (*kinds, "user")]
+    kept = [entry for entry in linux["namespaces"] if entry["type"] != "network"]
+    linux["namespaces"] = [*kept, {"type": "user"}]
     linux["uidMappings"] = [{"containerID": 0, "hostID": uid, "size": 1}]
     linux["gidMappings"] = [{"containerID": 0, "hostID": gid, "size": 1}]
-    kept = [entry for entry in config["mounts"] if entry["destination"] != "/sys/fs/cgroup"]
     changed: Config = {**config}
-    changed["mounts"] = [rootless(mount) for mount in kept]
+    changed["mounts"] = [
+        rootless(mount) for mount in config["mounts"] if mount["destination"] != "/sys/fs/cgroup"
+    ]
     changed["linux"] = linux
     return changed
 

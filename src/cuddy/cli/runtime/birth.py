@@ -60,6 +60,7 @@ def give_birth(call: Call, *, detached: bool) -> create.Birth:
     try:
         create.finish(birth)
         call.log.warn(birth.warnings)
+        call.log.debug(f"init of {birth.id} waits in process {birth.pid}: {birth.cgroup.paths}")
         tell(birth, console, watcher)
         if args.pid_file:
             write_pid(args.pid_file, birth.pid)

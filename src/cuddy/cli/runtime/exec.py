@@ -38,6 +38,8 @@ def execute(call: Call) -> int:
 
     with foreground.listen() as signals:
         joined = enter(call)
+        if joined.terminal_fd >= 0:
+            foreground.plain_lines(joined.terminal_fd)
         return foreground.accompany(joined.pid, joined.pidfd, joined.terminal_fd, signals)
 
 
@@ -68,6 +70,7 @@ def enter(call: Call) -> entering.Joined:
     )  # fmt: skip
     entering.finish(joined)
     call.log.warn(joined.warnings)
+    call.log.debug(f"the program runs in process {joined.pid}")
     tell(call, joined, console, watcher)
     return joined
 

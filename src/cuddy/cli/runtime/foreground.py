@@ -8,6 +8,7 @@ from __future__ import annotations
 import _signal
 import os
 import select
+import termios
 
 from cuddy.cli import terminal
 from cuddy.kernel import process, pty
@@ -24,6 +25,14 @@ def fit(spec: Process) -> None:
     """Let a process's terminal be as large as ours from its first moment."""
     if window := terminal.size():
         spec["consoleSize"] = {"height": window[0], "width": window[1]}
+
+
+def plain_lines(master: int) -> None:
+    """A program that reads our output instead of a person gets lines without carriage returns."""
+    if not os.isatty(1):
+        mode = termios.tcgetattr(master)
+        mode[1] &= ~termios.ONLCR
+        termios.tcsetattr(master, termios.TCSANOW, mode)
 
 
 def listen() -> terminal.Signals:

@@ -9,7 +9,7 @@ from cuddy.cli import table
 from cuddy.cli.flags import BOOL, STRING, Flag
 from cuddy.cli.runtime.state import describe
 from cuddy.cli.runtime.verb import Call, Verb
-from cuddy.errors import InvalidArgument, NoSuchContainer
+from cuddy.errors import InvalidArgument, NoSuchContainer, NotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ COLUMNS = ("id", "pid", "status", "bundle", "created", "owner")
 
 
 def show(call: Call) -> int:
+    if call.asked.root and not os.path.isdir(call.root):
+        raise NotFound(f"open {call.root}: no such file or directory")
     if call.args.quiet:
         for container_id in ids(call.root):
             print(container_id)

@@ -16,10 +16,11 @@ from cuddy.errors import InvalidArgument, SystemFailure
 class Log:
     """Where one call writes its lines."""
 
-    def __init__(self, path: str = "", form: str = "text") -> None:
+    def __init__(self, path: str = "", form: str = "text", *, talkative: bool = False) -> None:
         """Raises InvalidArgument for an unknown form, SystemFailure when it cannot be opened."""
         self.fd = -1
         self.form = form
+        self.talkative = talkative
         if form not in ("text", "json"):
             raise InvalidArgument(f'unknown log-format "{form}"')
         if path and path != "/dev/stderr":
@@ -34,6 +35,11 @@ class Log:
         self.write("error", message)
         if self.fd >= 0:
             sys.stderr.write(f"{printable(message)}\n")
+
+    def debug(self, message: str) -> None:
+        """What was done, for who looks for a fault; with --debug only."""
+        if self.talkative:
+            self.write("debug", message)
 
     def warn(self, messages: list[str]) -> None:
         """What is not as asked for, but keeps nothing from its work."""

@@ -94,9 +94,10 @@ def answer(words: list[str]) -> int:
         if asked.wants_help or not asked.names or asked.names[0] in ("help", "h"):
             sys.stdout.write(overview())
             return 0
-        log = Log(asked.log, asked.log_format)
+        log = Log(asked.log, asked.log_format, talkative=asked.debug)
+        log.debug(f"cuddy-runtime {__version__}: {' '.join(asked.names)}")
         if asked.names[0] not in SUMMARIES:
-            log.error(f"unknown command: {asked.names[0]}")
+            log.error(f"No help topic for '{asked.names[0]}': unknown command")
             return UNKNOWN_VERB
         verb = load(asked.names[0])
         code, failure = verb.error_code, verb.failure
@@ -155,7 +156,7 @@ def overview() -> str:
     lines = [f"   {name:10}  {summary}" for name, summary in SUMMARIES.items()]
     return "\n".join(
         [
-            "NAME:", "   cuddy-runtime - an OCI runtime", "",
+            "NAME:", "   cuddy-runtime - Open Container Initiative runtime", "",
             "USAGE:", "   cuddy-runtime [global options] command [command options]", "",
             "COMMANDS:", *lines, "",
             "GLOBAL OPTIONS:", *options(GLOBAL_FLAGS), "",

@@ -32,7 +32,7 @@ def rows(words: list[str], pids: set[int]) -> list[str]:
     path = program.find("ps")
     if not path:
         raise SystemFailure("this host has no ps", hint="install procps")
-    done = program.run(path, *words, most_bytes=MOST_BYTES)
+    done = program.run(path, *words, most_bytes=MOST_BYTES, strip=False)
     if done.code:
         raise SystemFailure(f"exit status {done.code}: {done.output}")
     titles, *lines = done.output.splitlines() or [""]

@@ -28,6 +28,8 @@ def run(call: Call) -> int:
         process.prctl(process.PR_SET_CHILD_SUBREAPER, 1)
     with foreground.listen() as signals:
         birth = births.give_birth(call, detached=False)
+        if birth.terminal_fd >= 0:
+            foreground.plain_lines(birth.terminal_fd)
         start_program(call, birth)
         code = foreground.accompany(birth.pid, birth.pidfd, birth.terminal_fd, signals)
     if not call.args.keep:

@@ -22,7 +22,8 @@ def write(call: Call) -> int:
     path = os.path.join(call.args.bundle, "config.json")
     if os.path.exists(path):
         raise Conflict(f"File {path} exists. Remove it first")
-    config = starting_config.make()
+    version_2 = os.path.exists("/sys/fs/cgroup/cgroup.controllers")
+    config = starting_config.make(cgroup_namespace=version_2)
     if call.args.rootless:
         config = starting_config.for_user(config, os.geteuid(), os.getegid())
     text = document.indented(config, by="\t")

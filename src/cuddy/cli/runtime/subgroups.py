@@ -6,7 +6,6 @@ import os
 
 from cuddy.errors import InvalidArgument
 from cuddy.kernel.cgroup import Cgroup
-from cuddy.kernel.cgroup_hierarchies import UNIFIED
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -16,7 +15,7 @@ if TYPE_CHECKING:
 def find(words: Iterable[str], paths: Mapping[str, str]) -> Cgroup:
     """A group of `[controller[,controller...]:]path`, each below the container's own.
 
-    A path without controllers is one of version 2. Raises InvalidArgument.
+    A path without controllers is meant in every hierarchy. Raises InvalidArgument.
     """
     found = dict(paths)
     changed: set[str] = set()
@@ -24,9 +23,9 @@ def find(words: Iterable[str], paths: Mapping[str, str]) -> Cgroup:
         controllers, colon, path = word.rpartition(":")
         if colon and not all(controllers.split(",")):
             raise InvalidArgument(f"invalid --cgroup argument: {word} (empty <controller> prefix)")
-        for name in controllers.split(",") if colon else (UNIFIED,):
+        for name in controllers.split(",") if colon else paths:
             if name not in paths:
-                raise InvalidArgument(f"invalid --cgroup argument: {word} (no such controller)")
+                raise InvalidArgument(f"invalid --cgroup argument: unknown controller {name}")
             if name in changed:
                 raise InvalidArgument(
                     f"invalid --cgroup argument(s): controller {name} specified multiple times"
@@ -42,5 +41,5 @@ def below(directory: str, path: str) -> str:
     if joined != directory and not joined.startswith(f"{directory}/"):
         raise InvalidArgument(f"bad sub cgroup path: {path}")
     if not os.path.isdir(joined):
-        raise InvalidArgument(f"sub cgroup {path} of the container: no such file or directory")
+        raise InvalidArgument(f"error adding pid to sub cgroup {path}: no such file or directory")
     return joined

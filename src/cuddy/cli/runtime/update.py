@@ -79,6 +79,8 @@ def of_flags(args: Args) -> dict[str, Any]:
     for flag, (section, field) in FIELDS.items():
         if flag in args.given:
             wanted.setdefault(section, {})[field] = getattr(args, flag)
+    if args.pids_limit == 0:
+        wanted["pids"]["limit"] = 1  # 0 would be no wish at all; with one, there is no other
     return wanted
 
 
