@@ -192,3 +192,11 @@ def test_the_programs_that_are_installed_exist() -> None:
     for source, name in build["targets"]["wheel"]["shared-scripts"].items():
         assert (ROOT / source).name == name
         assert (ROOT / source).stat().st_mode & 0o111
+
+
+def test_every_attack_told_of_has_a_test() -> None:
+    """That the tests exist is checked for every page, see above."""
+    lines = (DOCS / "threat-model.md").read_text().splitlines()
+    rows = [line for line in lines if line.startswith("| ") and not line.startswith("| attack")]
+    assert len(rows) > 15
+    assert [row for row in rows if "`tests/" not in row.rsplit(" | ", 1)[1]] == []
