@@ -31,10 +31,16 @@ libc = ctypes.CDLL(None, use_errno=True)
 
 
 class OrdinaryUser(Cuddy):
-    """The command line as somebody else runs it. `has_ids`: with ranges in /etc/subuid."""
+    """The command line as somebody else runs it. `has_ids`: with ranges in /etc/subuid.
 
-    def __init__(self, name: str, *, has_ids: bool, uid: int = UID) -> None:
-        self.name, self.uid = name, uid
+    `on_overlay`: the home directory is on an overlay, as in a container, which the kernel takes for
+    no upper layer of another one. Only the user sees what is in it.
+    """
+
+    def __init__(
+        self, name: str, *, has_ids: bool, uid: int = UID, on_overlay: bool = False
+    ) -> None:
+        self.name, self.uid, self.on_overlay = name, uid, on_overlay
         self.home = Path(isolation.directory(), name)
         self.home.mkdir()
         os.chown(self.home, uid, uid)
@@ -95,6 +101,14 @@ class OrdinaryUser(Cuddy):
         for name in DATABASES:
             if Path("/etc", name).exists():
                 isolation.mount(str(self._databases / name), f"/etc/{name}", "", isolation.MS_BIND)
+        self._open_fuse()
+        if self.on_overlay:
+            upper, work = (self._databases / name for name in ("upper", "work"))
+            for place in (upper, work):
+                place.mkdir()
+                os.chown(place, self.uid, self.uid)
+            layers = f"lowerdir={self.home},upperdir={upper},workdir={work}"
+            isolation.mount("overlay", str(self.home), "overlay", 0, layers)
         for closed, needed in closed_ways():
             fds = {path: os.open(path, os.O_PATH) for path in needed}
             isolation.mount("tmpfs", closed, "tmpfs", 0, "mode=755")
@@ -102,6 +116,16 @@ class OrdinaryUser(Cuddy):
                 os.makedirs(path, exist_ok=True)
                 source = f"/proc/self/fd/{fd}"
                 isolation.mount(source, path, "", isolation.MS_BIND | isolation.MS_REC)
+
+    def _open_fuse(self) -> None:
+        """/dev/fuse is everybody's, as it is on most machines."""
+        if os.path.exists("/dev/fuse"):
+            own = self._databases / "dev"
+            own.mkdir()
+            isolation.mount("tmpfs", str(own), "tmpfs", 0, "mode=755")
+            os.mknod(own / "fuse", 0o020666, os.stat("/dev/fuse").st_rdev)
+            os.chmod(own / "fuse", 0o666)
+            isolation.mount(str(own / "fuse"), "/dev/fuse", "", isolation.MS_BIND)
 
     def close(self) -> None:
         os.close(self._stop)

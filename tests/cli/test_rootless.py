@@ -14,6 +14,7 @@ import pytest
 
 import isolation
 from console import ENGINE, wait_until
+from cuddy.kernel import fuse_overlay
 from leaks import cgroup_mounts
 from ordinary_user import SUBORDINATE, OrdinaryUser
 from registry import Registry
@@ -30,8 +31,7 @@ def user(request: pytest.FixtureRequest, registry: Registry) -> Iterator[Ordinar
         pytest.skip("newuidmap is not installed: package uidmap")
     somebody = OrdinaryUser(f"cuddy-{request.param}", has_ids=has_ids)
     try:
-        somebody.ok("pull", registry.name("alpine"))
-        somebody.ok("tag", registry.name("alpine"), "alpine")
+        somebody.ok("tag", *pulled(somebody, registry))
         yield somebody
         somebody.remove_all()
     finally:
@@ -170,3 +170,39 @@ def test_doctor_names_what_is_missing(user: OrdinaryUser) -> None:
 
 def listed(user: OrdinaryUser) -> list[str]:
     return user.ok("doctor", "--format", "json").splitlines()
+
+
+def test_the_host_image_shows_the_machine(user: OrdinaryUser) -> None:
+    """Something is mounted in /etc here, so that the kernel's overlay cannot have it below."""
+    if not fuse_overlay.is_there():
+        pytest.skip("fuse-overlayfs is not installed")
+    out = user.ok("run", "--rm", *NOWHERE, "host", "sh", "-c", "touch /etc/x; ls /etc/x; id -u")
+    assert out.splitlines() == ["/etc/x", "0"]
+
+
+@pytest.mark.skipif(not fuse_overlay.is_there(), reason="fuse-overlayfs is not installed")
+def test_where_the_kernel_refuses_overlays_a_program_makes_them(registry: Registry) -> None:
+    user = OrdinaryUser("cuddy-fuse", has_ids=bool(shutil.which("newuidmap")), on_overlay=True)
+    try:
+        user.ok("tag", *pulled(user, registry))
+        told = {line["Topic"]: line for line in map(json.loads, listed(user))}
+        assert told["overlayfs"]["State"] == "less"
+        change = "rm -r /etc/apk; mkdir /etc/apk; echo new > /etc/apk/only; rm /etc/motd; mount"
+        out = user.ok("run", "--name", "two", *NOWHERE, "alpine", "sh", "-c", change)
+        assert "fuse-overlayfs on / " in out
+        assert ".wh." not in user.ok("diff", "two")
+        user.ok("commit", "two", "changed")
+        shown = user.ok(
+            "run", "--rm", *NOWHERE, "changed", "sh", "-c", "ls -A /etc/apk /etc/motd; :"
+        )
+        assert shown.splitlines() == ["/etc/apk:", "only"]
+        user.remove_all()
+    finally:
+        user.close()
+
+
+def pulled(user: OrdinaryUser, registry: Registry) -> tuple[str, str]:
+    """The image that all have, by its name and the short one that it is to get."""
+    name = registry.name("alpine")
+    user.ok("pull", name)
+    return name, "alpine"

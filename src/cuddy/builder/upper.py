@@ -114,11 +114,13 @@ class _Reduction:
         """
         status = os.fstat(fd)
         names = changeset.list_attributes(fd)
-        is_opaque = bool(path) and overlay.opaque_mark() in names and overlay.is_opaque(fd)
+        marks = overlay.opaque_marks() if names else ()
+        is_opaque = bool(path) and any(m in names for m in marks) and overlay.is_opaque(fd)
         for name in names:
-            hides = name == overlay.opaque_mark() and is_opaque and below >= 0
-            if is_strange(name) and not hides:
+            if is_strange(name):
                 os.removexattr(fd, name)
+        if is_opaque and below >= 0:
+            overlay.make_opaque(fd)
         is_passage = not is_opaque and self.is_alike(fd, status, below)
         found = _Directory(path, status.st_mtime_ns, is_passage=is_passage)
         self.directories[path] = found
@@ -131,7 +133,9 @@ class _Reduction:
         deeper = []
         for name, entry in listed:
             path = join(directory.path, name)
-            if name.startswith(WHITEOUT):
+            if name.startswith(WHITEOUT) and is_note(entry):
+                directory.entries += 1
+            elif name.startswith(WHITEOUT):
                 files.remove_below(fd, entry.name)  # layer.md cannot say that a file is called so
                 directory.is_late = True
             elif entry.is_dir(follow_symlinks=False):
@@ -279,6 +283,12 @@ def list_attributes(path: bytes) -> list[str]:
         if error.errno not in changeset.NO_ATTRIBUTES:
             raise
         return []
+
+
+def is_note(entry: os.DirEntry[str]) -> bool:
+    """Whether a file says that something below is gone: fuse-overlayfs has made it."""
+    status = entry.stat(follow_symlinks=False)
+    return bool(overlay.hidden_by(os.fsencode(entry.name), status))
 
 
 def is_strange(attribute: str) -> bool:

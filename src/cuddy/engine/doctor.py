@@ -237,7 +237,7 @@ def delegation(facts: Facts) -> tuple[str, ...]:
 
 def run_directory(facts: Facts) -> Iterator[Finding]:
     """Whether what runs is written down where it goes with the session or the machine."""
-    if facts.run_root.startswith("/tmp/"):
+    if facts.run_root.startswith("/tmp/cuddy-run-"):
         text = f"{facts.run_root} is used, as there is no XDG_RUNTIME_DIR"
         fix = f"sudo loginctl enable-linger {facts.user}, then log in anew"
         yield Finding("running state", LESS, text, (fix,) if facts.has_systemd else ())

@@ -133,7 +133,7 @@ def mount_overlay(uid: int, lower: str, upper: str, work: str, merged: str) -> N
     subids.unshare(namespaces.CLONE_NEWNS, *alone(uid))
     mount.set_propagation("/", mount.MS_PRIVATE | mount.MS_REC)
     files.make_directory(f"{lower}/replaced")
-    overlay.perform(overlay.plan([lower], upper, work, merged))
+    overlay.perform_in_kernel(overlay.plan([lower], upper, work, merged))
     os.rmdir(f"{merged}/replaced")
     os.mkdir(f"{merged}/replaced")
     if not overlay.is_opaque(f"{upper}/replaced"):

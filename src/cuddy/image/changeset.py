@@ -120,7 +120,10 @@ class _Packing:
         below = []
         for name, entry in found:
             if self.overlaid and name.startswith(WHITEOUT):
-                continue  # layer.md has no way to say that a file is called so
+                # layer.md has no way to say that a file is called so.
+                if overlay.hidden_by(name, entry.stat(follow_symlinks=False)):
+                    self.add_mark(join(path, name))
+                continue
             if entry.is_dir(follow_symlinks=False):
                 below.append(join(path, name))
             elif entry.is_file(follow_symlinks=False):
@@ -140,7 +143,8 @@ class _Packing:
         names = list_attributes(fd)
         xattrs = read_attributes(fd, names)
         self.add_header(path + b"/" if path else b"./", tar.DIRECTORY, os.fstat(fd), xattrs=xattrs)
-        if self.overlaid and overlay.opaque_mark() in names and overlay.is_opaque(fd):
+        marks = overlay.opaque_marks() if self.overlaid and names else ()
+        if any(mark in names for mark in marks) and overlay.is_opaque(fd):
             self.add_mark(join(path, OPAQUE))
 
     def pack_file(self, fd: int, path: bytes) -> Iterator[bytes]:

@@ -336,11 +336,11 @@ def set_xattrs(
 def is_content(xattr: bytes) -> bool:
     """Whether an attribute belongs to the image: the user's own, and capabilities of programs.
 
-    Not trusted.* and user.overlay.*, by which overlayfs is told what to show, and not the labels of
-    the host's security modules.
+    Not trusted.* and those of user.*, by which overlayfs is told what to show, and not the labels
+    of the host's security modules.
     """
     if xattr.startswith(b"user."):
-        return not xattr.startswith(b"user.overlay.")
+        return not xattr.startswith((b"user.overlay.", b"user.fuseoverlayfs."))
     return xattr == b"security.capability"
 
 

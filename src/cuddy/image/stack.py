@@ -9,6 +9,7 @@ needed for the names of one directory at a time, whatever the size of the image.
 from __future__ import annotations
 
 import os
+import stat
 
 from cuddy.errors import NotFound
 from cuddy.image import merged, snapshots
@@ -124,7 +125,9 @@ def _removed() -> NotFound:
 
 
 def _entries(fd: int, layer: int) -> dict[bytes, Entry]:
-    """What is in a directory of a layer; what vanishes meanwhile is left out."""
+    """What is in a directory of a layer; what vanishes meanwhile is left out, and notes that
+    fuse-overlayfs has made for itself.
+    """
     entries = {}
     with os.scandir(fd) as found:
         for each in found:
@@ -132,7 +135,13 @@ def _entries(fd: int, layer: int) -> dict[bytes, Entry]:
                 status = each.stat(follow_symlinks=False)
             except FileNotFoundError:
                 continue
-            entries[os.fsencode(each.name)] = _entry(layer, status)
+            name = os.fsencode(each.name)
+            if name.startswith(overlay.FUSE_WHITEOUT) and (gone := overlay.hidden_by(name, status)):
+                entries[gone] = _entry(layer, status)._replace(mode=stat.S_IFCHR, rdev=0)
+                continue
+            entries[name] = _entry(layer, status)
+    for note in overlay.FUSE_NOTES:
+        entries.pop(note, None)
     return entries
 
 

@@ -14,6 +14,7 @@ transfer           bytes from one descriptor to another
 move_root          another root where pivot_root(2) cannot be had
 pivot_root         another directory becomes the root
 overlay            a stack of directories becomes one mount
+fuse_overlay       the same by a program, for ordinary users
 cgroup             control groups of either version: create, enter, limit, freeze, kill, count
 cgroup_hierarchies  which controllers are where
 cgroup_delegation  which groups an ordinary user may make

@@ -16,6 +16,13 @@ from cuddy.kernel.mount import MS_RDONLY, Mount
 
 OPAQUE = "trusted.overlay.opaque"
 OPAQUE_USER = "user.overlay.opaque"
+OPAQUE_FUSE = "user.fuseoverlayfs.opaque"
+FUSE_WHITEOUT = b".wh."
+NOTE_MODE = 0o700
+FUSE_NOTES = (b".wh..wh..opq", b".wh..opq")
+"""Files by which fuse-overlayfs says the same, which no container sees."""
+REFUSALS = (errno.EINVAL, errno.EPERM, errno.EACCES, errno.ENODEV, errno.EOPNOTSUPP)
+"""What mount(2) says of an overlay that it does not do here."""
 USERXATTR = "userxattr,"
 """In a user namespace nobody may write trusted.*: the marks are user.* attributes (from 5.11)."""
 SELF_CONTAINED = "index=off,metacopy=off,redirect_dir=nofollow"
@@ -48,8 +55,25 @@ def perform(plan: Mount) -> None:
     """Make an overlay mount, however many layers it has (500 is the kernel's limit).
 
     One that the mark of a volatile mount stands in the way of is made all the same: the caller
-    knows that nobody has it mounted. One that cannot be volatile is not. Raises OSError.
+    knows that nobody has it mounted. One that cannot be volatile is not. What the kernel does not
+    let a user namespace have is made by fuse-overlayfs, where that is. Raises OSError.
     """
+    try:
+        perform_in_kernel(plan)
+    except OSError as error:
+        if error.errno not in REFUSALS or namespaces.is_initial("user"):
+            raise
+        # Imported here, as few need it.
+        from cuddy.kernel import fuse_overlay
+
+        if not fuse_overlay.is_there():
+            raise
+        if complaint := fuse_overlay.perform(plan):
+            raise OSError(error.errno, complaint, plan.target) from error
+
+
+def perform_in_kernel(plan: Mount) -> None:
+    """The same without that program."""
     try:
         _perform(plan)
     except OSError as error:
@@ -101,7 +125,26 @@ def escape(path: str) -> str:
 
 def make_whiteout(name: str | bytes, *, dir_fd: int) -> None:
     """Say that `name` of the layers below is gone."""
-    os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=dir_fd)
+    try:
+        os.mknod(name, stat.S_IFCHR, os.makedev(0, 0), dir_fd=dir_fd)
+    except PermissionError:
+        if namespaces.is_initial("user"):
+            raise
+        # On an overlay nobody can make one; only fuse-overlayfs will be able to use it there.
+        note = FUSE_WHITEOUT + os.fsencode(name)
+        os.close(os.open(note, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, NOTE_MODE, dir_fd=dir_fd))
+
+
+def hidden_by(name: bytes, status: os.stat_result) -> bytes:
+    """Which name of the layers below an entry says to be gone, in either way; b"" if none."""
+    if is_whiteout(status):
+        return name
+    is_note = stat.S_IMODE(status.st_mode) == NOTE_MODE and not status.st_size
+    if not name.startswith(FUSE_WHITEOUT) or not (is_note and stat.S_ISREG(status.st_mode)):
+        return b""
+    if name in FUSE_NOTES or namespaces.is_initial("user"):
+        return b""
+    return name.removeprefix(FUSE_WHITEOUT)
 
 
 def is_whiteout(status: os.stat_result) -> bool:
@@ -109,20 +152,26 @@ def is_whiteout(status: os.stat_result) -> bool:
     return stat.S_ISCHR(status.st_mode) and status.st_rdev == 0
 
 
-def opaque_mark() -> str:
-    """The attribute by which a directory is opaque: in a user namespace it is another one."""
-    return OPAQUE if namespaces.is_initial("user") else OPAQUE_USER
+def opaque_marks() -> tuple[str, ...]:
+    """The attributes by which a directory is opaque: in a user namespace they are others. The first
+    is the one to set.
+    """
+    return (OPAQUE,) if namespaces.is_initial("user") else (OPAQUE_USER, OPAQUE_FUSE)
 
 
 def make_opaque(dir_fd: int) -> None:
     """Say that nothing of the same directory below shows through."""
-    os.setxattr(dir_fd, opaque_mark(), b"y")
+    os.setxattr(dir_fd, opaque_marks()[0], b"y")
 
 
 def is_opaque(path: str | bytes | int) -> bool:
     """Whether a directory hides the same directory below. Raises OSError other than 'no xattr'."""
+    return any(_is_marked(path, mark) for mark in opaque_marks())
+
+
+def _is_marked(path: str | bytes | int, mark: str) -> bool:
     try:
-        return os.getxattr(path, opaque_mark()) == b"y"
+        return os.getxattr(path, mark) == b"y"
     except OSError as error:
         if error.errno in (errno.ENODATA, errno.ENOTSUP):
             return False
