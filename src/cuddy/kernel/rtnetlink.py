@@ -158,6 +158,12 @@ def set_up(
     return Request(RTM_SETLINK, 0, link_header(link, up=True) + extra, f"set link {link} up")
 
 
+def move_link(ifindex: int, name: str, netns_fd: int) -> Request:
+    """Put a link into another network namespace, under a name; it is down there."""
+    extra = u32(IFLA_NET_NS_FD, netns_fd) + attribute(IFLA_IFNAME, name)
+    return Request(RTM_SETLINK, 0, link_header(ifindex) + extra, f"move link {ifindex} as {name}")
+
+
 def delete_link(link: int | str) -> Request:
     """Delete a link; a veth's other end goes with it."""
     return Request(RTM_DELLINK, 0, link_header(link), f"delete link {link}")

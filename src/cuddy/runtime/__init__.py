@@ -7,6 +7,7 @@ state        state.json: creating, created, running, stopped
 handshake    the messages between the creator and init
 trees        mounts that the creator opens for init
 joining      namespaces given by path
+net_devices  links of the host's that a container gets
 guide        a process that goes ahead of init into namespaces
 gate         what init waits at until it is started
 user_namespace  what a newborn in one needs of its creator

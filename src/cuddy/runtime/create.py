@@ -141,14 +141,23 @@ def begin(
         birth.pid, birth.pidfd = clone(newborn, birth)
         undo.add(kill_init, birth)
         settle()
+        help_newborn(birth, joined)
         newborn.close()
-        if bundle.has_namespace("user"):
-            from cuddy.runtime import user_namespace  # here: most containers have the host's users
-
-            user_namespace.help_newborn(birth)
         write_state(birth, keep_config=options.keep_config)
         birth.channel.send("go")
     return birth
+
+
+def help_newborn(birth: Birth, joined: dict[str, int]) -> None:
+    """Do for init, which waits, what takes the host's power."""
+    if "netDevices" in (linux := birth.bundle.config["linux"]):
+        from cuddy.runtime import net_devices  # which `check` has loaded
+
+        net_devices.move(linux["netDevices"], birth.pid, joined)
+    if birth.bundle.has_namespace("user"):
+        from cuddy.runtime import user_namespace  # here: most containers have the host's users
+
+        user_namespace.help_newborn(birth)
 
 
 def check(bundle: Bundle, container_id: str) -> Plan | None:
@@ -161,6 +170,10 @@ def check(bundle: Bundle, container_id: str) -> Plan | None:
         raise InvalidArgument("config.json: process is missing")
     spec, linux = bundle.config["process"], bundle.config["linux"]
     sysctls.check(bundle)
+    if "netDevices" in linux:
+        from cuddy.runtime import net_devices  # here: few containers get any
+
+        net_devices.check(bundle)
     launch.check_labels(spec, linux.get("mountLabel", ""))
     return launch.plan_scheduling(spec, linux)
 

@@ -7,6 +7,8 @@ the kernel lets one process do it to another, and by the process itself otherwis
 
 from __future__ import annotations
 
+import errno
+
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import scheduling
 from cuddy.kernel.scheduling import Scheduler
@@ -156,7 +158,14 @@ def set_for(pid: int, wanted: Plan) -> None:
         if wanted.io:
             scheduling.ioprio_set(pid, *wanted.io)
     except OSError as error:
-        raise SystemFailure.from_os(doing, error) from error
+        hint = ""
+        if wanted.scheduler and error.errno == errno.EPERM:
+            hint = (
+                "process scheduler can't be used together with AllowedCPUs"
+                if wanted.scheduler.policy == scheduling.POLICIES["SCHED_DEADLINE"]
+                else "real time in a control group needs resources.cpu.realtimeRuntime: sched(7)"
+            )
+        raise SystemFailure.from_os(doing, error, hint=hint) from error
 
 
 def set_own(wanted: Plan) -> None:

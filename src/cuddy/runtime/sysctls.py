@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 
 from cuddy.errors import InvalidArgument, SystemFailure
-from cuddy.kernel import mount, resolve
+from cuddy.kernel import mount, namespaces, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +18,6 @@ DIRECTORIES = {"net/": "network", "fs/mqueue/": "ipc"}
 IPC_NAMES = ("msgmax", "msgmnb", "msgmni", "sem", "shmall", "shmmax", "shmmni", "shm_rmid_forced")
 NAMES = {f"kernel/{name}": "ipc" for name in IPC_NAMES} | {
     "kernel/domainname": "uts",
-    "kernel/hostname": "uts",
 }
 
 
@@ -34,14 +33,27 @@ def check(bundle: Bundle) -> None:
     """Refuse settings that are not the container's to make. Raises InvalidArgument."""
     for name in bundle.config["linux"].get("sysctl", {}):
         path = path_of(name)
+        field = path.removeprefix("kernel/")
+        if field == "hostname" or (field == "domainname" and bundle.config.get(field)):
+            raise InvalidArgument(f'sysctl "{name}" conflicts with OCI "{field}" field')
         kind = NAMES.get(path, "")
         for directory, its_kind in DIRECTORIES.items():
             if path.startswith(directory):
                 kind = its_kind
         if not kind:
             raise InvalidArgument(f"sysctl {name} is the host's: it belongs to no namespace")
-        if not bundle.has_namespace(kind):
+        if not has_own(bundle, kind):
             raise InvalidArgument(f"sysctl {name} needs a {kind} namespace")
+
+
+def has_own(bundle: Bundle, kind: str) -> bool:
+    """Whether it has a namespace of that kind that is not ours."""
+    if path := bundle.namespace_path(kind):
+        try:
+            return not os.path.samefile(path, f"/proc/self/ns/{namespaces.LINKS[kind]}")
+        except OSError:
+            return True  # to join it will fail
+    return bundle.has_namespace(kind)
 
 
 def write(root_fd: int, settings: dict[str, str]) -> None:
