@@ -8,7 +8,7 @@ import sys
 from cuddy import __version__, files
 from cuddy.engine import containers, host_config
 from cuddy.image import store
-from cuddy.kernel import cgroup, mount
+from cuddy.kernel import cgroup, mount, namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -119,7 +119,11 @@ def about_engine(home: Home) -> dict[str, Any]:
         "LiveRestoreEnabled": True,
         "Isolation": "",
         "InitBinary": "cuddy",
-        "SecurityOptions": ["name=seccomp,profile=builtin", "name=cgroupns"],
+        "SecurityOptions": [
+            "name=seccomp,profile=builtin",
+            *([] if namespaces.is_initial("user") else ["name=rootless"]),
+            "name=cgroupns",
+        ],
     }
 
 

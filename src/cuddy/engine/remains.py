@@ -21,7 +21,7 @@ from cuddy.engine import (
     liveness,
 )
 from cuddy.errors import CorruptContent, NoSuchContainer
-from cuddy.kernel import cgroup
+from cuddy.kernel import cgroup, namespaces
 from cuddy.runtime import state
 from cuddy.undo import Undo
 
@@ -104,13 +104,22 @@ def clear(home: Home, container_id: str) -> None:
     leaving.add(files.remove_tree, home.run_dir(container_id))
     leaving.add(connection.release, home, container_id)
     leaving.add(tell_runtime, home, container_id)
-    group = cgroup.list_groups(cgroup.find_own(), cgroup_parent(home, container_id)).get(
-        container_id
-    )
-    if group:
+    if group := find_group(home, container_id):
         leaving.add(group.remove)
         leaving.add(group.kill)
     leaving.run()
+
+
+def find_group(home: Home, container_id: str) -> cgroup.Cgroup | None:
+    """The container's control group, if it has left one."""
+    if not namespaces.is_initial("user"):
+        # An ordinary user's is where the command that started it was: that may have been elsewhere.
+        try:
+            return cgroup.Cgroup(state.read(home.run_root, container_id)["cgroupPaths"])
+        except (NoSuchContainer, ValueError, KeyError):
+            return None
+    groups = cgroup.list_groups(cgroup.find(), cgroup_parent(home, container_id))
+    return groups.get(container_id)
 
 
 def tell_runtime(home: Home, container_id: str) -> None:
