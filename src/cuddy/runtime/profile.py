@@ -90,7 +90,17 @@ def parse(section: Mapping[str, Any]) -> tuple[int, list[Rule]]:
     default = parse_action(section, "defaultAction", "defaultErrnoRet")
     if default == seccomp.SECCOMP_RET_USER_NOTIF:
         raise InvalidArgument("seccomp: SCMP_ACT_NOTIFY cannot be used as default action")
-    return default, [parse_rule(entry) for entry in section.get("syscalls") or ()]
+    return default, [parse_rule(entry) for entry in elements(section, "syscalls", dict)]
+
+
+def elements(section: Mapping[str, Any], key: str, kind: type) -> list[Any]:
+    """A list, which may be left out, of elements of one type. Raises InvalidArgument."""
+    found = section.get(key)
+    if found is None:
+        return []
+    if not isinstance(found, list) or not all(isinstance(each, kind) for each in found):
+        raise InvalidArgument(f"seccomp: {key} is no list of what belongs there")
+    return found
 
 
 def is_tight(section: Mapping[str, Any]) -> bool:
@@ -108,7 +118,8 @@ def is_tight(section: Mapping[str, Any]) -> bool:
 def flags(section: Mapping[str, Any]) -> int:
     """The flags that a profile is to be loaded with. Raises InvalidArgument."""
     bits = 0
-    for name in section.get("flags", ("SECCOMP_FILTER_FLAG_SPEC_ALLOW",)):
+    named = elements(section, "flags", str)
+    for name in named if section.get("flags") is not None else ["SECCOMP_FILTER_FLAG_SPEC_ALLOW"]:
         if name not in FLAGS:
             raise InvalidArgument(f"seccomp: unknown flag {name!r}")
         bits |= FLAGS[name]
@@ -119,7 +130,10 @@ def flags(section: Mapping[str, Any]) -> int:
 
 def notifies(section: Mapping[str, Any]) -> bool:
     """Whether a listener is to be asked about some calls. Raises InvalidArgument without one."""
-    entries = section.get("syscalls") or ()
+    entries = elements(section, "syscalls", dict)
+    for key in ("listenerPath", "listenerMetadata"):
+        if not isinstance(section.get(key) or "", str):
+            raise InvalidArgument(f"seccomp: {key} is no text")
     asked = any(entry.get("action") == "SCMP_ACT_NOTIFY" for entry in entries)
     if asked and not section.get("listenerPath"):
         raise InvalidArgument("seccomp: SCMP_ACT_NOTIFY needs a listenerPath")
@@ -131,7 +145,7 @@ def notifies(section: Mapping[str, Any]) -> bool:
 def parse_action(entry: Mapping[str, Any], key: str, errno_key: str) -> int:
     """An action as the value the program returns."""
     name, number = entry.get(key), entry.get(errno_key)
-    if name not in ACTIONS:
+    if not isinstance(name, str) or name not in ACTIONS:
         raise InvalidArgument(f"seccomp: unknown action {name!r}")
     if name not in WITH_NUMBER:
         if number is not None:
@@ -151,7 +165,7 @@ def parse_rule(entry: Mapping[str, Any]) -> Rule:
         raise InvalidArgument(f"seccomp: names of calls wanted, not {names!r}")
     if action == seccomp.SECCOMP_RET_USER_NOTIF and "write" in names:
         raise InvalidArgument("seccomp: SCMP_ACT_NOTIFY cannot be used for the write syscall")
-    conditions = tuple([parse_condition(argument) for argument in entry.get("args") or ()])
+    conditions = tuple([parse_condition(argument) for argument in elements(entry, "args", dict)])
     if len({condition.argument for condition in conditions}) < len(conditions):
         return Rule(tuple(names), action, tuple([(condition,) for condition in conditions]))
     return Rule(tuple(names), action, (conditions,) if conditions else ())
@@ -161,7 +175,7 @@ def parse_condition(argument: Mapping[str, Any]) -> Condition:
     """An element of `args`."""
     op = argument.get("op")
     numbers = [argument.get(key) or 0 for key in ("index", "value", "valueTwo")]
-    if op not in COMPARE:
+    if not isinstance(op, str) or op not in COMPARE:
         raise InvalidArgument(f"seccomp: unknown operator {op!r}")
     if not all(type(number) is int and 0 <= number >> 64 < 1 for number in numbers):
         raise InvalidArgument(f"seccomp: not 64-bit numbers: {argument!r}")
@@ -173,7 +187,7 @@ def parse_condition(argument: Mapping[str, Any]) -> Condition:
 def architectures(section: Mapping[str, Any], machine: str) -> list[str]:
     """Those listed that this machine can run; its own is always among them, and first."""
     listed = {machine}
-    for name in section.get("architectures") or ():
+    for name in elements(section, "architectures", str):
         short = name.removeprefix("SCMP_ARCH_")
         if short not in ARCHITECTURES:
             raise InvalidArgument(f"seccomp: unknown architecture {name!r}")

@@ -431,3 +431,45 @@ def test_any_condition_means_what_libseccomp_makes_of_it(one: dict[str, Any], ma
     assert not libseccomp.differences(
         entry, machine, calls, [(a, b) for a in VALUES for b in VALUES]
     )
+
+
+NOTHING_IN_PARTICULAR = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner),
+    max_leaves=5,
+)
+NONSENSE_ARGUMENT = st.fixed_dictionaries(
+    {},
+    optional={
+        key: NOTHING_IN_PARTICULAR | st.sampled_from(["SCMP_CMP_EQ", 1])
+        for key in ("index", "value", "valueTwo", "op")
+    },
+)
+NONSENSE_RULE = st.fixed_dictionaries(
+    {},
+    optional={
+        "names": NOTHING_IN_PARTICULAR | st.just(["read"]),
+        "action": NOTHING_IN_PARTICULAR | st.just("SCMP_ACT_ALLOW"),
+        "errnoRet": NOTHING_IN_PARTICULAR,
+        "args": NOTHING_IN_PARTICULAR | st.lists(NONSENSE_ARGUMENT, max_size=2),
+    },
+)
+KEYS = ("architectures", "flags", "listenerPath", "listenerMetadata", "defaultErrnoRet")
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.fixed_dictionaries(
+        {"defaultAction": st.just("SCMP_ACT_ERRNO") | NOTHING_IN_PARTICULAR},
+        optional={
+            "syscalls": NOTHING_IN_PARTICULAR | st.lists(NONSENSE_RULE, max_size=2),
+            **dict.fromkeys(KEYS, NOTHING_IN_PARTICULAR),
+        },
+    )
+)
+def test_nonsense_is_refused_in_words(entry: dict[str, Any]) -> None:
+    for work in (profile.flags, profile.is_tight, profile.compile):
+        try:
+            work(entry)
+        except InvalidArgument as error:
+            assert str(error).startswith("seccomp: ")
