@@ -21,7 +21,7 @@ from cuddy.errors import CorruptContent, CuddyError, InvalidArgument
 from cuddy.image import auth, layer, pages, reference, spec
 from cuddy.kernel import cgroup
 from cuddy.network import dns_messages, resolv
-from cuddy.runtime import bundle, profile, resources, rootfs, sysctls
+from cuddy.runtime import bundle, mount_plan, profile, resources, sysctls
 from fuzz.mutation import Choices, mutated
 
 ROOT = Path(__file__).parent.parent
@@ -38,7 +38,7 @@ class Target(NamedTuple):
 
 CONFIG: dict[str, Any] = {
     "ociVersion": "1.2.0",
-    "root": {"path": "rootfs", "readonly": True},
+    "root": {"path": "/", "readonly": True},
     "hostname": "box",
     "process": {
         "terminal": True, "consoleSize": {"height": 24, "width": 80},
@@ -69,7 +69,7 @@ CONFIG: dict[str, Any] = {
                      "uid": 0, "gid": 0}],
         "cgroupsPath": "/a/b", "rootfsPropagation": "slave", "sysctl": {"net.ipv4.ip_forward": "1"},
         "maskedPaths": ["/proc/kcore"], "readonlyPaths": ["/proc/sys"], "mountLabel": "",
-        "personality": {"domain": "LINUX32"}, "intelRdt": {"closID": "a"},
+        "personality": {"domain": "LINUX32"},
         "netDevices": {"eth0": {"name": "eth1"}},
         "memoryPolicy": {"mode": "MPOL_BIND", "nodes": "0", "flags": []},
         "resources": {
@@ -113,10 +113,10 @@ def oci_config(data: bytes) -> None:
     """config.json: mutated, and everything that is decided of it before anything is made."""
     text = json.dumps(mutated((CONFIG,), data))
     document = bundle.files.parse_json(text)
-    checked = bundle.check("/nowhere", document)
+    checked = bundle.examine("/nowhere", document)
     linux = checked.config["linux"]
     sysctls.check(checked)
-    rootfs.plan_mounts(checked.config)
+    mount_plan.plan_mounts(checked.config)
     resources.plan(linux.get("resources", {}), cgroup.find())
     if section := linux.get("seccomp"):
         profile.flags(section)
