@@ -17,13 +17,20 @@ from typing import Any, NamedTuple
 
 from cuddy.builder import dockerfile, dockerignore, lint
 from cuddy.engine import frames, mount_grammar
-from cuddy.errors import CorruptContent, CuddyError, InvalidArgument
+from cuddy.errors import CorruptContent, CuddyError, InvalidArgument, NotPermitted
 from cuddy.image import auth, layer, pages, reference, spec
-from cuddy.kernel import cgroup
+from cuddy.kernel.cgroup_hierarchies import Hierarchies, Hierarchy
 from cuddy.network import dns_messages, resolv
 from cuddy.runtime import bundle, mount_plan, profile, resources, sysctls
 from fuzz.mutation import Choices, mutated
 
+V1 = ("memory", "cpu", "cpuset", "pids", "blkio", "hugetlb", "net_cls", "net_prio", "rdma",
+      "devices", "freezer")  # fmt: skip
+V2 = ("memory", "cpu", "cpuset", "pids", "io", "hugetlb", "rdma")
+HOSTS = (
+    Hierarchies(tuple(Hierarchy(1, f"/cgroup/{name}", (name,), "/") for name in V1)),
+    Hierarchies((Hierarchy(2, "/cgroup", V2, "/"),)),
+)
 ROOT = Path(__file__).parent.parent
 DIGEST = "sha256:" + "a" * 64
 
@@ -117,7 +124,11 @@ def oci_config(data: bytes) -> None:
     linux = checked.config["linux"]
     sysctls.check(checked)
     mount_plan.plan_mounts(checked.config)
-    resources.plan(linux.get("resources", {}), cgroup.find())
+    for hierarchies in HOSTS:
+        try:
+            resources.plan(linux.get("resources", {}), hierarchies)
+        except NotPermitted:
+            continue  # what one version has not
     if section := linux.get("seccomp"):
         profile.flags(section)
         profile.compile(section)
