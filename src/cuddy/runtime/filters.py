@@ -26,6 +26,8 @@ else:
     from _sha256 import sha256  # type: ignore[import-not-found,unused-ignore]
 
 HEAD = struct.Struct("<I?")
+FORMAT = 2
+"""Of what is kept; of the compiler as well, between two versions of cuddy."""
 MAX_KEPT = 64
 """More different profiles than that are compiled each time: the directory stays small."""
 
@@ -58,7 +60,7 @@ def find(config: Config, state_root: str) -> Filter:
     section = config["linux"].get("seccomp")
     if not section:
         return NO_FILTER
-    text = f"{__version__} {MACHINE} {files.format_json(section)}"
+    text = f"{__version__} {FORMAT} {MACHINE} {files.format_json(section)}"
     directory = f"{state_root}/filters"
     path = f"{directory}/{sha256(text.encode()).hexdigest()}"
     try:
