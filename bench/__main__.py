@@ -28,6 +28,7 @@ from bench import (  # noqa: E402
     network_image,
     report,
     timing,
+    users,
 )
 from bench.engines import Engine, makers, running  # noqa: E402
 from bench.scenarios import (  # noqa: E402
@@ -94,13 +95,16 @@ def measure_containers(
     scenarios = [each for each in SCENARIOS if options.only in each.title]
     are_many = [each for each in many.KINDS if options.many and options.only in each]
     is_crowd = options.only in crowd.SCENARIO.title
-    if not (scenarios or are_many or is_crowd):
+    has_users = options.only in users.TITLE
+    if not (scenarios or are_many or is_crowd or has_users):
         return
     with running(directory, program) as engines:
         for engine in engines:
             prepare(engine, image)
         for scenario in scenarios:
             report.print_scenario(scenario, measure(scenario, engines, image, options.rounds))
+        if has_users:
+            users.measure(engines, image, options.rounds)
         for title in are_many:
             report.print_many(
                 title,

@@ -58,6 +58,14 @@ class TestAuto:
         cuddy.ok("rm", "two", "three")
         assert list((cuddy.root / "ids").iterdir()) == []
 
+    def test_a_range_that_a_kill_left_is_found_and_freed(self, cuddy: Cuddy) -> None:
+        cuddy.ok("create", "--name", "box", AUTO, "alpine")
+        (cuddy.root / "ids/5-6-0123456789ab").symlink_to("0123456789ab")
+        report = cuddy.ok("system", "check")
+        assert "ids 5-6-0123456789ab: a killed command left it" in report
+        cuddy.ok("system", "check", "--repair")
+        assert len(list((cuddy.root / "ids").iterdir())) == 1
+
     def test_more_than_sixty_layers(self, cuddy: Cuddy) -> None:
         lines = ["FROM alpine", *(f"COPY Dockerfile /{number}" for number in range(70))]
         directory = cuddy.root / "many"

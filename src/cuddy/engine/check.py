@@ -17,6 +17,7 @@ from cuddy.engine import (
     check_volumes,
     container,
     containers,
+    id_ranges,
     in_use,
     liveness,
     remains,
@@ -40,8 +41,8 @@ if TYPE_CHECKING:
     from cuddy.image.garbage import Removal
 
 ROOT_NAMES = frozenset(
-    ("build", "containers", "images", "layers", "lost", "names", "networks", "tmp", "volumes",
-     "doomed.json", "events.log", "events.log.1")
+    ("build", "containers", "ids", "images", "layers", "lost", "names", "networks", "tmp",
+     "volumes", "doomed.json", "events.log", "events.log.1")
 )  # fmt: skip
 
 
@@ -94,12 +95,24 @@ def _examine(home: Home, removal: Removal | None) -> list[Finding]:
     }  # fmt: skip
     repairing = removal is not None
     for step in (_containers(home, lacking, repairing), _names(home, repairing),
+                 _ids(home, repairing),
                  check_networks.examine_records(home, repairing=repairing),
                  check_volumes.examine(home, repairing=repairing),
                  check_resolver.examine(home, repairing=repairing),
                  _root(home, repairing)):  # fmt: skip
         findings += step
     return findings
+
+
+def _ids(home: Home, repairing: bool) -> Iterator[Finding]:
+    """Ranges of ids that are nobody's: they would be found when there are no others."""
+    if not os.path.isdir(home.ids_dir):
+        return
+    with files.Lock(home.lock_path):
+        for name in id_ranges.list_dead(home):
+            yield Finding(f"ids {name}", "a killed command left it", "free them", is_broken=False)
+            if repairing:
+                os.unlink(f"{home.ids_dir}/{name}")
 
 
 def _containers(home: Home, lacking: set[str], repairing: bool) -> Iterator[Finding]:

@@ -314,10 +314,9 @@ def free_names(home: Home, container_id: str, record: Container | None) -> None:
         unlink_name(home, name, container_id)
     if record and not record["HostConfig"].get("IDMappings"):
         return
-    # Imported here: most containers have the host's.
-    from cuddy.engine import id_ranges
-
-    id_ranges.release(home, container_id)
+    for name in files.list_directory(home.ids_dir):
+        if name.endswith(f"-{container_id[:12]}"):
+            os.unlink(f"{home.ids_dir}/{name}")
 
 
 def put_back(

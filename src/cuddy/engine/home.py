@@ -36,6 +36,11 @@ class Home(NamedTuple):
         return f"{self.root}/names"
 
     @property
+    def ids_dir(self) -> str:
+        """One link per range of ids that a container has; made with the first."""
+        return f"{self.root}/ids"
+
+    @property
     def networks_dir(self) -> str:
         """Records of networks, one file each."""
         return f"{self.root}/networks"

@@ -36,8 +36,6 @@ CONTAINERS_OF_SYSTEMD = (0x00080000, 0x70000000)
 """systemd's UIDS-GIDS.md, "container UID range": first id, and the one after the last."""
 MAX_FILE_BYTES = 1 << 20
 FILES = ("/etc/subuid", "/etc/subgid")
-FULL_MAP = 1 << 31
-"""Of an id map: one that has more is the whole machine's, not a user namespace's."""
 
 
 class Span(NamedTuple):
@@ -120,8 +118,6 @@ def find_pool(configured: str) -> list[Span]:
     """The ids that may be given. Raises InvalidArgument for a configured range that is none."""
     if configured:
         return [parse_range(configured)]
-    if inside := own_ids():
-        return inside
     users, groups = (read_file(path) for path in FILES)
     ours = intersect(
         merge(span for owner, span in users if owner in OWNERS),
@@ -130,18 +126,6 @@ def find_pool(configured: str) -> list[Span]:
     if ours:
         return ours
     return subtract(Span(*CONTAINERS_OF_SYSTEMD), merge(span for _, span in (*users, *groups)))
-
-
-def own_ids() -> list[Span]:
-    """In a user namespace: all its ids but root's. None on the machine itself."""
-    lists = []
-    for name in ("uid_map", "gid_map"):
-        lines = read_text(f"/proc/self/{name}").splitlines()
-        rows = [tuple(map(int, line.split())) for line in lines]
-        if any(size >= FULL_MAP for _, _, size in rows):
-            return []
-        lists.append(merge(Span(max(start, 1), start + size) for start, _, size in rows))
-    return intersect(*lists)
 
 
 def parse_range(text: str) -> Span:
@@ -210,14 +194,9 @@ def spans_of(record: Container) -> list[Span]:
     return merge(Span(r.host_id, r.host_id + r.size) for r in (*maps.uids, *maps.gids))
 
 
-def directory(home: Home) -> str:
-    """Where the links are."""
-    return f"{home.root}/ids"
-
-
 def note(home: Home, container_id: str, spans: Iterable[Span], undo: Undo) -> None:
     """Write down whose ranges these are."""
-    where = directory(home)
+    where = home.ids_dir
     for span in spans:
         link = f"{where}/{span.start}-{span.end - span.start}-{container_id[:12]}"
         try:
@@ -231,7 +210,7 @@ def note(home: Home, container_id: str, spans: Iterable[Span], undo: Undo) -> No
 def list_taken(home: Home) -> list[tuple[Span, str]]:
     """What is given, and the name of each link; what is no link of ours is no range."""
     try:
-        names = os.listdir(directory(home))
+        names = os.listdir(home.ids_dir)
     except FileNotFoundError:
         return []
     found = []
@@ -243,21 +222,19 @@ def list_taken(home: Home) -> list[tuple[Span, str]]:
     return found
 
 
-def release(home: Home, container_id: str) -> None:
-    """Take back what a container had that is gone; the caller has the lock of names."""
-    for _, name in list_taken(home):
-        if name.endswith(f"-{container_id[:12]}"):
-            os.unlink(f"{directory(home)}/{name}")
-
-
 def sweep(home: Home) -> int:
     """Take back what leads to no container; returns how many. The caller has the lock of names."""
-    dead = [name for _, name in list_taken(home) if not leads_somewhere(home, name)]
+    dead = list_dead(home)
     for name in dead:
-        os.unlink(f"{directory(home)}/{name}")
+        os.unlink(f"{home.ids_dir}/{name}")
     return len(dead)
+
+
+def list_dead(home: Home) -> list[str]:
+    """The links that lead to no container. The caller has the lock of names."""
+    return [name for _, name in list_taken(home) if not leads_somewhere(home, name)]
 
 
 def leads_somewhere(home: Home, name: str) -> bool:
     """Whether there is a container that a link names."""
-    return os.path.isdir(home.container_dir(os.readlink(f"{directory(home)}/{name}")))
+    return os.path.isdir(home.container_dir(os.readlink(f"{home.ids_dir}/{name}")))

@@ -48,10 +48,11 @@ class Ground(Closing):
         self.record = record
         self.where = home.container_dir(record["Id"])
         self.spot = f"{self.where}/work"
-        self.userns_fd = make_namespace(maps)
+        self.namespace = make_namespace(maps)
+        self.userns_fd = self.namespace.fd
 
     def close(self) -> None:
-        os.close(self.userns_fd)
+        self.namespace.close()
 
     def lay(self) -> list[Mount]:
         """Mount it; the mounts of the root over it, to be made. Raises SystemFailure, OSError."""
@@ -123,10 +124,10 @@ class Ground(Closing):
         mount.umount(self.spot, mount.MNT_DETACH)
 
 
-def make_namespace(maps: idmap.Maps) -> int:
-    """A descriptor of a user namespace with these maps. Raises SystemFailure."""
+def make_namespace(maps: idmap.Maps) -> idmap.Namespace:
+    """A user namespace with these maps. Raises SystemFailure."""
     try:
-        return idmap.make_namespace(maps.uids, maps.gids)
+        return idmap.Namespace(maps.uids, maps.gids)
     except OSError as error:
         raise SystemFailure.from_os("cannot map the container's ids", error) from error
 

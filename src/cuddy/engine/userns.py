@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import stat
 
+from cuddy.engine.host_config import RUNTIME
 from cuddy.errors import InvalidArgument, NotPermitted
 from cuddy.kernel import namespaces
 from cuddy.kernel.idmap import IdRange, Maps
@@ -143,6 +144,11 @@ def check(options: ContainerOptions) -> None:
             " and can have no other: only root can show files as somebody else's",
             hint="leave --userns, --uidmap and --gidmap out",
         )
+    if is_others(options.runtime):
+        raise InvalidArgument(
+            f"--runtime {options.runtime}: only cuddy's own runtime has user namespaces here",
+            hint="--userns=host",
+        )
     if options.privileged:
         raise InvalidArgument(
             "privileged mode is incompatible with user namespaces."
@@ -156,6 +162,11 @@ def check(options: ContainerOptions) -> None:
         raise InvalidArgument("cannot share the host IPC namespace in a user namespace")
 
 
+def is_others(runtime: str) -> bool:
+    """Whether a runtime is not our own: then it would have to know idmapped mounts."""
+    return runtime not in ("", RUNTIME)
+
+
 def settle(
     options: ContainerOptions, others: Mapping[str, Container]
 ) -> tuple[ContainerOptions, Mapping[str, Container]]:
@@ -165,7 +176,9 @@ def settle(
     another container shares its users, or nothing in common would be theirs.
     """
     modes = (options.pid_mode, options.ipc_mode, options.network)
-    if options.privileged or HOST in modes or not namespaces.is_initial("user"):
+    if options.privileged or HOST in modes or is_others(options.runtime):
+        return options, others
+    if not namespaces.is_initial("user"):
         return options, others
     if not others:
         settled = options._replace(userns_mode=options.userns_default)

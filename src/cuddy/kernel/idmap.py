@@ -13,6 +13,7 @@ import os
 from cuddy.kernel import namespaces, process
 from cuddy.kernel.syscall import syscall
 from cuddy.shapes import NamedTuple
+from cuddy.undo import Closing
 
 SECBIT_NO_SETUID_FIXUP = 4
 """linux/securebits.h"""
@@ -117,19 +118,39 @@ def see_id(host_id: int, ranges: list[IdRange]) -> int:
     return OVERFLOW_ID
 
 
+class Namespace(Closing):
+    """A new user namespace that has these maps, by a process of its own that does nothing.
+
+    Nobody waits for its end before `close`. Raises OSError.
+    """
+
+    def __init__(self, uids: list[IdRange], gids: list[IdRange]) -> None:
+        child = process.clone(namespaces.CLONE_NEWUSER)
+        if not child.pid:
+            while True:
+                _signal.pause()
+        self._pid = child.pid
+        self.fd = -1
+        os.close(child.pidfd)
+        try:
+            write_maps(child.pid, uids, gids)
+            self.fd = namespaces.open_namespace(child.pid, "user")
+            os.kill(child.pid, _signal.SIGKILL)
+        except BaseException:
+            os.kill(child.pid, _signal.SIGKILL)
+            self.close()
+            raise
+
+    def close(self) -> None:
+        if self.fd >= 0:
+            os.close(self.fd)
+        os.waitpid(self._pid, 0)
+
+
 def make_namespace(uids: list[IdRange], gids: list[IdRange]) -> int:
     """A descriptor of a new user namespace that has these maps, and no process. Raises OSError."""
-    child = process.clone(namespaces.CLONE_NEWUSER)
-    if not child.pid:
-        while True:
-            _signal.pause()
-    try:
-        write_maps(child.pid, uids, gids)
-        return namespaces.open_namespace(child.pid, "user")
-    finally:
-        os.close(child.pidfd)
-        os.kill(child.pid, _signal.SIGKILL)
-        os.waitpid(child.pid, 0)
+    with Namespace(uids, gids) as made:
+        return os.dup(made.fd)
 
 
 class ActingAs:
