@@ -99,6 +99,24 @@ def test_a_command_of_the_hot_path_imports_nothing_costly(cuddy: Cuddy, words: l
     assert imported(str(MAIN), *flags, *words) & COSTLY == set()
 
 
+RUNTIME_BUDGETS = {"create": 72, "start": 34, "kill": 36, "delete": 34, "state": 34}
+"""How many of cuddy's own modules a call of cuddy-runtime imports; five calls make a container."""
+
+
+@pytest.mark.parametrize("verb", RUNTIME_BUDGETS)
+def test_a_call_of_the_runtime_imports_nothing_costly_and_only_its_verb(
+    tmp_path: Path, verb: str
+) -> None:
+    command = [*LEAN, "-X", "importtime", "-X", "program=runtime", str(MAIN)]
+    words = ["--root", str(tmp_path), verb, "box"]
+    done = subprocess.run([*command, *words], capture_output=True, text=True, cwd=tmp_path)
+    names = re.findall(r"^import time: +\d+ \| +\d+ \| *([\w.]+)$", done.stderr, re.MULTILINE)
+    assert ({name.split(".")[0] for name in names} - BARE) & COSTLY == set()
+    own = [name for name in names if name.startswith("cuddy")]
+    assert f"cuddy.cli.runtime.{verb}" in own
+    assert len(own) <= RUNTIME_BUDGETS[verb], own
+
+
 BUDGETS = [
     (["run", "--rm", "alpine", "true"], 163),
     (["create", "alpine"], 62),

@@ -173,6 +173,13 @@ class TestKill:
         wait_until(lambda: runtime.ok("ps", "--format", "json", "box") == "null")
         assert runtime("kill", "box", "KILL").code == 1
 
+    @pytest.mark.skipif(OTHER == "crun", reason="its init has no handlers, as ours had not")
+    def test_it_may_come_before_start(self, runtime: Runtime, bundle: Bundle) -> None:
+        pid = runtime.created(bundle.runs("sleep", "77"))
+        runtime.ok("kill", "box", "TERM")
+        assert runtime.wait(pid) != 0
+        assert runtime.status() == "stopped"
+
 
 class TestPause:
     def test_what_is_paused_is_shown_so_and_takes_no_exec(self, running: Runtime) -> None:
@@ -271,6 +278,13 @@ class TestExec:
         document = json.dumps({"args": ["echo", "piped"], "cwd": "/", "env": ["PATH=/bin"]})
         words = ("exec", "--process", "/dev/stdin", "box")
         assert running(*words, stdin=None, input=document.encode()).out == "piped"
+
+    def test_of_variables_with_one_name_the_last_counts(self, running: Runtime) -> None:
+        entries = ["A=1", "HOME=/x", "A=2", "HOME="]
+        document = {"args": ["/bin/env"], "cwd": "/", "env": entries}
+        words = ("exec", "--process", "/dev/stdin", "box")
+        found = running(*words, stdin=None, input=json.dumps(document).encode()).out
+        assert sorted(found.split()) == ["A=2", "HOME=/root"]
 
     def test_wrong_ones_are_errors(self, running: Runtime) -> None:
         for flags in (["-u", "root"], ["-u", "1:x"], ["-g", "-1"], ["--cgroup", "../.."]):

@@ -454,7 +454,7 @@ class TestTerminal:
     def test_it_is_the_controlling_terminal(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.process["terminal"] = True
         bundle.script(
-            "echo ready; trap 'echo interrupted; exit 3' INT; while :; do sleep 0.01; done"
+            "trap 'echo interrupted; exit 3' INT; echo ready; while :; do sleep 0.01; done"
         )
         with Console(runtime.directory) as console:
             pid = runtime.started(bundle, "box", "--console-socket", console.path)

@@ -7,6 +7,7 @@ every file then is the image's (CVE-2019-14271). The order is the knowledge of t
 
 from __future__ import annotations
 
+import _signal
 import os
 import select
 
@@ -285,6 +286,8 @@ def check_program(newborn: Newborn) -> None:
 
 def wait_for_start(newborn: Newborn) -> None:
     """Say "ready" and block until `start` writes its byte."""
+    if newborn.options.keep_config:
+        end_by_signals()
     newborn.channel.send("ready")
     # A fifo opened without a writer reads as ended until one comes, but polls as silent: poll(2).
     poll = select.poll()
@@ -292,6 +295,12 @@ def wait_for_start(newborn: Newborn) -> None:
     poll.poll()
     if not os.read(newborn.fifo_fd, 1):
         os._exit(1)
+
+
+def end_by_signals() -> None:
+    """`kill` may come before `start`, and what has no handler never reaches a first process."""
+    for number in (_signal.SIGHUP, _signal.SIGINT, _signal.SIGQUIT, _signal.SIGTERM):
+        _signal.signal(number, lambda number, _: os._exit(128 + number))
 
 
 def become_program(newborn: Newborn) -> None:

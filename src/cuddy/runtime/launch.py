@@ -210,11 +210,12 @@ def load_filter(filter: Filter, leap: Leap, status_fd: int, letter_box: socket |
 
 def with_home(spec: Process) -> list[str]:
     """The environment; HOME is the user's in the container's passwd(5) if nobody said otherwise."""
-    environment = spec.get("env", [])
-    if any(entry.startswith("HOME=") and len(entry) > 5 for entry in environment):
-        return environment
-    home = find_home(spec.get("user", {}).get("uid", 0))
-    return [*(entry for entry in environment if entry != "HOME="), f"HOME={home}"]
+    # Of several with one name the last counts, as runc has it: execve(2) would pass on all.
+    variables = {entry.partition("=")[0]: entry for entry in spec.get("env", [])}
+    if variables.get("HOME", "HOME=") == "HOME=":
+        variables.pop("HOME", "")
+        variables["HOME"] = f"HOME={find_home(spec.get('user', {}).get('uid', 0))}"
+    return list(variables.values())
 
 
 def find_home(uid: int) -> str:
