@@ -356,3 +356,26 @@ class TestDevices:
         bundle.without_mount("/dev/pts")
         os.mknod(bundle.rootfs / "dev/null", 0o20666, os.makedev(1, 5))
         assert runtime.create(bundle).code == 1
+
+
+class TestMasks:
+    def test_are_shared_and_put_once(self, runtime: Runtime, either: Bundle) -> None:
+        for name in ("one", "two"):
+            (either.rootfs / name).mkdir()
+        (either.rootfs / "file").write_text("secret")
+        masked = ["/one", "/two", "/file", "/one", "/file", "/none"]
+        either.linux["maskedPaths"] = masked
+        script = (
+            "cat /file; ls /one; stat -c %d /one /two; grep -cE ' /(one|two|file) ' /proc/mounts"
+        )
+        result = runtime.run(either.script(f"{script}; touch /one/x"))
+        one, two, number = result.out.split()
+        assert one == two
+        assert number == "3"
+        assert "Read-only" in result.err
+
+
+def test_the_order_of_mounts_is_the_configs(runtime: Runtime, either: Bundle) -> None:
+    result = runtime.run(either.script(SHOW))
+    targets = [point.target for point in mount.parse_mountinfo(result.out)]
+    assert targets == ["/", *(entry["destination"] for entry in either.config["mounts"])]

@@ -16,37 +16,57 @@ from cuddy.kernel import mount, resolve
 NULL_DEVICE = os.makedev(1, 3)
 
 
+class Covers:
+    """What paths are covered with. One empty directory does for all directories."""
+
+    def __init__(self, root_fd: int) -> None:
+        self.root_fd = root_fd
+        self.null_fd = open_null()
+        self.empty_fd = -1
+
+    def close(self) -> None:
+        os.close(self.null_fd)
+        if self.empty_fd >= 0:
+            os.close(self.empty_fd)
+
+    def put(self, target_fd: int, path: str) -> None:
+        """Cover what is open as `target_fd`. Raises OSError."""
+        is_directory = stat.S_ISDIR(os.fstat(target_fd).st_mode)
+        if is_directory and self.empty_fd < 0:
+            flags = mount.MS_RDONLY | mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
+            options = "size=0k,nr_inodes=2,mode=755"
+            mount.mount("tmpfs", f"/proc/self/fd/{target_fd}", "tmpfs", flags, options)
+            self.empty_fd = open_existing(self.root_fd, path)
+            return
+        tree_fd = clone_mount(self.empty_fd if is_directory else self.null_fd)
+        try:
+            mount.move_mount(tree_fd, "", dir_fd=target_fd)
+        finally:
+            os.close(tree_fd)
+
+
 def hide(root_fd: int, paths: list[str]) -> None:
     """Cover the paths so that reading finds nothing. Raises SystemFailure."""
     if not paths:
         return
-    null_fd = open_null()
+    covers = Covers(root_fd)
     try:
-        for path in paths:
+        for path in dict.fromkeys(paths):
             try:
-                hide_one(root_fd, path, null_fd)
+                hide_one(root_fd, path, covers)
             except OSError as error:
                 raise SystemFailure.from_os(f"cannot mask {path}", error) from error
     finally:
-        os.close(null_fd)
+        covers.close()
 
 
-def hide_one(root_fd: int, path: str, null_fd: int) -> None:
+def hide_one(root_fd: int, path: str, covers: Covers) -> None:
     """Cover one path, if it exists."""
     target_fd = open_existing(root_fd, path)
     if target_fd < 0:
         return
     try:
-        if stat.S_ISDIR(os.fstat(target_fd).st_mode):
-            flags = mount.MS_RDONLY | mount.MS_NOSUID | mount.MS_NODEV | mount.MS_NOEXEC
-            options = "size=0k,nr_inodes=2,mode=755"
-            mount.mount("tmpfs", f"/proc/self/fd/{target_fd}", "tmpfs", flags, options)
-            return
-        tree_fd = clone_mount(null_fd)
-        try:
-            mount.move_mount(tree_fd, "", dir_fd=target_fd)
-        finally:
-            os.close(tree_fd)
+        covers.put(target_fd, path)
     finally:
         os.close(target_fd)
 

@@ -112,12 +112,28 @@ def attach_tmpfs(plan: Mount, place: Place, made_fd: int) -> None:
     writable = plan._replace(flags=plan.flags & ~MS_RDONLY)
     if made_fd >= 0:
         attach_tree(made_fd, plan, place.root_fd)
+        renew(plan.target, place.root_fd)
     elif mount_plan.COPY_UP in plan.extras:
         attach_filled(writable, place.root_fd)
     else:
         attach(writable, place.root_fd)
     if plan.flags & MS_RDONLY:
         place.late.append(resolve.open_in_root(place.root_fd, plan.target, os.O_PATH))
+
+
+def renew(target: str, root_fd: int) -> None:
+    """Mount once more what is mounted: it comes after earlier mounts then, as the config has it.
+
+    /proc/self/mountinfo is sorted by numbers that mounts get when they are made.
+    """
+    old_fd = resolve.open_in_root(root_fd, target, os.O_PATH)
+    try:
+        flags = mount.OPEN_TREE_CLONE | mount.AT_EMPTY_PATH
+        tree_fd = mount.open_tree("", flags, dir_fd=old_fd)
+        mount.umount(f"/proc/self/fd/{old_fd}", mount.MNT_DETACH)
+    finally:
+        os.close(old_fd)
+    attach_tree(tree_fd, Mount("", target), root_fd)
 
 
 def attach_filled(plan: Mount, root_fd: int) -> None:
