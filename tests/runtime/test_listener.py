@@ -174,3 +174,19 @@ def test_an_exec_without_an_agent_fails(runtime: Runtime, bundle: Bundle, tmp_pa
     finally:
         runtime("delete", "--force", "box")
         agent.close()
+
+
+@both
+def test_the_agent_decides_in_a_user_namespace_too(
+    agent: Agent, runtime: Runtime, bundle: Bundle, no_new_privileges: bool
+) -> None:
+    """Where init may not look at the host's files: all it needs has been loaded before."""
+    bundle.namespace("user")
+    ids = [{"containerID": 0, "hostID": 100000, "size": 1000}]
+    bundle.config["linux"] |= {"uidMappings": ids, "gidMappings": ids}
+    asking(bundle, agent.path, "mkdir mkdirat").script("mkdir /new; echo $?")
+    bundle.process["noNewPrivileges"] = no_new_privileges
+    bundle.config["hooks"] = {"startContainer": [{"path": "/bin/true"}]}
+    result = runtime.run(bundle)
+    assert result.out == "1", result.err
+    assert "Exchange full" in result.err
