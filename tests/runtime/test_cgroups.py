@@ -88,6 +88,12 @@ class TestWithoutRight:
     def run(self, runtime: Runtime, bundle: Bundle) -> Result:
         return runtime("run", "--bundle", bundle.write().path, "box")
 
+    def test_it_runs_without_a_group(self, rootless: Runtime, bundle: Bundle) -> None:
+        bundle.linux["resources"] = {"devices": [{"allow": False, "access": "rwm"}]}
+        result = self.run(rootless, bundle.script("cat /proc/self/cgroup"))
+        assert result.code == 0, result.err
+        assert "box" not in result.out
+
     def test_a_limit_is_refused_with_the_reason(self, rootless: Runtime, bundle: Bundle) -> None:
         bundle.linux["resources"] = {"memory": {"limit": 1 << 26}}
         result = self.run(rootless, bundle)
@@ -108,3 +114,54 @@ class TestWithoutRight:
 def test_a_container_that_ends_leaves_no_group(runtime: Runtime, bundle: Bundle) -> None:
     assert runtime.run(bundle.runs("true")).code == 0
     wait_until(lambda: not cgroup.list_groups(cgroup.find(), f"/{CGROUP}"))
+
+
+def second(runtime: Runtime, bundle: Bundle) -> Result:
+    """An attempt to create another container in the group of "box"."""
+    bundle.linux["cgroupsPath"] = f"/{CGROUP}/box"
+    runtime.made("second")
+    return runtime("create", "--bundle", bundle.write().path, "second")
+
+
+def test_a_group_with_processes_is_nobody_elses(runtime: Runtime, bundle: Bundle) -> None:
+    pid = runtime.created(bundle)
+    result = second(runtime, bundle)
+    assert result.code == 1
+    assert "container's cgroup is not empty: 1 process(es) found" in result.err
+    assert runtime.pid() == pid
+
+
+def test_a_frozen_group_is_not_taken_for_a_dead_containers(
+    runtime: Runtime, bundle: Bundle
+) -> None:
+    group = cgroup.create(cgroup.find(), f"/{CGROUP}/box", everywhere=True)
+    try:
+        group.freeze()
+        assert "container's cgroup unexpectedly frozen" in second(runtime, bundle).err
+    finally:
+        group.remove()
+
+
+def test_a_signal_for_all_reaches_processes_that_outlive_the_first(
+    runtime: Runtime, bundle: Bundle
+) -> None:
+    bundle.namespace("pid", None)
+    pid = runtime.started(bundle.script("sleep 60 & echo up; exec sleep 60"))
+    runtime.wait_for_output()
+    os.kill(pid, 9)
+    runtime.wait(pid)
+    wait_until(lambda: runtime.status() == "stopped")
+    assert runtime("kill", "box", "TERM").code == 1
+    runtime.ok("kill", "--all", "box", "TERM")
+    wait_until(lambda: not cgroup.list_groups(cgroup.find(), f"/{CGROUP}")["box"].pids())
+
+
+def test_sigkill_ends_what_somebody_has_frozen_in_version_1(
+    runtime: Runtime, bundle: Bundle
+) -> None:
+    freezer = cgroup.find().of("freezer") or pytest.skip("there is no freezer of version 1")
+    pid = runtime.started(bundle.script("echo up; sleep 60"))
+    runtime.wait_for_output()
+    Path(freezer.directory(f"/{CGROUP}/box"), "freezer.state").write_text("FROZEN")
+    runtime.ok("kill", "box", "KILL")
+    assert runtime.wait(pid) == -9

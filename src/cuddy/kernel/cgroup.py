@@ -225,6 +225,26 @@ class Cgroup:
         elif "freezer" in self.paths:
             cgroup_v1.set_frozen(self.paths["freezer"], False, timeout_s)
 
+    def signal(self, number: int) -> None:
+        """Send a signal to every process."""
+        if number == SIGKILL:
+            self.kill()
+            return
+        for pid in self.pids():
+            try:
+                os.kill(pid, number)
+            except ProcessLookupError:
+                pass
+
+    def let_die(self, number: int) -> None:
+        """After a signal: in version 1 what is frozen does not even die of SIGKILL."""
+        if (
+            number == SIGKILL
+            and "freezer" in self.paths
+            and cgroup_v1.is_frozen(self.paths["freezer"])
+        ):
+            cgroup_v1.set_frozen(self.paths["freezer"], False, timeout_s=1)
+
     def _kill_one_by_one(self, timeout_s: float) -> None:
         """What frozen is cannot fork; what cannot be frozen is killed until nothing is left."""
         deadline = time.monotonic() + timeout_s

@@ -50,8 +50,10 @@ def plan(rules: list[Mapping[str, Any]], hierarchies: Hierarchies) -> list[Cgrou
 def rule_text(rule: Mapping[str, Any]) -> str:
     """`c 1:3 rwm`, or `a` for everything. Raises InvalidArgument."""
     kind, access = rule.get("type") or "a", rule.get("access") or "rwm"
+    if isinstance(access, str):  # runc takes other letters for nothing; "rwa" has been seen
+        access = "".join(letter for letter in access if letter in "rwm")
     numbers = [rule.get("major"), rule.get("minor")]
-    if kind not in ("a", "b", "c", "u") or not isinstance(access, str) or set(access) - set("rwm"):
+    if kind not in ("a", "b", "c", "u") or not isinstance(access, str) or not access:
         raise InvalidArgument(f"config.json: not a device rule: {rule!r}")
     if not all(n is None or (type(n) is int and n <= LARGEST) for n in numbers):
         raise InvalidArgument(f"config.json: not a device rule: {rule!r}")

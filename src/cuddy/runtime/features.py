@@ -44,7 +44,7 @@ def linux() -> dict[str, Any]:
     return {
         "namespaces": sorted(namespaces.FLAGS),
         "capabilities": list(capabilities.NAMES),
-        "cgroup": {"v1": True, "v2": True, "systemd": False, "systemdUser": False, "rdma": True},
+        "cgroup": {"v1": True, "v2": True, "systemd": True, "systemdUser": True, "rdma": True},
         "seccomp": {
             "enabled": True,
             "actions": sorted(profile.ACTIONS),

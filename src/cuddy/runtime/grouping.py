@@ -14,9 +14,9 @@ from __future__ import annotations
 
 import os
 
-from cuddy.errors import NotPermitted
+from cuddy.errors import InUse, NotPermitted
 from cuddy.kernel import cgroup as cgroups
-from cuddy.kernel import control_file
+from cuddy.kernel import control_file, namespaces
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import resources
 from cuddy.shapes import NamedTuple
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from cuddy.runtime.spec import Linux, Scope
     from cuddy.undo import Undo
 
-ALL_IDS = ["0", "0", "4294967295"]
-"""uid_map of the user namespace that a machine starts with."""
 DELEGATED = "delegated"
 OWNERS_FILES = ("cgroup.procs", "cgroup.subtree_control", "cgroup.threads")
 """What a group's owner may write, on kernels that do not say (cgroup-v2.rst, "Delegation")."""
@@ -81,6 +79,7 @@ def make_by_files(linux: Linux, container_id: str, undo: Undo) -> Grouping:
         devices = resources.plan_devices(limits, hierarchies)
         others = resources.plan_limits(limits, hierarchies)
         needed = {write.controller for write in devices + others}
+        refuse_used(hierarchies, path or container_id)
         group = cgroups.create(hierarchies, path or container_id, needed, everywhere=True)
     except NotPermitted as error:
         if path or not is_rootless():
@@ -94,6 +93,18 @@ def make_by_files(linux: Linux, container_id: str, undo: Undo) -> Grouping:
         if not is_rootless():  # who is cannot use devices either
             raise
     return Grouping(group, None, group.apply(others), nothing)
+
+
+def refuse_used(hierarchies: Hierarchies, path: str) -> None:
+    """Raise InUse if a group is there already that is more than a rest of a dead container's."""
+    for hierarchy in hierarchies.all:
+        group = Cgroup(dict.fromkeys(hierarchy.keys, hierarchy.directory(path)))
+        if not os.path.isdir(hierarchy.directory(path)):
+            continue
+        if pids := group.pids():
+            raise InUse(f"container's cgroup is not empty: {len(pids)} process(es) found")
+        if group.is_frozen():
+            raise InUse("container's cgroup unexpectedly frozen", hint="thaw it, or remove it")
 
 
 def make_delegated(linux: Linux, undo: Undo) -> Grouping:
@@ -110,7 +121,7 @@ def make_delegated(linux: Linux, undo: Undo) -> Grouping:
 
 def is_rootless() -> bool:
     """Whether we are not the machine's root, even if a user namespace calls us so."""
-    return os.geteuid() != 0 or (control_file.read("/proc/self/uid_map") or "").split() != ALL_IDS
+    return os.geteuid() != 0 or not namespaces.is_initial("user")
 
 
 def limits_of(linux: Linux) -> Mapping[str, Any]:

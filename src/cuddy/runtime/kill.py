@@ -36,18 +36,16 @@ def kill(state_root: str, container_id: str, signal: int, *, all: bool = False) 
 
         other.kill(document, state.directory(state_root, container_id), signal)
         return
+    group = Cgroup(document["cgroupPaths"])
     if all:
-        for pid in Cgroup(document["cgroupPaths"]).pids():
-            try:
-                os.kill(pid, signal)
-            except ProcessLookupError:
-                pass
+        group.signal(signal)
         return
     pidfd = process.open_exact(document["pid"], document["startTime"])
     if pidfd < 0:
         raise Conflict("container not running")
     try:
         process.pidfd_send_signal(pidfd, signal)
+        group.let_die(signal)
     except ProcessLookupError:
         raise Conflict("container not running") from None
     finally:

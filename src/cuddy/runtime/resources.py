@@ -292,13 +292,18 @@ def plan_rdma(devices: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator[
 def plan_unified(values: Mapping[str, Any], hierarchies: Hierarchies) -> Iterator[CgroupWrite]:
     """Files of version 2 by their own names."""
     if hierarchies.unified is None:
-        raise NotPermitted("cannot set resources.unified: this host has no cgroup version 2")
+        raise NotPermitted(
+            "invalid configuration: cannot set resources.unified: this host has no cgroup version 2"
+        )
     for file, value in values.items():
         controller, dot, _ = file.partition(".")
         if "/" in file or not dot or not isinstance(value, str):
             raise InvalidArgument(f"config.json: resources.unified: {file!r} is no control file")
         if controller != "cgroup" and controller not in hierarchies.unified.controllers:
-            raise NotPermitted(f"cannot set {file}: version 2 has no {controller} controller here")
+            raise NotPermitted(
+                f"invalid configuration: cannot set {file}:"
+                f" version 2 has no {controller} controller here"
+            )
         yield CgroupWrite(UNIFIED if controller == "cgroup" else controller, file, value, file)
 
 

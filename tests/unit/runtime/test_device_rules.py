@@ -84,7 +84,7 @@ def test_dockers_denial_of_fuse_is_no_hole() -> None:
     "wrong",
     [
         {"allow": True, "type": "x", "major": 1, "minor": 1},
-        {"allow": True, "type": "c", "major": 1, "minor": 1, "access": "rx"},
+        {"allow": True, "type": "c", "major": 1, "minor": 1, "access": "x"},
         {"allow": True, "type": "c", "major": "1", "minor": 1},
         {"allow": True, "type": "c", "major": 1, "minor": 1, "access": 7},
         {"allow": True, "type": "a", "major": 1},
