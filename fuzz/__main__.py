@@ -156,7 +156,15 @@ def by_atheris(name: str, seconds: float) -> int:
              f"-timeout={MAX_SECONDS_EACH}", "-print_final_stats=1", "-rss_limit_mb=2048",
              f"-artifact_prefix={FINDINGS}/", str(corpus)]  # fmt: skip
     assert name in targets.TARGETS
-    atheris.Setup([sys.argv[0], *flags], lambda data: try_one(name, data))
+
+    def body(data: bytes) -> None:
+        try:
+            try_one(name, data)
+        except BaseException:
+            traceback.print_exc()  # libFuzzer would not say
+            raise
+
+    atheris.Setup([sys.argv[0], *flags], body)
     atheris.Fuzz()
     return 0
 

@@ -216,8 +216,10 @@ def check_limits(process: Process) -> None:
 
 def check_hooks(config: Config) -> None:
     """What is run with the host's power is named without a doubt."""
-    for kind, found in config.get("hooks", {}).items():
-        for hook in found:
+    from cuddy.runtime.schema import HOOK_KINDS  # here: ours have no hooks
+
+    for kind in HOOK_KINDS:
+        for hook in config.get("hooks", {}).get(kind, []):
             if not hook.get("path", "").startswith("/"):
                 raise InvalidArgument(f"config.json: hooks.{kind}: path must be absolute")
             if hook.get("timeout", 1) <= 0:
