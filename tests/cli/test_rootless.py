@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 import isolation
+from bundles import OURS
 from console import ENGINE, wait_until
 from cuddy.kernel import fuse_overlay
 from leaks import cgroup_mounts
@@ -218,3 +220,27 @@ def pulled(user: OrdinaryUser, registry: Registry) -> tuple[str, str]:
     name = registry.name("alpine")
     user.ok("pull", name)
     return name, "alpine"
+
+
+def test_the_runtime_takes_a_bundle_of_the_users(user: OrdinaryUser) -> None:
+    """The user namespace is the bundle's own, made by a runtime that is not root."""
+    bundle = user.home / "bundle"
+    user.own("mkdir", "-p", bundle / "rootfs")
+    archive = user("export", user.ok("create", *NOWHERE, "alpine")).stdout
+    subprocess.run(
+        [*user.prefix, "tar", "-C", str(bundle / "rootfs"), "--no-same-owner", "-x"],
+        input=archive, check=True,
+    )  # fmt: skip
+    runtime = [*OURS, "--root", user.home / "state"]
+    user.own(*runtime, "spec", "--rootless", "--bundle", bundle)
+    config = json.loads((bundle / "config.json").read_text())
+    config["process"] |= {"terminal": False, "args": ["cat", "/proc/self/uid_map"]}
+    expected = f"0 {user.uid} 1"
+    if user.name == "cuddy-ids":
+        others = {"containerID": 1, "hostID": SUBORDINATE, "size": 65536}
+        for kind in ("uidMappings", "gidMappings"):
+            config["linux"][kind].append(others)
+        expected += f" 1 {SUBORDINATE} 65536"
+    (bundle / "config.json").write_text(json.dumps(config))
+    assert user.own(*runtime, "run", "--bundle", bundle, "box").split() == expected.split()
+    user.remove_all()

@@ -55,9 +55,9 @@ def write_maps(pid: int, uids: list[IdRange], gids: list[IdRange]) -> None:
             os.close(fd)
 
 
-def deny_setgroups() -> None:
-    """Give up setgroups(2) in our new user namespace: the price of mapping a gid by oneself."""
-    fd = os.open("/proc/self/setgroups", os.O_WRONLY | os.O_CLOEXEC)
+def deny_setgroups(pid: int | str = "self") -> None:
+    """Give up setgroups(2) in a new user namespace: the price of mapping a gid without root."""
+    fd = os.open(f"/proc/{pid}/setgroups", os.O_WRONLY | os.O_CLOEXEC)
     try:
         os.write(fd, b"deny")
     finally:

@@ -59,10 +59,12 @@ class Bundle(NamedTuple):
             return True
         return "user" in kinds and any(kinds.values())
 
-    @property
-    def needs_trees(self) -> bool:
-        """Whether the creator has to open mounts for init: see trees.py."""
-        if self.has_namespace("user"):
+    def needs_trees(self, creator: int) -> bool:
+        """Whether the creator has to open mounts for init: see trees.py.
+
+        `creator`: as whom; who is not root may mount less than init, and goes the same ways.
+        """
+        if self.has_namespace("user") and creator == 0:
             return True
         entries = self.config.get("mounts", [])
         return any("uidMappings" in e or IDMAP & set(e.get("options", ())) for e in entries)

@@ -196,7 +196,7 @@ def open_early(newborn: Newborn, birth: Birth) -> None:
         from cuddy.runtime import listener  # few containers have one
 
         newborn.letter_box = listener.open_gate(birth.directory)
-    newborn.trees = open_trees(newborn.bundle)
+    newborn.trees = open_trees(newborn.bundle) if newborn.has_helper else {}
     load_rarities(newborn)
     if newborn.bundle.has_namespace("user"):
         newborn.filter = filters.find(newborn.config, newborn.state_root)
@@ -283,8 +283,6 @@ def enter_pid_namespace(target: int) -> int:
 
 def open_trees(bundle: Bundle) -> dict[int, int]:
     """Mounts that init cannot make itself: index in the config -> descriptor."""
-    if not bundle.needs_trees:
-        return {}
     from cuddy.runtime import trees  # here: few containers need any
 
     return trees.open_before(bundle)

@@ -66,6 +66,7 @@ class Newborn:
         self.options = options
         self.scheduling: Plan | None = None
         self.joined: dict[str, int] = {}  # namespaces given by path
+        self.has_helper = bundle.needs_trees(os.geteuid())  # the creator opens mounts for us
         self.trees: dict[int, int] = {}  # what the creator opened for us: see trees.py
         self.filter = filters.NO_FILTER
         self.plans: list[mount.Mount] = []  # of the config's mounts
@@ -168,7 +169,7 @@ def mount_rootfs(newborn: Newborn) -> None:
 def find_place(newborn: Newborn, root_fd: int) -> rootfs.Place:
     """Where the mounts are made, with the sources that the creator opens for us if it does."""
     bundle, own_cgroups = newborn.bundle, newborn.bundle.has_namespace("cgroup")
-    if not bundle.needs_trees:
+    if not newborn.has_helper:
         return rootfs.Place(root_fd, bundle.path, newborn.cgroup, own_cgroups=own_cgroups)
     from cuddy.runtime import trees  # which the creator has loaded
 

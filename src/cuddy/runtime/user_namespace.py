@@ -22,9 +22,24 @@ def map_ids(bundle: Bundle, pid: int) -> None:
     linux = bundle.config["linux"]
     uids, gids = ranges(linux.get("uidMappings", [])), ranges(linux.get("gidMappings", []))
     try:
-        idmap.write_maps(pid, uids, gids)
+        if os.geteuid():
+            map_without_root(pid, uids, gids)
+        else:
+            idmap.write_maps(pid, uids, gids)
     except OSError as error:
         raise SystemFailure.from_os("cannot map the user namespace's ids", error) from error
+
+
+def map_without_root(pid: int, uids: list[idmap.IdRange], gids: list[idmap.IdRange]) -> None:
+    """As an ordinary user: the own ids, or with newuidmap(1) those that were granted."""
+    from cuddy.kernel import subids  # here: root needs none
+
+    if uids[1:] or gids[1:] or uids[0].size > 1 or gids[0].size > 1:
+        if complaint := subids.map_for(pid, uids, gids):
+            raise SystemFailure(f"cannot map the user namespace's ids: {complaint}")
+        return
+    idmap.deny_setgroups(pid)
+    idmap.write_maps(pid, uids, gids)
 
 
 def ranges(entries: list[IdMapping]) -> list[idmap.IdRange]:
