@@ -34,7 +34,7 @@ class Users(NamedTuple):
 
 def open_dev(bundle: Bundle, plan: Mount, users: Users) -> int:
     """The file system that the config mounts at /dev, attached nowhere; -1: it cannot be made."""
-    options = [*filter(None, plan.data.split(","))]
+    options = [f"source={plan.source}", *filter(None, plan.data.split(","))]
     for name, container_id, ranges in (("uid", 0, users.uids), ("gid", 0, users.gids)):
         if not any(option.startswith(f"{name}=") for option in options):
             options.append(f"{name}={idmap.map_id(container_id, ranges)}")
