@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from bundles import OTHER, PATH, Bundle, Runtime
+from console import wait_until
 
 
 def lines(result: object) -> list[str]:
@@ -265,6 +266,14 @@ class TestWorkingDirectory:
         assert runtime.run(bundle.runs("true")).code != 0
 
 
+def executable(pid: int) -> str:
+    """What a process executes; one that has ended executes nothing of the host's."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return "ended; no memfd"
+
+
 class TestNothingOfTheHost:
     def test_no_descriptor_but_the_three(self, runtime: Runtime, bundle: Bundle) -> None:
         read_end, write_end = os.pipe()
@@ -284,13 +293,11 @@ class TestNothingOfTheHost:
         """CVE-2019-5736, with the container's own program."""
         bundle.runs(bundle.program("trap", "#!/proc/self/exe\n"))
         pid = runtime.created(bundle)
+        waiting = os.readlink(f"/proc/{pid}/exe")
         runtime("start", "box")
+        wait_until(lambda: executable(pid) != waiting)
         for _ in range(20):
-            try:
-                exe = os.readlink(f"/proc/{pid}/exe")
-            except OSError:
-                break
-            assert "memfd" in exe or OTHER
+            assert "memfd" in executable(pid) or OTHER
 
     def test_a_shebang_of_proc_self_exe_is_never_python(
         self, runtime: Runtime, bundle: Bundle
@@ -366,6 +373,13 @@ class TestRoot:
         assert "ead-only" in result.err
         assert not (bundle.rootfs / "x").exists()
 
+    def test_read_only_its_working_directory_is_made_before(
+        self, runtime: Runtime, bundle: Bundle
+    ) -> None:
+        bundle.config["root"]["readonly"] = True
+        bundle.process["cwd"] = "/new/one"
+        assert lines(runtime.run(bundle.runs("pwd"))) == ["/new/one"]
+
     def test_masked_paths_are_empty_and_missing_ones_skipped(
         self, runtime: Runtime, bundle: Bundle
     ) -> None:
@@ -407,6 +421,24 @@ class TestRoot:
         result = runtime.run(bundle.runs("true"))
         assert result.code != 0
         assert "net.no.such" in result.err.replace("/", ".")
+
+    def test_names_have_fields_of_their_own(self, runtime: Runtime, bundle: Bundle) -> None:
+        """By sysctl as well they may only be the same."""
+        bundle.config["domainname"] = "example.org"
+        bundle.linux["sysctl"] = {"kernel.domainname": "example.org"}
+        assert runtime.run(bundle.runs("true")).code == 0
+        for name in ("kernel.domainname", "kernel.hostname"):
+            bundle.linux["sysctl"] = {name: "example.com"}
+            result = runtime.run(bundle.runs("true"))
+            assert result.code != 0
+            assert "conflicts" in result.err
+
+    def test_a_network_that_is_the_callers_is_the_hosts(
+        self, runtime: Runtime, bundle: Bundle
+    ) -> None:
+        bundle.namespace("network", "/proc/self/ns/net")
+        bundle.linux["sysctl"] = {"net.ipv4.ip_unprivileged_port_start": "1024"}
+        assert runtime.run(bundle.runs("true")).code != 0
 
     def test_a_sysctl_of_the_host_is_refused(self, runtime: Runtime, bundle: Bundle) -> None:
         """runtime-spec: only what has a namespace of the container's."""

@@ -211,6 +211,16 @@ def write_sysctls(newborn: Newborn) -> None:
     sysctls.write(newborn.root_fd, newborn.config["linux"].get("sysctl", {}))
 
 
+def make_cwd(newborn: Newborn) -> None:
+    """The working directory of a root that is about to become read-only."""
+    if newborn.config["root"].get("readonly"):
+        try:
+            cwd = os.path.normpath(newborn.spec["cwd"])
+            os.close(rootfs.make_target(newborn.root_fd, cwd, directory=True))
+        except OSError:
+            pass  # who enters it will say what is wrong with it
+
+
 def hide_paths(newborn: Newborn) -> None:
     """Masks and read-only paths; then, if asked, the root itself."""
     assert newborn.place
@@ -344,6 +354,7 @@ STEPS: tuple[Callable[[Newborn], None], ...] = (
     open_terminal,
     run_hooks,
     write_sysctls,
+    make_cwd,
     hide_paths,
     set_names,
     set_limits,

@@ -31,10 +31,12 @@ def path_of(name: str) -> str:
 
 def check(bundle: Bundle) -> None:
     """Refuse settings that are not the container's to make. Raises InvalidArgument."""
-    for name in bundle.config["linux"].get("sysctl", {}):
+    for name, value in bundle.config["linux"].get("sysctl", {}).items():
         path = path_of(name)
-        field = path.removeprefix("kernel/")
-        if field == "hostname" or (field == "domainname" and bundle.config.get(field)):
+        if path == "kernel/hostname" or (
+            path == "kernel/domainname" and bundle.config.get("domainname", value) != value
+        ):
+            field = path.removeprefix("kernel/")
             raise InvalidArgument(f'sysctl "{name}" conflicts with OCI "{field}" field')
         kind = NAMES.get(path, "")
         for directory, its_kind in DIRECTORIES.items():
