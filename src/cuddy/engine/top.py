@@ -7,8 +7,6 @@ asked for certain pids (busybox) show all, and the others are dropped here.
 
 from __future__ import annotations
 
-import errno
-
 from cuddy.engine import containers, events
 from cuddy.errors import Conflict, InvalidArgument, NoSuchContainer, NotRunning, SystemFailure
 from cuddy.kernel import namespaces, program
@@ -25,6 +23,9 @@ if TYPE_CHECKING:
 USUAL = ("-ef",)
 BLANKS = str.maketrans("\t\v\f\r", "    ")
 MOST_BYTES = 16 << 20
+MOST_CHOSEN = 200
+"""Processes that ps is asked for at once: procps takes 255. Asked for no one, it shows only those
+of our own user."""
 
 
 class Processes(NamedTuple):
@@ -81,13 +82,16 @@ def ask(words: list[str], pids: list[int]) -> str:
     if not path:
         hint = "install it: procps on Debian, procps-ng elsewhere"
         raise SystemFailure("cannot list processes: this host has no ps", hint=hint)
-    chosen = "-q" + ",".join(map(str, pids))
+    parts = [pids[first : first + MOST_CHOSEN] for first in range(0, len(pids), MOST_CHOSEN)]
+    chosen = ["-q" + ",".join(map(str, part)) for part in parts]
     try:
-        done = program.run(path, *words, chosen, most_bytes=MOST_BYTES)
+        all_done = [program.run(path, *words, each, most_bytes=MOST_BYTES) for each in chosen]
     except OSError as error:
-        if error.errno != errno.E2BIG:
-            raise SystemFailure.from_os("cannot run ps", error) from error
-        done = program.Finished(1, "")
+        raise SystemFailure.from_os("cannot run ps", error) from error
+    first, *others = all_done
+    tables = [first.output, *(each.output.partition("\n")[2] for each in others)]
+    output = "\n".join(table.rstrip("\n") for table in tables)
+    done = program.Finished(max(each.code for each in all_done), output)
     if done.code:
         # Some options do not go together with a choice of pids.
         done = program.run(path, *words, most_bytes=MOST_BYTES)
