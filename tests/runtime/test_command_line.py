@@ -287,7 +287,13 @@ class TestExec:
         assert sorted(found.split()) == ["A=2", "HOME=/root"]
 
     def test_wrong_ones_are_errors(self, running: Runtime) -> None:
-        for flags in (["-u", "root"], ["-u", "1:x"], ["-g", "-1"], ["--cgroup", "../.."]):
+        for flags in (
+            ["-u", "root"],
+            ["-u", "1:x"],
+            ["-g", "-1"],
+            ["--cap", "CAP_X"],
+            ["--cgroup", "../.."],
+        ):
             assert running("exec", *flags, "box", "true").code == 255
         assert running("exec", "box").code == 255
 

@@ -32,12 +32,13 @@ def give_birth(call: Call, *, detached: bool) -> create.Birth:
     """A created container, its pid file written and its terminal handed over or in the birth."""
     args = call.args
     loaded = bundle.load(args.bundle, args.config)
-    handed_on = args.preserve_fds
+    listening = 0
     if "LISTEN_FDS" in os.environ or "NOTIFY_SOCKET" in os.environ:
         from cuddy.cli.runtime import activation  # here: only systemd asks for it
 
-        handed_on += activation.prepare(call, loaded)
-    descriptors.check(handed_on)
+        listening = activation.prepare(call, loaded)
+    handed_on = listening + args.preserve_fds
+    descriptors.check(listening, args.preserve_fds)
     check_terminal(has_terminal(loaded), bool(args.console_socket), detached=detached)
     if has_terminal(loaded) and not detached:
         from cuddy.cli.runtime import foreground  # here: a detached one has none
@@ -46,17 +47,7 @@ def give_birth(call: Call, *, detached: bool) -> create.Birth:
     console = descriptors.Receiver(args.console_socket, "terminal")
     watcher = descriptors.Receiver(args.pidfd_socket, "pidfd")
     descriptors.close_inherited(handed_on)
-    options = create.Options(
-        preserve_fds=handed_on,
-        new_keyring=not args.no_new_keyring,
-        pivot=not args.no_pivot,
-        keep_config=True,
-        cgroups=cgroup_maker(call.asked),
-        bus=bus_address(),
-    )
-    if call.asked.debug:
-        tell_filter(call, loaded)
-    birth = create.begin(loaded, call.id, state_root=call.root, options=options)
+    birth = create.begin(loaded, call.id, state_root=call.root, options=choose(call, handed_on))
     try:
         create.finish(birth)
         call.log.warn(birth.warnings)
@@ -76,6 +67,20 @@ def tell_filter(call: Call, loaded: Bundle) -> None:
 
     if section := loaded.config["linux"].get("seccomp"):
         call.log.write("debug", f"seccomp filter flags: {profile.flags(section)}")
+
+
+def choose(call: Call, handed_on: int) -> create.Options:
+    """How the flags want it made."""
+    return create.Options(
+        preserve_fds=handed_on,
+        new_keyring=not call.args.no_new_keyring,
+        pivot=not call.args.no_pivot,
+        keep_config=True,
+        cgroups=cgroup_maker(call.asked),
+        bus=bus_address(),
+    )
+    if call.asked.debug:
+        tell_filter(call, loaded)
 
 
 def cgroup_maker(asked: Args) -> str:

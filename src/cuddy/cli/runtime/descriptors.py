@@ -29,13 +29,11 @@ def is_inherited(number: int) -> bool:
         return False
 
 
-def check(count: int) -> None:
-    """The first `count` beyond the streams are there to be handed on. Raises InvalidArgument."""
-    for number in range(FIRST, FIRST + count):
-        if not is_inherited(number):
-            raise InvalidArgument(
-                f"please check that preserved-fd {number - FIRST + 1} (of {count}) is present"
-            )
+def check(skipped: int, count: int) -> None:
+    """`count` are there to be handed on, after those of systemd. Raises InvalidArgument."""
+    for index in range(count):
+        if not is_inherited(FIRST + skipped + index):
+            raise InvalidArgument(f"unable to stat preserved-fd {index} (of {count})")
 
 
 def close_inherited(kept: int) -> None:

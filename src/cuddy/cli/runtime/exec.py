@@ -55,7 +55,7 @@ def enter(call: Call) -> entering.Joined:
         from cuddy.cli.runtime import subgroups
 
         group = subgroups.find(args.cgroup, document["cgroupPaths"])
-    descriptors.check(args.preserve_fds)
+    descriptors.check(0, args.preserve_fds)
     check_terminal(bool(spec.get("terminal")), bool(args.console_socket), detached=args.detach)
     if spec.get("terminal") and not args.detach:
         from cuddy.cli.runtime import foreground  # here: a detached one has none

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cuddy.cli.flags import BOOL, INT, LIST, STRING, Flag, Kind
 from cuddy.errors import InvalidArgument
+from cuddy.kernel import capabilities
 from cuddy.runtime import bundle
 
 TYPE_CHECKING = False
@@ -80,7 +81,13 @@ def number(what: str, text: str) -> int:
 
 
 def with_capabilities(own: Capabilities, more: list[str]) -> Capabilities:
-    """More in the sets; ambient ones only where they can be inherited, since they are then."""
+    """More in the sets; ambient ones only where they can be inherited, since they are then.
+
+    Raises InvalidArgument for one that nobody knows: it was typed just now.
+    """
+    for name in more:
+        if name not in capabilities.NUMBERS:
+            raise InvalidArgument(f'unknown capability "{name}"')
     changed: Capabilities = {**own}
     changed["bounding"] = [*own.get("bounding", []), *more]
     changed["effective"] = [*own.get("effective", []), *more]
