@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from bundles import OTHER, Bundle, Runtime
+from bundles import OTHER, PATH, Bundle, Runtime
 from console import wait_until
 from profiles import confine, rule
 
@@ -120,6 +120,19 @@ class TestPlaces:
         runtime.run(bundle.runs("true"))
         assert "log" in log.read_text().split()
         assert "home" not in log.read_text().split()
+
+    def test_start_container_has_the_programs_environment_unless_it_has_one(
+        self, runtime: Runtime, bundle: Bundle
+    ) -> None:
+        path = bundle.program("hook", "#!/bin/sh\nenv >/seen.$1\n")
+        bundle.process["env"] = [PATH, "A=program"]
+        hook = {"path": path, "args": [path, "none"]}
+        own = {"path": path, "args": [path, "own"], "env": [PATH, "A=own"]}
+        bundle.config["hooks"] = {"startContainer": [hook, own]}
+        assert runtime.run(bundle.runs("true")).code == 0
+        seen = (bundle.rootfs / "seen.none").read_text().splitlines()
+        assert {"A=program", "HOME=/root"} <= set(seen)
+        assert "A=own" in (bundle.rootfs / "seen.own").read_text().splitlines()
 
     def test_descriptors_and_signals_are_clean(
         self, runtime: Runtime, bundle: Bundle, log: Path

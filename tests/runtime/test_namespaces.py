@@ -48,6 +48,15 @@ def other() -> Iterator[int]:
 
 
 class TestKinds:
+    def test_it_may_have_none_at_all(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.config.update(mounts=[{"destination": "/proc", "type": "proc"}], linux={})
+        bundle.script("readlink /proc/self/ns/mnt; readlink /proc/self/ns/pid; pwd")
+        try:
+            seen = runtime.run(bundle).out.split()
+        finally:
+            subprocess.run(["umount", "-R", bundle.rootfs], check=True)
+        assert seen == [*(os.readlink(f"/proc/self/ns/{kind}") for kind in ("mnt", "pid")), "/"]
+
     def test_those_asked_for_are_new(self, runtime: Runtime, bundle: Bundle) -> None:
         pid = runtime.created(bundle.script("sleep 1000"))
         ours, theirs = links_of("self"), links_of(pid)

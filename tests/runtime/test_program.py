@@ -49,6 +49,10 @@ class TestArguments:
         environment = runtime.run(bundle.runs("env")).out
         assert environment.startswith(f"{PATH}\nA=b=c\nEMPTY=\nLINES=a\nb\nHOME=/")
 
+    def test_the_last_value_of_a_name_counts(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.process["env"] = ["HOME=/x", "A=b", PATH, "HOME=", "A=c"]
+        assert sorted(lines(runtime.run(bundle.runs("env")))) == ["A=c", "HOME=/root", PATH]
+
     def test_nothing_of_the_callers_environment_is_seen(
         self, runtime: Runtime, bundle: Bundle
     ) -> None:
@@ -235,6 +239,11 @@ class TestWorkingDirectory:
         bundle.process["cwd"] = "/made/for/it"
         assert lines(runtime.run(bundle.runs("pwd"))) == ["/made/for/it"]
         assert (bundle.rootfs / "made/for/it").is_dir()
+
+    def test_it_is_made_in_a_read_only_root(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.config["root"]["readonly"] = True
+        bundle.process["cwd"] = "/new/../new/one"
+        assert lines(runtime.run(bundle.runs("pwd"))) == ["/new/one"]
 
     def test_through_links_it_stays_inside(
         self, runtime: Runtime, bundle: Bundle, tmp_path: Path

@@ -42,7 +42,7 @@ class Bundle(NamedTuple):
         """Flags of those that a clone makes. Of the others, the user namespace and the clocks are
         a guide's to make if there is one, and the cgroup namespace is init's.
         """
-        kinds = {e["type"] for e in self.config["linux"]["namespaces"] if not e.get("path")}
+        kinds = {e["type"] for e in self.config["linux"].get("namespaces", []) if not e.get("path")}
         kinds -= {"cgroup", "time"} | ({"user"} if self.needs_guide else set())
         return sum(namespaces.FLAGS[kind] for kind in kinds)
 

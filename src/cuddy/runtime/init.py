@@ -229,7 +229,17 @@ def hide_paths(newborn: Newborn) -> None:
     masks.freeze(newborn.root_fd, linux.get("readonlyPaths", []))
     masks.hide(newborn.root_fd, linux.get("maskedPaths", []))
     if newborn.config["root"].get("readonly"):
+        make_cwd(newborn)
         mount.change(newborn.root_fd, (rootfs.READ_ONLY,))
+
+
+def make_cwd(newborn: Newborn) -> None:
+    """The working directory, while it can be made. `enter_cwd` says why it could not."""
+    below = os.path.join(os.path.normpath(newborn.spec["cwd"]), ".")
+    try:
+        rootfs.make_parents(newborn.root_fd, below)
+    except OSError:
+        pass
 
 
 def set_names(newborn: Newborn) -> None:
@@ -331,9 +341,10 @@ def as_hook(newborn: Newborn, hook: Hook) -> NoReturn:
     """A startContainer hook is a program of the image's: with the power of the container's own, and
     by way of the springboard as well.
     """
+    environment = launch.with_home(newborn.spec) if hook.get("env") is None else hook["env"]
     launch.give_up_power(newborn.spec, newborn.sets, newborn.filter)
     arguments = hook.get("args") or [hook["path"]]
-    leap = springboard.aim(newborn.springboard_fd, hook["path"], arguments, hook.get("env", []))
+    leap = springboard.aim(newborn.springboard_fd, hook["path"], arguments, environment)
     # The springboard says to nobody why there is no such program; its exit code says enough.
     status_fd = newborn.channel.fileno()
     os.dup2(os.pipe()[1], status_fd)
