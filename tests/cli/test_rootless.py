@@ -244,3 +244,8 @@ def test_the_runtime_takes_a_bundle_of_the_users(user: OrdinaryUser) -> None:
     (bundle / "config.json").write_text(json.dumps(config))
     assert user.own(*runtime, "run", "--bundle", bundle, "box").split() == expected.split()
     user.remove_all()
+
+
+def test_networks_say_that_they_are_not_there_yet(user: OrdinaryUser) -> None:
+    for words in (("run", "--rm", "alpine", "true"), ("network", "create", "own")):
+        assert "cannot be on a network yet (--network none" in user(*words).complaint

@@ -30,7 +30,7 @@ from cuddy.errors import (
     NotPermitted,
     SystemFailure,
 )
-from cuddy.kernel import netlink, rtnetlink
+from cuddy.kernel import namespaces, netlink, rtnetlink
 from cuddy.network import bridge, bridge_options, drivers, ipam, parent_link, subnets
 from cuddy.network import network as records
 from cuddy.network.network import Network
@@ -70,6 +70,11 @@ def list_networks(home: Home) -> list[Network]:
 def create(home: Home, wish: Wish) -> Network:
     """Make a network, and its link at once. Raises what `new_network.check` does, SystemFailure."""
     new_network.check(wish)
+    if not namespaces.is_initial("user"):
+        # Imported here: root's networks are the machine's.
+        from cuddy.engine import rootless_network
+
+        rootless_network.enter(home)
     run_dir = home.networks_run_dir
     for directory in (home.networks_dir, run_dir):
         files.make_directory(directory)
