@@ -214,6 +214,13 @@ class TestUserNamespace:
         out = runtime.run(give_users(bundle).script("cat /proc/$$/stat")).out
         assert int(out.split()[0]) > 1
 
+    def test_without_messages_of_its_own_it_sees_the_hosts_if_they_are_to_be_seen(
+        self, runtime: Runtime, bundle: Bundle
+    ) -> None:
+        bundle.namespace("ipc", None)
+        bundle.mount("/dev/mqueue", "mqueue")
+        assert "/dev" in mounted(runtime, give_users(bundle))
+
     def test_a_group_of_terminals_that_it_has_not_is_left_out(
         self, runtime: Runtime, bundle: Bundle
     ) -> None:

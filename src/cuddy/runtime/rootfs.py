@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from cuddy.runtime.bundle import Bundle
 
 KERNEL_DIRECTORIES = ("/proc", "/sys", "/dev")
+REFUSED = (errno.EPERM, errno.EINVAL, errno.EBUSY)
+"""How the kernel says so: EBUSY for what belongs to other users already."""
 MAX_LINKS = 40
 """The kernel's own limit on symbolic links in a path (path_resolution(7))."""
 KEPT_PRIVATE = ("private", "rprivate", "unbindable", "runbindable")
@@ -175,7 +177,7 @@ def attach(plan: Mount, root_fd: int) -> None:
     try:
         mount.perform(placed)
     except OSError as error:
-        if error.errno not in (errno.EPERM, errno.EINVAL) or namespaces.is_initial("user"):
+        if error.errno not in REFUSED or namespaces.is_initial("user"):
             raise
         borrow(placed, target_fd, error)
     finally:
