@@ -229,17 +229,7 @@ def hide_paths(newborn: Newborn) -> None:
     masks.freeze(newborn.root_fd, linux.get("readonlyPaths", []))
     masks.hide(newborn.root_fd, linux.get("maskedPaths", []))
     if newborn.config["root"].get("readonly"):
-        make_cwd(newborn)
         mount.change(newborn.root_fd, (rootfs.READ_ONLY,))
-
-
-def make_cwd(newborn: Newborn) -> None:
-    """The working directory, while it can be made. `enter_cwd` says why it could not."""
-    below = os.path.join(os.path.normpath(newborn.spec["cwd"]), ".")
-    try:
-        rootfs.make_parents(newborn.root_fd, below)
-    except OSError:
-        pass
 
 
 def set_names(newborn: Newborn) -> None:

@@ -47,6 +47,8 @@ def give_birth(call: Call, *, detached: bool) -> create.Birth:
     console = descriptors.Receiver(args.console_socket, "terminal")
     watcher = descriptors.Receiver(args.pidfd_socket, "pidfd")
     descriptors.close_inherited(handed_on)
+    if call.asked.debug:
+        tell_filter(call, loaded)
     birth = create.begin(loaded, call.id, state_root=call.root, options=choose(call, handed_on))
     try:
         create.finish(birth)
@@ -79,8 +81,6 @@ def choose(call: Call, handed_on: int) -> create.Options:
         cgroups=cgroup_maker(call.asked),
         bus=bus_address(),
     )
-    if call.asked.debug:
-        tell_filter(call, loaded)
 
 
 def cgroup_maker(asked: Args) -> str:
