@@ -26,7 +26,7 @@ def test_a_container_is_in_its_group_in_every_hierarchy(runtime: Runtime, bundle
     assert not cgroup.list_groups(cgroup.find(), f"/{CGROUP}")
 
 
-@pytest.mark.parametrize("path", ["", "by-name/of-its-own"])
+@pytest.mark.parametrize("path", ["", "of-its-own"])
 def test_without_an_absolute_path_it_is_beside_its_creator(
     runtime: Runtime, bundle: Bundle, path: str
 ) -> None:
