@@ -73,6 +73,8 @@ def assign(home: Home, record: Container, options: ContainerOptions, undo: Undo)
 def find(home: Home, size: int, configured: str) -> int:
     """The first id of a free range. Raises SystemFailure if there is none."""
     pool = find_pool(configured)
+    if len(files.list_directory(home.ids_dir)) > len(files.list_directory(home.containers_dir)):
+        sweep(home)
     for _ in range(2):
         taken = sorted(span for span, _ in list_taken(home))
         start = first_fit(pool, taken, size, preferred(home, pool))
