@@ -61,9 +61,9 @@ class OrdinaryUser(Cuddy):
     def own(self, *words: object) -> str:
         """What another program prints that the user runs."""
         command = [*self.prefix, *map(str, words)]
-        return subprocess.run(
-            command, check=True, capture_output=True, text=True, env=self.environment
-        ).stdout.strip()
+        done = subprocess.run(command, capture_output=True, text=True, env=self.environment)
+        assert done.returncode == 0, done.stderr
+        return done.stdout.strip()
 
     def _write_databases(self, *, has_ids: bool) -> Path:
         where = Path(isolation.directory(), f"{self.name}-etc")
