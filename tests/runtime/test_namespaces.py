@@ -277,6 +277,19 @@ def uptime_of_host() -> float:
 
 
 class TestMounts:
+    def test_without_any_namespace_all_are_the_callers(
+        self, runtime: Runtime, bundle: Bundle
+    ) -> None:
+        del bundle.linux["namespaces"]
+        bundle.config["mounts"] = []
+        pid = runtime.started(bundle.script("ls /; sleep 1000"))
+        assert "bin" in runtime.wait_for_output(lines=5).split()
+        assert links_of(pid) == links_of("self")
+        end(pid)
+        runtime.wait(pid)
+        # Its root is a mount of ours, and stays one, as with runc.
+        subprocess.run(["umount", "-R", bundle.rootfs], check=True)
+
     def test_a_mount_namespace_can_be_joined(self, runtime: Runtime, bundle: Bundle) -> None:
         read_end, write_end = os.pipe()
         pid = os.fork()
