@@ -81,8 +81,9 @@ def make_by_files(linux: Linux, container_id: str, undo: Undo) -> Grouping:
         needed = {write.controller for write in devices + others}
         refuse_used(hierarchies, path or container_id)
         group = cgroups.create(hierarchies, path or container_id, needed, everywhere=True)
-    except NotPermitted as error:
-        if path or not is_rootless():
+    except (InUse, NotPermitted) as error:
+        is_own = isinstance(error, InUse) and is_ours(hierarchies, container_id)
+        if path or is_own or not is_rootless():
             raise
         refuse_limits(linux, str(error))
         return Grouping(Cgroup({}), None, [], nothing)
@@ -105,6 +106,11 @@ def refuse_used(hierarchies: Hierarchies, path: str) -> None:
             raise InUse(f"container's cgroup is not empty: {len(pids)} process(es) found")
         if group.is_frozen():
             raise InUse("container's cgroup unexpectedly frozen", hint="thaw it, or remove it")
+
+
+def is_ours(hierarchies: Hierarchies, path: str) -> bool:
+    """Whether a group that is there is not just somebody else's of the same name."""
+    return any(os.access(each.directory(path), os.W_OK) for each in hierarchies.all)
 
 
 def make_delegated(linux: Linux, undo: Undo) -> Grouping:
