@@ -32,6 +32,7 @@ def test_a_program_runs_and_its_streams_and_end_are_its_own(
     ended = cuddy("run", "--rm", "-i", *flags, "alpine", "sh", "-c", script, input=b"in")
     assert (ended.code, ended.out, ended.stderr) == (3, "in", b"err\n")
     assert cuddy.ok("run", "--rm", "-u", "3:4", *flags, "alpine", "id", "-u") == "3"
+    assert os.stat("/dev/null").st_uid == 0, "the host's null device was given away"
     ended = cuddy("run", "--rm", *flags, "alpine", "nosuch")
     assert ended.code == 127
     assert "executable" in ended.complaint

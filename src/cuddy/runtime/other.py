@@ -12,12 +12,13 @@ from __future__ import annotations
 
 import _socket
 import os
+import stat
 import struct
 import time
 
 from cuddy import files
 from cuddy.errors import CommandNotExecutable, CommandNotFound, CuddyError, SystemFailure
-from cuddy.kernel import cgroup, process
+from cuddy.kernel import cgroup, mount, process
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import create, handshake, state
 from cuddy.runtime.exec import Joined
@@ -37,6 +38,7 @@ SEARCHED = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 MAX_LOG_BYTES = 1 << 20
 MAX_REASON = 4096
 TICK_S = 0.005
+NULL_DEVICE = os.makedev(1, 3)
 Stdio = tuple[int, int, int]
 
 NOT_FOUND = ("executable file not found", "no such file or directory", "not a directory")
@@ -143,14 +145,26 @@ def execute(argv: list[str], stdio: Stdio | None) -> None:
     """The child's side of `call`: never returns."""
     try:
         process.reset_signals()
-        null = os.open("/dev/null", os.O_RDWR)
+        null = open_null()
         for number, fd in enumerate(stdio or (null, null, null)):
-            os.dup2(fd, number)
+            os.dup2(null if os.fstat(fd).st_rdev == NULL_DEVICE else fd, number)
         process.close_on_exec_from(3)
         environment = {"PATH": SEARCHED}
         os.execve(argv[0], argv, environment)
     finally:
         os._exit(127)
+
+
+def open_null() -> int:
+    """A null device that is not the host's: runsc gives its container's streams to nobody, by
+    fchown(2), and old runc to the container's user.
+    """
+    try:
+        tree_fd = mount.make_detached("tmpfs", ["mode=700", "size=4k"])
+        os.mknod("null", stat.S_IFCHR | 0o666, NULL_DEVICE, dir_fd=tree_fd)
+        return os.open("null", os.O_RDWR | os.O_CLOEXEC, dir_fd=tree_fd)
+    except PermissionError:
+        return os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)  # whose owner nobody here can change
 
 
 def reason(log: str, code: int) -> str:
