@@ -25,7 +25,7 @@ def test_info_has_dockers_fields_in_dockers_order(cuddy: Cuddy) -> None:
     found = json.loads(cuddy.ok("info", "--format", "json"))
     assert [key for key in found if key in FIELDS] == FIELDS
     assert found["Swarm"]["LocalNodeState"] == "inactive"
-    assert found["Runtimes"] == {"cuddy": {"path": "cuddy-runtime"}}
+    assert found["Runtimes"]["cuddy"] == {"path": "cuddy-runtime"}
     assert (
         cuddy.ok("system", "info", "-f", "{{.OSType}} {{.ClientInfo.Context}}") == "linux default"
     )
