@@ -93,6 +93,34 @@ class TestOrder:
         assert log.read_text().split() == ["0", "1", "2", "3", "4"]
 
 
+class TestOutput:
+    def test_what_a_failing_hook_printed_is_in_the_error(
+        self, runtime: Runtime, bundle: Bundle
+    ) -> None:
+        for kind in ("createRuntime", "createContainer", "startContainer"):
+            path = "/bin/busybox" if kind == "startContainer" else "/bin/cat"
+            script = {"path": path, "args": ["cat", "/no-such"]}
+            bundle.config["hooks"] = {kind: [script]}
+            result = runtime.run(bundle.runs("true"))
+            assert result.code == 1
+            assert f"error running {kind} hook #0: {path}: exit status 1" in result.err
+            assert "/no-such" in result.err.partition("exit status 1")[2]
+
+    def test_output_of_one_that_works_is_not_the_containers(
+        self, runtime: Runtime, bundle: Bundle, log: Path
+    ) -> None:
+        script = hook(f"head -c 300000 /dev/zero; echo loud; sleep 100 & echo $! >{log}")
+        bundle.config["hooks"] = {"createRuntime": [script]}
+        assert runtime.run(bundle.runs("echo", "mine")).out == "mine"
+        os.kill(int(log.read_text()), signal.SIGKILL)  # who still has the output is not waited for
+
+    def test_a_failing_one_may_print_without_end(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.config["hooks"] = {"createRuntime": [hook("head -c 300000 /dev/zero; exit 3")]}
+        result = runtime.run(bundle.runs("true"))
+        assert "exit status 3" in result.err
+        assert len(result.err) < 20_000
+
+
 class TestPlaces:
     def test_hooks_of_the_creation_see_the_host(
         self, runtime: Runtime, bundle: Bundle, log: Path
@@ -104,7 +132,7 @@ class TestPlaces:
         assert first == os.readlink("/proc/self/ns/mnt")
         assert second != first  # the container's, before its root is the root
         if not OTHER:
-            assert {first_cwd, second_cwd} == {str(bundle.path)}
+            assert (first_cwd, second_cwd) == (str(bundle.path), str(bundle.rootfs))
 
     def test_what_create_container_mounts_the_container_has(
         self, runtime: Runtime, bundle: Bundle, tmp_path: Path

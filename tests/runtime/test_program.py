@@ -167,6 +167,16 @@ class TestPowers:
         assert int(found["CapBnd"], 16) == int(found["CapEff"], 16) == 1 << 0 | 1 << 5
         assert int(found["CapInh"], 16) == int(found["CapAmb"], 16) == 0
 
+    def test_a_user_may_run_what_its_capabilities_let_it(
+        self, runtime: Runtime, bundle: Bundle
+    ) -> None:
+        (bundle.rootfs / "bin/busybox").chmod(0o744)
+        bundle.process["user"] = {"uid": 1000, "gid": 1000}
+        assert runtime.run(bundle.runs("/bin/true"), "none").code != 0
+        for kind in ("bounding", "effective", "permitted", "inheritable", "ambient"):
+            bundle.process["capabilities"][kind] = ["CAP_DAC_OVERRIDE"]
+        assert runtime.run(bundle.runs("/bin/true"), "some").code == 0
+
     def test_a_user_with_ambient_capabilities_has_them(
         self, runtime: Runtime, bundle: Bundle
     ) -> None:

@@ -192,7 +192,7 @@ def find_program(name: str, environment: list[str], cwd: str) -> str:
             continue
         except OSError:
             continue
-        if stat.S_ISREG(status.st_mode) and os.access(path, os.X_OK):
+        if stat.S_ISREG(status.st_mode) and os.access(path, os.X_OK, effective_ids=True):
             return path
         # In PATH a directory of that name is passed over; named by its path it was meant.
         refused |= stat.S_ISREG(status.st_mode) or "/" in name

@@ -7,6 +7,7 @@ from __future__ import annotations
 import _signal
 import os
 import select
+import time
 
 from cuddy import files
 from cuddy.errors import SystemFailure
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
 AT_CREATION = ("prestart", "createRuntime", "createContainer")
 LATE = ("poststart", "poststop")
+OUTPUT_LIMIT = 2048
+"""Bytes of a failing hook's output that its error shows."""
 
 
 def at_creation(config: Config) -> bool:
@@ -37,7 +40,7 @@ def run(
     config: Config,
     kind: str,
     document: State,
-    cwd: str,
+    cwd: str | int,
     become: Callable[[Hook], None] | None = None,
 ) -> None:
     """Run all hooks of one kind in order. The first that fails raises SystemFailure.
@@ -79,29 +82,43 @@ def bundle_of(document: State) -> str:
 
 
 def run_one(
-    hook: Hook, name: str, document: State, cwd: str, become: Callable[[Hook], None]
+    hook: Hook, name: str, document: State, cwd: str | int, become: Callable[[Hook], None]
 ) -> None:
-    """Run one hook and judge its end."""
+    """Run one hook and judge its end. What it prints is for the error, as runc has it: standard
+    output is the container's.
+    """
     read_end, write_end = os.pipe()
+    output, output_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:
-        begin(hook, read_end, cwd, become)
+        begin(hook, read_end, output_end, cwd, become)
     os.close(read_end)
+    os.close(output_end)
     try:
         os.write(write_end, files.format_json(document).encode())
     except BrokenPipeError:
         pass  # a hook need not read its input
     finally:
         os.close(write_end)
-    if problem := wait(pid, hook.get("timeout", 0)):
-        raise SystemFailure(f"error running {name}: {hook['path']}: {problem}")
+    problem, said = wait(pid, output, hook.get("timeout", 0))
+    os.close(output)
+    if problem:
+        text = " ".join(said.decode(errors="replace").split())
+        raise SystemFailure(
+            f"error running {name}: {hook['path']}: {problem}"
+            + (f", output: {text}" if text else "")
+        )
 
 
-def begin(hook: Hook, stdin: int, cwd: str, become: Callable[[Hook], None]) -> None:
+def begin(
+    hook: Hook, stdin: int, output: int, cwd: str | int, become: Callable[[Hook], None]
+) -> None:
     """The child's side: never returns."""
     try:
         process.reset_signals()
-        os.dup2(stdin, 0)
+        os.set_blocking(output, True)
+        for fd, standard in ((stdin, 0), (output, 1), (output, 2)):
+            os.dup2(fd, standard)
         process.close_on_exec_from(3)
         os.chdir(cwd)
         become(hook)
@@ -118,19 +135,41 @@ def execute(hook: Hook) -> None:
     os.execve(hook["path"], arguments, {name: value for name, _, value in pairs})
 
 
-def wait(pid: int, timeout_s: int) -> str:
-    """What was wrong with a child's end, or nothing; it is killed when its time is over."""
+def wait(pid: int, output: int, timeout_s: int) -> tuple[str, bytes]:
+    """What was wrong with a child's end, or nothing, and the first of what it printed; it is killed
+    when its time is over.
+    """
     pidfd = process.pidfd_open(pid)
     poll = select.poll()
     poll.register(pidfd, select.POLLIN)
-    ended = poll.poll(timeout_s * 1000 if timeout_s else None)
+    poll.register(output, select.POLLIN)
+    deadline = time.monotonic() + timeout_s
+    said, ended = b"", False
+    while not ended:
+        left = deadline - time.monotonic()
+        if timeout_s and left <= 0:
+            break
+        ready = dict(poll.poll(left * 1000 if timeout_s else None))
+        ended = pidfd in ready
+        chunk = read_some(output)
+        if not chunk and output in ready:  # nobody can print any more
+            poll.unregister(output)
+        said += chunk[: OUTPUT_LIMIT - len(said)]
     if not ended:
         process.pidfd_send_signal(pidfd, 9)
     os.close(pidfd)
     _, status = os.waitpid(pid, 0)
     if not ended:
-        return f"did not end in {timeout_s} s"
+        return f"did not end in {timeout_s} s", said
     code = os.waitstatus_to_exitcode(status)
     if code < 0:
-        return f"signal: {(_signal.strsignal(-code) or str(-code)).lower()}"
-    return f"exit status {code}" if code else ""
+        return f"signal: {(_signal.strsignal(-code) or str(-code)).lower()}", said
+    return f"exit status {code}" if code else "", said
+
+
+def read_some(output: int) -> bytes:
+    """What there is to read, which may be nothing. What a hook leaves running may still print."""
+    try:
+        return os.read(output, 65536)
+    except BlockingIOError:
+        return b""

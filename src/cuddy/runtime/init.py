@@ -196,7 +196,9 @@ def run_hooks(newborn: Newborn) -> None:
     if hooks.at_creation(newborn.config):
         newborn.channel.send("mounted")
         launch.expect_go(newborn.channel)
-        hooks.run(newborn.config, "createContainer", as_seen_inside(newborn), newborn.bundle.path)
+        # In the rootfs, as runc has it, where those of the creator run in the bundle.
+        seen = as_seen_inside(newborn)
+        hooks.run(newborn.config, "createContainer", seen, newborn.root_fd)
 
 
 def as_seen_inside(newborn: Newborn) -> State:
