@@ -19,8 +19,28 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from cuddy.kernel.mount import MountPoint
+
 INTERNAL_PROCESSES = (errno.EBUSY, errno.EOPNOTSUPP)
 """What enabling a controller answers when the group itself holds processes (or is threaded)."""
+
+
+ROOT_OPTIONS = frozenset((
+    "nsdelegate", "favordynmods", "memory_localevents", "memory_recursiveprot",
+    "memory_hugetlb_accounting", "pids_localevents",
+))  # fmt: skip
+"""Options of the one hierarchy that all its mounts share."""
+
+
+def root_options(points: Iterable[MountPoint]) -> str:
+    """With what to mount the hierarchy once more, where it is not a cgroup namespace's: who leaves
+    an option out takes it from the whole machine (cgroup-v2.rst, "Mounting").
+    """
+    for point in points:
+        if point.fstype == "cgroup2":
+            words = point.super_options.split(",")
+            return ",".join(word for word in words if word in ROOT_OPTIONS)
+    return ""
 
 
 def controllers(directory: str) -> tuple[str, ...]:

@@ -12,7 +12,7 @@ import os
 import stat
 
 from cuddy.errors import InvalidArgument, SystemFailure
-from cuddy.kernel import mount, namespaces, resolve
+from cuddy.kernel import cgroup_v2, mount, namespaces, resolve
 from cuddy.kernel.mount import MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT, Mount
 from cuddy.runtime import mount_plan
 
@@ -223,10 +223,12 @@ def borrow(plan: Mount, target_fd: int, error: OSError) -> None:
         raise error
     if not os.path.ismount(BORROWED[plan.fstype]):
         return  # the host does not show it either
-    flags = mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE
-    tree_fd = mount.open_tree(BORROWED[plan.fstype], flags)
+    cloning = mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE
+    tree_fd = mount.open_tree(BORROWED[plan.fstype], cloning)
     try:
-        attributes = sum(a for flag, a in mount_plan.ATTRIBUTES.items() if plan.flags & flag)
+        # Groups of the host's are not for a container to change (CVE-2023-25809).
+        flags = plan.flags | (MS_RDONLY if plan.fstype == "cgroup2" else 0)
+        attributes = sum(a for flag, a in mount_plan.ATTRIBUTES.items() if flags & flag)
         mount.mount_setattr(tree_fd, attributes, propagation=mount.MS_PRIVATE, recursive=True)
         mount.move_mount(tree_fd, "", dir_fd=target_fd)
     finally:
@@ -289,7 +291,8 @@ def attach_cgroups(plan: Mount, root_fd: int, cgroup: Cgroup, *, own: bool) -> N
     bound there instead, as runc does.
     """
     if not cgroup.mount_names():
-        attach(plan._replace(source="cgroup", fstype="cgroup2", data=""), root_fd)
+        kept = "" if own else cgroup_v2.root_options(mount.list_mounts())
+        attach(plan._replace(source="cgroup", fstype="cgroup2", data=kept), root_fd)
         return
     tmpfs = Mount("tmpfs", plan.target, "tmpfs", plan.flags & ~MS_RDONLY, "mode=755")
     attach(tmpfs, root_fd)

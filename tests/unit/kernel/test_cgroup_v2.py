@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from cuddy.errors import NotPermitted, SystemFailure
-from cuddy.kernel import cgroup_v2
+from cuddy.kernel import cgroup_v2, mount
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.kernel.cgroup_stats import DeviceIo
 
@@ -121,3 +121,11 @@ def test_an_old_kernel_cannot_kill_at_once(tmp_path: Path) -> None:
     (tmp_path / "cgroup.kill").touch()
     assert cgroup_v2.kill(str(tmp_path))
     assert (tmp_path / "cgroup.kill").read_text() == "1"
+
+
+def test_who_mounts_the_hierarchy_again_keeps_the_options_of_the_machine() -> None:
+    line = "41 31 0:38 / /sys/fs/cgroup rw,relatime - {} cgroup2 rw,{}"
+    points = mount.parse_mountinfo(line.format("cgroup2", "nsdelegate,new,memory_recursiveprot"))
+    assert cgroup_v2.root_options(points) == "nsdelegate,memory_recursiveprot"
+    other = mount.parse_mountinfo(line.format("cgroup", "nsdelegate"))
+    assert cgroup_v2.root_options(other) == cgroup_v2.root_options([]) == ""
