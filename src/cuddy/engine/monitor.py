@@ -88,6 +88,7 @@ def listen(run_dir: str) -> _socket.socket:
     Bound by the directory's descriptor: a socket's path holds at most 107 bytes, a home's may not.
     """
     listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
+    os.fchmod(listener.fileno(), 0o600)  # what bind(2) gives the file
     directory_fd = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         listener.bind(f"/proc/self/fd/{directory_fd}/monitor.sock")

@@ -125,6 +125,7 @@ def dial(home: Home) -> _socket.socket:
 def listen(home: Home) -> _socket.socket:
     """The resolver's socket, in the place of one that nobody listens on. Raises OSError."""
     listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
+    os.fchmod(listener.fileno(), 0o600)  # what bind(2) gives the file
     try:
         os.unlink(f"{home.run_root}/{resolver_roll.SOCKET}")
     except FileNotFoundError:
