@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import time
 from pathlib import Path
 from typing import Any
 
@@ -263,6 +264,27 @@ class TestFailing:
         result = runtime.create(bundle)
         assert result.code != 0
         assert not list(runtime.directory.glob("state/*"))
+
+    def test_what_it_says_otherwise_is_nobodys(self, runtime: Runtime, bundle: Bundle) -> None:
+        talk = "i=0; while [ $i -lt 3000 ]; do echo 'a line of some forty characters, or so'"
+        bundle.config["hooks"] = {"createRuntime": [hook(f"{talk}; i=$((i + 1)); done")]}
+        result = runtime.run(bundle.runs("echo", "ran"))
+        assert (result.code, result.out, result.err) == (0, "ran", "")
+
+    def test_it_need_not_read_a_long_state(self, runtime: Runtime, bundle: Bundle) -> None:
+        bundle.config["annotations"] = {"long": "x" * 200_000}
+        bundle.config["hooks"] = {"createRuntime": [hook("exit 0"), hook("wc -c >&2; exit 1")]}
+        result = runtime.create(bundle)
+        assert result.code != 0
+        assert "200" in result.err
+
+    def test_what_it_leaves_behind_is_not_waited_for(
+        self, runtime: Runtime, bundle: Bundle
+    ) -> None:
+        bundle.config["hooks"] = {"createRuntime": [hook("sleep 3 & exit 0")]}
+        began = time.monotonic()
+        assert runtime.run(bundle.runs("true")).code == 0
+        assert time.monotonic() - began < 2.5
 
     def test_a_hook_that_is_not_there_fails_create(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.config["hooks"] = {"createRuntime": [{"path": "/no/such"}]}

@@ -87,19 +87,15 @@ def run_one(
     """Run one hook and judge its end. What it prints is for the error, as runc has it: standard
     output is the container's.
     """
-    read_end, write_end = os.pipe()
+    stdin = os.memfd_create("state")  # no pipe: a hook need not read, and a state may be long
+    os.write(stdin, files.format_json(document).encode())
+    os.lseek(stdin, 0, os.SEEK_SET)
     output, output_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
     pid = os.fork()
     if pid == 0:
-        begin(hook, read_end, output_end, cwd, become)
-    os.close(read_end)
+        begin(hook, stdin, output_end, cwd, become)
+    os.close(stdin)
     os.close(output_end)
-    try:
-        os.write(write_end, files.format_json(document).encode())
-    except BrokenPipeError:
-        pass  # a hook need not read its input
-    finally:
-        os.close(write_end)
     problem, said = wait(pid, output, hook.get("timeout", 0))
     os.close(output)
     if problem:

@@ -116,7 +116,7 @@ LINUX = {
         "closID": str, "schemata": [str], "l3CacheSchema": str, "memBwSchema": str,
         "enableCMT": bool, "enableMBM": bool, "enableMonitoring": bool,
     },
-    "memoryPolicy": {"mode!": str, "nodes": str, "flags": [str]},
+    "memoryPolicy": {"mode": str, "nodes": str, "flags": [str]},
     "rootfsPropagation": str,
     "seccomp": SECCOMP,
     "sysctl": Each(str),
