@@ -294,6 +294,15 @@ def test_a_host_whose_mounts_are_shared_gets_none(
     assert in_private(action, mount.MS_SHARED) == "ran 0"
 
 
+@pytest.mark.parametrize("propagation", ["slave", "rslave"])
+def test_a_slave_root_hears_of_the_hosts_mounts(
+    runtime: Runtime, bundle: Bundle, propagation: str
+) -> None:
+    bundle.linux["rootfsPropagation"] = propagation
+    tags = in_private(lambda: mounted(runtime, bundle)["/"].tags, mount.MS_SHARED)
+    assert tags.startswith("master:")
+
+
 class TestOtherRoots:
     def test_without_pivot_root_nothing_of_the_host_is_left(
         self, runtime: Runtime, either: Bundle

@@ -64,15 +64,16 @@ def open_root(bundle: Bundle) -> int:
     By no name: in a user namespace the way to it may be closed to us.
     """
     wanted = bundle.config["linux"].get("rootfsPropagation", "")
+    kept = mount.MS_SLAVE if "slave" in wanted else mount.MS_PRIVATE
     if bundle.has_namespace("mount"):
         meanwhile = "rprivate" if wanted in KEPT_PRIVATE else wanted or "rslave"
         mount.set_propagation("/", mount.PROPAGATION[meanwhile])
         # pivot_root(2) refuses a new root whose mount, or whose parent's, is shared.
-        if "shared" in wanted:
-            mount.set_propagation(mount.nearest(bundle.rootfs), mount.MS_PRIVATE)
+        if "shared" in wanted or wanted == "slave":
+            mount.set_propagation(mount.nearest(bundle.rootfs), kept)
     root_fd = mount.open_tree(".", mount.OPEN_TREE_CLONE | mount.AT_RECURSIVE)
     mount.move_mount(root_fd, ".")
-    mount.mount_setattr(root_fd, 0, propagation=mount.MS_PRIVATE)
+    mount.mount_setattr(root_fd, 0, propagation=kept)
     return root_fd
 
 
