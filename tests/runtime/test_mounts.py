@@ -232,6 +232,13 @@ class TestUserNamespace:
         assert "mode=620" in points["/dev/pts"].super_options
 
 
+def test_half_a_character_is_no_path(runtime: Runtime, either: Bundle) -> None:
+    either.mount("/mnt", "bind", "/tmp/\ud800", "bind")
+    result = runtime.create(either)
+    assert result.code == 1
+    assert "half a character" in result.err
+
+
 class TestHostileTargets:
     @pytest.mark.parametrize("name", ["proc", "sys", "dev"])
     def test_a_link_in_the_place_of_a_kernels_directory(
@@ -345,6 +352,20 @@ class TestDevices:
             "/proc/self/fd", "1",
         ]  # fmt: skip
         assert result.code == 0, result.err
+
+    @pytest.mark.parametrize(
+        "change", [{"major": -1}, {"major": 1 << 40}, {"minor": 1 << 20}, {"type": "x"},
+                   {"path": "/dev/a\ud800"}, {"path": "/dev/a\0"}]
+    )  # fmt: skip
+    def test_that_there_cannot_be_are_refused(
+        self, runtime: Runtime, either: Bundle, change: dict[str, object]
+    ) -> None:
+        device = {"path": "/dev/a", "type": "c", "major": 1, "minor": 3}
+        either.linux["devices"] = [device | change]
+        result = runtime.create(either)
+        assert result.code == 1
+        assert len(result.err.splitlines()) == 1
+        assert not list(runtime.directory.glob("state/*"))
 
     def test_are_not_made_in_a_directory_of_the_hosts(
         self, runtime: Runtime, either: Bundle, tmp_path: Path

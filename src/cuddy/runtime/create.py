@@ -18,6 +18,7 @@ from cuddy.kernel import cgroup as cgroups
 from cuddy.kernel import namespaces, process
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import (
+    devices,
     filters,
     gate,
     handshake,
@@ -170,6 +171,7 @@ def check(bundle: Bundle, container_id: str) -> Plan | None:
         raise InvalidArgument("config.json: process is missing")
     spec, linux = bundle.config["process"], bundle.config["linux"]
     sysctls.check(bundle)
+    devices.check(bundle.config)
     if "netDevices" in linux:
         from cuddy.runtime import net_devices  # here: few containers get any
 

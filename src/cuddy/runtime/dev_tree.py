@@ -45,10 +45,10 @@ def open_dev(bundle: Bundle, plan: Mount, users: Users) -> int:
     try:
         for device in devices.wanted(bundle.config):
             make_node(device, tree_fd, users)
+        return tree_fd
     except OSError:
         os.close(tree_fd)
         return -1
-    return tree_fd
 
 
 def make_node(device: Device, tree_fd: int, users: Users) -> None:

@@ -12,7 +12,7 @@ import stat
 
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import mount, resolve
-from cuddy.runtime.mount_plan import clean
+from cuddy.runtime.mount_plan import check_text, clean
 from cuddy.runtime.rootfs import make_leaf, make_parents
 
 TYPE_CHECKING = False
@@ -35,6 +35,8 @@ LINKS = (
     ("stdout", "/proc/self/fd/1"),
     ("stderr", "/proc/self/fd/2"),
 )
+MAJORS, MINORS = 1 << 12, 1 << 20
+"""How many numbers the kernel has: linux/kdev_t.h."""
 CORE = ("core", "/proc/kcore")
 """If this kernel has it."""
 KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IFIFO}
@@ -74,6 +76,14 @@ def wanted(config: Config) -> list[Device]:
     return default + config["linux"].get("devices", [])
 
 
+def check(config: Config) -> None:
+    """Refuse devices that there cannot be. Raises InvalidArgument."""
+    for device in config["linux"].get("devices", []):
+        check_text(device["path"])
+        kind_of(device)
+        number_of(device)
+
+
 def kind_of(device: Device) -> int:
     """The kind of file that a device is (inode(7)). Raises InvalidArgument."""
     if device["type"] not in KINDS:
@@ -85,7 +95,10 @@ def number_of(device: Device) -> int:
     """The number of a device; a fifo has none, whatever is said."""
     if device["type"] == "p":
         return 0
-    return os.makedev(device.get("major", 0), device.get("minor", 0))
+    major, minor = device.get("major", 0), device.get("minor", 0)
+    if not (0 <= major < MAJORS and 0 <= minor < MINORS):
+        raise InvalidArgument(f"device {device['path']}: there is no number {major}:{minor}")
+    return os.makedev(major, minor)
 
 
 def mode_of(device: Device) -> int:

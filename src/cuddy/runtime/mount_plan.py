@@ -104,8 +104,7 @@ def with_label(plan: Mount, label: str) -> Mount:
 def plan_mount(entry: MountEntry, rootfs: str = "") -> Mount:
     """One entry of `mounts` as the arguments of mount(2). Raises InvalidArgument."""
     fstype, source = entry.get("type", ""), entry.get("source", "")
-    if "\0" in f"{fstype}{source}{entry['destination']}":
-        raise InvalidArgument("config.json: a mount has a NUL character in it")
+    check_text(f"{fstype}{source}{entry['destination']}")
     target = clean(entry["destination"])
     if rootfs and mount.contains(rootfs, target):
         target = clean(target.removeprefix(rootfs))
@@ -122,6 +121,17 @@ def plan_mount(entry: MountEntry, rootfs: str = "") -> Mount:
         raise InvalidArgument(f"only proc may be mounted at /proc, not {fstype!r}")
     changes, data = changes_of_new(options), ",".join(options.data)
     return Mount(source or fstype, target, fstype, options.flags, data, 0, changes, options.extras)
+
+
+def check_text(text: str) -> None:
+    """Refuse what can be no name for the kernel: NUL, and halves of characters."""
+    if "\0" in text:
+        raise InvalidArgument("config.json: a path has a NUL character in it")
+    if not text.isascii():
+        try:
+            os.fsencode(text)
+        except UnicodeEncodeError:
+            raise InvalidArgument("config.json: a path has half a character in it") from None
 
 
 def clean(path: str) -> str:
