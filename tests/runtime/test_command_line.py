@@ -463,6 +463,8 @@ class TestSystemd:
         with host:
             runtime.create(bundle, env=environment)
             pid = runtime.pid()
+            for private in (runtime.state_root, runtime.state_root / "box"):
+                assert private.stat().st_mode & 0o777 == 0o700
             words = [*runtime.program, "start", "box"]
             with subprocess.Popen(words, env=environment) as starting:
                 assert runtime.wait_for_output(lines=2) == "/run/notify/notify.sock\nthere\n"

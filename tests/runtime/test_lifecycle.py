@@ -185,6 +185,16 @@ class TestDelete:
         assert runtime("delete", "none").code != 0
         assert runtime("delete", "--force", "none").code == 0
 
+    @pytest.mark.parametrize("bad", ["../victim", "..", ".", "a/../../victim"])
+    def test_an_id_that_leads_elsewhere_deletes_nothing(self, runtime: Runtime, bad: str) -> None:
+        victim = runtime.directory / "victim/deep"
+        victim.mkdir(parents=True)
+        runtime.state_root.mkdir(exist_ok=True)
+        for words in (("delete", "--force"), ("state",), ("kill",), ("start",)):
+            result = runtime(*words, bad)
+            assert (result.code, "invalid container ID format" in result.err) == (1, True)
+        assert victim.is_dir()
+
 
 def is_running(pid: int) -> bool:
     try:

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 INIT_ANNOTATION = "cuddy.init"
 """Says that pid 1 is to be the small init and the program its child: `--init`."""
 IDMAP = frozenset({"idmap", "ridmap"})
-ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 
 
 class Bundle(NamedTuple):
@@ -226,9 +225,3 @@ def check_hooks(config: Config) -> None:
                 raise InvalidArgument(f"config.json: hooks.{kind}: path must be absolute")
             if hook.get("timeout", 1) <= 0:
                 raise InvalidArgument(f"config.json: hooks.{kind}: timeout must be above 0")
-
-
-def check_id(container_id: str) -> None:
-    """Refuse a container id that could be anything but one path component."""
-    if container_id in ("", ".", "..") or not ID_CHARACTERS.issuperset(container_id):
-        raise InvalidArgument(f"invalid container ID format: {container_id!r}")

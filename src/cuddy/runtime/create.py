@@ -29,7 +29,7 @@ from cuddy.runtime import (
     state,
     sysctls,
 )
-from cuddy.runtime.bundle import check_id, check_mounts
+from cuddy.runtime.bundle import check_mounts
 from cuddy.runtime.init import Newborn, init
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
@@ -166,7 +166,7 @@ def check(bundle: Bundle, container_id: str) -> Plan | None:
 
     Returns how its process is to be scheduled.
     """
-    check_id(container_id)
+    state.check_id(container_id)
     if "process" not in bundle.config:
         raise InvalidArgument("config.json: process is missing")
     spec, linux = bundle.config["process"], bundle.config["linux"]

@@ -14,7 +14,6 @@ from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import cgroup, mount, namespaces, process
 from cuddy.kernel.mount import MS_BIND, MS_REC, Mount
 from cuddy.runtime import checkpoint, create, criu, gate, hooks, launch, rootfs, state
-from cuddy.runtime.bundle import check_id
 from cuddy.runtime.checkpoint import DESCRIPTORS, MOUNTS, NETWORK, Outer
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
@@ -53,7 +52,7 @@ class Options(NamedTuple):
 
 def restore(bundle: Bundle, container_id: str, options: Options, *, state_root: str) -> Birth:
     """Bring a container back, running, as our child. Raises CuddyError."""
-    check_id(container_id)
+    state.check_id(container_id)
     path = criu.find(options.program)
     outer, keys = read_companions(options.image_path)
     launch.check_labels(bundle.config.get("process", {}), "")

@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.errors import NoSuchContainer
+from cuddy.errors import InvalidArgument, NoSuchContainer
 from cuddy.kernel.cgroup import Cgroup
 
 TYPE_CHECKING = False
@@ -18,12 +18,20 @@ if TYPE_CHECKING:
     from cuddy.runtime.spec import Config, State
 
 FIFO = "exec.fifo"
+ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
 OWN = ("startTime", "cgroupPaths", "scope", "hooks", "listener", "runtime", "attendants")
 """Fields of state.json that are nobody else's affair."""
 
 
+def check_id(container_id: str) -> None:
+    """Refuse a container id that could be anything but one path component."""
+    if container_id in ("", ".", "..") or not ID_CHARACTERS.issuperset(container_id):
+        raise InvalidArgument(f"invalid container ID format: {container_id!r}")
+
+
 def directory(state_root: str, container_id: str) -> str:
-    """Where a container's state lives."""
+    """Where a container's state lives. Raises InvalidArgument for an id that leads elsewhere."""
+    check_id(container_id)
     return os.path.join(state_root, container_id)
 
 

@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuddy.errors import InvalidArgument
-from cuddy.runtime import bundle
+from cuddy.runtime import bundle, state
 
 
 def config(**changes: Any) -> Any:
@@ -173,12 +173,12 @@ class TestAccepted:
 class TestIds:
     @pytest.mark.parametrize("good", ["a", "0", "box_1+2-3.4", "..."])
     def test_one_path_component_of_harmless_characters(self, good: str) -> None:
-        bundle.check_id(good)
+        state.check_id(good)
 
     @pytest.mark.parametrize("bad", ["", ".", "..", "a/b", "../x", "a b", "a\n", "a\0", "é", "a:b"])
     def test_nothing_else(self, bad: str) -> None:
         with pytest.raises(InvalidArgument, match="invalid container ID"):
-            bundle.check_id(bad)
+            state.check_id(bad)
 
 
 def test_a_config_that_is_a_pipe_does_not_block(tmp_path: Path) -> None:

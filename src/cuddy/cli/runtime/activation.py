@@ -14,8 +14,8 @@ import select
 from cuddy import files
 from cuddy.errors import SystemFailure
 from cuddy.kernel import process
-from cuddy.runtime import bundle, state
 from cuddy.runtime import start as starting
+from cuddy.runtime import state
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def prepare(call: Call, loaded: Bundle) -> int:
     """Change a config to what systemd wants of it; how many sockets it hands on."""
     environment = loaded.config.get("process", {}).setdefault("env", [])
     if os.environ.get("NOTIFY_SOCKET"):
-        bundle.check_id(call.id)
+        files.make_directory(state.directory(call.root, call.id))
         files.make_directory(directory(call), 0o755)
         options = ["bind", "nosuid", "noexec", "nodev", "ro"]
         loaded.config.setdefault("mounts", []).append(
