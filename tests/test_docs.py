@@ -5,6 +5,7 @@ sources      every `file.py` and `file.py: function` exists
 links        every relative link leads somewhere
 make         every `make target` is in the Makefile
 options      compatibility.md has every flag of docker's, and says yes only to ours
+runtime      cuddy-runtime.md has the verbs and flags that the program has
 """
 
 from __future__ import annotations
@@ -141,16 +142,24 @@ def test_every_page_of_a_command_has_its_command() -> None:
     assert pages <= modules
 
 
-@pytest.fixture
-def compatibility() -> Any:
-    """The module that writes the page of that name."""
-    path = DOCS / "commands/compatibility.py"
-    spec = importlib.util.spec_from_file_location("compatibility", path)
+def writer(name: str) -> Any:
+    """A module that writes pages."""
+    spec = importlib.util.spec_from_file_location(name, DOCS / f"commands/{name}.py")
     assert spec
     assert spec.loader
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+@pytest.fixture
+def compatibility() -> Any:
+    return writer("compatibility")
+
+
+def test_the_page_of_the_runtime_has_its_verbs_and_flags() -> None:
+    text = (DOCS / "cuddy-runtime.md").read_text()
+    assert text == writer("generate").runtime_page(), "`make docs`?"
 
 
 def test_every_flag_of_docker_is_answered(compatibility: Any) -> None:

@@ -3,7 +3,7 @@
     python docs/commands/generate.py
 
 A page begins with prose, which is written by hand; from the line `## Reference` on it is generated.
-A new command gets a page with an empty first half.
+A new command gets a page with an empty first half. All verbs of `cuddy-runtime` are on one page.
 """
 
 from __future__ import annotations
@@ -15,9 +15,11 @@ HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent.parent / "src"))
 
 from cuddy.cli import flags, verbs  # noqa: E402 - found by the line above
-from cuddy.cli.flags import BOOL, Command, Flag  # noqa: E402
+from cuddy.cli.flags import BOOL, Flag  # noqa: E402
+from cuddy.cli.runtime import main as runtime  # noqa: E402
 
 MARK = "## Reference\n"
+RUNTIME = HERE.parent / "cuddy-runtime.md"
 DOCKER_DOCS = ("https://docs.docker.com/go/formatting/", "docker's page on formatting")
 
 
@@ -39,14 +41,26 @@ def reference(module: str) -> str:
     parts = [f"    {flags.usage(command, first)}", f"{command.summary}."]
     if others:
         parts.append("Also: " + ", ".join(f"`{name}`" for name in others) + ".")
-    if table := flag_table(command):
+    if table := flag_table(command.flags):
         parts.append(table)
     return "\n\n".join(parts) + "\n"
 
 
-def flag_table(command: Command) -> str:
+def runtime_page() -> str:
+    """The page of `cuddy-runtime`: its prose, the global flags, and a section for each verb."""
+    parts = ["### Before the verb", flag_table(runtime.GLOBAL_FLAGS)]
+    for name in runtime.SUMMARIES:
+        verb = runtime.load(name)
+        options = "[command options] " * bool(verb.flags)
+        usage = f"    cuddy-runtime {name} {options}{verb.arguments}".rstrip()
+        parts += [f"### {name}", usage, f"{verb.summary}."]
+        parts += [table] if (table := flag_table(verb.flags)) else []
+    return RUNTIME.read_text().partition(MARK)[0] + MARK + "\n" + "\n\n".join(parts) + "\n"
+
+
+def flag_table(table: tuple[Flag, ...]) -> str:
     """The flags as a table of Markdown."""
-    shown = [flag for flag in command.flags if not flag.hidden]
+    shown = [flag for flag in table if not flag.hidden]
     if not shown:
         return ""
     rows = ["| flag | value | meaning |", "|---|---|---|"]
@@ -64,6 +78,8 @@ def flag_row(flag: Flag) -> str:
         meaning += " ([{1}]({0}))".format(*DOCKER_DOCS)
     if flag.default not in (None, flag.kind.zero):
         default = "true" if flag.kind is BOOL else flag.default
+        if flag.kind.name == "duration":
+            default = f"{default / 1e9:g}s"
         meaning += f" (default `{default}`)"
     if flag.kind.many:
         meaning += "; may be repeated"
@@ -80,3 +96,4 @@ def page(name: str, of: list[str]) -> str:
 if __name__ == "__main__":
     for stem, names in modules().items():
         (HERE / f"{stem}.md").write_text(page(stem, names))
+    RUNTIME.write_text(runtime_page())
