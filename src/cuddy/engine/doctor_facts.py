@@ -29,11 +29,9 @@ if TYPE_CHECKING:
     from cuddy.engine.home import Home
     from cuddy.kernel.idmap import IdRange
 
-PROGRAMS = (
-    "newuidmap", "newgidmap", "pasta", "slirp4netns", "fuse-overlayfs", "nft", "iptables",
-)  # fmt: skip
+PROGRAMS = ("newuidmap", "newgidmap", "fuse-overlayfs", "nft", "iptables")
 KERNEL = "/proc/sys/kernel"
-DEVICES = ("/dev/net/tun", "/dev/fuse")
+DEVICES = ("/dev/fuse",)
 
 
 def gather(home: Home) -> Facts:
