@@ -53,6 +53,17 @@ def test_what_is_in_it_is_there_for_the_next(home: Home) -> None:
     assert files.parse_time(found.created)
 
 
+@pytest.mark.parametrize("id", ["../../x", "/etc", "a/../../../b", ".", "..", "x\n", "\0"])
+def test_an_id_is_no_path(home: Home, id: str) -> None:
+    """CVE-2024-9675: it led out of where caches are."""
+    with cache_mounts.take(home, Wish("plain")) as plain:
+        top = Path(plain.path).parent.parent
+    with cache_mounts.take(home, Wish(id)) as taken:
+        path = Path(taken.path)
+        assert path.resolve() == path
+        assert path.parent.parent == top
+
+
 def test_another_owner_mode_or_origin_is_another_directory(home: Home) -> None:
     wishes = [Wish("a"), Wish("a", uid=5), Wish("a", mode=0o700), Wish("a", origin="x"), Wish("b")]
     paths = set()

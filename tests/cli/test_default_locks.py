@@ -1,6 +1,6 @@
 """The default profile's shut doors, each tried by a program inside; without the profile it opens.
 
-By both doors of x86_64: a filter that knows but one is open by `int 0x80`.
+By all three doors of x86_64: a filter that knows but one is open by `int 0x80`, or by x32.
 """
 
 from __future__ import annotations
@@ -74,10 +74,10 @@ pytestmark = [
 
 def ask(cuddy: Cuddy, *flags: str) -> dict[str, int]:
     """The error number of each call by each door."""
-    doors = [MACHINE, *(["x86"] if MACHINE == "x86_64" else [])]
+    doors = {MACHINE: 0} | ({"x86": 0, "x32": syscall_table.X32_BIT} if MACHINE == "x86_64" else {})
     asked = {
-        door: {name: [syscall_table.load(door)[name], CALLS[name]] for name in CALLS}
-        for door in doors
+        door: {name: [syscall_table.load(door)[name] | bit, CALLS[name]] for name in CALLS}
+        for door, bit in doors.items()
     }
     words = ["run", "--rm", *flags, "host", PYTHON, "-c", SCRIPT, json.dumps(asked)]
     answers: dict[str, int] = json.loads(cuddy.ok(*words))

@@ -22,3 +22,13 @@ def test_the_calls_that_make_a_container_are_shown_in_their_order(cuddy: Cuddy) 
     assert [name for name in dict.fromkeys(calls) if name in landmarks] != []
     positions = [calls.index(name) for name in ("clone3", "pivot_root", "capset")]
     assert positions == sorted(positions)
+
+
+def test_nobody_may_look_into_who_enters(cuddy: Cuddy) -> None:
+    """CVE-2016-9962: who is about to enter, or to make, a container first hides from ptrace(2)."""
+    environment = cuddy.environment | {"CUDDY_TRACE": "1"}
+    words = ["--name", "box", "--network", "none", "alpine", "sleep", "1000"]
+    made = cuddy("run", "-d", *words, env=environment).err
+    entered = cuddy("exec", "box", "true", env=environment).err
+    for text, entry in ((made, "pivot_root("), (entered, "setns(")):
+        assert 0 <= text.find("prctl(4, 0") < text.find(entry), text

@@ -641,6 +641,23 @@ def test_a_port_published_on_loopback_is_the_hosts_own(outside: netns.Netns, hom
         assert not is_heard(server)
 
 
+def test_a_port_on_loopback_stays_there_when_rules_are_made_anew(
+    outside: netns.Netns, home: Home
+) -> None:
+    """CVE-2025-54388: after another's reload of the firewall."""
+    container = home.container()
+    with container.netns.listen(), published(container, "127.0.0.1:8080:80"):
+        netns.run("nft", "flush", "ruleset")
+        home.ensure()  # as the next start does
+        neighbour = home.container()
+        for other in (outside, neighbour.netns):
+            assert not other.reaches(HOST, 8080, timeout_s=SHORT)
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as own:
+        own.bind(("127.0.0.1", 7000))
+        send_to_loopback(neighbour.netns, "172.17.0.1", 7000)
+        assert not is_heard(own)
+
+
 def test_containers_do_not_reach_the_hosts_loopback_by_its_bridge(home: Home) -> None:
     """Once 127.0.0.1 may be routed there, only the guard is in the way (CVE-2020-8558)."""
     container = home.container()

@@ -58,6 +58,18 @@ def test_the_callers_keys_are_its_own(
     assert (SECRET in result.stdout) is seen, result.err
 
 
+def test_nor_are_they_those_of_an_exec(runtime: Runtime, bundle: Bundle) -> None:
+    """And it is in a session of its own, where nobody's terminal is."""
+    bundle.linux["maskedPaths"] = []
+    runtime.started(bundle.runs("sleep", "1000"))
+    words = ["exec", "box", "sh", "-c", "cat /proc/keys /proc/self/stat; echo $$"]
+    result = runtime(*words, preexec_fn=hold_a_key)
+    assert result.code == 0, result.err
+    assert SECRET not in result.stdout
+    *_, stat, own_pid = result.out.splitlines()
+    assert stat.split()[5] == own_pid
+
+
 def test_the_callers_ambient_capabilities_are_its_own(runtime: Runtime, bundle: Bundle) -> None:
     bundle.runs("grep", "-E", "CapInh|CapAmb", "/proc/self/status")
     result = runtime.run(bundle, preexec_fn=raise_ambient)

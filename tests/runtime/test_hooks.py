@@ -173,6 +173,19 @@ class TestPlaces:
         assert set(fds) <= {"0", "1", "2", "3"}
         assert (int(mask, 16), int(ignored, 16)) == (0, 0) or OTHER
 
+    def test_what_the_program_is_given_is_not_theirs(
+        self, runtime: Runtime, bundle: Bundle, log: Path
+    ) -> None:
+        runtime.program[:0] = ["/bin/sh", "-c", 'exec 3</; exec "$@"', "sh"]
+        look = f"echo /proc/self/fd/* >>{log}"
+        kinds = {"createRuntime": look, "startContainer": "echo /proc/self/fd/* >>/log"}
+        bundle.config["hooks"] = {kind: [hook(script)] for kind, script in kinds.items()}
+        result = runtime.run(bundle.script("ls -d /proc/self/fd/3"), flags=["--preserve-fds", "1"])
+        assert result.code == 0, result.err
+        shown = [line.split() for line in log.read_text().splitlines()]
+        # The fourth is the shell looking at the directory.
+        assert [len(names) for names in shown] == [4, 4]
+
 
 class TestCalling:
     def test_environment_is_exactly_the_hooks(

@@ -11,7 +11,11 @@ from pathlib import Path
 import pytest
 
 from bundles import OTHER, PATH, Bundle, Runtime
+from child import in_child
 from console import wait_until
+from cuddy.runtime import create
+from cuddy.runtime.bundle import load
+from cuddy.runtime.start import start
 
 
 def lines(result: object) -> list[str]:
@@ -280,17 +284,31 @@ class TestWorkingDirectory:
         assert result.code != 0
         assert result.stdout == b""
 
+    def test_nor_is_one_that_it_is_given(self, runtime: Runtime, bundle: Bundle) -> None:
+        """CVE-2024-21626 with a directory that the program is to have: not even that."""
+        runtime.started(bundle.runs("sleep", "1000"), "running")
+        runtime.program[:0] = ["/bin/sh", "-c", 'exec 3</; exec "$@"', "sh"]
+        given, words = ["--preserve-fds", "1"], ["--cwd", "/proc/self/fd/3", "running", "ls"]
+        bundle.process["cwd"] = "/proc/self/fd/3"
+        for result in (
+            runtime.run(bundle.runs("ls"), flags=given),
+            runtime("exec", *given, *words),
+        ):
+            assert (result.code != 0, result.stdout) == (True, b"")
+        bundle.process["cwd"] = "/"
+        assert runtime.run(bundle.runs("ls", "/proc/self/fd/3"), "other", given).code == 0
+
     def test_a_file_is_no_directory(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.process["cwd"] = "/etc/passwd"
         assert runtime.run(bundle.runs("true")).code != 0
 
 
 def executable(pid: int) -> str:
-    """What a process executes; one that has ended executes nothing of the host's."""
+    """What a process executes."""
     try:
         return os.readlink(f"/proc/{pid}/exe")
     except OSError:
-        return "ended; no memfd"
+        return "nothing: it has ended"
 
 
 class TestNothingOfTheHost:
@@ -306,13 +324,34 @@ class TestNothingOfTheHost:
         # The fourth is ls looking at the directory.
         assert lines(result) == ["0", "1", "2", "3"]
 
+    @pytest.mark.skipif(bool(OTHER), reason="our library")
+    def test_nor_any_of_a_program_that_uses_the_library(
+        self, runtime: Runtime, bundle: Bundle
+    ) -> None:
+        """The command line closes what it inherits; other callers may have anything open."""
+        bundle.script("ls /proc/self/fd >/log").write()
+        runtime.made("box")
+
+        def make() -> int:
+            os.set_inheritable(os.open("/", os.O_RDONLY), True)
+            born = create.begin(load(str(bundle.path)), "box", state_root=str(runtime.state_root))
+            create.finish(born)
+            start(str(runtime.state_root), "box")
+            return born.pid
+
+        runtime.wait(in_child(make))
+        assert (bundle.rootfs / "log").read_text().split() == ["0", "1", "2", "3"]
+
     def test_the_executor_is_not_the_hosts_interpreter(
         self, runtime: Runtime, bundle: Bundle
     ) -> None:
-        """CVE-2019-5736, with the container's own program."""
+        """CVE-2019-5736, with the container's own program: its interpreter is who executes it.
+
+        That is the springboard, which then executes itself for ever; Python would end.
+        """
         bundle.runs(bundle.program("trap", "#!/proc/self/exe\n"))
         pid = runtime.created(bundle)
-        waiting = os.readlink(f"/proc/{pid}/exe")
+        waiting = executable(pid)
         runtime("start", "box")
         wait_until(lambda: executable(pid) != waiting)
         for _ in range(20):
