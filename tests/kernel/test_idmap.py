@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
 from pathlib import Path
 
@@ -73,3 +74,17 @@ def test_a_namespace_with_a_map_needs_no_process() -> None:
         os._exit(os.getuid() != 1000)
     os.close(fd)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+def test_a_namespace_leaves_no_process_behind_if_its_maker_is_killed() -> None:
+    read_end, write_end = os.pipe()
+    maker = os.fork()
+    if not maker:
+        ranges = (os.kill(os.getpid(), signal.SIGKILL) for _ in range(1))
+        idmap.Namespace(ranges, [])  # type: ignore[arg-type]
+        os._exit(1)
+    os.waitpid(maker, 0)
+    os.close(write_end)
+    ended, _, _ = select.select([read_end], [], [], 5)  # when the last holder of the other end is
+    os.close(read_end)
+    assert ended

@@ -144,6 +144,15 @@ class TestUser:
         runtime.run(bundle.runs("true"))
         assert os.stat("/dev/null").st_uid == before.st_uid == 0
 
+    def test_so_does_any_other_device_that_is_no_terminal(
+        self, runtime: Runtime, bundle: Bundle, tmp_path: Path
+    ) -> None:
+        os.mknod(tmp_path / "zero", stat.S_IFCHR | 0o666, os.makedev(1, 5))
+        bundle.process["user"] = {"uid": 1000, "gid": 1000}
+        with open(tmp_path / "zero", "rb") as zero:
+            assert runtime.run(bundle.runs("true"), stdin=zero).code == 0
+        assert os.stat(tmp_path / "zero").st_uid == 0
+
     @pytest.mark.parametrize(("given", "shown"), [(None, "0022"), (0o077, "0077"), (0, "0000")])
     def test_umask(self, runtime: Runtime, bundle: Bundle, given: int | None, shown: str) -> None:
         if given is not None:

@@ -121,13 +121,23 @@ def find_pool(configured: str) -> list[Span]:
     if configured:
         return [parse_range(configured)]
     users, groups = (read_file(path) for path in FILES)
+    return pool_of(users, groups)
+
+
+def pool_of(users: Sequence[tuple[str, Span]], groups: Sequence[tuple[str, Span]]) -> list[Span]:
+    """The same of what is granted to whom. Pure.
+
+    What somebody else has as well is nobody's: that user could become the container's.
+    """
+    others = merge(span for owner, span in (*users, *groups) if owner not in OWNERS)
     ours = intersect(
         merge(span for owner, span in users if owner in OWNERS),
         merge(span for owner, span in groups if owner in OWNERS),
     )
-    if ours:
-        return ours
-    return subtract(Span(*CONTAINERS_OF_SYSTEMD), merge(span for _, span in (*users, *groups)))
+    if left := merge(each for span in ours for each in subtract(span, others)):
+        return left
+    taken = merge(span for _, span in (*users, *groups))
+    return subtract(Span(*CONTAINERS_OF_SYSTEMD), taken)
 
 
 def parse_range(text: str) -> Span:

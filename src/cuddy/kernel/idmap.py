@@ -15,6 +15,10 @@ from cuddy.kernel.syscall import syscall
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Closing
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
+
 SECBIT_NO_SETUID_FIXUP = 4
 """linux/securebits.h"""
 OVERFLOW_ID = 65534
@@ -125,10 +129,10 @@ class Namespace(Closing):
     """
 
     def __init__(self, uids: list[IdRange], gids: list[IdRange]) -> None:
+        maker = os.getpid()
         child = process.clone(namespaces.CLONE_NEWUSER)
         if not child.pid:
-            while True:
-                _signal.pause()
+            idle(maker)
         self._pid = child.pid
         self.fd = -1
         os.close(child.pidfd)
@@ -145,6 +149,14 @@ class Namespace(Closing):
         if self.fd >= 0:
             os.close(self.fd)
         os.waitpid(self._pid, 0)
+
+
+def idle(maker: int) -> NoReturn:
+    """Do nothing until killed, or until who made us is."""
+    process.prctl(process.PR_SET_PDEATHSIG, _signal.SIGKILL)
+    while os.getppid() == maker:  # it may have ended before
+        _signal.pause()
+    os._exit(1)
 
 
 def make_namespace(uids: list[IdRange], gids: list[IdRange]) -> int:

@@ -111,13 +111,13 @@ def set_groups(groups: list[int], gid: int) -> None:
 def own_stdio(user: User) -> None:
     """Give standard streams that we made to the user, so that /dev/stdout can be opened again.
 
-    The null device belongs to everybody and stays root's.
+    Devices that are no terminals belong to everybody and stay root's.
     """
     for fd in (0, 1, 2):
         status = os.fstat(fd)
         if status.st_rdev == NULL_DEVICE or status.st_uid == user.get("uid", 0):
             continue
-        if stat.S_ISFIFO(status.st_mode) or stat.S_ISCHR(status.st_mode):
+        if stat.S_ISFIFO(status.st_mode) or os.isatty(fd):
             try:
                 os.fchown(fd, user.get("uid", 0), status.st_gid)
             except OSError:

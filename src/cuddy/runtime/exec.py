@@ -315,6 +315,7 @@ def join_namespaces(entrant: Entrant) -> None:
         # Until here we are root of the host, whom nobody knows there.
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
+        process.prctl(process.PR_SET_DUMPABLE, 0)  # again: fs.suid_dumpable may say otherwise
     os.close(entrant.init_fd)
 
 

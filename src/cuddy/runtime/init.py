@@ -122,10 +122,11 @@ def wait_for_parent(newborn: Newborn) -> None:
     if message.kind != "go":
         os._exit(1)
     if newborn.bundle.has_namespace("user"):
-        # Not before: a creator that is no root could not write our maps then (proc(5)).
-        process.prctl(process.PR_SET_DUMPABLE, 0)
+        # Not before: a creator that is no root could not write our maps then (proc(5)). And a
+        # change of ids makes it what fs.suid_dumpable says.
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
+        process.prctl(process.PR_SET_DUMPABLE, 0)
     if newborn.options.die_with_parent:
         # Not before: a change of ids clears it (prctl(2)).
         process.prctl(process.PR_SET_PDEATHSIG, 9)

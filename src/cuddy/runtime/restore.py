@@ -13,7 +13,7 @@ from cuddy import files
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import cgroup, mount, namespaces, process
 from cuddy.kernel.mount import MS_BIND, MS_REC, Mount
-from cuddy.runtime import checkpoint, create, criu, gate, hooks, launch, rootfs, state
+from cuddy.runtime import checkpoint, create, criu, devices, gate, hooks, launch, rootfs, state
 from cuddy.runtime.checkpoint import DESCRIPTORS, MOUNTS, NETWORK, Outer
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
@@ -184,13 +184,18 @@ def request(
 
 def source_of(outer: Outer, birth: Birth) -> str:
     """Where on this host the mount comes from. Raises InvalidArgument."""
-    if outer.kind == "host":
+    if outer.kind == "host" and outer.what in devices_of(birth.bundle):
         return outer.what
     if outer.kind == "cgroup" and outer.what in birth.cgroup.paths:
         return birth.cgroup.paths[outer.what]
     if outer.kind == "bind":
         return bind_source(outer, birth.bundle)
     raise InvalidArgument(f"the mount at {outer.target} is nowhere to be found on this host")
+
+
+def devices_of(bundle: Bundle) -> set[str]:
+    """What of the host's /dev a container may show: whoever wrote the images has no say in it."""
+    return {device["path"] for device in devices.wanted(bundle.config)}
 
 
 def bind_source(outer: Outer, bundle: Bundle) -> str:

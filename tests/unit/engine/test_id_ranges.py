@@ -85,3 +85,17 @@ class TestLinks:
         pool = [Span(1 << 19, 1 << 30)]
         assert id_ranges.preferred(Home(), pool) == 0
         assert id_ranges.preferred(Home("/a"), pool) != id_ranges.preferred(Home("/b"), pool)
+
+
+def test_what_somebody_else_has_too_is_given_to_no_container() -> None:
+    usual = [("alice", Span(100_000, 165_536)), ("root", Span(100_000, 231_072))]
+    assert id_ranges.pool_of(usual, usual) == [Span(165_536, 231_072)]
+    only_groups = [("root", Span(100_000, 231_072)), ("alice", Span(165_536, 231_072))]
+    found = id_ranges.pool_of(usual, only_groups)
+    assert found
+    assert not id_ranges.intersect(found, [Span(100_000, 231_072)])
+
+
+def test_ids_that_are_all_shared_are_replaced_by_systemds() -> None:
+    same = [("lxd", Span(100_000, 165_536)), ("root", Span(100_000, 165_536))]
+    assert id_ranges.pool_of(same, same) == [Span(*id_ranges.CONTAINERS_OF_SYSTEMD)]

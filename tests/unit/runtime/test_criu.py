@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from cuddy.errors import InvalidArgument, SystemFailure
-from cuddy.runtime import checkpoint, criu
+from cuddy.runtime import checkpoint, create, criu, restore
+from cuddy.runtime.bundle import Bundle
+from cuddy.runtime.checkpoint import Outer
 
 
 def test_a_message_is_as_protocol_buffers_have_it() -> None:
@@ -67,3 +70,13 @@ def test_a_criu_that_is_not_there_is_told_how_to_get() -> None:
     with pytest.raises(SystemFailure) as caught:
         criu.find("/no/such/criu")
     assert "apt install criu" in caught.value.hint
+
+
+def test_images_do_not_choose_what_of_the_host_is_shown(tmp_path: Path) -> None:
+    config: Any = {"linux": {"devices": [{"path": "/dev/fuse", "type": "c"}]}}
+    birth = create.Birth(Bundle("/bundle", config), "box", str(tmp_path))
+    for fine in ("/dev/null", "/dev/fuse"):
+        assert restore.source_of(Outer("/proc/kcore", "host", fine), birth) == fine
+    for foul in ("/", "/etc", "/dev", "/dev/sda", "/dev/null/../sda", "/dev//null"):
+        with pytest.raises(InvalidArgument, match="nowhere to be found"):
+            restore.source_of(Outer("/x", "host", foul), birth)
