@@ -93,16 +93,19 @@ def test_nobody_in_the_hosts_network_can_talk_to_a_monitor(cuddy: Cuddy) -> None
         assert stat.S_IMODE(path.stat().st_mode) & 0o077 == 0, path
 
 
-def test_top_runs_nothing_of_the_container(cuddy: Cuddy) -> None:
+def test_top_runs_nothing_of_the_container(cuddy: Cuddy, tmp_path: Path) -> None:
     """CVE-2022-1227: a `ps` of the image's, run with the host's power."""
-    trap = r"printf '#!/bin/sh\ntouch /ran\n' >/tmp/ps; chmod +x /tmp/ps"
-    spread = "for d in /bin /sbin /usr/bin /usr/sbin /usr/local/bin; do mkdir -p $d; "
-    script = f"{trap}; {spread} cp -f /tmp/ps $d/ps; done; rm /bin/ps; cp /tmp/ps /bin/ps; echo up"
-    cuddy.ok("run", "-d", "--name", "box", "alpine", "sh", "-c", f"{script}; exec sleep 1001")
+    ran = tmp_path / "ran"
+    trap = f"printf '#!/bin/sh\\ntouch {ran}\\n' >/tmp/ps; chmod +x /tmp/ps; mkdir -p {tmp_path}"
+    spread = "for d in /bin /sbin /usr/bin /usr/sbin /usr/local/bin; do mkdir -p $d; rm -f $d/ps;"
+    script = f"{trap}; {spread} cp /tmp/ps $d/ps; done; echo up; exec sleep 1001"
+    cuddy.ok("run", "-d", "--name", "box", "alpine", "sh", "-c", script)
     wait_until(lambda: cuddy.ok("logs", "box") == "up")
     assert "1001" in cuddy.ok("top", "box")
-    assert cuddy("exec", "box", "test", "-e", "/ran").code == 1
-    assert not Path("/ran").exists()
+    assert not ran.exists()
+    assert cuddy("exec", "box", "test", "-e", ran).code == 1
+    assert cuddy("exec", "box", "ps").code == 0
+    assert cuddy("exec", "box", "test", "-e", ran).code == 0
 
 
 def test_links_where_devices_should_be_lead_nowhere(cuddy: Cuddy, tmp_path: Path) -> None:
