@@ -45,6 +45,9 @@ KINDS = {"c": stat.S_IFCHR, "u": stat.S_IFCHR, "b": stat.S_IFBLK, "p": stat.S_IF
 def make_devices(config: Config, root_fd: int, *, in_user_namespace: bool) -> None:
     """Fill the container's /dev. Raises SystemFailure."""
     dev_fd = -1
+    # Modes as they are asked for from the first: to change one later goes by a name, and where /dev
+    # is no tmpfs of ours, others may have put a link to a file of the host's there meanwhile.
+    umask = os.umask(0)
     try:
         dev_fd = open_dev(root_fd)
         for device in wanted(config):
@@ -53,6 +56,7 @@ def make_devices(config: Config, root_fd: int, *, in_user_namespace: bool) -> No
     except OSError as error:
         raise SystemFailure.from_os("cannot fill /dev of the container", error) from error
     finally:
+        os.umask(umask)
         if dev_fd >= 0:
             os.close(dev_fd)
 
@@ -115,17 +119,13 @@ def make_node(device: Device, root_fd: int, *, bind: bool) -> None:
         return
     parent_fd = resolve.open_in_root(root_fd, os.path.dirname(path), os.O_PATH | os.O_DIRECTORY)
     name = os.path.basename(path)
-    mode = mode_of(device)
     try:
-        os.mknod(name, kind | mode, number, dir_fd=parent_fd)
+        os.mknod(name, kind | mode_of(device), number, dir_fd=parent_fd)
     except FileExistsError:
         status = os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
         if stat.S_IFMT(status.st_mode) != kind or status.st_rdev != number:
             raise
     else:
-        # The process's umask took bits from the mode; chmod by the parent's descriptor puts them
-        # back: nobody else can reach this tmpfs yet.
-        os.chmod(f"/proc/self/fd/{parent_fd}/{name}", mode)
         if device.get("uid") or device.get("gid"):
             os.chown(
                 name, device.get("uid", 0), device.get("gid", 0), dir_fd=parent_fd,
