@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     from cuddy.runtime.spec import Config, Process
 
+OCI_VERSION = "1.2.0"
+"""Of the runtime-spec that we write and wholly read: config.json, state.json, features."""
 INIT_ANNOTATION = "cuddy.init"
 """Says that pid 1 is to be the small init and the program its child: `--init`."""
 IDMAP = frozenset({"idmap", "ridmap"})
@@ -67,6 +69,10 @@ class Bundle(NamedTuple):
             return True
         entries = self.config.get("mounts", [])
         return any("uidMappings" in e or IDMAP & set(e.get("options", ())) for e in entries)
+
+    def makes_namespace(self, kind: str) -> bool:
+        """Whether the container gets a new one of its own."""
+        return self.has_namespace(kind) and not self.namespace_path(kind)
 
     def namespace_path(self, kind: str) -> str:
         """Path of the namespace to join, "" for a new one or none."""

@@ -384,13 +384,5 @@ STEPS = (
 
 
 def become(entrant: Entrant) -> NoReturn:
-    """Take every step; never returns into the caller's code."""
-    name = "exec"
-    try:
-        for step in STEPS:
-            name = step.__name__
-            step(entrant)
-    except BaseException as error:
-        launch.report(entrant.channel, name, error)
-    finally:
-        os._exit(1)
+    """Take every step."""
+    launch.take(STEPS, entrant, entrant.channel, "exec")

@@ -158,7 +158,7 @@ def owner_of(bundle: Bundle, hierarchies: Hierarchies) -> int:
         mount.get("type") in ("cgroup", "cgroup2") and "ro" not in (mount.get("options") or ())
         for mount in mounts
     )
-    is_own = bundle.has_namespace("cgroup") and not bundle.namespace_path("cgroup")
+    is_own = bundle.makes_namespace("cgroup")
     if hierarchies.mode != "v2" or not writable or not is_own:
         return 0
     uid = bundle.config.get("process", {}).get("user", {}).get("uid", 0)

@@ -94,7 +94,7 @@ def join_late(newborn: Newborn) -> None:
 
 def set_clocks(newborn: Newborn) -> None:
     """A new time namespace takes its offsets until somebody is in it (time_namespaces(7))."""
-    if not newborn.bundle.has_namespace("time") or newborn.bundle.namespace_path("time"):
+    if not newborn.bundle.makes_namespace("time"):
         return
     namespaces.unshare(namespaces.CLONE_NEWTIME)
     offsets = newborn.config["linux"].get("timeOffsets", {})
@@ -119,13 +119,5 @@ STEPS = (join_early, enter_user_namespace, join_late, set_clocks, send_ahead)
 
 
 def go_ahead(newborn: Newborn) -> NoReturn:
-    """Take every step; never returns into the creator's code."""
-    name = "guide"
-    try:
-        for step in STEPS:
-            name = step.__name__
-            step(newborn)
-    except BaseException as error:
-        launch.report(newborn.channel, name, error)
-    finally:
-        os._exit(1)
+    """Take every step."""
+    launch.take(STEPS, newborn, newborn.channel, "guide")

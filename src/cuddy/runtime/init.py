@@ -137,13 +137,13 @@ def join_namespaces(newborn: Newborn) -> None:
     for kind in ("ipc", "uts", "network", "time", "cgroup"):
         if kind in newborn.joined:
             namespaces.setns(newborn.joined[kind], namespaces.FLAGS[kind])
-    if newborn.bundle.has_namespace("cgroup") and not newborn.bundle.namespace_path("cgroup"):
+    if newborn.bundle.makes_namespace("cgroup"):
         namespaces.unshare(namespaces.CLONE_NEWCGROUP)
 
 
 def raise_loopback(newborn: Newborn) -> None:
     """A new network namespace has one link, and it is down."""
-    if newborn.bundle.has_namespace("network") and not newborn.bundle.namespace_path("network"):
+    if newborn.bundle.makes_namespace("network"):
         rtnetlink.loopback_up()
 
 
@@ -372,13 +372,5 @@ STEPS: tuple[Callable[[Newborn], None], ...] = (
 
 
 def init(newborn: Newborn) -> NoReturn:
-    """Take every step. A failure names its step; nothing ever returns into the creator's code."""
-    name = "init"
-    try:
-        for step in STEPS:
-            name = step.__name__
-            step(newborn)
-    except BaseException as error:
-        launch.report(newborn.channel, name, error)
-    finally:
-        os._exit(1)
+    """Take every step."""
+    launch.take(STEPS, newborn, newborn.channel, "init")

@@ -15,7 +15,8 @@ from cuddy.runtime import credentials
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from _socket import socket
-    from typing import NoReturn
+    from collections.abc import Callable, Iterable
+    from typing import NoReturn, TypeVar
 
     from cuddy.kernel.capabilities import Sets
     from cuddy.kernel.springboard import Leap
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from cuddy.runtime.handshake import Channel
     from cuddy.runtime.scheduling import Plan
     from cuddy.runtime.spec import Linux, Process
+
+    Taker = TypeVar("Taker")
 
 SCHEDULING = frozenset(
     ("scheduler", "ioPriority", "execCPUAffinity", "memoryPolicy", "personality")
@@ -232,6 +235,22 @@ def find_home(uid: int) -> str:
         if len(fields) >= 6 and fields[2] == b"%d" % uid:
             return os.fsdecode(fields[5]).replace("\0", "") or "/"
     return "/"
+
+
+def take(
+    steps: Iterable[Callable[[Taker], None]], taker: Taker, channel: Channel, name: str
+) -> NoReturn:
+    """Take every step, in a process that was cloned for it. A failure names its step; nothing ever
+    returns into the creator's code. `name`: of all of them together.
+    """
+    try:
+        for step in steps:
+            name = step.__name__
+            step(taker)
+    except BaseException as error:
+        report(channel, name, error)
+    finally:
+        os._exit(1)
 
 
 def report(channel: Channel, step: str, error: BaseException) -> None:

@@ -100,9 +100,8 @@ def open_before(bundle: Bundle) -> dict[int, int]:
 
 def open_dev(bundle: Bundle, trees: dict[int, int]) -> None:
     """The container's /dev, if it is a tmpfs and we know who its users are."""
-    linux = bundle.config["linux"]
-    uids, gids = ranges(linux.get("uidMappings", [])), ranges(linux.get("gidMappings", []))
-    if not uids or not gids or bundle.namespace_path("user") or not bundle.has_namespace("user"):
+    uids, gids = maps_of(bundle.config["linux"])
+    if not uids or not gids or not bundle.makes_namespace("user"):
         return
     from cuddy.runtime import dev_tree
 
@@ -185,6 +184,11 @@ def plan_owners(entry: MountEntry, linux: Linux, strange: bool) -> Owners:
     if strange and uids == linux.get("uidMappings") and gids == linux.get("gidMappings"):
         uids = gids = []
     return Owners(ranges(uids), ranges(gids), "ridmap" in entry.get("options", ()))
+
+
+def maps_of(linux: Linux) -> tuple[list[idmap.IdRange], list[idmap.IdRange]]:
+    """The ids of a new user namespace: its users', its groups'."""
+    return ranges(linux.get("uidMappings", [])), ranges(linux.get("gidMappings", []))
 
 
 def ranges(entries: list[IdMapping]) -> list[idmap.IdRange]:
