@@ -17,7 +17,7 @@ from cuddy.engine import (
 )
 from cuddy.engine.defaults import Granted
 from cuddy.kernel import capabilities, namespaces
-from cuddy.runtime.bundle import INIT_ANNOTATION
+from cuddy.runtime.bundle import INIT_ANNOTATION, OCI_VERSION
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -36,8 +36,6 @@ if TYPE_CHECKING:
         Namespace,
         Process,
     )
-
-OCI_VERSION = "1.2.0"
 
 
 class Host(NamedTuple):

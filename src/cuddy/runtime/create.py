@@ -29,7 +29,7 @@ from cuddy.runtime import (
     state,
     sysctls,
 )
-from cuddy.runtime.bundle import check_mounts
+from cuddy.runtime.bundle import OCI_VERSION, check_mounts
 from cuddy.runtime.init import Newborn, init
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
@@ -42,8 +42,6 @@ if TYPE_CHECKING:
     from cuddy.runtime.handshake import Channel, Message
     from cuddy.runtime.scheduling import Plan
     from cuddy.runtime.spec import Scope, State
-
-OCI_VERSION = "1.2.0"
 
 
 class Options(NamedTuple):

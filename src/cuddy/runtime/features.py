@@ -10,23 +10,22 @@ import os
 
 from cuddy.kernel import capabilities, mount, namespaces
 from cuddy.runtime import filter_program, mount_plan, profile
+from cuddy.runtime.bundle import OCI_VERSION
+from cuddy.runtime.schema import HOOK_KINDS
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-OLDEST, NEWEST = "1.0.0", "1.2.0"
-HOOKS = (
-    "prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop",
-)  # fmt: skip
+OLDEST = "1.0.0"
 
 
 def describe() -> dict[str, Any]:
     """The features document."""
     return {
         "ociVersionMin": OLDEST,
-        "ociVersionMax": NEWEST,
-        "hooks": list(HOOKS),
+        "ociVersionMax": OCI_VERSION,
+        "hooks": list(HOOK_KINDS),
         "mountOptions": mount_options(),
         "linux": linux(),
         "annotations": {},

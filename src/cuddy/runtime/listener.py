@@ -24,6 +24,7 @@ from cuddy.errors import SystemFailure
 from cuddy.kernel.seccomp import Door
 from cuddy.kernel.syscall import address_of, syscall
 from cuddy.runtime import handshake, state
+from cuddy.runtime.bundle import OCI_VERSION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -35,7 +36,6 @@ if TYPE_CHECKING:
 GATE = "listener"
 MAX_TEXT_BYTES = 64 * 1024
 KIND = _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC
-OCI_VERSION = "1.2.0"
 
 
 class Letter:

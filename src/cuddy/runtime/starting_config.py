@@ -5,6 +5,8 @@ It runs a shell with few powers in a root file system that it cannot write to.
 
 from __future__ import annotations
 
+from cuddy.runtime.bundle import OCI_VERSION
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.runtime.spec import Config, Linux, MountEntry, Process
@@ -23,7 +25,7 @@ def make(*, cgroup_namespace: bool) -> Config:
     """For root. `cgroup_namespace`: as runc has it on a host with control groups version 2."""
     kinds = (*NAMESPACES, *(["cgroup"] if cgroup_namespace else []))
     return {
-        "ociVersion": "1.2.0",
+        "ociVersion": OCI_VERSION,
         "process": process(),
         "root": {"path": "rootfs", "readonly": True},
         "hostname": "cuddy",

@@ -14,13 +14,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.create import Birth
-    from cuddy.runtime.spec import IdMapping
 
 
 def map_ids(bundle: Bundle, pid: int) -> None:
     """Give the new user namespace of a process that waits its ids. Raises SystemFailure."""
     linux = bundle.config["linux"]
-    uids, gids = ranges(linux.get("uidMappings", [])), ranges(linux.get("gidMappings", []))
+    uids, gids = trees.maps_of(linux)
     try:
         if os.geteuid():
             map_without_root(pid, uids, gids)
@@ -40,11 +39,6 @@ def map_without_root(pid: int, uids: list[idmap.IdRange], gids: list[idmap.IdRan
         return
     idmap.deny_setgroups(pid)
     idmap.write_maps(pid, uids, gids)
-
-
-def ranges(entries: list[IdMapping]) -> list[idmap.IdRange]:
-    """uidMappings or gidMappings as values."""
-    return [idmap.IdRange(e["containerID"], e["hostID"], e["size"]) for e in entries]
 
 
 def help_newborn(birth: Birth) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cuddy.cli.flags import Args
     from cuddy.cli.runtime.verb import Call
     from cuddy.runtime.bundle import Bundle
+    from cuddy.runtime.exec import Joined
 
 FLAGS = (
     Flag("bundle", "b", STRING, "The bundle's directory", "."),
@@ -54,9 +55,7 @@ def give_birth(call: Call, *, detached: bool) -> create.Birth:
         create.finish(birth)
         call.log.warn(birth.warnings)
         call.log.debug(f"init of {birth.id} waits in process {birth.pid}: {birth.cgroup.paths}")
-        tell(birth, console, watcher)
-        if args.pid_file:
-            write_pid(args.pid_file, birth.pid)
+        tell(call, birth, console, watcher)
     except BaseException:
         create.abort(birth)
         raise
@@ -109,14 +108,21 @@ def check_terminal(wanted: bool, socket: bool, *, detached: bool) -> None:
         raise InvalidArgument("cannot use console socket if runc will not detach or allocate tty")
 
 
-def tell(birth: create.Birth, console: descriptors.Receiver, watcher: descriptors.Receiver) -> None:
-    """Send the terminal and the pidfd to who waits for them. Raises SystemFailure."""
+def tell(
+    call: Call,
+    made: create.Birth | Joined,
+    console: descriptors.Receiver,
+    watcher: descriptors.Receiver,
+) -> None:
+    """Who waits for the terminal, the pidfd and the pid gets them. Raises SystemFailure."""
     if console:
-        console.send(birth.terminal_fd, "/dev/ptmx")
-        os.close(birth.terminal_fd)
-        birth.terminal_fd = -1
+        console.send(made.terminal_fd, "/dev/ptmx")
+        os.close(made.terminal_fd)
+        made.terminal_fd = -1
     if watcher:
-        watcher.send(birth.pidfd, birth.id)
+        watcher.send(made.pidfd, call.id)
+    if call.args.pid_file:
+        write_pid(call.args.pid_file, made.pid)
 
 
 def write_pid(path: str, pid: int) -> None:

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
 from cuddy.cli.flags import BOOL, INT, LIST, STRING, Flag
 from cuddy.cli.runtime import descriptors, exec_process
-from cuddy.cli.runtime.birth import check_terminal, write_pid
+from cuddy.cli.runtime.birth import check_terminal, tell
 from cuddy.cli.runtime.verb import Call, Verb
 from cuddy.errors import InvalidArgument
 from cuddy.runtime import bundle, state
@@ -71,7 +69,11 @@ def enter(call: Call) -> entering.Joined:
     entering.finish(joined)
     call.log.warn(joined.warnings)
     call.log.debug(f"the program runs in process {joined.pid}")
-    tell(call, joined, console, watcher)
+    try:
+        tell(call, joined, console, watcher)
+    except BaseException:
+        entering.abandon(joined)
+        raise
     return joined
 
 
@@ -81,27 +83,6 @@ def check_state(document: State, *, ignore_paused: bool) -> None:
         raise InvalidArgument("cannot exec in a stopped container")
     if document["status"] == "paused" and not ignore_paused:
         raise InvalidArgument("cannot exec in a paused container (use --ignore-paused to override)")
-
-
-def tell(
-    call: Call,
-    joined: entering.Joined,
-    console: descriptors.Receiver,
-    watcher: descriptors.Receiver,
-) -> None:
-    """Who waits for the process gets it; if somebody cannot, it ends. Raises SystemFailure."""
-    try:
-        if console:
-            console.send(joined.terminal_fd, "/dev/ptmx")
-            os.close(joined.terminal_fd)
-            joined.terminal_fd = -1
-        if watcher:
-            watcher.send(joined.pidfd, call.id)
-        if call.args.pid_file:
-            write_pid(call.args.pid_file, joined.pid)
-    except BaseException:
-        entering.abandon(joined)
-        raise
 
 
 VERB = Verb(

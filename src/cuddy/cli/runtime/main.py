@@ -32,7 +32,6 @@ if TYPE_CHECKING:
 USAGE_ERROR = 1
 UNKNOWN_VERB = 3
 INTERRUPTED = 130
-SPEC = "1.2.0"
 SUMMARIES = {
     "checkpoint": "Save a running container to files",
     "create": "Create a container",
@@ -89,7 +88,9 @@ def answer(words: list[str]) -> int:
     try:
         asked = flags.parse(GLOBAL_FLAGS, words, "cuddy-runtime", interspersed=False, one_dash=True)
         if asked.version:
-            print(f"cuddy-runtime version {__version__}\nspec: {SPEC}")
+            from cuddy.runtime.bundle import OCI_VERSION  # here: few ask
+
+            print(f"cuddy-runtime version {__version__}\nspec: {OCI_VERSION}")
             return 0
         if asked.wants_help or not asked.names or asked.names[0] in ("help", "h"):
             sys.stdout.write(overview())

@@ -26,7 +26,7 @@ def show(call: Call) -> int:
 
 
 def rows(words: list[str], pids: set[int]) -> list[str]:
-    """The lines of ps about these processes, and its titles. Raises as SystemFailure."""
+    """The lines of ps about these processes, and its titles. Raises SystemFailure."""
     from cuddy.kernel import program  # here: who asks for JSON needs no other program
 
     path = program.find("ps")

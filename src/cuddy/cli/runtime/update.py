@@ -6,7 +6,7 @@ from cuddy.cli import values
 from cuddy.cli.flags import INT, STRING, Flag, Kind
 from cuddy.cli.runtime.verb import Call, Verb
 from cuddy.errors import InvalidArgument
-from cuddy.runtime import resources_file, state
+from cuddy.runtime import resources_file
 from cuddy.runtime import update as updating
 
 TYPE_CHECKING = False
@@ -67,9 +67,7 @@ def update(call: Call) -> int:
         if getattr(args, name):
             raise InvalidArgument(f"Intel RDT/{what} schema is not enabled")
     wanted = resources_file.load(args.resources) if args.resources else of_flags(args)
-    linux = state.read_config(call.root, call.id).get("linux", {})
-    path = linux.get("cgroupsPath") or f"/cuddy/{call.id}"
-    call.log.warn(updating.update(call.root, call.id, wanted, path))
+    call.log.warn(updating.update(call.root, call.id, wanted))
     return 0
 
 
