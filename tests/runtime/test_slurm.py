@@ -68,8 +68,8 @@ def test_what_cannot_be_run_is_said(cluster: slurm.Cluster, bundle: Path) -> Non
 
 
 def test_a_cancelled_job_leaves_no_container(cluster: slurm.Cluster, bundle: Path) -> None:
-    """Its init heeds no SIGTERM, so that it takes Slurm its KillWait to kill it."""
-    command = ["srun", f"--container={bundle}", "sh", "-c", "echo began; sleep 1000"]
+    """One that heeds SIGTERM: Slurm takes seconds until it kills those that do not."""
+    command = ["srun", f"--container={bundle}", "sh", "-c", "trap exit TERM; echo began; sleep 1000 & wait"]
     with subprocess.Popen(
         command, env=cluster.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
