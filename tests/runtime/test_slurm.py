@@ -69,7 +69,8 @@ def test_what_cannot_be_run_is_said(cluster: slurm.Cluster, bundle: Path) -> Non
 
 def test_a_cancelled_job_leaves_no_container(cluster: slurm.Cluster, bundle: Path) -> None:
     """One that heeds SIGTERM: Slurm takes seconds until it kills those that do not."""
-    command = ["srun", f"--container={bundle}", "sh", "-c", "trap exit TERM; echo began; sleep 1000 & wait"]
+    script = "trap exit TERM; echo began; sleep 1000 & wait"
+    command = ["srun", f"--container={bundle}", "sh", "-c", script]
     with subprocess.Popen(
         command, env=cluster.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
