@@ -1,8 +1,10 @@
 """The room the tests run in: as root, every session moves into namespaces of its own.
 
 Network: nothing a test does can touch the machine's links and rules. Mounts: what it mounts is
-nobody else's. Pids: a session that is killed takes all its processes along, and two sessions at the
-same time do not see each other. The outer process waits, and removes the session's directory last.
+nobody else's, and what it changes in /etc or /usr stays in the session, whatever it asks of a
+program that is not mended yet. Pids: a session that is killed takes all its processes along, and
+two sessions at the same time do not see each other. The outer process waits, and removes the
+session's directory last.
 
 `ip netns exec` would do for the network alone, but it mounts a new /sys, which hides the cgroups.
 """
@@ -25,6 +27,9 @@ VARIABLE = "CUDDY_TESTS_DIR"
 
 CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x20000000, 0x40000000
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
+MS_RDONLY, MS_REMOUNT = 0x1, 0x20
+SYSTEM = ("/usr", "/boot", "/opt")
+"""What of the host no test may change: they run as root, and try programs that have holes."""
 PR_SET_PDEATHSIG = 1
 OVERLAYFS_MAGIC = 0x794C7630
 
@@ -105,11 +110,23 @@ def be_init(path: str, command: list[str]) -> int:
     mount("proc", "/proc", "proc")
     if not can_hold_overlays(path):
         mount("tmpfs", path, "tmpfs", 0, "mode=711")
+    protect(path)
     name_server(path)
     if ip := shutil.which("ip"):
         subprocess.run([ip, "link", "set", "lo", "up"], check=True)
     environment = os.environ | {VARIABLE: path, "TMPDIR": path}
     return wait_for(fork(lambda: os.execvpe(command[0], command, environment)))
+
+
+def protect(path: str) -> None:
+    """Keep the host's system as it is: read-only, and of /etc only the session's own copy changes."""
+    for directory in filter(os.path.isdir, SYSTEM):
+        mount(directory, directory, "", MS_BIND | MS_REC)
+        mount("none", directory, "", MS_REMOUNT | MS_BIND | MS_RDONLY)
+    upper, work = os.path.join(path, "etc"), os.path.join(path, "etc-work")
+    os.mkdir(upper, 0o755)
+    os.mkdir(work)
+    mount("overlay", "/etc", "overlay", 0, f"lowerdir=/etc,upperdir={upper},workdir={work}")
 
 
 def name_server(path: str) -> None:

@@ -211,7 +211,7 @@ def test_a_working_directory_that_is_a_file_is_an_error(cuddy: Cuddy) -> None:
         (["--isolation", "hyperv"], "linux only supports 'default'"),
         (["--use-api-socket"], "there is no API socket"),
         (["--storage-opt", "size=1g"], "--storage-opt is supported only for overlay over xfs with"),
-        (["--runtime", "runsc"], "unknown or invalid runtime name: runsc"),
+        (["--runtime", "nosuch"], "unknown or invalid runtime name: nosuch"),
     ],
 )
 def test_what_is_not_to_be_had_here_is_said(cuddy: Cuddy, words: list[str], complaint: str) -> None:
