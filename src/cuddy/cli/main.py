@@ -10,7 +10,7 @@ import sys
 from cuddy.cli import boundary, flags, verbs
 from cuddy.cli.flags import BOOL, STRING, Flag
 from cuddy.engine.home import DEFAULT_ROOT, DEFAULT_RUN_ROOT, Home, open_home
-from cuddy.errors import WrongArguments
+from cuddy.errors import CuddyError, WrongArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ def _run(words: list[str]) -> int:
         if os.environ.get("CUDDY_TRACE") == "1":
             _trace()
         places = _places(asked)
-        nursery = _nursery(verbs.STARTING[module], places) if module in verbs.STARTING else None
+        nursery = _nursery(module, places) if module in verbs.STARTING else None
         command = verbs.load(module)
         args = flags.parse_command(command, rest, name)
         args.nursery = nursery
@@ -163,12 +163,16 @@ def _trace() -> None:
     syscall.tracer = syscall.Trace(fcntl.fcntl(2, fcntl.F_DUPFD_CLOEXEC, 100))
 
 
-def _nursery(trade: str, places: Home) -> Nursery:
+def _nursery(module: str, places: Home) -> Nursery:
     """Begin with that process before the command is even read. Raises CuddyError."""
-    _become_root(places)
+    try:
+        _become_root(places)
+    except CuddyError as error:
+        error.exit_code = max(error.exit_code, verbs.load(module).error_code)
+        raise
     from cuddy.engine.nursery import Nursery
 
-    return Nursery(trade)
+    return Nursery(verbs.STARTING[module])
 
 
 def _become_root(places: Home) -> None:

@@ -66,7 +66,7 @@ class TestRefused:
                 "conflicting options: custom host-to-IP mapping and the network mode",
             ),
             ({"isolation": "hyperv"}, InvalidArgument, 'Invalid isolation: "hyperv" - linux'),
-            ({"runtime": "runsc"}, InvalidArgument, "unknown or invalid runtime name: nosuch"),
+            ({"runtime": "nosuch"}, InvalidArgument, "unknown or invalid runtime name: nosuch"),
             ({"group_add": ("a:b",)}, InvalidArgument, "invalid group"),
             ({"sysctls": ("kernel.pid_max=1",)}, InvalidArgument, "is not allowed"),
             ({"sysctls": ("net.core.somaxconn",)}, InvalidArgument, "is not allowed"),

@@ -20,9 +20,9 @@ def plan(**options: Any) -> dict[str, Any]:
 @pytest.mark.parametrize(
     ("spec", "options"),
     [
-        ({}, ["rbind", "rprivate", "rw"]),
+        ({}, ["rbind", "rprivate"]),
         ({"ReadOnly": True}, ["rbind", "rprivate", "rro"]),
-        ({"BindOptions": {"NonRecursive": True}}, ["bind", "rprivate", "rw"]),
+        ({"BindOptions": {"NonRecursive": True}}, ["bind", "rprivate"]),
         (
             {"ReadOnly": True, "BindOptions": {"ReadOnlyNonRecursive": True}},
             ["rbind", "rprivate", "ro"],
