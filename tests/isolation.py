@@ -119,7 +119,7 @@ def be_init(path: str, command: list[str]) -> int:
 
 
 def protect(path: str) -> None:
-    """Keep the host's system as it is: read-only, and of /etc only the session's own copy changes."""
+    """Keep the host as it is: its system is read-only, and of /etc a copy takes the changes."""
     for directory in filter(os.path.isdir, SYSTEM):
         mount(directory, directory, "", MS_BIND | MS_REC)
         mount("none", directory, "", MS_REMOUNT | MS_BIND | MS_RDONLY)
