@@ -66,12 +66,10 @@ class TestAuto:
         cuddy.ok("system", "check", "--repair")
         assert len(list((cuddy.root / "ids").iterdir())) == 1
 
-    def test_more_than_sixty_layers(self, cuddy: Cuddy) -> None:
+    def test_more_than_sixty_layers(self, cuddy: Cuddy, tmp_path: Path) -> None:
         lines = ["FROM alpine", *(f"COPY Dockerfile /{number}" for number in range(70))]
-        directory = cuddy.root / "many"
-        directory.mkdir()
-        (directory / "Dockerfile").write_text("\n".join(lines))
-        cuddy.ok("build", "-q", "-t", "many", directory)
+        (tmp_path / "Dockerfile").write_text("\n".join(lines))
+        cuddy.ok("build", "-q", "-t", "many", tmp_path)
         script = "ls / | grep -c '^[0-9]' && stat -c %u /69"
         out = cuddy.ok("run", "--rm", AUTO, "many", "sh", "-c", script)
         cuddy.ok("rmi", "many")

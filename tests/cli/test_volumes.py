@@ -248,7 +248,7 @@ class TestAnonymous:
         os.rename(cuddy.root / "containers" / container, doomed)
         assert len(names(cuddy)) == 1
         result = cuddy("system", "check")
-        assert (result.code, "a killed command left it" in result.out) == (0, True)
+        assert (result.code, "a killed command left it" in result.out) == (0, True), result
         cuddy.ok("system", "check", "--repair")
         assert names(cuddy) == []
 

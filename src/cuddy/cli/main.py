@@ -10,7 +10,7 @@ import sys
 from cuddy.cli import boundary, flags, verbs
 from cuddy.cli.flags import BOOL, STRING, Flag
 from cuddy.engine.home import DEFAULT_ROOT, DEFAULT_RUN_ROOT, Home, open_home
-from cuddy.errors import CuddyError, WrongArguments
+from cuddy.errors import NotPermitted, SystemFailure, WrongArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -167,7 +167,7 @@ def _nursery(module: str, places: Home) -> Nursery:
     """Begin with that process before the command is even read. Raises CuddyError."""
     try:
         _become_root(places)
-    except CuddyError as error:
+    except (NotPermitted, SystemFailure) as error:
         error.exit_code = max(error.exit_code, verbs.load(module).error_code)
         raise
     from cuddy.engine.nursery import Nursery

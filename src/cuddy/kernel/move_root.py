@@ -7,6 +7,7 @@ inside could mount a proc without the masks (user_namespaces(7), "fully visible"
 
 from __future__ import annotations
 
+import errno
 import os
 
 from cuddy.kernel import mount
@@ -37,12 +38,15 @@ def mount_id(fd: int) -> int:
 
 
 def take_away(target: str) -> None:
-    """Detach what is mounted; a directory that may not be, since it is another's, is covered."""
-    mount.set_propagation(target, MS_SLAVE | MS_REC)
+    """Detach what is mounted; a directory that may not be, since it is another's, is covered.
+
+    Where we cannot even get, nobody can who has no more power than us: that may stay.
+    """
     try:
+        mount.set_propagation(target, MS_SLAVE | MS_REC)
         mount.umount(target, MNT_DETACH | UMOUNT_NOFOLLOW)
-    except OSError:
-        if os.path.isdir(target):
+    except OSError as error:
+        if error.errno != errno.EACCES and os.path.isdir(target):
             mount.mount("tmpfs", target, "tmpfs", MS_RDONLY, "size=0,nr_inodes=2")
 
 
