@@ -5,7 +5,6 @@ from __future__ import annotations
 import _socket
 import os
 import select
-import struct
 
 from cuddy import files
 from cuddy.engine import containers, events, frames
@@ -119,9 +118,10 @@ class Attachment:
         """
         try:
             if descriptors:
-                rights = memoryview(struct.pack(f"{len(descriptors)}i", *descriptors))
-                passed = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, rights)]
-                message = frames.encode(kind, data)
+                # Imported here: only ports are handed over.
+                from cuddy.kernel import sockets
+
+                message, passed = frames.encode(kind, data), [sockets.rights(*descriptors)]
                 self._socket.sendmsg([message], passed, _socket.MSG_NOSIGNAL)
             else:
                 self._post(kind, data)

@@ -28,10 +28,9 @@ from cuddy.errors import (
     NotRunning,
     SystemFailure,
 )
-from cuddy.kernel import process, subgroup
+from cuddy.kernel import process, sockets, subgroup
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import exec as runtime_exec
-from cuddy.runtime import handshake
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -81,7 +80,7 @@ def report_bug(channel: _socket.socket, error: Exception) -> None:
 
 def say(channel: _socket.socket, message: dict[str, object], fd: int = -1) -> None:
     """Tell the command something; it may be gone."""
-    attached = [] if fd < 0 else [handshake.rights(fd)]
+    attached = [] if fd < 0 else [sockets.rights(fd)]
     try:
         channel.sendmsg([files.format_json(message).encode()], attached, _socket.MSG_NOSIGNAL)
     except OSError:

@@ -19,6 +19,7 @@ from cuddy.engine import logwait
 from cuddy.engine.logfile import LogEntry
 from cuddy.engine.logoptions import BUFFER_BYTES, expand_tag, parse_size
 from cuddy.errors import InvalidArgument, SystemFailure
+from cuddy.kernel import sockets
 from cuddy.kernel.syscall import syscall
 
 TYPE_CHECKING = False
@@ -192,8 +193,7 @@ class Journal:
             import fcntl
 
             fcntl.fcntl(fd, F_ADD_SEALS, ALL_SEALS)
-            rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd))]
-            self._socket.sendmsg([], rights, _socket.MSG_NOSIGNAL)
+            self._socket.sendmsg([], [sockets.rights(fd)], _socket.MSG_NOSIGNAL)
         except BlockingIOError:
             raise
         except OSError:

@@ -19,6 +19,7 @@ import struct
 
 from cuddy import errors, files
 from cuddy.errors import CuddyError, SystemFailure
+from cuddy.kernel import sockets
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -75,8 +76,7 @@ class Nursery:
         order_fd = os.memfd_create("cuddy-order")
         try:
             files.write_all(order_fd, files.format_json(document).encode())
-            packed = struct.pack(f"{1 + len(fds)}i", order_fd, *fds)
-            self._socket.sendmsg([b"!"], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, packed)])
+            self._socket.sendmsg([b"!"], [sockets.rights(order_fd, *fds)])
         except BrokenPipeError:
             pass  # it was killed, which its silence will tell
         finally:

@@ -14,7 +14,7 @@ import time
 
 from cuddy import files
 from cuddy.engine import frames
-from cuddy.kernel import pty
+from cuddy.kernel import pty, sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -250,11 +250,10 @@ class Relay:
         Without a descriptor for it, it waits until something is closed.
         """
         try:
-            fd, _ = self.listener._accept()  # type: ignore[attr-defined]
+            socket = sockets.accept(self.listener)
         except OSError as error:
             self.accepts = error.errno not in (errno.EMFILE, errno.ENFILE)
             return
-        socket = _socket.socket(fileno=fd)
         if len(self.clients) < MAX_CLIENTS:
             self.add(socket)
         else:

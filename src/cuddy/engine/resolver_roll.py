@@ -12,6 +12,7 @@ import os
 import struct
 
 from cuddy import files
+from cuddy.kernel import sockets
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -116,9 +117,8 @@ def registration_path(home: Home, container_id: str) -> str:
 
 def send(socket: _socket.socket, document: Any, fds: Sequence[int] = ()) -> None:
     """Send a packet. Raises OSError."""
-    rights = [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds))]
     data = files.format_json(document).encode()
-    socket.sendmsg([data], rights if fds else [], _socket.MSG_NOSIGNAL)
+    socket.sendmsg([data], [sockets.rights(*fds)] if fds else [], _socket.MSG_NOSIGNAL)
 
 
 def receive(socket: _socket.socket) -> tuple[Any, list[int]]:
@@ -134,10 +134,9 @@ def receive(socket: _socket.socket) -> tuple[Any, list[int]]:
 def accept(listener: _socket.socket) -> _socket.socket | None:
     """The next connection, if there is one."""
     try:
-        fd, _ = listener._accept()  # type: ignore[attr-defined]
+        return sockets.accept(listener)
     except OSError:
         return None
-    return _socket.socket(fileno=fd)
 
 
 def read_asker(document: Any) -> Asker:

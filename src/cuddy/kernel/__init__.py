@@ -32,6 +32,7 @@ lsm                the profile of AppArmor or label of SELinux that confines a p
 springboard        the last step before a container's program
 small_init         pid 1 of --init, in machine code
 pty                terminals
+sockets            accepting, and descriptors that go along with messages
 netlink            how to talk with the network stack: sockets, messages, attributes
 rtnetlink          links, addresses, routes
 sublinks           links that ride on another one: VLAN, macvlan, ipvlan

@@ -14,6 +14,8 @@ import errno
 import select
 import time
 
+from cuddy.kernel import sockets
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -109,10 +111,9 @@ class Proxy:
 
     def _accept(self, source: _socket.socket) -> None:
         try:
-            fd, _ = source._accept()  # type: ignore[attr-defined]
+            near = sockets.accept(source)
         except OSError:
             return
-        near = _socket.socket(fileno=fd)
         if len(self._flows) >= 2 * MOST_FLOWS:
             near.close()
             return

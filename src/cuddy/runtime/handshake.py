@@ -29,6 +29,7 @@ import struct
 
 from cuddy import files
 from cuddy.errors import CommandNotExecutable, CommandNotFound, CuddyError, SystemFailure
+from cuddy.kernel import sockets
 from cuddy.shapes import NamedTuple
 
 MAX_MESSAGE_BYTES = 16384
@@ -72,7 +73,7 @@ class Channel:
     def send(self, kind: str, text: str = "", number: int = 0, fd: int = -1) -> None:
         """Say one thing. Raises OSError when nobody listens any more."""
         packet = files.format_json([kind, text[:MAX_TEXT], number]).encode()
-        attached = [] if fd < 0 else [rights(fd)]
+        attached = [] if fd < 0 else [sockets.rights(fd)]
         self._socket.sendmsg([packet], attached, _socket.MSG_NOSIGNAL)
 
     def receive(self) -> Message:
@@ -91,11 +92,6 @@ class Channel:
         kind, text, number = files.parse_json(packet)
         fd = struct.unpack("i", attached[0][2])[0] if attached else -1
         return Message(kind, text, number, fd)
-
-
-def rights(fd: int) -> tuple[int, int, bytes]:
-    """The ancillary data that sends a descriptor (unix(7), SCM_RIGHTS)."""
-    return _socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack("i", fd)
 
 
 def pair() -> tuple[Channel, Channel]:

@@ -21,9 +21,10 @@ import struct
 
 from cuddy import files
 from cuddy.errors import SystemFailure
+from cuddy.kernel import sockets
 from cuddy.kernel.seccomp import Door
 from cuddy.kernel.syscall import address_of, syscall
-from cuddy.runtime import handshake, state
+from cuddy.runtime import state
 from cuddy.runtime.bundle import OCI_VERSION
 
 TYPE_CHECKING = False
@@ -159,7 +160,7 @@ def text_of(asked: Mapping[str, str], pid: int, document: State) -> bytes:
 def deliver(box: _socket.socket, agent: _socket.socket, text: bytes) -> None:
     """Hand a process its letter. Raises SystemFailure."""
     try:
-        box.sendmsg([text], [handshake.rights(agent.fileno())], _socket.MSG_NOSIGNAL)
+        box.sendmsg([text], [sockets.rights(agent.fileno())], _socket.MSG_NOSIGNAL)
     except OSError as error:
         raise SystemFailure.from_os("cannot hand over the seccomp agent", error) from error
 
@@ -167,8 +168,7 @@ def deliver(box: _socket.socket, agent: _socket.socket, text: bytes) -> None:
 def collect(box: _socket.socket) -> Letter:
     """The letter that somebody delivers; waits for it. Raises SystemFailure."""
     if box.getsockopt(_socket.SOL_SOCKET, _socket.SO_ACCEPTCONN):
-        fd, _ = box._accept()  # type: ignore[attr-defined]
-        box = _socket.socket(fileno=fd)
+        box = sockets.accept(box)
     room = _socket.CMSG_SPACE(struct.calcsize("i"))
     text, attached, _, _ = box.recvmsg(MAX_TEXT_BYTES, room, _socket.MSG_CMSG_CLOEXEC)
     if not attached:

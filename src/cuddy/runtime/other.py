@@ -18,7 +18,7 @@ import time
 
 from cuddy import files
 from cuddy.errors import CommandNotExecutable, CommandNotFound, CuddyError, SystemFailure
-from cuddy.kernel import cgroup, mount, process
+from cuddy.kernel import cgroup, mount, process, sockets
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import create, handshake, state
 from cuddy.runtime.exec import Joined
@@ -122,10 +122,9 @@ class Listener:
     def receive(self) -> int:
         """The master that was sent. Raises SystemFailure if none was."""
         try:
-            fd, _ = self._socket._accept()  # type: ignore[attr-defined]
+            connection = sockets.accept(self._socket)
         except BlockingIOError:
             raise SystemFailure("the runtime sent no terminal") from None
-        connection = _socket.socket(fileno=fd)
         try:
             room = _socket.CMSG_SPACE(struct.calcsize("i"))
             _, attached, _, _ = connection.recvmsg(4096, room, _socket.MSG_CMSG_CLOEXEC)

@@ -13,7 +13,7 @@ import select
 
 from cuddy import files
 from cuddy.errors import SystemFailure
-from cuddy.kernel import process
+from cuddy.kernel import process, sockets
 from cuddy.runtime import start as starting
 from cuddy.runtime import state
 
@@ -121,9 +121,8 @@ def tell(ready: bytes, pid: int) -> None:
         host.connect(f"\0{name[1:]}" if name.startswith("@") else name)
         host.send(ready + b"\n")
         host.send(f"MAINPID={pid}\n".encode())
-        from cuddy.runtime import handshake
 
-        host.sendmsg([b"BARRIER=1"], [handshake.rights(write_end)])
+        host.sendmsg([b"BARRIER=1"], [sockets.rights(write_end)])
         os.close(write_end)
         write_end = -1
         select.select([read_end], [], [], PATIENCE_S)

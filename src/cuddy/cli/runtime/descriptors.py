@@ -10,7 +10,7 @@ import _socket
 import os
 
 from cuddy.errors import InvalidArgument, SystemFailure
-from cuddy.runtime import handshake
+from cuddy.kernel import sockets
 
 FIRST = 3
 
@@ -70,7 +70,7 @@ class Receiver:
         """Hand over a descriptor (unix(7), SCM_RIGHTS). Raises SystemFailure."""
         assert self.socket
         try:
-            self.socket.sendmsg([name.encode()], [handshake.rights(fd)])
+            self.socket.sendmsg([name.encode()], [sockets.rights(fd)])
         except OSError as error:
             raise self.failure(error) from error
 

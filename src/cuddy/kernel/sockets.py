@@ -1,0 +1,20 @@
+"""Sockets by `_socket`, the C half of `socket`: what that leaves to the half that costs an import.
+
+Accepting a connection, and descriptors that travel with a message (unix(7), SCM_RIGHTS).
+"""
+
+from __future__ import annotations
+
+import _socket
+import struct
+
+
+def accept(listener: _socket.socket) -> _socket.socket:
+    """The next connection. Raises OSError; BlockingIOError if there is none."""
+    fd, _ = listener._accept()  # type: ignore[attr-defined]
+    return _socket.socket(fileno=fd)
+
+
+def rights(*fds: int) -> tuple[int, int, bytes]:
+    """The ancillary data that sends descriptors along."""
+    return _socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds)
