@@ -14,6 +14,7 @@ replaced by one rename, so that whoever looks sees each change at once, and whol
 from __future__ import annotations
 
 import _socket
+import os
 
 from cuddy import files
 from cuddy.errors import Conflict, CorruptContent, InvalidArgument
@@ -253,7 +254,12 @@ def set_names(path: str, container_id: str, names: Iterable[str]) -> None:
 
 
 def release(path: str, container_id: str) -> None:
-    """Take a container's lease back; nothing happens when it has none."""
+    """Take a container's lease back; nothing happens when it has none.
+
+    Of a network that is gone nothing is made again, not even the lock, which nobody would remove.
+    """
+    if not os.path.exists(path):
+        return
     with files.Lock(f"{path}.lock"):
         last, leases = _read(path)
         if leases.pop(container_id, None):

@@ -143,6 +143,7 @@ def test_a_full_subnet_says_so_and_has_room_after_a_release(path: str) -> None:
 
 def test_releasing_what_is_not_leased_does_nothing(path: str) -> None:
     ipam.release(path, "a")
+    assert os.listdir(os.path.dirname(path)) == []  # not even a lock, of a network that is gone
     lease(path, SMALL, "b")
     ipam.release(path, "a")
     assert held(path) == {"b": "10.1.2.1"}
