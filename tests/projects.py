@@ -49,6 +49,8 @@ SPECIAL = {
     "add-archive-flags": Project(loose=("kept/packed.tar.gz",)),
     "add-git": Project(("--build-arg", "SERVER={server}"), loose=("with-history/.git/",)),
     "add-url": Project(("--build-arg", "SERVER={server}"), loose=("packed/packed.tar.gz",)),
+    # shadow(5) has the day on which a password was set.
+    "alpine-package": Project(loose=("etc/shadow",)),
     "arg-predefined": Project(
         ("--build-arg", "HTTP_PROXY=http://proxy.example", "--build-arg", "no_proxy=localhost")
     ),
