@@ -7,7 +7,7 @@ boundary            errors become a line and an exit status
 flags               declared flags with pflag's rules
 values              grammars of sizes, CPUs, variables, labels, limits
 settings            --env, --env-file and files like it
-moments             how times are shown; grammar of --since and --until
+times               how times are shown
 width               columns that a text takes
 fit                 columns that give way to the width of a terminal
 help                help texts in Docker's layout

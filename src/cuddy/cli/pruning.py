@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import sys
-import time
 
-from cuddy.cli import moments, values
-from cuddy.errors import InvalidArgument
+from cuddy.cli import values
+from cuddy.engine import prune_filters
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,10 +17,7 @@ QUESTION = "Are you sure you want to continue? [y/N] "
 def filters(words: Sequence[str]) -> tuple[list[tuple[str, str]], int | None]:
     """The filters that were written, and the moment that `until` means. Raises InvalidArgument."""
     pairs = values.filters(words)
-    moments_ = [value for name, value in pairs if name == "until"]
-    if len(moments_) > 1:
-        raise InvalidArgument("more than one until filter specified")
-    return pairs, moments.moment(moments_[0], time.time_ns()) if moments_ else None
+    return pairs, prune_filters.until(pairs)
 
 
 def is_sure(warning: str) -> bool:

@@ -5,7 +5,7 @@ Objects are JSON values: str, int, float, bool, None, list and dict. Messages ar
 
 from __future__ import annotations
 
-from cuddy.cli import document, moments
+from cuddy.cli import document, times
 from cuddy.cli.escape import quote
 from cuddy.cli.nil import NilList, NilMap
 
@@ -21,8 +21,8 @@ MANY = 1 << 30
 
 def printed(value: Any, *, nothing: str = "<nil>") -> str:
     """The value as `fmt.Print` shows it: %v."""
-    if isinstance(value, moments.Moment):
-        return moments.utc_text(value)
+    if isinstance(value, times.Moment):
+        return times.utc_text(value)
     if isinstance(value, str):
         return value
     if value is None:

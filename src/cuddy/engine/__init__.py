@@ -184,6 +184,7 @@ volume_mv        another name
 prune_volumes    remove volumes that no container uses
 prune_networks   remove networks that no container is on
 prune            remove those that nothing uses
+moments          when, as people write it: --since, --until
 prune_filters    --filter of all prunes
 prune_containers  remove containers that do not run
 prune_system      remove all of these

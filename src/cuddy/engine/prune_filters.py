@@ -1,8 +1,11 @@
-"""Filters of all prunes: by label, by its absence, and by age. Pure."""
+"""Filters of all prunes: by label, by its absence, and by age."""
 
 from __future__ import annotations
 
-from cuddy.errors import WrongArguments
+import time
+
+from cuddy.engine import moments
+from cuddy.errors import InvalidArgument, WrongArguments
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -26,6 +29,14 @@ class Filters(NamedTuple):
         if any(_has(labels, each) for each in self.not_labels):
             return False
         return self.until_ns is None or created_ns < self.until_ns
+
+
+def until(pairs: Iterable[tuple[str, str]]) -> int | None:
+    """The moment that the filter `until` means, if it is there. Raises InvalidArgument."""
+    words = [value for name, value in pairs if name == "until"]
+    if len(words) > 1:
+        raise InvalidArgument("more than one until filter specified")
+    return moments.moment(words[0], time.time_ns()) if words else None
 
 
 def parse(

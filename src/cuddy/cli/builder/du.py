@@ -8,11 +8,11 @@ import time
 
 from cuddy.builder import du as cache
 from cuddy.builder import prune
-from cuddy.cli import moments, table, values
+from cuddy.cli import table, values
 from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, FILTER, STRING, Args, Command, Flag
 from cuddy.cli.sizes import human_size
-from cuddy.engine import status
+from cuddy.engine import moments, status
 from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False

@@ -81,7 +81,7 @@ def _gpu(word: str) -> object:
 
 def _duration(word: str) -> int:
     # Imported here: few containers name one.
-    from cuddy.cli import moments
+    from cuddy.engine import moments
 
     try:
         return moments.duration(word)

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 
 from cuddy import files
-from cuddy.cli import boundary, moments
+from cuddy.cli import boundary
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
-from cuddy.engine import logs
+from cuddy.engine import logs, moments
 from cuddy.errors import UsageError
 
 TYPE_CHECKING = False

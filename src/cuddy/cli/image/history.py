@@ -5,11 +5,11 @@ from __future__ import annotations
 import sys
 import time
 
-from cuddy.cli import moments, table
+from cuddy.cli import table, times
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.cli.sizes import human_size
 from cuddy.cli.width import cut
-from cuddy.engine import images, status
+from cuddy.engine import images, moments, status
 from cuddy.image import history
 
 TYPE_CHECKING = False
@@ -54,7 +54,7 @@ def history_(home: Home, args: Args) -> int:
 
 def _row(step: Step, size: int, now_ns: int, args: Args) -> dict[str, Any]:
     seconds = moments.seconds(step.created)
-    at = moments.local_rfc3339(seconds)
+    at = times.local_rfc3339(seconds)
     since = NOT_KNOWN
     if not args.human:
         since = at

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 import time
 
-from cuddy.cli import moments, table
+from cuddy.cli import table, times
 from cuddy.cli.flags import BOOL, FILTER, STRING, Args, Command, Flag
 from cuddy.cli.sizes import human_size
-from cuddy.engine import images, status
+from cuddy.engine import images, moments, status
 from cuddy.image import reference
 
 TYPE_CHECKING = False
@@ -111,7 +111,7 @@ def _fields(image: Image, now_ns: int, *, full: bool) -> dict[str, Any]:
     return {
         "ID": image.id if full else image.id.partition(":")[2][:_SHORT_ID],
         "CreatedSince": status.ago_ns(created_s * 10**9, now_ns) if is_known else "",
-        "CreatedAt": moments.local_text(created_s),
+        "CreatedAt": times.local_text(created_s),
         "Size": human_size(image.size_bytes),
         "VirtualSize": human_size(image.size_bytes, 4),
         "Containers": NOT_KNOWN,

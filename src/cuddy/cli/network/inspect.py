@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cuddy.cli import inspection
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
-from cuddy.cli.moments import Moment
 from cuddy.cli.table import JSON_FORMAT_HELP
+from cuddy.cli.times import Moment
 from cuddy.engine import inspect_network
 
 TYPE_CHECKING = False

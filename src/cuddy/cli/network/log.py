@@ -6,10 +6,10 @@ import sys
 import time
 
 from cuddy import files
-from cuddy.cli import moments, table
+from cuddy.cli import table
 from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
-from cuddy.engine import egress_log
+from cuddy.engine import egress_log, moments
 from cuddy.errors import UsageError
 
 TYPE_CHECKING = False

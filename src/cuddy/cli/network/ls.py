@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 
-from cuddy.cli import moments, table, values
+from cuddy.cli import table, times, values
 from cuddy.cli.flags import BOOL, FILTER, STRING, Args, Command, Flag
 from cuddy.cli.volume.ls import natural
 from cuddy.engine import network_filters
@@ -60,7 +60,7 @@ def row(network: Network, *, full: bool) -> dict[str, Any]:
         "Internal": _truth(network.internal),
         "Labels": ",".join(f"{key}={labels[key]}" for key in sorted(labels)),
         "Label": lambda name: labels.get(name, ""),
-        "CreatedAt": moments.utc_text(network.created or NEVER),
+        "CreatedAt": times.utc_text(network.created or NEVER),
     }
 
 

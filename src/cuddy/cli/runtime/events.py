@@ -7,9 +7,9 @@ import sys
 import time
 
 from cuddy import files
-from cuddy.cli import moments
 from cuddy.cli.flags import BOOL, Flag, Kind
 from cuddy.cli.runtime.verb import Call, Verb
+from cuddy.engine import moments
 from cuddy.errors import Conflict, InvalidArgument
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.kernel.cgroup_oom import OomWatch

@@ -6,11 +6,11 @@ import os
 import sys
 import time
 
-from cuddy.cli import document, moments, values
+from cuddy.cli import document, times, values
 from cuddy.cli.escape import printable
 from cuddy.cli.flags import FILTER, STRING, Args, Command, Flag
 from cuddy.cli.table import JSON_FORMAT_HELP
-from cuddy.engine import event_filters, event_log
+from cuddy.engine import event_filters, event_log, moments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def renderer(form: str) -> Callable[[Event], str]:
 def line(event: Event) -> str:
     """One event as docker's client shows it: the local time, what was done, and to whom."""
     seconds, nanoseconds = divmod(event["timeNano"], 10**9)
-    clock = moments.local_rfc3339(seconds)
+    clock = times.local_rfc3339(seconds)
     when = f"{clock[:19]}.{nanoseconds:09}{clock[19:]}"
     attributes = event["Actor"]["Attributes"]
     shown = ", ".join(f"{key}={attributes[key]}" for key in sorted(attributes))

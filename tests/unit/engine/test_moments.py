@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cuddy import files
-from cuddy.cli import moments
+from cuddy.engine import moments
 from cuddy.errors import InvalidArgument
 
 NOW = 1_700_000_000 * 10**9
@@ -83,23 +83,3 @@ def test_any_word_is_read_or_refused(word: str) -> None:
 def test_every_moment_written_as_rfc_3339_comes_back(seconds: int, nanoseconds: int) -> None:
     text = datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%S")
     assert moments.moment(f"{text}.{nanoseconds:09}Z", NOW) == seconds * 10**9 + nanoseconds
-
-
-@pytest.mark.parametrize(
-    ("stamp", "shown"),
-    [
-        ("2024-05-06T07:08:09.9Z", "2024-05-06T09:08:09+02:00"),
-        ("2024-01-06T07:08:09+05:00", "2024-01-06T03:08:09+01:00"),
-        ("0001-01-01T00:00:00Z", "0001-01-01T01:00:00+01:00"),
-        ("", "0001-01-01T01:00:00+01:00"),
-        ("yesterday", "0001-01-01T01:00:00+01:00"),
-        ("99999-01-01T00:00:00Z", "0001-01-01T01:00:00+01:00"),
-    ],
-)
-def test_times_of_images_are_shown_in_the_local_zone(stamp: str, shown: str) -> None:
-    assert moments.local_rfc3339(moments.seconds(stamp)) == shown
-
-
-def test_a_time_as_go_prints_it() -> None:
-    seconds = moments.seconds("2024-05-06T07:08:09Z")
-    assert moments.local_text(seconds) == "2024-05-06 09:08:09 +0200 CEST"
