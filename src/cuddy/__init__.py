@@ -1,5 +1,6 @@
 """cuddy: a container engine without a daemon.
 
+compiled  its own modules are found where they must be
 errors    the error tree; exit codes and HTTP statuses
 shapes    NamedTuple, TypedDict and NewType without the import cost of typing
 checksum  ids that follow from names

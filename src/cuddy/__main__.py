@@ -50,6 +50,9 @@ def furnish() -> None:
         if directory and (path := os.path.realpath(directory)) not in sys.path:
             sys.path.append(path)
     sys.meta_path.append(Libraries)
+    from cuddy import compiled
+
+    compiled.install()
 
 
 def start() -> int:

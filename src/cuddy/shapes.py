@@ -19,6 +19,8 @@ else:
         """A distinct name for `base` while type checking, `base` itself at run time."""
         return base
 
+    FEW = 20  # calls of a shape before it is worth compiling
+
     def _annotations(namespace):
         """Names annotated in a class body, in order."""
         found = namespace.get("__annotations__")
@@ -41,9 +43,18 @@ else:
                 return super().__new__(meta, name, (), namespace)
             fields = tuple(_annotations(namespace))
             defaults = tuple(namespace.pop(field) for field in fields if field in namespace)
+            usual = dict(zip(fields[len(fields) - len(defaults) :], defaults))
+            count, rest = len(fields), FEW
 
             def new(_class, /, *values, **named):
-                # Most shapes are never made in a given process, and compiling costs 0.1 ms.
+                # Most shapes are made a few times at most, and compiling costs as much as forty.
+                nonlocal rest
+                rest -= 1
+                wanted = fields[len(values) :]
+                given = usual | named
+                is_right = named.keys() <= set(wanted) <= given.keys() and len(values) <= count
+                if rest > 0 and is_right:
+                    return tuple.__new__(_class, (*values, *[given[field] for field in wanted]))
                 made.__new__ = staticmethod(_compile_new(name, fields, defaults))
                 return made.__new__(_class, *values, **named)
 
@@ -51,7 +62,7 @@ else:
                 "__slots__": (),
                 "__new__": new,
                 "_fields": fields,
-                "_field_defaults": dict(zip(fields[len(fields) - len(defaults) :], defaults)),
+                "_field_defaults": usual,
                 "_make": classmethod(tuple.__new__),
                 "_replace": _replace,
                 "_asdict": _asdict,
