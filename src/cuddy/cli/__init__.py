@@ -40,7 +40,6 @@ build_raw           for other programs
 build_check         answers about a Dockerfile, without a build
 builder             commands about builds and their cache
 terminal            raw mode, window size, signals
-detach              the keys that leave a container running
 foreground          a container with the user's streams on it
 container           commands about containers
 image               commands about images

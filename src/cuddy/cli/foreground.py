@@ -12,7 +12,7 @@ import select
 import stat
 
 from cuddy.cli import boundary, terminal
-from cuddy.cli.detach import DetachKeys
+from cuddy.engine.detach_keys import DetachKeys
 from cuddy.errors import NoSuchContainer, NotRunning
 
 TYPE_CHECKING = False

@@ -111,6 +111,9 @@ journal          the driver journald
 logoptions       --log-driver and --log-opt: what they mean
 logdriver        and what they open
 attach           a client of the monitor
+waiting_room     where others wait until there is one
+guest            one of those
+detach_keys      what is typed to leave a container running
 exec             one more process in a running container
 exec_process     what it is: the container's own process with the options over it
 exec_session     the command's side of it: its streams and its end

@@ -167,7 +167,7 @@ def attach(
     if record["State"]["Restarting"]:
         raise Conflict("cannot attach to a restarting container, wait until it is running")
     tty = record["Config"]["Tty"]
-    attachment = connect(home, record["Id"], tty=tty, note=_noting(home, record))
+    attachment = connect(home, record["Id"], tty=tty, note=noting(home, record))
     events.emit_container(home, "attach", record)
     attachment.hello(wishes(stdin=stdin, stdout=stdout, stderr=stderr))
     return attachment
@@ -194,8 +194,9 @@ def connect(
 def pair(home: Home, record: Container) -> tuple[Attachment, _socket.socket]:
     """A connection made before the monitor is: our end, and the one it will serve."""
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
-    return Attachment(ours, tty=record["Config"]["Tty"], note=_noting(home, record)), theirs
+    return Attachment(ours, tty=record["Config"]["Tty"], note=noting(home, record)), theirs
 
 
-def _noting(home: Home, record: Container) -> Note:
+def noting(home: Home, record: Container) -> Note:
+    """How what a client does is noted as an event of a container."""
     return lambda action, attributes: events.emit_container(home, action, record, attributes)

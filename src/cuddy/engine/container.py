@@ -286,6 +286,20 @@ def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
         except FileNotFoundError:
             return
         free_names(home, container_id, record)
+    guests = call_guests(aside)
+    try:
+        remove_files(home, container_id, aside, record)
+    finally:
+        for fd in guests:
+            os.close(fd)  # what they have waited for does not come
+    if mounted:
+        from cuddy.engine import volume_use
+
+        volume_use.leave(home, container_id, mounted)
+
+
+def remove_files(home: Home, container_id: str, aside: str, record: Container | None) -> None:
+    """The files of a container that is out of sight; then it is gone. Raises SystemFailure."""
     try:
         files.clear_directory(aside, but=("container.json", "status.json"))
         files.remove_tree(aside)
@@ -302,10 +316,16 @@ def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
         events.emit_container(home, "destroy", record)
     else:
         events.emit(home, "container", "destroy", container_id)
-    if mounted:
-        from cuddy.engine import volume_use
 
-        volume_use.leave(home, container_id, mounted)
+
+def call_guests(aside: str) -> list[int]:
+    """Connections to those who wait for a container to begin that is being removed."""
+    if not os.path.isdir(f"{aside}/waiting"):
+        return []
+    # Imported here: only clients of the API wait for a container to begin.
+    from cuddy.engine import waiting_room
+
+    return [fd for fd, _ in waiting_room.admit(f"{aside}/waiting")]
 
 
 def free_names(home: Home, container_id: str, record: Container | None) -> None:

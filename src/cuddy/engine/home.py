@@ -87,6 +87,10 @@ class Home(NamedTuple):
         """A running container's state, gate and socket."""
         return f"{self.run_root}/{container_id}"
 
+    def waiting_dir(self, container_id: str) -> str:
+        """It is there while somebody waits for a container to begin."""
+        return f"{self.container_dir(container_id)}/waiting"
+
     def ports_path(self, container_id: str) -> str:
         """It is there while something may lead to a container's address, and says what does."""
         return f"{self.run_dir(container_id)}/ports"

@@ -50,12 +50,14 @@ def live(home: Home, order: Order, attached: int, channel: _socket.socket) -> No
     size = (order.rows, order.columns) if order.rows else None
     delivery = birth.Delivery(home, container_id, size=size, again=False)
     listener: _socket.socket | None = None
+    clients = [(attached, order.wants)] if attached >= 0 else []
     try:
         with Undo() as undo:
             undo.add(lambda: burial.clear(home, container_id, listener))
             files.make_directory(run_dir)
             liveness.record_monitor(run_dir)
             listener = listen(run_dir)
+            clients += guests(home, container_id)
             delivery.give(undo)
     except (CuddyError, OSError, ValueError) as error:
         problem = burial.explain(error)
@@ -69,8 +71,19 @@ def live(home: Home, order: Order, attached: int, channel: _socket.socket) -> No
     )
     watch.watch(
         home, container_id, held,
-        attached=attached, wants=order.wants, log=delivery.log, record=delivery.record,
+        clients=clients, log=delivery.log, record=delivery.record,
     )  # fmt: skip
+
+
+def guests(home: Home, container_id: str) -> list[tuple[int, int]]:
+    """Those who have been waiting for the container to begin, as its first clients."""
+    room = home.waiting_dir(container_id)
+    if not os.path.isdir(room):
+        return []
+    # Imported here: only clients of the API wait.
+    from cuddy.engine import waiting_room
+
+    return waiting_room.admit(room)
 
 
 def report(channel: _socket.socket, value: dict[str, object]) -> None:

@@ -25,6 +25,8 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from cuddy.engine.container import Container
     from cuddy.engine.held_ports import HeldPorts
     from cuddy.engine.logwriter import LogWriter
@@ -60,8 +62,7 @@ def watch(
     container_id: str,
     held: Held,
     *,
-    attached: int = -1,
-    wants: int = 0,
+    clients: Sequence[tuple[int, int]] = (),
     log: LogWriter | None = None,
     record: Container | None = None,
     idle_s: float | None = FIRST_IDLE_S,
@@ -69,14 +70,14 @@ def watch(
 ) -> None:
     """Relay until the container has ended for good.
 
-    `attached`: descriptor of a client's socket that is there already, and what it `wants`. `log`
-    and `record`: as the birth has opened and read them. `is_new`: the monitor is where its command
+    `clients`: descriptors of sockets of those that are there already, and what they want. `log` and
+    `record`: as the birth has opened and read them. `is_new`: the monitor is where its command
     started it.
     """
     record = record or container.read(home, container_id)
     relay = open_relay(home, record, held, log or logwriter.reopen_writer(record))
-    if attached >= 0:
-        relay.add(_socket.socket(fileno=attached)).wants = wants
+    for fd, wants in clients:
+        relay.add(_socket.socket(fileno=fd)).wants = wants
     if is_new:
         relay.chore, relay.chore_due = leave_session, time.monotonic() + SETTLED_S
     life: Held | None = held

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cuddy.cli import detach, foreground, terminal
+from cuddy.cli import foreground, terminal
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
-from cuddy.engine import attach, containers
+from cuddy.engine import attach, containers, detach_keys
 from cuddy.errors import NotRunning
 
 TYPE_CHECKING = False
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def attach_(home: Home, args: Args) -> int:
-    keys = detach.parse_keys(args.detach_keys)
+    keys = detach_keys.parse_keys(args.detach_keys)
     container = containers.find(home, args.names[0])
     if not container["State"]["Running"]:
         raise NotRunning(args.names[0])

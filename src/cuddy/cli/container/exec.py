@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from cuddy.cli import boundary, detach, foreground, settings, terminal, values
+from cuddy.cli import boundary, foreground, settings, terminal, values
 from cuddy.cli.flags import BOOL, LIST, STRING, Args, Command, Flag, Kind
-from cuddy.engine import exec
+from cuddy.engine import detach_keys, exec
 from cuddy.engine.options import ExecOptions
 from cuddy.errors import WrongArguments
 
@@ -20,7 +20,7 @@ _TIMED_OUT = 124  # as timeout(1)
 
 
 def exec_(home: Home, args: Args) -> int:
-    keys = detach.parse_keys(args.detach_keys)
+    keys = detach_keys.parse_keys(args.detach_keys)
     if args.tty and args.interactive and not args.detach and not os.isatty(0):
         raise WrongArguments(
             "the input device is not a TTY", hint="leave out -t when input is not typed"

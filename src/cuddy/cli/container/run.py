@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 
-from cuddy.cli import boundary, detach, foreground, terminal
+from cuddy.cli import boundary, foreground, terminal
 from cuddy.cli.container import creation
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
-from cuddy.engine import names, start
+from cuddy.engine import detach_keys, names, start
 from cuddy.errors import WrongArguments
 
 TYPE_CHECKING = False
@@ -24,7 +24,7 @@ FLAGS = (
 
 
 def run(home: Home, args: Args) -> int:
-    keys = detach.parse_keys(args.detach_keys)
+    keys = detach_keys.parse_keys(args.detach_keys)
     streams = _streams(args)
     options = creation.read_options(args)._replace(
         stdin_once="stdin" in streams, outputs=tuple(streams - {"stdin"})

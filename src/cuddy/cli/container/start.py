@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from cuddy.cli import boundary, detach, foreground, terminal
+from cuddy.cli import boundary, foreground, terminal
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
-from cuddy.engine import containers, start
+from cuddy.engine import containers, detach_keys, start
 from cuddy.errors import WrongArguments
 
 TYPE_CHECKING = False
@@ -26,7 +26,7 @@ def start_(home: Home, args: Args) -> int:
 def _start_attached(home: Home, args: Args) -> int:
     if len(args.names) > 1:
         raise WrongArguments("you cannot start and attach multiple containers at once")
-    keys = detach.parse_keys(args.detach_keys)
+    keys = detach_keys.parse_keys(args.detach_keys)
     container = containers.find(home, args.names[0])
     stdin = args.interactive and container["Config"]["OpenStdin"]
     attachment = start.start_attached(

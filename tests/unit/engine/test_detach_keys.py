@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuddy.cli.detach import DetachKeys, parse_keys
+from cuddy.engine.detach_keys import DetachKeys, parse_keys
 from cuddy.errors import UsageError
 
 
