@@ -18,7 +18,6 @@ from cuddy.engine import (
     connection,
     containers,
     create,
-    defaults,
     etc_files,
     limits,
     liveness,
@@ -130,8 +129,8 @@ class Step(Closing):
         for text in create.unsupported(options, record):
             self.warn(text)
         record["Name"] = f"/{self.id[:12]}"
-        first = (defaults.PATH, "TERM=xterm") if options.tty else (defaults.PATH,)
-        record["Config"]["Env"] = process.merge(first, options.env)
+        # A step's variables do not depend on where it runs, unless somebody says so.
+        record["Config"]["Env"] = process.environment((), ("HOSTNAME", *options.env))
         if not sharing.peer_of(options.network):
             record |= sharing.files_about_network(self.run_dir, {})
         return record

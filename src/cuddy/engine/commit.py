@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import container, containers, defaults, events, export, rootfs
+from cuddy.engine import container, containers, events, export, rootfs
 from cuddy.engine.standstill import Standstill
 from cuddy.errors import Conflict, InvalidArgument, NoSuchContainer, SystemFailure
 from cuddy.image import (
@@ -115,10 +115,7 @@ def build_run_config(
     theirs: dict[str, Any] = dict(image)
     found: dict[str, Any] = {key: theirs[key] for key in FROM_IMAGE if theirs.get(key)}
     found |= {key: own[key] for key in FROM_CONTAINER if own.get(key)}
-    # What every container gets says nothing of this one.
-    ours = [f"HOSTNAME={own.get('Hostname')}", defaults.PATH, *(["TERM=xterm"] * own["Tty"])]
-    inherited = theirs.get("Env") or ()
-    found["Env"] = [each for each in own["Env"] if each in inherited or each not in ours]
+    found["Env"] = [each for each in own["Env"] if "=" in each]
     for key, usual in (("WorkingDir", "/"), ("StopSignal", "SIGTERM")):
         if own.get(key) and (own[key] != usual or theirs.get(key)):
             found[key] = own[key]

@@ -254,15 +254,13 @@ def build_config(
         "Hostname": options.hostname,
         "Domainname": options.domainname,
         "User": options.user or image.get("User") or "",
-        "AttachStdin": options.stdin_once,
+        "AttachStdin": options.stdin_once if options.attach_stdin is None else options.attach_stdin,
         "AttachStdout": "stdout" in options.outputs,
         "AttachStderr": "stderr" in options.outputs,
         "Tty": options.tty,
         "OpenStdin": options.interactive,
         "StdinOnce": options.stdin_once,
-        "Env": process.environment(
-            image.get("Env") or (), options.env, hostname=options.hostname, tty=options.tty
-        ),
+        "Env": process.environment(image.get("Env") or (), options.env),
         "Cmd": words or None,
         "Image": options.image,
         "Volumes": config_volumes(options, image.get("Volumes")),
@@ -321,6 +319,7 @@ def build_host_config(options: ContainerOptions) -> dict[str, Any]:
     found: dict[str, Any] = {
         "Binds": [text for text in options.volumes if ":" in text],
         "ContainerIDFile": options.cidfile,
+        "ConsoleSize": list(options.console_size),
         "RestartPolicy": restart(options),
         "AutoRemove": options.auto_remove,
         "Dns": list(options.dns),

@@ -67,7 +67,8 @@ def names(request: Mapping[str, Any]) -> list[str]:
     """What a request means in CDI: names of devices. Raises InvalidArgument for another driver."""
     if request["Driver"] == "cdi":
         return list(request["DeviceIDs"] or ())
-    if request["Driver"] not in ("", "nvidia") or "gpu" not in sum(request["Capabilities"], []):
+    capabilities: list[str] = sum(request["Capabilities"] or (), [])
+    if request["Driver"] not in ("", "nvidia") or "gpu" not in capabilities:
         raise unknown(request)
     if request["DeviceIDs"]:
         return [f"{KIND}={device}" for device in request["DeviceIDs"]]

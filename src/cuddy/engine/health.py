@@ -62,13 +62,16 @@ def check(options: ContainerOptions) -> None:
 
 def settings(options: ContainerOptions, image: dict[str, Any]) -> dict[str, Any]:
     """`Healthcheck` and `Shell` of a container's Config: the user's wishes over the image's."""
-    found: dict[str, Any] = {"Shell": image["Shell"]} if image.get("Shell") else {}
+    shell = list(options.shell) or image.get("Shell")
+    found: dict[str, Any] = {"Shell": shell} if shell else {}
     if options.no_healthcheck:
         return found | {"Healthcheck": {"Test": ["NONE"]}}
     wanted: dict[str, Any] = {}
     for name, field in FLAGS.items():
         if value := getattr(options, name):
             wanted[field] = ["CMD-SHELL", value] if field == "Test" else value
+    if options.health_test:
+        wanted["Test"] = list(options.health_test)
     merged = (image.get("Healthcheck") or {}) | wanted
     kept = {field: merged[field] for field in FLAGS.values() if merged.get(field)}
     return found | ({"Healthcheck": kept} if kept else {})

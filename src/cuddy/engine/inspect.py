@@ -114,9 +114,8 @@ def build_mounts(record: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def build_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """`Config` without what every container gets, of which Docker says nothing there."""
-    ours = {f"HOSTNAME={config.get('Hostname')}", *(["TERM=xterm"] if config.get("Tty") else [])}
-    own = {**config, "Env": [each for each in config.get("Env") or () if each not in ours]}
+    """`Config`, without the signal that every container gets and Docker does not speak of."""
+    own = dict(config)
     if own.get("StopSignal") == "SIGTERM":
         own["StopSignal"] = None
     return laid_out(own, CONFIG)

@@ -37,6 +37,9 @@ def check(options: ContainerOptions) -> None:
 
         other_runtimes.find(options.runtime)
     storage_options(options)
+    for path in (*(options.masked_paths or ()), *(options.readonly_paths or ())):
+        if not path.startswith("/") or "\0" in path:
+            raise InvalidArgument(f"invalid path to hide: {path!r}", hint="an absolute one")
     check_apparmor(process.security(options.security_opt).get("apparmor", "unconfined"))
     process.capability_set(options.cap_add, options.cap_drop, privileged=options.privileged)
     for text in options.sysctls:
@@ -107,13 +110,14 @@ def own_sysctls(options: ContainerOptions) -> dict[str, str]:
 
 def requested_devices(options: ContainerOptions) -> dict[str, list[Any]]:
     """Devices by their paths; GPUs and those that have names of vendors are requests."""
-    if not (options.devices or options.gpus or options.device_cgroup_rules):
+    asked = options.devices, options.gpus, options.device_requests, options.device_cgroup_rules
+    if not any(asked):
         return {}
     # Imported here: few containers have any.
     from cuddy.engine import cdi, devices, gpus
 
     named = [text for text in options.devices if cdi.is_name(text)]
-    requests = [gpus.parse(text) for text in options.gpus]
+    requests = [*options.device_requests, *map(gpus.parse, options.gpus)]
     if named:
         requests.append({"Driver": "cdi", "Count": 0, "DeviceIDs": named, "Capabilities": None,
                          "Options": None})  # fmt: skip
@@ -150,14 +154,15 @@ def pairs(texts: Iterable[str], what: str) -> dict[str, str]:
 
 
 def hidden_paths(options: ContainerOptions) -> dict[str, list[str] | None]:
-    """What of /proc and /sys is masked or frozen."""
+    """What of /proc and /sys is masked or frozen. Raises InvalidArgument."""
     if options.privileged:
         return {"MaskedPaths": None, "ReadonlyPaths": None}
     if "systempaths" in process.security(options.security_opt):
         return {"MaskedPaths": [], "ReadonlyPaths": []}
+    masked, readonly = options.masked_paths, options.readonly_paths
     return {
-        "MaskedPaths": list(defaults.MASKED_PATHS),
-        "ReadonlyPaths": list(defaults.READONLY_PATHS),
+        "MaskedPaths": list(defaults.MASKED_PATHS if masked is None else masked),
+        "ReadonlyPaths": list(defaults.READONLY_PATHS if readonly is None else readonly),
     }
 
 

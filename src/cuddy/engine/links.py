@@ -101,8 +101,8 @@ def variables(own_name: str, links: list[tuple[Link, Container]]) -> list[str]:
                 f"{stem}_PROTO={port.protocol}",
             ]
         for entry in other["Config"].get("Env") or ():
-            key, _, value = entry.partition("=")
-            if key not in OWN_VARIABLES:
+            key, equals, value = entry.partition("=")
+            if equals and key not in OWN_VARIABLES:
                 found.append(f"{prefix}_ENV_{key}={value}")
     return found
 

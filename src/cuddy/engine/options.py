@@ -10,6 +10,8 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cuddy.engine.endpoint import EndpointWish
     from cuddy.engine.mount_grammar import MountSpec
 
@@ -21,7 +23,8 @@ class ContainerOptions(NamedTuple):
     command: tuple[str, ...] = ()
     name: str = ""
     # what runs
-    entrypoint: tuple[str, ...] | None = None  # () or ("",) clears the image's
+    entrypoint: tuple[str, ...] | None = None  # () clears the image's, ("",) its command as well
+    shell: tuple[str, ...] = ()  # of health checks that are one line; () as the image says
     env: tuple[str, ...] = ()  # KEY=VALUE; a bare KEY is unset by the engine
     workdir: str = ""
     user: str = ""  # name|uid[:group|gid]
@@ -35,6 +38,7 @@ class ContainerOptions(NamedTuple):
     init: bool | None = None  # None: not said
     # whether it is well; times in nanoseconds, 0: as the image says
     health_cmd: str = ""
+    health_test: tuple[str, ...] = ()  # CMD, WORDS... or CMD-SHELL, LINE: either this or that
     health_interval: int = 0
     health_timeout: int = 0
     health_start_period: int = 0
@@ -45,7 +49,9 @@ class ContainerOptions(NamedTuple):
     tty: bool = False
     interactive: bool = False  # keep stdin open
     stdin_once: bool = False  # close stdin when its first client goes
+    attach_stdin: bool | None = None  # that its first client wants it: a note; None: by stdin_once
     outputs: tuple[str, ...] = ("stdout", "stderr")  # those that its first client wants: a note
+    console_size: tuple[int, int] = (0, 0)  # rows and columns that a terminal begins with
     log_driver: str = ""  # "" json-file, with rotation
     log_opts: tuple[str, ...] = ()  # KEY=VALUE
     auto_remove: bool = False
@@ -88,6 +94,7 @@ class ContainerOptions(NamedTuple):
     privileged: bool = False
     devices: tuple[str, ...] = ()  # HOST[:CONTAINER][:rwm], or names of CDI
     device_cgroup_rules: tuple[str, ...] = ()  # TYPE MAJOR:MINOR ACCESS
+    device_requests: tuple[dict[str, Any], ...] = ()  # as HostConfig.DeviceRequests has them
     gpus: tuple[str, ...] = ()  # all, a number, or device=..., capabilities=...
     sysctls: tuple[str, ...] = ()  # NAME=VALUE
     runtime: str = ""
@@ -95,6 +102,8 @@ class ContainerOptions(NamedTuple):
     cap_add: tuple[str, ...] = ()
     cap_drop: tuple[str, ...] = ()
     security_opt: tuple[str, ...] = ()
+    masked_paths: tuple[str, ...] | None = None  # None: the usual ones
+    readonly_paths: tuple[str, ...] | None = None
     # what it uses
     memory: int | None = None  # bytes
     memory_swap: int | None = None  # bytes, memory and swap together; -1 unlimited

@@ -35,28 +35,32 @@ def command(options: ContainerOptions, image: dict[str, Any]) -> tuple[list[str]
         words = list(options.command) or list(image.get("Cmd") or ())
     else:
         entrypoint = [word for word in options.entrypoint if word]
-        words = list(options.command)
+        # Docker's rule: only a word in its place, if an empty one, is an entrypoint of the user's.
+        inherited = () if options.entrypoint else image.get("Cmd") or ()
+        words = list(options.command) or list(inherited)
     if not entrypoint and not words:
         hint = f"name one after the image: cuddy run {options.image} COMMAND"
         raise InvalidArgument("no command specified, and the image names none", hint=hint)
     return entrypoint, words
 
 
-def environment(
-    image: Sequence[str], user: Sequence[str], *, hostname: str, tty: bool
-) -> list[str]:
-    """The variables of a container's process. The user's outweigh the image's, and those ours.
+def environment(image: Sequence[str], user: Sequence[str]) -> list[str]:
+    """`Config.Env`: the user's variables, then what only the image says.
 
-    Docker's order: what only we say, the user's, and then what only the image says.
+    A name alone stays: it says that there shall be no such variable.
     """
-    ours = [defaults.PATH, f"HOSTNAME={hostname}", *(["TERM=xterm"] if tty else [])]
-    users, images = ({each.partition("=")[0] for each in said} for said in (user, image))
+    users = {each.partition("=")[0]: each for each in user}
+    images = {each.partition("=")[0]: each for each in image if "=" in each}
+    found = [*users.values(), *(each for name, each in images.items() if name not in users)]
+    merge(found, ())
+    return found
 
-    def rank(entry: str) -> int:
-        name = entry.partition("=")[0]
-        return 1 if name in users else 2 * (name in images)
 
-    return sorted(merge([*ours, *image], user), key=rank)
+def variables(config: Mapping[str, Any]) -> list[str]:
+    """What a container's process begins with: what every one gets, and `Config.Env` over it."""
+    terminal = ["TERM=xterm"] if config["Tty"] else []
+    ours = [defaults.PATH, f"HOSTNAME={config['Hostname']}", *terminal]
+    return merge(ours, config["Env"])
 
 
 def merge(first: Sequence[str], second: Sequence[str]) -> list[str]:

@@ -156,7 +156,7 @@ def build_process(
             "additionalGids": sorted({identity.gid, *identity.groups}),
         },
         "args": words,
-        "env": process.with_home(config["Env"], identity.home),
+        "env": process.with_home(process.variables(config), identity.home),
         "cwd": config["WorkingDir"] or "/",
         "capabilities": process.capability_sets(
             process.granted(host_config, host.capabilities), identity.uid

@@ -29,6 +29,7 @@ class TestCommand:
             (("x",), ("u",), {"Entrypoint": ["e"], "Cmd": ["c"]}, (["x"], ["u"])),
             (("",), ("u",), {"Entrypoint": ["e"], "Cmd": ["c"]}, ([], ["u"])),
             ((), ("u",), {"Entrypoint": ["e"]}, ([], ["u"])),
+            ((), (), {"Entrypoint": ["e"], "Cmd": ["c"]}, ([], ["c"])),
             (None, ("u",), {"Entrypoint": None, "Cmd": None}, ([], ["u"])),
             (None, ("",), {"Cmd": ["c"]}, ([], [""])),
         ],
@@ -51,14 +52,24 @@ class TestCommand:
 
 
 class TestEnvironment:
-    def test_ours_then_the_users_then_the_images(self) -> None:
-        merged = process.environment(
-            ["PATH=/image", "A=image", "B=image"], ["B=user", "C="], hostname="box", tty=True
-        )
-        assert merged == ["HOSTNAME=box", "TERM=xterm", "B=user", "C=", "PATH=/image", "A=image"]
+    def test_the_users_come_first_then_the_images(self) -> None:
+        merged = process.environment(["PATH=/image", "A=image", "B=image"], ["B=user", "C="])
+        assert merged == ["B=user", "C=", "PATH=/image", "A=image"]
 
-    def test_term_only_with_a_terminal(self) -> None:
-        assert "TERM=xterm" not in process.environment([], [], hostname="box", tty=False)
+    def test_a_process_gets_ours_under_what_was_said(self) -> None:
+        config = {"Hostname": "box", "Tty": True, "Env": ["B=user", "PATH=/image"]}
+        assert process.variables(config) == [
+            "PATH=/image", "HOSTNAME=box", "TERM=xterm", "B=user",
+        ]  # fmt: skip
+        assert process.variables({"Hostname": "box", "Tty": False, "Env": []}) == [
+            defaults.PATH, "HOSTNAME=box",
+        ]  # fmt: skip
+
+    def test_a_name_alone_is_noted_and_takes_the_variable_from_the_process(self) -> None:
+        env = process.environment(["A=image", "B=image"], ["A", "HOSTNAME"])
+        assert env == ["A", "HOSTNAME", "B=image"]
+        variables = process.variables({"Hostname": "box", "Tty": False, "Env": env})
+        assert variables == [defaults.PATH, "B=image"]
 
     def test_a_bare_name_takes_a_variable_away(self) -> None:
         assert process.merge(["A=1", "B=2"], ["A"]) == ["B=2"]
@@ -71,7 +82,7 @@ class TestEnvironment:
     @pytest.mark.parametrize("bad", ["", "=x", "A=a\0b", "\0"])
     def test_what_no_program_could_be_given_is_refused(self, bad: str) -> None:
         with pytest.raises(InvalidArgument, match="invalid environment variable"):
-            process.merge([], [bad])
+            process.environment([], [bad])
 
 
 class TestLabels:
