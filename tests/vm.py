@@ -1,24 +1,29 @@
 """`make test-vm`: the suites in a virtual machine, on another kernel and on cgroup version 2 alone.
 
-    python tests/vm.py [PYTEST ARGUMENT...]
+    python tests/vm.py [--limit=SECONDS] [PYTEST ARGUMENT...]
 
 The machine is Debian 12 with its cloud kernel (6.1), systemd and our wheel, in QEMU's emulation, so
-that it runs wherever this does; it has no network. It boots once, runs pytest as a service, tells
-on its serial line what comes of it, and powers off. What is made for it stays in `.vm/`: the root
-is downloaded once, the disk is made anew when the sources are others.
+that it runs wherever this does; it has no network. It boots once, runs the suites file by file as a
+service (`vm_inside.py`), tells on its serial line what comes of each, and powers off. What is made
+for it stays in `.vm/`: the root is downloaded once, the disk with the sources is made anew when
+they are others. Without arguments all three suites run, but for the files whose results are known:
+a run that was broken off goes on where it was. The results are in `.vm/results-REVISION`.
+
+A shell of the machine's listens at `.vm/shell` meanwhile (`socat -,raw,echo=0 .vm/shell`).
 
 Emulated, everything takes ten to twenty times as long: all of it takes hours.
 """
 
 from __future__ import annotations
 
-import base64
 import os
 import shutil
 import subprocess
 import sys
-import tempfile
+import zlib
 from pathlib import Path
+
+from vm_inside import RESULT
 
 ROOT = Path(__file__).parent.parent
 CACHE = ROOT / ".vm"
@@ -29,20 +34,21 @@ PACKAGES = (
     "python3-venv", "iproute2", "nftables", "docker-registry", "skopeo", "busybox-static", "procps",
     "curl", "openssl", "bind9-dnsutils", "git", "tcc", "libc6-dev", "lua5.4", "tcl", "sqlite3",
     "make", "util-linux", "runc", "crun", "uidmap", "ca-certificates", "strace", "redis-tools",
-    "redis-server",
+    "redis-server", "fuse-overlayfs", "slirp4netns", "passt", "dbus-user-session", "libpam-systemd",
 )  # fmt: skip
-DISK_BYTES = 8 << 30
+ROOT_BYTES, SOURCES_BYTES = 8 << 30, 1 << 30
 EXIT = "cuddy-vm: exit code "
 TIME_FACTOR = "5"
 """By how much the deadlines of tests are longer."""
 UNIT = f"""\
 [Unit]
 Description=cuddy's tests
+RequiresMountsFor=/cuddy
 [Service]
 Type=oneshot
 WorkingDirectory=/cuddy
-Environment=CUDDY=/cuddy/.venv/bin/cuddy HOME=/root LANG=C.UTF-8
-Environment=CUDDY_TESTS_TIME_FACTOR={TIME_FACTOR}
+Environment=CUDDY=/cuddy/.venv/bin/cuddy HOME=/root LANG=C.UTF-8 PYTHONPATH=/cuddy/tests
+Environment=CUDDY_TESTS_TIME_FACTOR={TIME_FACTOR} CUDDY_TESTS_SYSTEMD=1
 Environment=PATH=/cuddy/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
 ExecStart=/cuddy/run-tests
 ExecStopPost=systemctl --force --force poweroff
@@ -52,11 +58,27 @@ TTYPath=/dev/ttyS0
 TimeoutStartSec=infinity
 Delegate=yes
 """
+SHELL_UNIT = """\
+[Unit]
+Description=a shell for who looks into a failure
+DefaultDependencies=no
+After=systemd-remount-fs.service
+[Service]
+Environment=TERM=dumb HOME=/root
+ExecStart=/bin/bash -i
+StandardInput=tty-force
+StandardOutput=tty
+StandardError=tty
+TTYPath=/dev/ttyS1
+Restart=always
+IgnoreSIGPIPE=no
+KillMode=process
+"""
+UNITS = {"cuddy-tests.service": UNIT, "cuddy-shell.service": SHELL_UNIT}
 SCRIPT = f"""\
 #!/bin/sh
 uname -r; cat /sys/fs/cgroup/cgroup.controllers
-words=$(sed -n 's/.*cuddy.args=\\([^ ]*\\).*/\\1/p' /proc/cmdline | base64 -d)
-sh -c "exec python -m pytest --color=no $words"
+sh -c "exec python tests/vm_inside.py $(tr -d '\\0' </dev/vdc)"
 echo "{EXIT}$?"
 """
 MASKED = ("serial-getty@ttyS0.service", "getty.target", "apt-daily.timer", "man-db.timer",
@@ -66,15 +88,26 @@ MASKED = ("serial-getty@ttyS0.service", "getty.target", "apt-daily.timer", "man-
 
 def main(words: list[str]) -> int:
     CACHE.mkdir(exist_ok=True)
-    root = CACHE / "root.tar"
-    if not root.exists():
-        make_root(root)
-    disk = CACHE / f"{revision()}.ext4"
-    if not disk.exists():
+    tree = CACHE / f"root-{zlib.crc32(repr(PACKAGES).encode()):08x}"
+    if not tree.exists():
+        make_root(tree)
+    sources = CACHE / f"{revision()}.ext4"
+    if not sources.exists():
         for old in CACHE.glob("*.ext4"):
-            old.unlink()
-        make_disk(root, disk)
-    return boot(disk, words or list(SUITES))
+            if not old.name.startswith("root"):
+                old.unlink()
+        make_sources(tree, sources)
+    results = CACHE / f"results-{sources.stem}"
+    return boot(sources, results, words or remaining(results))
+
+
+def remaining(results: Path) -> list[str]:
+    """The files of the suites that have no result yet."""
+    text = results.read_text() if results.exists() else ""
+    done = {line.split()[0] for line in text.splitlines()}
+    files = [str(path.relative_to(ROOT)) for suite in SUITES
+             for path in sorted((ROOT / suite).rglob("test_*.py"))]  # fmt: skip
+    return [name for name in files if name not in done]
 
 
 def run(*words: object, **options: object) -> None:
@@ -88,29 +121,39 @@ def revision() -> str:
     return (tree.stdout.strip() or head.stdout.strip())[:16]
 
 
-def make_root(path: Path) -> None:
-    """The machine's packages, as an archive."""
-    run("mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", "bookworm",
-        path.with_suffix(".part.tar"), MIRROR)  # fmt: skip
-    path.with_suffix(".part.tar").rename(path)
+def make_root(tree: Path) -> None:
+    """The machine's packages as a tree, from which the sources' environment is made, and a disk."""
+    part = CACHE / "tree.part"
+    shutil.rmtree(part, ignore_errors=True)
+    run("mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", "bookworm", part,
+        MIRROR)  # fmt: skip
+    prepare_init(part)
+    (part / "cuddy").mkdir()
+    for name in ("vmlinuz", "initrd.img"):
+        shutil.copy(next(part.glob(f"boot/{name}-*")), CACHE / name)
+    make_disk(part, CACHE / "root.ext4", ROOT_BYTES)
+    part.rename(tree)
 
 
-def make_disk(root: Path, disk: Path) -> None:
-    """The root with the sources and what they need, as a file system; kernel and initrd beside."""
-    with tempfile.TemporaryDirectory(dir=CACHE) as directory:
-        tree = Path(directory, "root")
-        tree.mkdir()
-        run("tar", "-xpf", root, "-C", tree, "--numeric-owner")
-        copy_sources(tree / "cuddy")
-        install(tree)
-        prepare_init(tree)
-        for name in ("vmlinuz", "initrd.img"):
-            shutil.copy(next(tree.glob(f"boot/{name}-*")), CACHE / name)
-        part = disk.with_suffix(".part")
-        with part.open("wb") as file:
-            file.truncate(DISK_BYTES)
-        run("mkfs.ext4", "-q", "-d", tree, part)
-        part.rename(disk)
+def make_disk(tree: Path, disk: Path, size: int) -> None:
+    part = disk.with_suffix(".part")
+    with part.open("wb") as file:
+        file.truncate(size)
+    run("mkfs.ext4", "-q", "-d", tree, part)
+    part.rename(disk)
+
+
+def make_sources(tree: Path, disk: Path) -> None:
+    """The sources with an environment in which they are installed, as a file system."""
+    inside = tree / "cuddy"
+    for old in inside.iterdir():
+        shutil.rmtree(old) if old.is_dir() and not old.is_symlink() else old.unlink()
+    copy_sources(inside)
+    install(tree)
+    script = inside / "run-tests"
+    script.write_text(SCRIPT)
+    script.chmod(0o755)
+    make_disk(inside, disk, SOURCES_BYTES)
 
 
 def copy_sources(target: Path) -> None:
@@ -124,54 +167,71 @@ def copy_sources(target: Path) -> None:
 
 def install(tree: Path) -> None:
     """Our wheel and those that the tests need, in an environment of the machine's own Python."""
-    wheels = tree / "wheels"
+    wheels = tree / "cuddy/wheels"
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     run(*pip, "wheel", "-q", "--wheel-dir", wheels, f"{ROOT}[test]")
     inside = ["chroot", str(tree)]
     run(*inside, "python3", "-m", "venv", "/cuddy/.venv")
-    run(*inside, "/cuddy/.venv/bin/pip", "install", "-q", "--no-index", "--find-links", "/wheels",
-        "cuddy[test]", env=os.environ | {"PIP_CONFIG_FILE": "/dev/null"})  # fmt: skip
+    run(*inside, "/cuddy/.venv/bin/pip", "install", "-q", "--no-index",
+        "--find-links=/cuddy/wheels", "cuddy[test]",
+        env=os.environ | {"PIP_CONFIG_FILE": "/dev/null"})  # fmt: skip
 
 
 def prepare_init(tree: Path) -> None:
     """systemd, with the tests as a service and nothing that would disturb them."""
-    script = tree / "cuddy/run-tests"
-    script.write_text(SCRIPT)
-    script.chmod(0o755)
     units = tree / "etc/systemd/system"
-    (units / "cuddy-tests.service").write_text(UNIT)
     wanted = units / "multi-user.target.wants"
     wanted.mkdir(exist_ok=True)
-    (wanted / "cuddy-tests.service").symlink_to("/etc/systemd/system/cuddy-tests.service")
+    for name, text in UNITS.items():
+        (units / name).write_text(text)
+        (wanted / name).symlink_to(f"/etc/systemd/system/{name}")
     for name in MASKED:
         (units / name).unlink(missing_ok=True)
         (units / name).symlink_to("/dev/null")
     (tree / "etc/machine-id").write_text("")
     (tree / "etc/hostname").write_text("vm\n")
+    (tree / "etc/fstab").write_text("/dev/vdb /cuddy ext4 defaults 0 0\n")
     (tree / "etc/hosts").write_text("127.0.0.1 localhost vm\n::1 localhost\n")
 
 
-def boot(disk: Path, words: list[str]) -> int:
+def boot(sources: Path, results: Path, words: list[str]) -> int:
     """Run the machine to its end; the tests' exit code."""
-    arguments = base64.b64encode(" ".join(words).encode()).decode()
-    quiet = "quiet loglevel=3 systemd.show_status=no"
-    kernel = f"root=/dev/vda rw console=ttyS0 {quiet} cuddy.args={arguments}"
-    machine = [
-        "qemu-system-x86_64", "-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2",
-        "-m", "3072",
-        "-nographic", "-no-reboot", "-nic", "none", "-snapshot",
-        "-drive", f"file={disk},if=virtio,format=raw,cache=unsafe",
-        "-kernel", str(CACHE / "vmlinuz"), "-initrd", str(CACHE / "initrd.img"), "-append", kernel,
-    ]  # fmt: skip
     code = 70
-    with subprocess.Popen(machine, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL) as running:
+    with subprocess.Popen(
+        machine(sources, words), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+    ) as running:
         assert running.stdout
         for line in running.stdout:
             text = line.decode(errors="replace").rstrip()
             print(text, flush=True)
+            if text.startswith(RESULT):
+                with results.open("a") as file:
+                    file.write(text.removeprefix(RESULT) + "\n")
             if text.startswith(EXIT):
                 code = int(text.removeprefix(EXIT))
     return code
+
+
+def machine(sources: Path, words: list[str]) -> list[str]:
+    """QEMU's command line. Nothing is written to the disks; it has no network."""
+    arguments = CACHE / "arguments"
+    text = " ".join(words)
+    arguments.write_text(text + "\0" * (-len(text) % 512))
+    quiet = "quiet loglevel=3 systemd.show_status=no"
+    kernel = f"root=/dev/vda rw console=ttyS0 mitigations=off {quiet}"
+    drives = [f"file={disk},if=virtio,format=raw,cache=unsafe"
+              for disk in (CACHE / "root.ext4", sources, arguments)]  # fmt: skip
+    return [
+        "nice", "-n", "10", "qemu-system-x86_64", *acceleration(), "-smp", "2", "-m", "3072",
+        "-display", "none", "-no-reboot", "-nic", "none", "-snapshot",
+        "-serial", "stdio", "-serial", f"unix:{CACHE / 'shell'},server=on,wait=off",
+        *[word for drive in drives for word in ("-drive", drive)],
+        "-kernel", str(CACHE / "vmlinuz"), "-initrd", str(CACHE / "initrd.img"), "-append", kernel,
+    ]  # fmt: skip
+
+
+def acceleration() -> list[str]:
+    return ["-accel", "tcg,thread=multi", "-cpu", "max"]
 
 
 if __name__ == "__main__":

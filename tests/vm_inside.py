@@ -1,0 +1,144 @@
+"""What `make test-vm` runs inside its machine: pytest, with results that are told as they come.
+
+    python tests/vm_inside.py [--limit=SECONDS] [PYTEST ARGUMENT...]
+
+A file's result is told as soon as it is known, and a failure at once, so that a run that is broken
+off has results too. A test that makes no progress for so long is shown (where each of its threads
+is), killed, and counted as hung; another session goes on behind it.
+
+Loaded by pytest as a plugin, this module writes down which test begins and how it ends.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+REPORT = "CUDDY_TESTS_REPORT"
+"""Where the plugin writes to: lines of JSON, [test, "begun", "ended" or outcome, text]."""
+LIMIT_S = 900
+"""How long a test may take; `--limit` says otherwise."""
+RESULT = "cuddy-vm: result "
+BAD = ("failed", "hung")
+
+
+def pytest_runtest_logstart(nodeid: str) -> None:
+    note(nodeid, "begun")
+
+
+def pytest_runtest_logfinish(nodeid: str) -> None:
+    note(nodeid, "ended")
+
+
+def pytest_runtest_logreport(report: object) -> None:
+    nodeid, when, outcome, text = (
+        getattr(report, name) for name in ("nodeid", "when", "outcome", "longrepr")
+    )
+    if outcome == "skipped" and isinstance(text, tuple):
+        text = text[2]
+    if when == "call" or outcome != "passed":
+        note(nodeid, outcome, str(text or ""))
+
+
+def note(test: str, outcome: str, text: str = "") -> None:
+    with open(os.environ[REPORT], "a") as file:
+        file.write(json.dumps([test, outcome, text]) + "\n")
+
+
+class Results:
+    """Outcomes by test; a file's are told when a test of another one begins."""
+
+    def __init__(self) -> None:
+        self.outcomes: dict[str, str] = {}
+        self.running = ""
+        self._file = ""
+        self._begun = time.monotonic()
+
+    def take(self, test: str, event: str, text: str) -> None:
+        """One line of the plugin's."""
+        if event == "begun":
+            self.running = test
+            if (file := test.partition("::")[0]) != self._file:
+                self.tell()
+                self._file, self._begun = file, time.monotonic()
+        elif event == "ended":
+            self.running = ""
+        elif self.outcomes.get(test) not in BAD:
+            self.outcomes[test] = event
+            if event != "passed":
+                say(f"{event} {test}\n{text}")
+
+    def tell(self) -> None:
+        """How the tests of the file have ended that is done now."""
+        if not self._file:
+            return
+        own = {test: how for test, how in self.outcomes.items()
+               if test.startswith(self._file + "::")}  # fmt: skip
+        counts = Counter(own.values())
+        numbers = " ".join(f"{how}={counts[how]}" for how in ("passed", "skipped", *BAD))
+        say(f"{RESULT}{self._file} {numbers} seconds={time.monotonic() - self._begun:.0f}")
+        for test, how in own.items():
+            if how in BAD:
+                say(f"{RESULT}{how} {test}")
+        self._file = ""
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+def main(words: list[str]) -> int:
+    limit = LIMIT_S
+    if words and words[0].startswith("--limit="):
+        limit = int(words.pop(0).removeprefix("--limit="))
+    results = Results()
+    with tempfile.TemporaryDirectory() as directory:
+        report, output = Path(directory, "report"), Path(directory, "output")
+        while True:
+            done = Path(directory, "done")
+            done.write_text("\n".join(f"--deselect={test}" for test in results.outcomes))
+            report.write_text("")
+            code = run_session([*words, f"@{done}"], report, output, results, limit)
+            if not results.running:
+                break
+            results.outcomes[results.running] = "hung"
+            say(f"hung {results.running}\n{output.read_text(errors='replace')[-8000:]}")
+            results.running = ""
+        results.tell()
+        say(output.read_text(errors="replace")[-2000:])
+    return code if not set(BAD) & set(results.outcomes.values()) else 1
+
+
+def run_session(words: list[str], report: Path, output: Path, results: Results, limit: int) -> int:
+    """Run pytest to its end, or to the test that hangs; its exit code."""
+    command = [sys.executable, "-m", "pytest", "-q", "-p", "vm_inside", "--color=no", "--tb=short",
+               "-o", f"faulthandler_timeout={limit}", *words]  # fmt: skip
+    with output.open("wb") as file, report.open() as lines:
+        session = subprocess.Popen(
+            command, env=os.environ | {REPORT: str(report)}, start_new_session=True,
+            stdout=file, stderr=file,
+        )  # fmt: skip
+        fd = os.pidfd_open(session.pid)
+        is_done = False
+        while not is_done:
+            is_done = bool(select.select([fd], [], [], 2)[0])
+            for line in lines:
+                results.take(*json.loads(line))
+            if time.time() - report.stat().st_mtime > limit + 60:
+                with contextlib.suppress(ProcessLookupError):
+                    os.killpg(session.pid, signal.SIGKILL)
+        os.close(fd)
+        return session.wait()
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
