@@ -8,6 +8,7 @@ files     JSON, atomic writes, locks, temporary names, removal of trees
 whole_file  a file that appears when it is whole
 undo      what was done is taken back when a block fails
 usage     what trees take on disk
+unforeseen  exceptions that nobody foresaw, in one line
 suggest   what a mistyped word was meant to be
 comma_separated  a line of fields with commas between them
 kernel    floor 1: what Linux offers, one concept a file
@@ -17,6 +18,7 @@ runtime   floor 2: the OCI runtime: a bundle becomes a process
 engine    floor 3: containers as the user knows them
 builder   floor 4: a Dockerfile becomes an image
 cli       floor 5: the Docker-compatible command line
+api       floor 5: the Docker Engine API, served to other tools
 library   floor 5: what Python programs use: `cuddy.build`
 """
 

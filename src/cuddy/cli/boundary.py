@@ -8,7 +8,6 @@ Nothing else in the command line catches a CuddyError. A command about several t
 
 from __future__ import annotations
 
-import errno
 import os
 import sys
 
@@ -25,13 +24,6 @@ if TYPE_CHECKING:
 INTERRUPTED = 130  # 128 + SIGINT
 PIPE_CLOSED = 141  # 128 + SIGPIPE
 AT_ONCE = 32
-
-_HINTS = {
-    errno.ENOSPC: "the disk is full: 'cuddy rm' and 'cuddy rmi' make room",
-    errno.EDQUOT: "the disk quota is used up",
-    errno.EROFS: "choose another place with --root and --runroot",
-    errno.EMFILE: "raise the limit of open files: ulimit -n",
-}
 
 
 def attempt(act: Callable[[], int | None], *, least: int = 0, about: str = "") -> int:
@@ -50,9 +42,9 @@ def attempt(act: Callable[[], int | None], *, least: int = 0, about: str = "") -
     except Exception as error:
         if os.environ.get("CUDDY_DEBUG") == "1":
             sys.excepthook(type(error), error, error.__traceback__)
-        is_system = isinstance(error, OSError) and error.errno
-        text = explain_os(error) if is_system else explain_bug(error)
-        return complain(_naming(about, text), max(1, least))
+        from cuddy import unforeseen
+
+        return complain(_naming(about, unforeseen.explain(error)), max(1, least))
 
 
 def _naming(about: str, message: str) -> str:
@@ -130,29 +122,3 @@ def complain(message: str, code: int, *, excerpt: str = "") -> int:
     except OSError:
         pass
     return code
-
-
-def explain_bug(error: Exception) -> str:
-    """An exception that nobody foresaw."""
-    where = error.__traceback__
-    while where is not None and where.tb_next is not None:
-        where = where.tb_next
-    place = ""
-    if where is not None:
-        path = where.tb_frame.f_code.co_filename.rpartition("/cuddy/")[2]
-        place = f" at {path}:{where.tb_lineno}"
-    return (
-        f"this is a bug in cuddy: {type(error).__name__}: {error}{place} "
-        "(CUDDY_DEBUG=1 shows the traceback)"
-    )
-
-
-def explain_os(error: Exception) -> str:
-    """A system call that failed where nobody gave it a meaning."""
-    assert isinstance(error, OSError) and error.errno
-    hint = _HINTS.get(error.errno, "")
-    if error.errno in (errno.EACCES, errno.EPERM):
-        hint = "run cuddy as root" if os.geteuid() else "this machine does not allow it"
-    where = f"{os.fsdecode(error.filename)}: " if error.filename else ""
-    reason = os.strerror(error.errno).lower()
-    return f"{where}{reason} ({hint})" if hint else f"{where}{reason}"

@@ -89,6 +89,7 @@ GROUPS: dict[str, dict[str, str]] = {
         "halt": "system.halt",
         "events": "system.events",
         "info": "system.info",
+        "serve": "system.serve",
         "prune": "system.prune",
     },
     "volume": {

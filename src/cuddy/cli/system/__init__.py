@@ -5,6 +5,7 @@ df       what everything takes on disk
 prune    remove everything that nothing uses
 events   what happens, as it happens
 check    is everything what it says it is
+serve    the API of docker, for other tools
 boot     start what should run after the machine has started
 halt     stop all because it goes down
 doctor   what this machine lacks for containers

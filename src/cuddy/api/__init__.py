@@ -1,0 +1,21 @@
+"""The Docker Engine API for tools that exist already: HTTP in, the engine's functions, JSON out.
+
+    server ── fork ──▶ dialogue ──▶ routes ──▶ a handler ──▶ engine
+                          ▲             │
+                          └── errors ◀──┘
+
+Nothing here would be of use to the command line: what both need belongs to the engine.
+
+server      who listens: a process for each connection
+sockets     where it listens, and who may come
+connection  one client's bytes: heads, bodies, answers, by h11
+stream      an answer that is sent while it is made
+http        Call: one request and how it is answered
+fields      what nested JSON of a stranger's says
+errors      what a client is told when something went wrong
+routes      which handler answers which request
+dialogue    the requests of one connection, one after the other
+preload     what is imported before the first connection comes
+system      ping, version, info
+containers  containers: lists
+"""

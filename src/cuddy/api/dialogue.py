@@ -1,0 +1,112 @@
+"""The requests of one connection, one after the other, in the process that is its own."""
+
+from __future__ import annotations
+
+import os
+import re
+import time
+from posixpath import normpath
+from urllib.parse import quote, unquote
+
+from cuddy.api import errors, routes
+from cuddy.api.connection import Connection
+from cuddy.api.http import Call
+from cuddy.engine.info import API_VERSION, MIN_API_VERSION
+from cuddy.errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import h11
+
+    from cuddy.engine.home import Home
+
+VERSION = re.compile(r"/v([0-9.]+)(/.*)", re.DOTALL)
+
+ABSOLUTE = re.compile("^https?://[^/?]*", re.IGNORECASE)
+"""What a client writes before the path when it takes us for a proxy (RFC 9112, 3.2.2)."""
+
+
+def converse(home: Home, connection: Connection) -> None:
+    """Answer requests until there are no more. Raises ClientLeft."""
+    while True:
+        try:
+            request = connection.next_request()
+        except InvalidArgument as error:
+            connection.refuse(error.http_status, error.message)
+            return
+        if request is None or not answer(home, connection, request):
+            return
+        reap()
+
+
+def answer(home: Home, connection: Connection, request: h11.Request) -> bool:
+    """Answer one request; whether there may be another on this connection."""
+    began_s = time.monotonic()
+    target = request.target.decode("ascii")
+    path, _, query = ABSOLUTE.sub("", target).partition("?")
+    call = Call(
+        home, connection, request, path=unquote(path, errors="surrogateescape"), query=query
+    )
+    try:
+        errors.attempt(call, dispatch)
+    finally:
+        log(connection, call, target, time.monotonic() - began_s)
+    return not call.is_hijacked and connection.finish()
+
+
+def dispatch(call: Call) -> None:
+    """Find out what is meant, and have it done."""
+    clean = clean_path(call.path)
+    if clean != call.path:
+        call.answer_headers["Location"] = quote(clean, errors="surrogateescape", safe="/:@")
+        call.answer(status=301)
+        return
+    found = VERSION.fullmatch(call.path)
+    if found:
+        call.version = check_version(found[1])
+        call.path = found[2]
+    handler, call.ref = routes.find(call.method, call.path)
+    handler(call)
+
+
+def clean_path(path: str) -> str:
+    """A path without empty steps and dots, as Go's router redirects to it."""
+    clean = normpath(f"/{path.lstrip('/')}")
+    return f"{clean}/" if path.endswith("/") and clean != "/" else clean
+
+
+def check_version(said: str) -> tuple[int, int]:
+    """The version of the API that the client speaks. Raises InvalidArgument."""
+    asked, most, least = (read_version(each) for each in (said, API_VERSION, MIN_API_VERSION))
+    if asked > most:
+        raise InvalidArgument(
+            f"client version {said} is too new. Maximum supported API version is {API_VERSION}"
+        )
+    if asked < least:
+        raise InvalidArgument(
+            f"client version {said} is too old. Minimum supported API version is "
+            f"{MIN_API_VERSION}, please upgrade your client to a newer version"
+        )
+    return asked
+
+
+def read_version(text: str) -> tuple[int, int]:
+    """The first two numbers of a version."""
+    numbers = [int(each[:9]) if each else 0 for each in text.split(".")]
+    return (numbers[0], numbers[1] if len(numbers) > 1 else 0)
+
+
+def log(connection: Connection, call: Call, target: str, took_s: float) -> None:
+    """One line for a request, with --debug."""
+    if os.environ.get("CUDDY_DEBUG") == "1":
+        line = f"{connection.peer}: {call.method} {target} {call.status} {took_s * 1000:.1f} ms\n"
+        os.write(2, line.encode("utf-8", "replace"))
+
+
+def reap() -> None:
+    """Processes that handlers have started, and that have ended since."""
+    try:
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+    except ChildProcessError:
+        pass

@@ -1,0 +1,86 @@
+"""What a client is told when something went wrong: a status, and the words that clients look for.
+
+The one place in the API that catches every error. What the user asked wrongly (4xx) is told in
+Docker's words alone; what went wrong here comes with our hint.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from cuddy import files, unforeseen
+from cuddy.api.http import JSON
+from cuddy.errors import CuddyError, NameTaken, NotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuddy.api.http import Call, Handler
+
+
+class PageNotFound(NotFound):
+    """No endpoint of ours."""
+
+    def __init__(self) -> None:
+        super().__init__("page not found")
+
+
+class NotAnswered(CuddyError):
+    """An endpoint of Docker's that has no meaning here."""
+
+    http_status = 501
+
+
+class NoSwarm(CuddyError):
+    """This engine is no part of a swarm."""
+
+    http_status = 503
+
+
+def attempt(call: Call, handle: Handler) -> None:
+    """Have a handler answer a call, or tell the client why it could not. Raises ClientLeft."""
+    try:
+        handle(call)
+    except CuddyError as error:
+        fail(call, error.http_status, words(error))
+    except Exception as error:
+        if os.environ.get("CUDDY_DEBUG") == "1":
+            sys.excepthook(type(error), error, error.__traceback__)
+        fail(call, 500, unforeseen.explain(error))
+
+
+def words(error: CuddyError) -> str:
+    """The message of an error as clients of Docker's know it."""
+    wording = WORDS.get(type(error))
+    if wording:
+        return wording(error)
+    return error.message if error.http_status < 500 else str(error)
+
+
+def fail(call: Call, status: int, message: str) -> None:
+    """Tell of an error: by the answer's status, or, once one has begun, at the end of the stream.
+
+    A stream of anything but JSON ends without its end, which every client takes for an error.
+    """
+    stream = call.open_stream
+    if not call.status:
+        call.answer({"message": message}, status)
+    elif stream and stream.content_type == JSON:
+        told = {"errorDetail": {"message": message}, "error": message}
+        stream.write(f"{files.format_json(told)}\r\n".encode())
+        stream.close()
+
+
+def _name_taken(error: CuddyError) -> str:
+    assert isinstance(error, NameTaken)
+    return (
+        f'Conflict. The container name "/{error.name}" is already in use by container '
+        f'"{error.holder}". You have to remove (or rename) that container to be able to reuse '
+        "that name."
+    )
+
+
+WORDS: dict[type[CuddyError], Callable[[CuddyError], str]] = {NameTaken: _name_taken}
+"""Where Docker's words are not those of the command line."""

@@ -1,0 +1,268 @@
+"""Call: one request of a client's, and the ways in which it is answered.
+
+Handlers see nothing else of HTTP. Each answers once, with one of `answer`, `send`, `stream` and
+`hijack`; what it raises is answered by `errors.py`.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import signal
+import socket
+import time
+from contextlib import contextmanager
+from http import HTTPStatus
+from urllib.parse import parse_qs
+
+import h11
+
+from cuddy import __version__, files
+from cuddy.api import connection as connections
+from cuddy.api.connection import ClientLeft, Connection
+from cuddy.api.fields import read_filters
+from cuddy.api.stream import Stream
+from cuddy.engine.info import API_VERSION
+from cuddy.errors import InvalidArgument
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from typing import Any
+
+    from cuddy.engine.home import Home
+
+    Handler = Callable[["Call"], None]
+
+JSON = "application/json"
+SERVER = f"cuddy/{__version__} (linux)"
+DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+MAX_DOCUMENT_BYTES = 4 << 20
+DOCUMENT_S = 30
+MAX_PARAMETERS = 1000
+FALSE = ("", "0", "no", "false", "none")
+"""Docker's booleans: everything else is true."""
+SILENT = (204, 304)
+"""Answers that have no body, nor a length of one."""
+
+
+class DocumentTooLarge(InvalidArgument):
+    http_status = 413
+
+
+class Hijacked(socket.socket):
+    """A connection that is no more HTTP. `unread`: what the client has sent on it already."""
+
+    unread = b""
+
+
+class Call:
+    """One request. `path`: decoded and without the version; `ref`: the {name} in it."""
+
+    def __init__(
+        self, home: Home, connection: Connection, request: h11.Request, *, path: str, query: str
+    ) -> None:
+        self.home = home
+        self.method = request.method.decode("ascii")
+        self.path = path
+        self.version = (1, 45)
+        self.ref = ""
+        self.headers = {
+            name.decode("ascii"): value.decode("latin-1") for name, value in request.headers
+        }
+        self.answer_headers: dict[str, str] = {}
+        """What goes into the head of the answer besides; set it before the answer."""
+        self.status = 0
+        """Of the answer, once there is one."""
+        self.is_hijacked = False
+        self.open_stream: Stream | None = None
+        self._connection = connection
+        self._query_text = query
+        self._parameters: dict[str, list[str]] | None = None
+
+    # What the client says.
+
+    @property
+    def _query(self) -> dict[str, list[str]]:
+        if self._parameters is None:
+            try:
+                self._parameters = parse_qs(
+                    self._query_text, keep_blank_values=True, errors="surrogateescape",
+                    max_num_fields=MAX_PARAMETERS,
+                )  # fmt: skip
+            except ValueError:
+                raise InvalidArgument(f"more than {MAX_PARAMETERS} parameters") from None
+        return self._parameters
+
+    def text(self, name: str, default: str = "") -> str:
+        """A parameter of the query; the last one if there are several."""
+        return self._query.get(name, [default])[-1]
+
+    def texts(self, name: str) -> list[str]:
+        """A parameter that may be repeated."""
+        return self._query.get(name, [])
+
+    def has(self, name: str) -> bool:
+        """Whether the query has the parameter, be it empty."""
+        return name in self._query
+
+    def flag(self, name: str, default: bool = False) -> bool:
+        """A parameter that is true or false, in Docker's ways to say so."""
+        if name not in self._query:
+            return default
+        return self.text(name).strip().lower() not in FALSE
+
+    def number(self, name: str, default: int | None = None) -> int | None:
+        """A parameter that is a whole number. Raises InvalidArgument."""
+        text = self.text(name).strip()
+        if not text:
+            return default
+        digits = text.removeprefix("-").removeprefix("+")
+        if not (digits.isascii() and digits.isdecimal()) or len(digits) > 18:
+            raise InvalidArgument(f"invalid value {text!r} for {name}: it must be a whole number")
+        return int(text)
+
+    def filters(self) -> list[tuple[str, str]]:
+        """The `filters` parameter as pairs of name and value. Raises InvalidArgument."""
+        return read_filters(self.text("filters"))
+
+    def document(self) -> dict[str, Any]:
+        """The JSON object in the body; nothing, `{}` and `null` are an empty one.
+
+        Raises InvalidArgument, DocumentTooLarge.
+        """
+        data = self._read_document()
+        if not data.strip():
+            return {}
+        self._check_content_type()
+        try:
+            document = files.parse_json(data)
+        except ValueError as error:
+            raise InvalidArgument(f"invalid JSON: {error}") from None
+        if document is None:
+            return {}
+        if not isinstance(document, dict):
+            raise InvalidArgument("invalid JSON: the body must be an object")
+        return document
+
+    def _read_document(self) -> bytes:
+        pieces, length = [], 0
+        deadline_s = time.monotonic() + DOCUMENT_S
+        for piece in self.body():
+            pieces.append(piece)
+            length += len(piece)
+            if length > MAX_DOCUMENT_BYTES:
+                raise DocumentTooLarge(f"the body has more than {MAX_DOCUMENT_BYTES} bytes")
+            if time.monotonic() > deadline_s:
+                raise connections.TooSlow("the body of the request did not come in time")
+        return b"".join(pieces)
+
+    def _check_content_type(self) -> None:
+        said = self.headers.get("content-type", "")
+        if said.partition(";")[0].strip().lower() != JSON:
+            message = f"unsupported Content-Type header ({said}): must be '{JSON}'"
+            raise InvalidArgument(message)
+
+    def body(self) -> Iterator[bytes]:
+        """The body as it comes, or what is left of it."""
+        return self._connection.body()
+
+    # What it is answered.
+
+    def answer(self, document: object = None, status: int = 200) -> None:
+        """A document as JSON; None: no body."""
+        if document is None:
+            return self.send(b"", "", status)
+        return self.send(f"{files.format_json(document)}\n".encode(), JSON, status)
+
+    def send(self, data: bytes, content_type: str, status: int = 200) -> None:
+        """An answer of any type."""
+        headers = self._head(content_type)
+        if status not in SILENT:
+            headers.append(("Content-Length", str(len(data))))
+        self.status = status
+        events: list[h11.Event] = [_response(status, headers)]
+        if data and self.method != "HEAD":
+            events.append(h11.Data(data=data))
+        self._connection.send(*events, h11.EndOfMessage(), patience_s=connections.ANSWER_S)
+
+    def stream(self, content_type: str = JSON, status: int = 200) -> Stream:
+        """An answer that is sent while it is made; its head goes out at once."""
+        headers = [*self._head(content_type), ("Transfer-Encoding", "chunked")]
+        self.status = status
+        self._connection.send(_response(status, headers))
+        is_head = self.method == "HEAD"
+        self.open_stream = Stream(self._connection, content_type, bodiless=is_head)
+        return self.open_stream
+
+    def _head(self, content_type: str) -> list[tuple[str, str]]:
+        return [
+            ("Api-Version", API_VERSION),
+            *([("Content-Type", content_type)] if content_type else []),
+            ("Docker-Experimental", "false"),
+            ("Ostype", "linux"),
+            ("Server", SERVER),
+            ("Date", _date()),
+            *self.answer_headers.items(),
+        ]
+
+    def hijack(self, content_type: str, *, protocol: str = "tcp") -> Hijacked:
+        """The connection itself, with no more HTTP on it, for bytes both ways.
+
+        The client has asked for `protocol`, and is told that it has it; or it has not asked, as
+        older ones do, and gets an answer without an end.
+        """
+        for _ in self.body():
+            pass  # some have one that says nothing
+        asked = "upgrade" in self.headers
+        lines = ["HTTP/1.1 101 UPGRADED" if asked else "HTTP/1.1 200 OK"]
+        if content_type:
+            lines.append(f"Content-Type: {content_type}")
+        if asked:
+            lines += ["Connection: Upgrade", f"Upgrade: {protocol}"]
+        lines += [f"{name}: {value}" for name, value in self.answer_headers.items()]
+        self.status = 101 if asked else 200
+        self.is_hijacked = True
+        unread = self._connection.take_over()
+        self._connection.send_raw("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        hijacked = Hijacked(fileno=os.dup(self._connection.socket.fileno()))
+        hijacked.unread = unread
+        return hijacked
+
+    @contextmanager
+    def until_client_leaves(self) -> Iterator[None]:
+        """Inside it, ClientLeft unwinds whatever waits once the client has gone.
+
+        The kernel tells by a signal, since what waits may be anything.
+        """
+        sock = self._connection.socket
+
+        def look(*_: object) -> None:
+            if connections.has_left(sock):
+                raise ClientLeft
+
+        before = signal.signal(signal.SIGIO, look)
+        flags = fcntl.fcntl(sock, fcntl.F_GETFL)
+        try:
+            fcntl.fcntl(sock, fcntl.F_SETOWN, os.getpid())
+            fcntl.fcntl(sock, fcntl.F_SETFL, flags | os.O_ASYNC)
+            look()  # it may have left before
+            yield
+        finally:
+            signal.signal(signal.SIGIO, signal.SIG_IGN)
+            fcntl.fcntl(sock, fcntl.F_SETFL, fcntl.fcntl(sock, fcntl.F_GETFL) & ~os.O_ASYNC)
+            signal.signal(signal.SIGIO, before)
+
+
+def _response(status: int, headers: list[tuple[str, str]]) -> h11.Response:
+    reason = HTTPStatus(status).phrase.encode()
+    return h11.Response(status_code=status, headers=headers, reason=reason)
+
+
+def _date() -> str:
+    """Now, as heads have it: always in English, whatever the locale (RFC 9110, 5.6.7)."""
+    now = time.gmtime()
+    day, month = DAYS[now.tm_wday], MONTHS[now.tm_mon - 1]
+    clock = f"{now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02}"
+    return f"{day}, {now.tm_mday:02} {month} {now.tm_year} {clock} GMT"

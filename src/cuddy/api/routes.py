@@ -1,0 +1,47 @@
+"""Which handler answers which request.
+
+`{name}` is one step of a path, `{name:.*}` as many as there are, since names of images have
+slashes. The first line that fits answers, so what is more particular stands above.
+"""
+
+from __future__ import annotations
+
+import re
+
+from cuddy.api import containers, system
+from cuddy.api.errors import PageNotFound
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.api.http import Handler
+
+ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    ("GET", "/_ping", system.ping),
+    ("HEAD", "/_ping", system.ping),
+    ("GET", "/version", system.version),
+    ("GET", "/info", system.info),
+    ("GET", "/containers/json", containers.list_),
+)
+
+Route = tuple[re.Pattern[str], "Handler"]
+
+
+def _compile() -> dict[str, list[Route]]:
+    """The table by method, its patterns as regular expressions."""
+    found: dict[str, list[Route]] = {}
+    for method, pattern, handler in ROUTES:
+        expression = re.escape(pattern).replace(r"\{name:\.\*\}", "(?P<name>.*)")
+        expression = expression.replace(r"\{name\}", "(?P<name>[^/]+)")
+        found.setdefault(method, []).append((re.compile(expression, re.DOTALL), handler))
+    return found
+
+
+_BY_METHOD = _compile()
+
+
+def find(method: str, path: str) -> tuple[Handler, str]:
+    """The handler for a path without its version, and the name in it. Raises PageNotFound."""
+    for expression, handler in _BY_METHOD.get(method, ()):
+        if found := expression.fullmatch(path):
+            return handler, found.groupdict().get("name", "")
+    raise PageNotFound

@@ -1,0 +1,146 @@
+"""Where the API listens, and who may come: a socket's file, its owner and mode; or what systemd
+has opened for us (sd_listen_fds(3)).
+"""
+
+from __future__ import annotations
+
+import errno
+import fcntl
+import os
+import socket
+import stat
+import struct
+
+from cuddy.api.connection import Peer
+from cuddy.errors import Conflict, InvalidArgument, SystemFailure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+FIRST_FD = 3
+BACKLOG = 512
+MAX_PATH_BYTES = 107
+"""unix(7)."""
+
+
+class Listener:
+    """A socket that clients come to. `path`: its file, which goes with it; "" if it is not ours."""
+
+    def __init__(self, sock: socket.socket, path: str = "") -> None:
+        self.socket = sock
+        self.path = path
+        self._identity = _identity(path) if path else None
+        sock.setblocking(False)
+
+    def accept(self) -> tuple[socket.socket, Peer] | None:
+        """The next client; None if there is none."""
+        try:
+            client, address = self.socket.accept()
+        except OSError as error:
+            if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
+                return None
+            raise
+        if self.socket.family != socket.AF_UNIX:
+            return client, Peer(address=address[0])
+        packed = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
+        pid, uid, _ = struct.unpack("3i", packed)
+        return client, Peer(uid=uid, pid=pid)
+
+    def close(self) -> None:
+        """Close it, and remove its file, unless that is another server's by now."""
+        if self.path and _identity(self.path) == self._identity:
+            os.unlink(self.path)
+        self.socket.close()
+
+
+def _identity(path: str) -> tuple[int, int]:
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return (0, 0)
+    return (found.st_dev, found.st_ino)
+
+
+def inherited(environment: Mapping[str, str]) -> list[Listener]:
+    """The sockets that systemd has opened for this process. Raises InvalidArgument."""
+    if environment.get("LISTEN_PID") != str(os.getpid()):
+        return []
+    count = environment.get("LISTEN_FDS", "")
+    if not count.isdecimal() or not 0 < int(count) < 100:
+        raise InvalidArgument(f"LISTEN_FDS={count!r} is not a number of sockets")
+    found = []
+    for fd in range(FIRST_FD, FIRST_FD + int(count)):
+        os.set_inheritable(fd, False)
+        try:
+            sock = socket.socket(fileno=fd)
+        except OSError:
+            raise InvalidArgument(f"descriptor {fd} of LISTEN_FDS is not a socket") from None
+        if sock.family != socket.AF_UNIX:
+            hint = "ListenStream=/run/cuddy/cuddy.sock"
+            raise InvalidArgument("only Unix sockets can be handed over", hint=hint)
+        found.append(Listener(sock))
+    return found
+
+
+def listen(path: str, *, gid: int | None) -> Listener:
+    """Listen at a path, for its owner, and for a group if there is one.
+
+    The socket of a server that has died is replaced. Raises Conflict, SystemFailure.
+    """
+    path = os.path.abspath(path)
+    if len(os.fsencode(path)) > MAX_PATH_BYTES:
+        raise InvalidArgument(f"{path}: a socket's path has at most {MAX_PATH_BYTES} bytes")
+    directory = os.path.dirname(path)
+    try:
+        os.makedirs(directory, mode=0o711, exist_ok=True)
+        # Locked, or two servers that start at the same time would each remove the other's.
+        fd = os.open(directory, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            fcntl.flock(fd, fcntl.LOCK_EX)
+            _remove_stale(path)
+            return Listener(_bind(path, gid), path)
+        finally:
+            os.close(fd)
+    except OSError as error:
+        raise SystemFailure.from_os(f"cannot listen at {path}", error) from error
+
+
+def _remove_stale(path: str) -> None:
+    """Remove the socket of a server that is no more. Raises Conflict."""
+    try:
+        status = os.lstat(path)
+    except FileNotFoundError:
+        return
+    if not stat.S_ISSOCK(status.st_mode):
+        raise Conflict(f"{path} is there and not a socket", hint="choose another with --unix")
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as probe:
+        probe.settimeout(1)
+        try:
+            probe.connect(path)
+        except ConnectionRefusedError:
+            os.unlink(path)
+            return
+        except TimeoutError:
+            pass
+    hint = "it serves this engine already, or choose another path with --unix"
+    raise Conflict(f"another server listens at {path}", hint=hint)
+
+
+def _bind(path: str, gid: int | None) -> socket.socket:
+    sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
+    try:
+        os.fchmod(sock.fileno(), 0o600)  # what bind(2) gives the file
+        before = os.umask(0o177)
+        try:
+            sock.bind(path)
+        finally:
+            os.umask(before)
+        if gid is not None:
+            os.chown(path, 0, gid)
+            os.chmod(path, 0o660)
+        sock.listen(BACKLOG)
+    except BaseException:
+        sock.close()
+        raise
+    return sock

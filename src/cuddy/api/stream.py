@@ -1,0 +1,46 @@
+"""An answer that is sent while it is made: chunked, and flushed with every write."""
+
+from __future__ import annotations
+
+import h11
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    from cuddy.api.connection import Connection
+
+
+class Stream:
+    """The body of an answer whose head has gone out. Left by an error it stays open: `errors.py`
+    tells the client, or breaks the connection off, so that nobody takes half a body for a whole.
+    """
+
+    def __init__(self, connection: Connection, content_type: str, *, bodiless: bool) -> None:
+        self._connection = connection
+        self._bodiless = bodiless  # HEAD asks for the head alone
+        self.content_type = content_type
+        self.is_open = True
+
+    def write(self, data: bytes) -> None:
+        """Send some of the body at once. Raises ClientLeft."""
+        if data and self.is_open and not self._bodiless:
+            self._connection.send(h11.Data(data=data))
+
+    def close(self) -> None:
+        """The body is complete. Raises ClientLeft."""
+        if self.is_open:
+            self.is_open = False
+            self._connection.send(h11.EndOfMessage())
+
+    def __enter__(self) -> Stream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self.close()
