@@ -20,6 +20,7 @@ import pytest
 import images
 import isolation
 import shares
+import userns_expected
 from console import ENGINE, TIME_FACTOR, Cuddy, wait_until
 from cuddy.image.storage import Storage
 from cuddy.network import drivers
@@ -55,7 +56,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Skip what needs root when there is none, and say so."""
+    """Skip what needs root when there is none, and say so; expect what cannot be."""
+    userns_expected.mark(items)
     if isolation.is_inside():
         return
     skip = pytest.mark.skip(reason="needs root: namespaces, mounts and cgroups are made for real")

@@ -22,6 +22,7 @@ from typing import Any, NamedTuple
 import pexpect
 import pyte
 
+import userns_expected
 from cuddy.engine.home import Home
 
 ENGINE = os.environ.get("CUDDY_TESTS_ENGINE", "cuddy")
@@ -67,7 +68,7 @@ class Cuddy:
         self.run_root = run_root
         home = {"CUDDY_ROOT": str(root), "CUDDY_RUNROOT": str(run_root)}
         self.environment = {"PATH": os.environ["PATH"], "HOME": "/root", "TERM": "xterm"} | home
-        if config := os.environ.get("CUDDY_TESTS_CONFIG"):  # of `make test-userns`
+        if config := os.environ.get(userns_expected.ASKED_FOR):
             self.environment["CUDDY_CONFIG"] = config
 
     def __call__(

@@ -123,10 +123,10 @@ def protect(path: str) -> None:
     for directory in filter(os.path.isdir, SYSTEM):
         mount(directory, directory, "", MS_BIND | MS_REC)
         mount("none", directory, "", MS_REMOUNT | MS_BIND | MS_RDONLY)
-    upper, work = os.path.join(path, "etc"), os.path.join(path, "etc-work")
-    os.mkdir(upper, 0o755)
-    os.mkdir(work)
-    mount("overlay", "/etc", "overlay", 0, f"lowerdir=/etc,upperdir={upper},workdir={work}")
+    # A whole copy: an overlay would do, but no mount of one can be idmapped.
+    copy = os.path.join(path, "etc")
+    subprocess.run(["cp", "-a", "/etc", copy], check=True)
+    mount(copy, "/etc", "", MS_BIND)
 
 
 def name_server(path: str) -> None:

@@ -66,6 +66,15 @@ class TestAuto:
         cuddy.ok("system", "check", "--repair")
         assert len(list((cuddy.root / "ids").iterdir())) == 1
 
+    def test_a_device_of_the_host_can_be_used(self, cuddy: Cuddy, tmp_path: Path) -> None:
+        os.mknod(tmp_path / "node", 0o20666, os.makedev(1, 7))
+        places = ["/dev/own/full", "/opt/full"]
+        flags = [f"--device={tmp_path}/node:{place}" for place in places]
+        script = "".join(f"echo x >{place} && echo wrong; " for place in places)
+        result = cuddy("run", "--rm", AUTO, *flags, "alpine", "sh", "-c", script)
+        assert result.out == ""
+        assert result.err.count("No space left on device") == 2
+
     def test_more_than_sixty_layers(self, cuddy: Cuddy, tmp_path: Path) -> None:
         lines = ["FROM alpine", *(f"COPY Dockerfile /{number}" for number in range(70))]
         (tmp_path / "Dockerfile").write_text("\n".join(lines))
