@@ -9,10 +9,8 @@ import ast
 import re
 import statistics
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
-
-import pytest
 
 SOURCE = Path(__file__).parent.parent / "src/cuddy"
 FLOORS = {
@@ -101,7 +99,33 @@ def parse_sources() -> list[Module]:
 
 MODULES = parse_sources()
 NAMES = {module.name for module in MODULES}
-every_module = pytest.mark.parametrize("module", MODULES, ids=repr)
+PACKAGES = [module for module in MODULES if module.path.name == "__init__.py"]
+
+
+def every_module(rule: Callable[[Module], None]) -> Callable[[], None]:
+    """A test of all modules by one rule, which names every one that breaks it.
+
+    A test for each module and rule would be thousands, and take longer to run than to reason.
+    """
+    return _for_each(MODULES, rule)
+
+
+def every_package(rule: Callable[[Module], None]) -> Callable[[], None]:
+    """The same of all packages."""
+    return _for_each(PACKAGES, rule)
+
+
+def _for_each(modules: list[Module], rule: Callable[[Module], None]) -> Callable[[], None]:
+    def test() -> None:
+        broken = []
+        for module in modules:
+            try:
+                rule(module)
+            except AssertionError as error:
+                broken.append(f"{module.file}: {error}")
+        assert not broken, "\n".join(broken)
+
+    return test
 
 
 def imports(module: Module) -> Iterator[tuple[str, int]]:
@@ -233,12 +257,7 @@ def test_a_function_for_others_says_what_it_does(module: Module) -> None:
             assert ast.get_docstring(node), f"{where} has no docstring"
 
 
-packages = pytest.mark.parametrize(
-    "package", [module for module in MODULES if module.path.name == "__init__.py"], ids=repr
-)
-
-
-@packages
+@every_package
 def test_a_package_lists_its_modules_in_reading_order(package: Module) -> None:
     folder = package.path.parent
     there = {path.stem for path in folder.glob("*.py")} - {"__init__", "__main__"}
@@ -248,7 +267,7 @@ def test_a_package_lists_its_modules_in_reading_order(package: Module) -> None:
     assert sorted(listed) == sorted(there), f"the list in {package.file} is not what is there"
 
 
-@packages
+@every_package
 def test_a_package_is_only_its_docstring(package: Module) -> None:
     if package.name != "cuddy":  # which has the version and the lazy exports
         assert len(package.tree.body) == 1
