@@ -7,6 +7,7 @@
     │   └── InvalidReference      an image name outside the grammar              1  400
     ├── NotFound                  the thing named does not exist                 1  404
     │   ├── NoSuchContainer
+    │   ├── NoSuchExec
     │   ├── NoSuchImage
     │   ├── NoSuchNetwork
     │   ├── NoSuchPlugin
@@ -76,6 +77,11 @@ class NoSuchContainer(NotFound):
     def __init__(self, name: str) -> None:
         super().__init__(f"No such container: {name}", hint="'cuddy ps -a' lists them")
         self.name = name
+
+
+class NoSuchExec(NotFound):
+    def __init__(self, exec_id: str) -> None:
+        super().__init__(f"No such exec instance: {exec_id}")
 
 
 class NoSuchImage(NotFound):

@@ -34,10 +34,12 @@ def exec_attached(
     *,
     size: tuple[int, int] | None = None,
     nursery: Nursery | None = None,
+    recorded: str = "",
 ) -> ExecSession:
     """Run a command in a container, connected to us. `size`: rows and columns of our window.
 
-    `nursery`: one for a keeper that has been opened earlier, to have it ready by now.
+    `nursery`: one for a keeper that has been opened earlier, to have it ready by now. `recorded`:
+    the id under which it was created (exec_records.py).
 
     Raises NotRunning, Conflict, CommandNotFound, CommandNotExecutable, SystemFailure.
     """
@@ -47,7 +49,8 @@ def exec_attached(
         stdio, streams = None, relay.Streams(-1, {}, tty=True)
     else:
         stdio, streams = make_pipes(interactive=options.interactive)
-    order = ExecOrder(container_id, name, names.generate_id(), size, attached=True)
+    exec_id = recorded or names.generate_id()
+    order = ExecOrder(container_id, name, exec_id, size, attached=True, recorded=bool(recorded))
     keeper = spawn(home, order, options, (*(stdio or ()), *streams.outputs), nursery)
     for fd in set(stdio or ()):
         os.close(fd)
@@ -65,17 +68,19 @@ def exec_attached(
 
 
 def exec_detached(
-    home: Home, name: str, options: ExecOptions, *, nursery: Nursery | None = None
-) -> list[str]:
+    home: Home, name: str, options: ExecOptions, *, size: tuple[int, int] | None = None,
+    nursery: Nursery | None = None, recorded: str = "",
+) -> list[str]:  # fmt: skip
     """Run a command in a container and leave it to itself, its output going nowhere.
 
-    Returns warnings when the program runs. Raises as `exec_attached`.
+    Returns warnings when the program runs. Arguments and errors as of `exec_attached`.
     """
     check(options)
     container_id = containers.find_id(home, name)
     null = os.open("/dev/null", os.O_RDWR | os.O_CLOEXEC)
     fds = () if options.tty else (null, null, null)
-    order = ExecOrder(container_id, name, names.generate_id(), attached=False)
+    exec_id = recorded or names.generate_id()
+    order = ExecOrder(container_id, name, exec_id, size, attached=False, recorded=bool(recorded))
     keeper = spawn(home, order, options, fds, nursery)
     os.close(null)
     try:

@@ -19,7 +19,7 @@ import select
 import time
 
 from cuddy import files
-from cuddy.engine import background, events, exec_process, execs
+from cuddy.engine import background, exec_process, execs
 from cuddy.errors import (
     CommandNotExecutable,
     CommandNotFound,
@@ -28,7 +28,7 @@ from cuddy.errors import (
     NotRunning,
     SystemFailure,
 )
-from cuddy.kernel import process, sockets, subgroup
+from cuddy.kernel import process, pty, sockets, subgroup
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import exec as runtime_exec
 
@@ -51,9 +51,9 @@ DYING_MS = 200
 """How long a container that is being killed may take to be dead, once its processes are."""
 LAST_PATIENCE_S = 1
 """For what the process left behind and may be ending too, before its group is left to others."""
-MAX_WORDS = 4096
-"""Characters of a command that are told as an event: an image's health check may be megabytes."""
 CHUNK_BYTES = 1 << 16
+NOT_FOUND, NOT_EXECUTABLE = CommandNotFound.exit_code, CommandNotExecutable.exit_code
+"""Docker's exit codes of a program that was never begun."""
 
 
 def main(
@@ -106,10 +106,12 @@ class Keeper:
         self.id = order.exec_id
         self.record: Container = {}
         self.run_dir = home.run_dir(order.container_id)
+        self.records = home.execs_dir(order.container_id)
         self.container = Cgroup({})
         self.group = Cgroup({})
         self.outputs = fds[3:]
         self.timed_out = False
+        self.sizes: _socket.socket | None = None  # where others say how large the terminal is
 
     def live(self) -> None:
         """Start the process, wait for its end, tell of it."""
@@ -118,14 +120,17 @@ class Keeper:
         except (CuddyError, OSError, ValueError) as error:
             self.report_failure(error)
             return
-        say(self.channel, {"warnings": joined.warnings}, joined.terminal_fd)
         if joined.terminal_fd >= 0:
             self.outputs = [joined.terminal_fd]
+            self.listen_for_size()
+        say(self.channel, {"warnings": joined.warnings}, joined.terminal_fd)
         self.watch(joined)
         _, status = os.waitpid(joined.pid, 0)
         code = process.exit_code(status)
         execs.clear(self.run_dir, self.container, self.id, timeout_s=2 if self.timed_out else 0)
         self.emit("exec_die", exitCode=str(code))
+        self.note_life(joined.pid, code)
+        self.stop_listening()
         say(self.channel, {"ExitCode": code, "TimedOut": self.timed_out})
         self.linger()
         execs.clear(self.run_dir, self.container, self.id, timeout_s=LAST_PATIENCE_S)
@@ -133,10 +138,9 @@ class Keeper:
     def start(self) -> Joined:
         """From the record to a running program. What fails leaves nothing."""
         self.record = exec_process.find_running(self.home, self.order.container_id, self.order.name)
-        program, *arguments = self.options.command
-        words = f"{program} {' '.join(arguments)}"
-        self.emit(f"exec_create: {words[:MAX_WORDS]}")
-        self.emit(f"exec_start: {words[:MAX_WORDS]}")
+        if not self.order.recorded:
+            exec_process.note_creation(self.home, self.record, self.id, self.options)
+        self.emit(f"exec_start: {exec_process.words(self.options)}")
         document, own, entrant = exec_process.prepare(
             self.home, self.record, self.options, self.order.size
         )
@@ -196,8 +200,41 @@ class Keeper:
         except FileNotFoundError:
             runtime_exec.abandon(joined)
             raise NotRunning(self.order.container_id[:12]) from None
+        self.note_life(joined.pid)
         if not joined.prepared:
             runtime_exec.finish(joined)
+
+    def note_life(self, pid: int, exit_code: int | None = None) -> None:
+        """Write down for others that it runs, or how it ended."""
+        if self.order.recorded:
+            # Imported here: only clients of the API start what others have created.
+            from cuddy.engine import exec_records
+
+            exec_records.note_life(self.records, self.id, pid, exit_code)
+
+    def listen_for_size(self) -> None:
+        """Let others than the command say how large the terminal is."""
+        if self.order.recorded:
+            from cuddy.engine import exec_records
+
+            self.sizes = exec_records.listen_for_size(self.records, self.id)
+
+    def stop_listening(self) -> None:
+        """Its terminal is nobody's any more."""
+        if self.sizes:
+            from cuddy.engine import exec_records
+
+            self.sizes.close()
+            exec_records.stop_listening(self.records, self.id)
+
+    def take_size(self) -> None:
+        """Somebody has another size for the terminal."""
+        assert self.sizes
+        try:
+            rows, columns = self.sizes.recv(64).split()
+            pty.set_size(self.outputs[0], pty.Size(int(rows), int(columns)))
+        except (OSError, ValueError):
+            pass
 
     def report_failure(self, error: CuddyError | OSError | ValueError) -> None:
         """The program never ran: the reason goes to the command."""
@@ -207,6 +244,7 @@ class Keeper:
             error = NotRunning(self.order.container_id[:12])
         message = error.message if isinstance(error, CuddyError) else str(error)
         hint = error.hint if isinstance(error, CuddyError) else ""
+        self.note_life(0, NOT_FOUND if isinstance(error, CommandNotFound) else NOT_EXECUTABLE)
         say(self.channel, {"error": [type(error).__name__, message, hint]})
 
     def has_ended(self) -> bool:
@@ -227,14 +265,15 @@ class Keeper:
 
     def emit(self, action: str, **attributes: str) -> None:
         """Note what happens, with the exec's id."""
-        own = {"execID": self.id, **attributes}
-        events.emit_container(self.home, action, self.record, own)
+        exec_process.note(self.home, self.record, action, self.id, **attributes)
 
     def watch(self, joined: Joined) -> None:
         """Until the process has ended; from when the command is gone, read what it writes."""
         poll = select.poll()
         poll.register(joined.pidfd, select.POLLIN)
         poll.register(self.channel, 0)  # it only hangs up
+        if self.sizes:
+            poll.register(self.sizes, select.POLLIN)
         if not self.order.attached:
             self.take_over(poll)
         timeout_s = self.options.timeout_s
@@ -249,6 +288,8 @@ class Keeper:
             for fd in ready:
                 if fd == self.channel.fileno():
                     self.take_over(poll)
+                elif self.sizes and fd == self.sizes.fileno():
+                    self.take_size()
                 elif not drain(fd):
                     poll.unregister(fd)
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import containers, process, users
+from cuddy.engine import containers, events, process, users
 from cuddy.errors import (
     CommandNotExecutable,
     Conflict,
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from cuddy.runtime.bundle import Bundle
     from cuddy.runtime.spec import Process, State
 
+MAX_WORDS = 4096
+"""Characters of a command that are told as an event: an image's health check may be megabytes."""
+
 
 def find_running(home: Home, container_id: str, name: str) -> Container:
     """The container, if a command can be run in it. `name`: what the user calls it.
@@ -45,6 +48,22 @@ def find_running(home: Home, container_id: str, name: str) -> Container:
             hint=f"'cuddy unpause {name}' does",
         )
     return record
+
+
+def note_creation(home: Home, container: Container, exec_id: str, options: ExecOptions) -> None:
+    """Tell that there is an exec to be started."""
+    note(home, container, f"exec_create: {words(options)}", exec_id)
+
+
+def note(home: Home, container: Container, action: str, exec_id: str, **attributes: str) -> None:
+    """Tell what happens to an exec."""
+    events.emit_container(home, action, container, {"execID": exec_id, **attributes})
+
+
+def words(options: ExecOptions) -> str:
+    """The command, as events have it."""
+    program, *arguments = options.command
+    return f"{program} {' '.join(arguments)}"[:MAX_WORDS]
 
 
 def prepare(

@@ -136,11 +136,10 @@ class ExecSession:
 
     def detach(self) -> None:
         """Leave the process to itself, as the user asked."""
-        from cuddy.engine import container, events
+        from cuddy.engine import container, exec_process
 
         record = container.read(self._home, self._order.container_id)
-        own = {"execID": self._order.exec_id}
-        events.emit_container(self._home, "exec_detach", record, own)
+        exec_process.note(self._home, record, "exec_detach", self._order.exec_id)
         self.close()
 
     def close(self) -> None:

@@ -91,6 +91,10 @@ class Home(NamedTuple):
         """It is there while somebody waits for a container to begin."""
         return f"{self.container_dir(container_id)}/waiting"
 
+    def execs_dir(self, container_id: str) -> str:
+        """What clients of the API have created to be run in a container; made with the first."""
+        return f"{self.container_dir(container_id)}/execs"
+
     def ports_path(self, container_id: str) -> str:
         """It is there while something may lead to a container's address, and says what does."""
         return f"{self.run_dir(container_id)}/ports"

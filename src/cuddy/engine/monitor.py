@@ -16,6 +16,7 @@ import os
 from cuddy import files
 from cuddy.engine import background, birth, burial, liveness, watch
 from cuddy.errors import CuddyError
+from cuddy.kernel import sockets
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -96,17 +97,11 @@ def report(channel: _socket.socket, value: dict[str, object]) -> None:
 
 
 def listen(run_dir: str) -> _socket.socket:
-    """The monitor's socket, in a directory only root may enter.
-
-    Bound by the directory's descriptor: a socket's path holds at most 107 bytes, a home's may not.
-    """
+    """The monitor's socket, in a directory only root may enter."""
     listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     os.fchmod(listener.fileno(), 0o600)  # what bind(2) gives the file
-    directory_fd = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        listener.bind(f"/proc/self/fd/{directory_fd}/monitor.sock")
-    finally:
-        os.close(directory_fd)
+    with sockets.Directory(run_dir) as way:
+        listener.bind(f"{way}/monitor.sock")
     listener.listen(64)
     listener.setblocking(False)
     return listener

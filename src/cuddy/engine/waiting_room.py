@@ -16,6 +16,7 @@ import _socket
 import os
 
 from cuddy import files
+from cuddy.kernel import sockets
 
 MAX_GUESTS = 128
 
@@ -28,7 +29,7 @@ def enter(room: str, wants: int) -> tuple[_socket.socket, str]:
     listener = new_socket()
     try:
         os.fchmod(listener.fileno(), 0o600)  # what bind(2) gives the file
-        with _Directory(room) as directory:
+        with sockets.Directory(room) as directory:
             listener.bind(f"{directory}/{name}")
         listener.listen(1)
     except BaseException:
@@ -40,7 +41,7 @@ def enter(room: str, wants: int) -> tuple[_socket.socket, str]:
 def admit(room: str) -> list[tuple[int, int]]:
     """Everybody who waits: a connected descriptor and what it wants. The room is gone then."""
     guests = []
-    with _Directory(room) as directory:
+    with sockets.Directory(room) as directory:
         for name in files.list_directory(room)[:MAX_GUESTS]:
             guest = new_socket()
             try:
@@ -77,16 +78,3 @@ def new_socket() -> _socket.socket:
     """A socket that waits for nobody."""
     kind = _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK
     return _socket.socket(_socket.AF_UNIX, kind)
-
-
-class _Directory:
-    """A way to a directory's sockets: the path of one holds at most 107 bytes."""
-
-    def __init__(self, path: str) -> None:
-        self._fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-
-    def __enter__(self) -> str:
-        return f"/proc/self/fd/{self._fd}"
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self._fd)

@@ -6,6 +6,7 @@ Accepting a connection, and descriptors that travel with a message (unix(7), SCM
 from __future__ import annotations
 
 import _socket
+import os
 import struct
 
 
@@ -18,3 +19,18 @@ def accept(listener: _socket.socket) -> _socket.socket:
 def rights(*fds: int) -> tuple[int, int, bytes]:
     """The ancillary data that sends descriptors along."""
     return _socket.SOL_SOCKET, _socket.SCM_RIGHTS, struct.pack(f"{len(fds)}i", *fds)
+
+
+class Directory:
+    """`with Directory(path) as way:` a short path to a directory: that of a socket, which bind(2)
+    and connect(2) want whole, holds at most 107 bytes. Raises OSError.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+
+    def __enter__(self) -> str:
+        return f"/proc/self/fd/{self._fd}"
+
+    def __exit__(self, *_: object) -> None:
+        os.close(self._fd)
