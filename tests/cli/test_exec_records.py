@@ -14,7 +14,7 @@ import pytest
 
 from console import ENGINE, Cuddy, wait_until
 from cuddy import files
-from cuddy.engine import containers, exec, exec_records
+from cuddy.engine import containers, exec, exec_life, exec_records
 from cuddy.engine.exec_session import ExecSession
 from cuddy.engine.home import Home
 from cuddy.engine.options import ExecOptions
@@ -38,8 +38,8 @@ def room_of(engine: Home) -> str:
     return engine.execs_dir(containers.find_id(engine, "box"))
 
 
-def life_of(engine: Home, exec_id: str) -> exec_records.Life:
-    return exec_records.read_life(room_of(engine), exec_id)
+def life_of(engine: Home, exec_id: str) -> exec_life.Life:
+    return exec_life.read(room_of(engine), exec_id)
 
 
 def create(engine: Home, *words: str, **options: bool) -> str:
@@ -99,7 +99,7 @@ def test_a_program_that_is_not_there_has_an_exit_code(engine: Home) -> None:
     exec_id = create(engine, "no-such-command")
     with pytest.raises(CommandNotFound):
         start(engine, exec_id)
-    assert life_of(engine, exec_id) == exec_records.Life(True, False, 0, 127)
+    assert life_of(engine, exec_id) == exec_life.Life(True, False, 0, 127)
 
 
 def test_whoever_killed_the_keeper_has_ended_it(engine: Home) -> None:

@@ -119,7 +119,8 @@ exec_process     what it is: the container's own process with the options over i
 exec_session     the command's side of it: its streams and its end
 exec_keeper      its parent, which stays when the command has gone
 execs            those that run, by their files
-exec_records     those that one makes and another starts
+exec_life        how far those are that others want to know of
+exec_records     which one makes and another starts
 stop             end a container politely
 kill             send it a signal
 restart          end it and start it

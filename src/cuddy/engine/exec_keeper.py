@@ -208,24 +208,24 @@ class Keeper:
         """Write down for others that it runs, or how it ended."""
         if self.order.recorded:
             # Imported here: only clients of the API start what others have created.
-            from cuddy.engine import exec_records
+            from cuddy.engine import exec_life
 
-            exec_records.note_life(self.records, self.id, pid, exit_code)
+            exec_life.note(self.records, self.id, pid, exit_code)
 
     def listen_for_size(self) -> None:
         """Let others than the command say how large the terminal is."""
         if self.order.recorded:
-            from cuddy.engine import exec_records
+            from cuddy.engine import exec_life
 
-            self.sizes = exec_records.listen_for_size(self.records, self.id)
+            self.sizes = exec_life.listen_for_size(self.records, self.id)
 
     def stop_listening(self) -> None:
         """Its terminal is nobody's any more."""
         if self.sizes:
-            from cuddy.engine import exec_records
+            from cuddy.engine import exec_life
 
             self.sizes.close()
-            exec_records.stop_listening(self.records, self.id)
+            exec_life.stop_listening(self.records, self.id)
 
     def take_size(self) -> None:
         """Somebody has another size for the terminal."""

@@ -1,25 +1,21 @@
 """Execs that somebody makes, and somebody else starts, looks at or resizes: as files.
 
     <container>/execs/<id>.json   what is to be run: made by `create`
-                      <id>.life   it has been started: by whom; then its process, then its exit code
-                      <id>.size   a socket of its keeper that takes sizes for its terminal
+                      <id>.life   how far it is (exec_life.py)
 
-The keeper writes the exit code down before anybody can read the end of the output. An id begins as
-the container's does, so that its files are found. They go with the container; what has ended goes
-after some minutes.
+An id begins as the container's does, so that its files are found. They go with the container; what
+has ended goes after some minutes.
 """
 
 from __future__ import annotations
 
-import _socket
 import os
 import time
 
 from cuddy import files
-from cuddy.engine import containers, exec, exec_process, names
+from cuddy.engine import containers, exec, exec_life, exec_process, names
 from cuddy.engine.options import ExecOptions
 from cuddy.errors import Conflict, InvalidArgument, NoSuchContainer, NoSuchExec, SystemFailure
-from cuddy.kernel import sockets
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -35,7 +31,6 @@ KEPT_S = 300
 SWEEP_EVERY_S = 60
 READY_S = 10
 """How long whoever resizes a terminal waits for it to be there."""
-KILLED = 137
 
 
 class ExecRecord(NamedTuple):
@@ -49,15 +44,6 @@ class ExecRecord(NamedTuple):
     stderr: bool = True
     detach_keys: str = ""
     size: tuple[int, int] | None = None  # rows and columns
-
-
-class Life(NamedTuple):
-    """How far it is."""
-
-    is_started: bool = False
-    is_running: bool = False
-    pid: int = 0
-    exit_code: int | None = None
 
 
 def create(
@@ -92,63 +78,21 @@ def read(home: Home, exec_id: str) -> ExecRecord:
     return record._replace(options=ExecOptions(*record.options))
 
 
-def read_life(room: str, exec_id: str) -> Life:
-    """How far an exec is, believing in no process that is not there."""
-    try:
-        owner, began, pid, exit_code = files.read_json(f"{room}/{exec_id}.life")
-    except (OSError, ValueError):
-        return Life()
-    is_running = exit_code is None and files.start_time(owner) == began
-    if exit_code is None and not is_running:
-        exit_code = KILLED
-    return Life(True, is_running, pid, exit_code)
-
-
 def claim(home: Home, record: ExecRecord) -> None:
     """Whoever is first may start it. Raises Conflict, NoSuchContainer, NotRunning."""
     exec_process.find_running(home, record.container_id, record.name)
     room = home.execs_dir(record.container_id)
     path = f"{room}/{record.id}"
     temporary = f"{path}.{files.name_temporary()}"
-    files.write(temporary, _life(os.getpid()), durable=False)
+    files.write(temporary, exec_life.encode(os.getpid()), durable=False)
     try:
         os.link(temporary, f"{path}.life")
     except FileExistsError:
-        life = read_life(room, record.id)
+        life = exec_life.read(room, record.id)
         what = "is already running" if life.is_running else "has already run"
         raise Conflict(f"Error: Exec command {record.id} {what}") from None
     finally:
         os.unlink(temporary)
-
-
-def note_life(room: str, exec_id: str, pid: int, exit_code: int | None = None) -> None:
-    """The keeper: its process runs, or has ended. The container may be gone by then."""
-    try:
-        files.write(f"{room}/{exec_id}.life", _life(os.getpid(), pid, exit_code), durable=False)
-    except OSError:
-        pass
-
-
-def _life(owner: int, pid: int = 0, exit_code: int | None = None) -> bytes:
-    return files.format_json([owner, files.start_time(owner), pid, exit_code]).encode()
-
-
-def listen_for_size(room: str, exec_id: str) -> _socket.socket:
-    """The keeper's socket for sizes. Raises OSError."""
-    kind = _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC | _socket.SOCK_NONBLOCK
-    listener = _socket.socket(_socket.AF_UNIX, kind)
-    os.fchmod(listener.fileno(), 0o600)
-    with sockets.Directory(room) as way:
-        listener.bind(f"{way}/{exec_id}.size")
-    return listener
-
-
-def stop_listening(room: str, exec_id: str) -> None:
-    """No more sizes are taken."""
-    try:
-        os.unlink(f"{room}/{exec_id}.size")
-    except FileNotFoundError:
-        pass
 
 
 def resize(home: Home, exec_id: str, rows: int, columns: int) -> None:
@@ -159,34 +103,21 @@ def resize(home: Home, exec_id: str, rows: int, columns: int) -> None:
     record = read(home, exec_id)
     deadline_s = time.monotonic() + READY_S
     room = home.execs_dir(record.container_id)
-    while not _send_size(room, record, f"{rows} {columns}".encode()):
-        if read_life(room, exec_id).exit_code is not None:
+    while not exec_life.send_size(room, exec_id, rows, columns):
+        life = exec_life.read(room, exec_id)
+        if life.is_running and not record.options.tty:
+            return  # there is nothing to resize
+        if life.exit_code is not None:
             raise Conflict(f"exec {exec_id[:12]} is not running")
         if time.monotonic() > deadline_s:
             raise SystemFailure("timeout waiting for exec session ready")
         time.sleep(0.01)
 
 
-def _send_size(room: str, record: ExecRecord, message: bytes) -> bool:
-    if not record.options.tty and read_life(room, record.id).is_running:
-        return True  # there is nothing to resize
-    sender = _socket.socket(_socket.AF_UNIX, _socket.SOCK_DGRAM | _socket.SOCK_CLOEXEC)
-    try:
-        with sockets.Directory(room) as way:
-            sender.sendto(message, _socket.MSG_DONTWAIT, f"{way}/{record.id}.size")
-    except (FileNotFoundError, ConnectionRefusedError):
-        return False
-    except BlockingIOError:
-        pass  # so many sizes are on their way that one more says nothing
-    finally:
-        sender.close()
-    return True
-
-
 def document(home: Home, exec_id: str) -> dict[str, Any]:
     """Everything known of an exec, as Docker shows it. Raises NoSuchExec."""
     record = read(home, exec_id)
-    life = read_life(home.execs_dir(record.container_id), exec_id)
+    life = exec_life.read(home.execs_dir(record.container_id), exec_id)
     options = record.options
     program, *arguments = options.command
     user = {"user": options.user} if options.user else {}
@@ -224,7 +155,7 @@ def sweep(room: str) -> None:
 
 def _is_stale(room: str, exec_id: str) -> bool:
     """Whether it has not run for long."""
-    life = read_life(room, exec_id)
+    life = exec_life.read(room, exec_id)
     age = _age_s(f"{room}/{exec_id}.{'life' if life.is_started else 'json'}")
     return not life.is_running and (age is None or age > KEPT_S)
 

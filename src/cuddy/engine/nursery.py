@@ -54,7 +54,7 @@ class ExecOrder(NamedTuple):
     exec_id: str
     size: tuple[int, int] | None = None  # rows and columns of the command's window
     attached: bool = True  # False: nobody reads the output
-    recorded: bool = False  # others want to know of it: exec_records.py
+    recorded: bool = False  # others want to know of it: exec_life.py
 
 
 class Nursery:
