@@ -10,6 +10,7 @@ undo      what was done is taken back when a block fails
 usage     what trees take on disk
 unforeseen  exceptions that nobody foresaw, in one line
 suggest   what a mistyped word was meant to be
+sizes     bytes as people read them
 comma_separated  a line of fields with commas between them
 kernel    floor 1: what Linux offers, one concept a file
 image     floor 2: images, layers, registries

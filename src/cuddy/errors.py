@@ -169,18 +169,23 @@ class CorruptContent(CuddyError):
 
 
 class StepFailed(CuddyError):
-    """`step`: its number. `excerpt`: the Dockerfile around it. `status`: exit code of its RUN."""
+    """`step`: its number. `excerpt`: the Dockerfile around it. `status`: exit code of its RUN,
+    which has run `command`.
+    """
 
     step = 0
     status = 0
+    command = ""
 
     def __init__(
-        self, message: str, *, hint: str = "", step: int = 0, excerpt: str = "", status: int = 0
-    ) -> None:
+        self, message: str, *, hint: str = "", step: int = 0, excerpt: str = "", status: int = 0,
+        command: str = "",
+    ) -> None:  # fmt: skip
         super().__init__(message, hint=hint)
         self.step = step
         self.excerpt = excerpt
         self.status = status
+        self.command = command
 
 
 class SystemFailure(CuddyError):

@@ -80,9 +80,11 @@ class Closing:
 
 
 class Shield:
-    """Inside `with`, what asks the program to end has to wait: SIGHUP, SIGINT, SIGTERM."""
+    """Inside `with`, what asks the program to end has to wait: SIGHUP, SIGINT, SIGTERM; and SIGIO,
+    by which the API hears that a client has left.
+    """
 
-    SIGNALS = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM)
+    SIGNALS = (_signal.SIGHUP, _signal.SIGINT, _signal.SIGTERM, _signal.SIGIO)
 
     def __init__(self) -> None:
         self._before: set[int] = set()

@@ -234,7 +234,7 @@ class TestRemoving:
             rmi.remove(storage, "x", force=False, used_by=used)
         with pytest.raises(Conflict, match="stopped container cccccccccccc"):
             rmi.remove(storage, image.id, force=False, used_by=used)
-        with pytest.raises(Conflict, match="running container cccccccccccc .*cannot be forced"):
+        with pytest.raises(Conflict, match="cannot be forced.*running container cccccccccccc"):
             rmi.remove(storage, image.id, force=True, used_by=running)
         assert store.resolve(storage, "x").names
 

@@ -37,6 +37,7 @@ git             what is in a repository at one commit
 unpacked        contexts that are made for the time of a build
 remote_context  contexts from elsewhere
 context         the build context, wherever it comes from
+received_context  one that a client of the API sends
 oci_layout      an image of a layout on disk comes into the store
 named_contexts  named contexts: files, images, stages
 tree            what is in a context, a stage, an image

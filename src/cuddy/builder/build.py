@@ -13,11 +13,14 @@ from cuddy.image.settings import Settings
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cuddy.builder.built import Built
     from cuddy.builder.cache_from import Imports
+    from cuddy.builder.context import Context
     from cuddy.builder.export import Finished
     from cuddy.builder.options import BuildOptions
-    from cuddy.builder.report import Numbering, Tell
+    from cuddy.builder.report import Numbering, Tell, Watcher
     from cuddy.engine.home import Home
 
 
@@ -27,16 +30,19 @@ def build(
     *,
     stdin_fd: int = -1,
     stdout_fd: int = 1,
+    received: Iterator[bytes] | None = None,
     settings: Settings | None = None,
     tell: Tell,
+    watcher: Watcher | None = None,
 ) -> Built:
     """Build what the options say. Raises CuddyError; StepFailed if one of the steps fails.
 
     `settings`: how registries are reached; None: images that are not here are not to be had.
-    `stdout_fd`: where an output goes that is to go to standard output.
+    `stdout_fd`: where an output goes that is to go to standard output. `received`: the context, a
+    tar that somebody sends. `watcher`: hears of more than steps.
     """
     scratch = f"{home.tmp_dir}/{files.name_temporary()}"
-    telling = report.Numbering(tell)
+    telling = report.Numbering(tell, watcher)
     export.check(options, stdout_fd)
     check_limits(options)
     check_lent(options)
@@ -44,7 +50,8 @@ def build(
         files.make_directory(home.build_dir)
         files.make_directory(scratch)
         with store.lease(home.storage):
-            made = make(home, options, stdin_fd, scratch, settings, telling)
+            with open_context(options, stdin_fd, received, scratch, settings, telling) as found:
+                made = make(home, options, found, scratch, settings, telling)
             return export.export(
                 home, options, made, telling, settings=settings, stdout_fd=stdout_fd
             )
@@ -74,26 +81,38 @@ def check_lent(options: BuildOptions) -> None:
         lending.check(options)
 
 
+def open_context(
+    options: BuildOptions, stdin_fd: int, received: Iterator[bytes] | None, scratch: str,
+    settings: Settings | None, tell: Numbering,
+) -> Context:  # fmt: skip
+    """The context, and the Dockerfile in it."""
+    tell.began(report.DEFINITION, "[internal] load build definition")
+    if received is None:
+        found = context.open(options, stdin_fd, scratch, settings or Settings())
+    else:
+        # Imported here: only clients of the API send one.
+        from cuddy.builder import received_context
+
+        found = received_context.unpack(options, received, scratch, settings or Settings())
+    tell.ended(report.DEFINITION)
+    return found
+
+
 def make(
-    home: Home, options: BuildOptions, stdin_fd: int, scratch: str, settings: Settings | None,
+    home: Home, options: BuildOptions, found: Context, scratch: str, settings: Settings | None,
     tell: Numbering,
 ) -> list[Finished]:  # fmt: skip
     """Build for each platform, with a lease and a directory for what is made meanwhile."""
-    tell.began(report.DEFINITION, "[internal] load build definition")
-    with context.open(options, stdin_fd, scratch, settings or Settings()) as found:
-        tell.ended(report.DEFINITION)
-        registry = beginnings.Registry(settings, options.pull)
-        imports = open_imports(home, options, settings, tell)
-        compresses = export.needs_blobs(options)
-        made: list[Finished] = []
-        for text in options.platforms or ("",):
-            target = platform.parse(text)
-            wanted = plan.read(home, options, found, target, imports)
-            one = driver.Driver(
-                wanted, found, target, registry, scratch, tell, compresses=compresses
-            )
-            made.append(one.run(complains=not made))  # it is the same for all platforms
-            tell.restart()
+    registry = beginnings.Registry(settings, options.pull)
+    imports = open_imports(home, options, settings, tell)
+    compresses = export.needs_blobs(options)
+    made: list[Finished] = []
+    for text in options.platforms or ("",):
+        target = platform.parse(text)
+        wanted = plan.read(home, options, found, target, imports)
+        one = driver.Driver(wanted, found, target, registry, scratch, tell, compresses=compresses)
+        made.append(one.run(complains=not made))  # it is the same for all platforms
+        tell.restart()
     return made
 
 

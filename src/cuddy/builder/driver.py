@@ -101,6 +101,8 @@ class Driver:
 
     def make(self, *, complains: bool) -> Finished:
         """Go through all stages, then build what is left of them."""
+        if self.tell.watcher:
+            self.tell.watcher.planned(self.plan, self.needed)
         for stage in self.needed:
             self.prepare(stage, stage.instructions)
         if complains:
@@ -175,6 +177,8 @@ class Driver:
         """Tells of an image that comes, as part of a step."""
 
         def tell(part: Progress) -> None:
+            if self.tell.watcher:
+                self.tell.watcher.pulling(part)
             if part.total:
                 what = f"{part.id} {part.state.lower()}"
                 self.tell(report.Progress(number, what, part.current, part.total, time.time()))
@@ -189,9 +193,11 @@ class Driver:
         run = StageRun(self.plan, stage, found)
         self.runs[stage.number] = run
         self.prepare_triggers(run)
+        if self.tell.watcher:
+            self.tell.watcher.opened(run)
         if stage.image != stages.SCRATCH:
             opening = run.opening_number
-            self.tell.began(opening, steps.shown_opening(run))
+            self.tell.began(opening, steps.shown_opening(run), cached=True)
             self.tell.ended(opening, cached=True)
         if run.advance(self.look):
             self.outcomes[stage.number] = run.outcome
@@ -257,7 +263,7 @@ class Driver:
                 return None
             found = found._replace(chain_id=chain_id)
         number = run.number
-        self.tell.began(number, step.name)
+        self.tell.began(number, step.name, cached=True)
         self.tell.ended(number, cached=True)
         return found
 

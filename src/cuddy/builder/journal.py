@@ -188,7 +188,7 @@ def decode(line: bytes) -> Event:
     if not isinstance(fields, list) or not fields or fields[0] not in _SAMPLES:
         raise ValueError("no event")
     usuals = _SAMPLES[fields[0]]
-    if len(fields) - 1 != len(usuals):
+    if not len(usuals) - _LATER.get(fields[0], 0) <= len(fields) - 1 <= len(usuals):
         raise ValueError(f"{fields[0]} has {len(fields) - 1} fields")
     for value, usual in zip(fields[1:], usuals):
         wanted = (int, float) if isinstance(usual, float) else type(usual)
@@ -198,9 +198,11 @@ def decode(line: bytes) -> Event:
 
 
 _SAMPLES = {
-    "began": (0, "", 0.0), "ended": (0, 0.0, False, ""), "output": (0, 0, "", 0.0),
+    "began": (0, "", 0.0, False), "ended": (0, 0.0, False, ""), "output": (0, 0, "", 0.0),
     "progress": (0, "", 0, 0, 0.0), "missed": (0, ""), "warned": (0, ""),
 }  # fmt: skip
+_LATER = {"began": 1}
+"""So many fields at the end came later: old journals have none of them."""
 
 
 def is_alive(record: Record) -> bool:

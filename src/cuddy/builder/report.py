@@ -11,11 +11,35 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from typing import Any, TypeAlias
+    from collections.abc import Callable, Sequence
+    from typing import Any, Protocol, TypeAlias
+
+    from cuddy.builder.plan import Plan
+    from cuddy.builder.stage_run import StageRun
+    from cuddy.builder.stages import Stage
+    from cuddy.image import progress
 
     Event: TypeAlias = "Began | Ended | Output | Progress | Missed | Warned"
     Tell: TypeAlias = Callable[[Event], None]
+
+    class Watcher(Protocol):
+        """Who wants to know of the Dockerfile's instructions, not only of steps.
+
+        Steps have the numbers that they have inside of the build: see `place`.
+        """
+
+        def planned(self, plan: Plan, needed: Sequence[Stage]) -> None:
+            """What is about to be built."""
+
+        def opened(self, run: StageRun) -> None:
+            """What a stage begins with is there, and with it the triggers of its base."""
+
+        def pulling(self, part: progress.Progress) -> None:
+            """How far an image is that comes from its registry."""
+
+        def hear(self, event: Event) -> None:
+            """What everybody hears."""
+
 
 STDOUT, STDERR = 1, 2
 DEFINITION, CONTEXT, EXPORT = 1, 2, 3
@@ -27,12 +51,25 @@ PER_STAGE = 1_000_000
 """More than a stage has instructions: the number of a step is made of both."""
 
 
+OPENING = PER_STAGE - 1
+
+
+def place(step: int) -> tuple[int, int]:
+    """Stage and position of a step's number inside of the build; its FROM's is OPENING."""
+    stage, position = divmod(step, PER_STAGE)
+    return stage - 1, position
+
+
 class Began(NamedTuple):
-    """A step has begun. `name`: `[stage-1 2/5] RUN make`, or `[internal] load build context`."""
+    """A step has begun. `name`: `[stage-1 2/5] RUN make`, or `[internal] load build context`.
+
+    `cached`: the cache has it, so it is about to end.
+    """
 
     step: int
     name: str
     at: float
+    cached: bool = False
 
 
 class Ended(NamedTuple):
@@ -105,8 +142,9 @@ NAMES = {kind: name for name, kind in KINDS.items()}
 class Numbering:
     """Steps get their numbers in the order in which they are heard of; 0 stays the whole build."""
 
-    def __init__(self, tell: Tell) -> None:
+    def __init__(self, tell: Tell, watcher: Watcher | None = None) -> None:
         self._tell = tell
+        self.watcher = watcher
         self._numbers: dict[int, int] = {0: 0}
         self._count = 0
 
@@ -117,14 +155,16 @@ class Numbering:
 
     def __call__(self, event: Event) -> None:
         self._tell(event._replace(step=self.number(event.step)))
+        if self.watcher:
+            self.watcher.hear(event)
 
     def number(self, raw: int) -> int:
         """What a step is called outside."""
         return self._numbers.setdefault(raw, self._count + len(self._numbers))
 
-    def began(self, step: int, name: str) -> None:
+    def began(self, step: int, name: str, *, cached: bool = False) -> None:
         """Tell that something begins."""
-        self(Began(step, name, time.time()))
+        self(Began(step, name, time.time(), cached))
 
     def ended(self, step: int, *, cached: bool = False) -> None:
         """Tell that something is done."""

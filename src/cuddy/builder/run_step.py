@@ -42,4 +42,5 @@ def carry_out(step: RunStep, snapshot: Snapshot, origins: Origins, number: int, 
         raise StepFailed(
             f'process "{run.shown(wanted.argv)}" did not complete successfully: exit code: {code}',
             status=code,
+            command=run.shown(wanted.argv),
         )

@@ -101,7 +101,7 @@ class Workshop:
         if found is None:
             run.explain(asked, number, self.tell)
         with self.tokens:
-            self.tell(report.Began(number, step.name, time.time()))
+            self.tell(report.Began(number, step.name, time.time(), found is not None))
             try:
                 if found:
                     made = self.adopt(step, found)
@@ -164,6 +164,7 @@ def as_failure(run: StageRun, error: CuddyError) -> dict[str, Any]:
         "step": run.number,
         "lines": list(place),
         "status": getattr(error, "status", 0),
+        "command": getattr(error, "command", ""),
     }
 
 

@@ -159,4 +159,5 @@ def failure(facts: dict[str, Any], plan: Plan, number: int) -> StepFailed:
         step=number,
         excerpt=facts["excerpt"] or excerpt.around(plan.name, plan.dockerfile.lines, place),
         status=facts["status"],
+        command=facts["command"],
     )

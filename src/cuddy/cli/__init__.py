@@ -15,7 +15,6 @@ escape              what may reach a terminal
 document            JSON as inspect prints it
 inspection          what inspect prints
 nil                 and what its templates see of what is not there
-sizes               bytes as people read them
 pruning             what all prunes ask
 table               tables in Docker's layout, --format of commands that list
 ports               the PORTS column

@@ -13,9 +13,9 @@ from __future__ import annotations
 from cuddy.builder import report
 from cuddy.cli.build_lines import Lines
 from cuddy.cli.escape import printable
-from cuddy.cli.sizes import human_size
 from cuddy.cli.width import cut, pad, width
 from cuddy.shapes import NamedTuple
+from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

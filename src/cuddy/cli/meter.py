@@ -52,6 +52,6 @@ class Meter:
 
 
 def _size(count: int) -> str:
-    from cuddy.cli import sizes
+    from cuddy import sizes
 
     return sizes.human_size(count)

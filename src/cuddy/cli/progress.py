@@ -9,7 +9,7 @@ from __future__ import annotations
 import _signal
 import time
 
-from cuddy.cli.sizes import human_size
+from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -237,7 +237,7 @@ class Step(Closing):
             ready = {fd for fd, _ in poll.poll()}
             has_ended = self.birth.pidfd in ready
             # With it all have ended who could write: what is in the pipes now is the rest.
-            for fd in list(numbers) if has_ended else ready & numbers.keys():
+            for fd in [each for each in numbers if has_ended or each in ready]:
                 if not hand_on(fd, numbers[fd], output, to_end=has_ended):
                     poll.unregister(fd)
                     del numbers[fd]

@@ -33,7 +33,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping
     from typing import Any
 
     from cuddy.engine.container import Container
@@ -50,13 +50,17 @@ FROM_CONTAINER = ("User", "Cmd", "Entrypoint", "Volumes", "Labels")
 
 
 class Options(NamedTuple):
-    """What the user says of the image to be. `changes`: instructions for its config."""
+    """What the user says of the image to be. `changes`: instructions for its config.
+
+    `config`: what of its config is to be another one than the container's, before these.
+    """
 
     name: str = ""
     author: str = ""
     message: str = ""
     changes: tuple[str, ...] = ()
     pause: bool = True
+    config: Mapping[str, Any] = {}
 
 
 def commit(home: Home, name: str, options: Options) -> Image:
@@ -75,7 +79,8 @@ def commit(home: Home, name: str, options: Options) -> Image:
                 hint = f"'cuddy export {name}' makes an archive of it"
                 raise InvalidArgument(f"a container of {host.NAME} cannot be committed", hint=hint)
             image = store.resolve(home.storage, record["Image"])
-            run_config = build_run_config(record, image.config.get("config") or {}, options.changes)
+            theirs = image.config.get("config") or {}
+            run_config = build_run_config(record, theirs, options.changes, options.config)
             added = add_layer(home, record, pause=options.pause)
             config = build_config(image.config, record, run_config, options, added)
             manifest = index.manifest(home.storage, image.manifest)
@@ -108,8 +113,9 @@ def note(home: Home, record: Container, options: Options, made: Image) -> None:
 
 
 def build_run_config(
-    record: Container, image: RunConfig, instructions: tuple[str, ...]
-) -> RunConfig:
+    record: Container, image: RunConfig, instructions: tuple[str, ...],
+    wanted: Mapping[str, Any] = {},
+) -> RunConfig:  # fmt: skip
     """What the new image runs: the container's own, changed. Pure. Raises InvalidArgument."""
     own: dict[str, Any] = record["Config"]
     theirs: dict[str, Any] = dict(image)
@@ -119,10 +125,26 @@ def build_run_config(
     for key, usual in (("WorkingDir", "/"), ("StopSignal", "SIGTERM")):
         if own.get(key) and (own[key] != usual or theirs.get(key)):
             found[key] = own[key]
+    found = overlay(found, wanted)
     changed: dict[str, Any] = dict(changes.apply(found, instructions))  # type: ignore[arg-type]
     if not changed.get("Entrypoint") and not changed.get("Cmd"):
         changed["Cmd"] = own.get("Cmd")
     return {key: value for key, value in changed.items() if value}  # type: ignore[return-value]
+
+
+def overlay(config: dict[str, Any], wanted: Mapping[str, Any]) -> dict[str, Any]:
+    """A config with what somebody wants of it: variables and sets are added to. Pure."""
+    found = {**config, **wanted}
+    for key, value in wanted.items():
+        if isinstance(value, dict) and key != "Healthcheck":
+            found[key] = {**(config.get(key) or {}), **value}
+    if env := wanted.get("Env"):
+        names = {entry.partition("=")[0] for entry in env}
+        kept = [e for e in config.get("Env") or () if e.partition("=")[0] not in names]
+        found["Env"] = [*kept, *env]
+    if wanted.get("Entrypoint") and not wanted.get("Cmd"):
+        found.pop("Cmd", None)  # it was for the other one
+    return found
 
 
 def build_config(

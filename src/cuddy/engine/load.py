@@ -7,6 +7,8 @@ from cuddy.image import load as image_load
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cuddy.engine.home import Home
     from cuddy.image.load import Report
     from cuddy.image.settings import Settings
@@ -14,15 +16,18 @@ if TYPE_CHECKING:
 
 def load(
     home: Home,
-    fd: int,
+    source: int | Iterator[bytes],
     *,
     platform_name: str = "",
     settings: Settings | None = None,
     report: Report | None = None,
 ) -> list[str]:
-    """Bring in the images of the archive in `fd`; their ids. Raises what `image.load` does."""
+    """Bring in the images of an archive, a descriptor or what somebody sends; their ids.
+
+    Raises what `image.load` does.
+    """
     ids = image_load.load(
-        home.storage, fd, platform_name=platform_name, settings=settings, report=report
+        home.storage, source, platform_name=platform_name, settings=settings, report=report
     )
     for image_id in ids:
         events.emit(home, "image", "load", image_id, {"name": image_id})

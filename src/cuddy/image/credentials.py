@@ -27,11 +27,15 @@ TOKEN_USER = "<token>"
 
 
 class Credentials(NamedTuple):
-    """A name and password, or an identity token that is exchanged for access tokens."""
+    """A name and password, or an identity token that is exchanged for access tokens, or one such.
+
+    `access_token`: for the registry itself, as Docker's API has it (`registrytoken`).
+    """
 
     username: str = ""
     password: str = ""
     identity_token: str = ""
+    access_token: str = ""
 
     def basic(self) -> str:
         """The value of an Authorization header."""
@@ -44,6 +48,8 @@ def find(settings: Settings, host: str, repository: str) -> Credentials | None:
 
     Raises InvalidArgument if a file or helper cannot be read.
     """
+    if settings.given is not None:
+        return settings.given.get(DOCKER_HUB[0] if host in DOCKER_HUB else host)
     for path in settings.auth_files:
         document = _read_auth_file(path)
         found = _from_document(settings, document, host, repository, path)

@@ -55,15 +55,15 @@ ROUNDS = 3
 
 def load(
     storage: Storage,
-    fd: int,
+    source: int | Iterator[bytes],
     *,
     platform_name: str = "",
     settings: Settings | None = None,
     report: Report | None = None,
 ) -> list[str]:
-    """Bring the images of the archive in `fd` into the store; tells of each in Docker's words.
+    """Bring the images of an archive into the store; tells of each in Docker's words.
 
-    Returns their ids.
+    `source`: a descriptor, or what somebody sends. Returns their ids.
 
     Raises CorruptContent, InvalidArgument, NotFound, SystemFailure.
     """
@@ -73,7 +73,7 @@ def load(
     try:
         storages.create(storage)
         blobs.sweep(storage)
-        file = spool.seekable(storage, fd, limit=settings.max_archive_bytes)
+        file = spool.seekable(storage, source, limit=settings.max_archive_bytes)
         try:
             archive = Archive(file, settings)
             found = find_images(archive, wanted, is_explicit=bool(platform_name))
@@ -83,7 +83,7 @@ def load(
                     image.run()
                 return [image.id for image in loading]
         finally:
-            if file != fd:
+            if file != source:
                 os.close(file)
     except OSError as error:
         raise SystemFailure.from_os("cannot load the archive", error) from error

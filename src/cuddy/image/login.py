@@ -36,6 +36,11 @@ def login(settings: Settings, host: str, found: Credentials) -> bool:
     True if a secret has newly got into a file unencrypted. Raises Unauthorized, RegistryError,
     InvalidArgument, SystemFailure.
     """
+    return keyring.store(settings, host, check(settings, host, found))
+
+
+def check(settings: Settings, host: str, found: Credentials) -> Credentials:
+    """Have the registry check credentials; what to come back with. Raises as `login`."""
     ways, verify = schemes(settings, host)
     endpoint = Endpoint(host, "", ways, verify, False)
     nobody = Reference(host, "")
@@ -45,5 +50,5 @@ def login(settings: Settings, host: str, found: Credentials) -> bool:
     finally:
         server.close()
     if server.identity_token:
-        found = Credentials(found.username, "", server.identity_token)
-    return keyring.store(settings, host, found)
+        return Credentials(found.username, "", server.identity_token)
+    return found

@@ -26,6 +26,12 @@ ARCHITECTURES = {
 }  # fmt: skip
 # The variant that is meant when none is named.
 DEFAULT_VARIANTS = {"arm64": "v8", "arm": "v7", "amd64": "v1"}
+OPERATING_SYSTEMS = ("linux", "windows", "darwin", "macos", "freebsd", "openbsd", "netbsd")
+KNOWN = (
+    "386", "amd64", "arm", "arm64", "loong64", "mips", "mips64", "mips64le", "mipsle", "ppc64",
+    "ppc64le", "riscv64", "s390x", "wasm",
+)  # fmt: skip
+"""Architectures that may be named alone."""
 CHARACTERS = "abcdefghijklmnopqrstuvwxyz0123456789_.-"
 
 
@@ -74,6 +80,14 @@ def parse(text: str) -> Platform:
     if not text or text == here.os:
         return here
     if len(parts) == 1:
+        alone = parts[0].lower()
+        if alone in OPERATING_SYSTEMS:
+            return normalise(alone, here.architecture, here.variant)
+        if alone not in (*KNOWN, *ARCHITECTURES):
+            raise InvalidArgument(
+                f'"{text[:80]}": unknown operating system or architecture',
+                hint="write os/architecture[/variant]: linux/arm64",
+            )
         return normalise(here.os, parts[0])
     return normalise(*parts)
 

@@ -120,25 +120,28 @@ def _check_name(
 ) -> None:
     if not force and users and _is_single(_references(group)):
         raise Conflict(
-            f"unable to remove {familiar(named)}: container {users[0].container_id[:12]} is using "
-            f"its image {digests.short(image_id)}",
+            f'conflict: unable to remove repository reference "{familiar(named)}" (must force) - '
+            f"container {users[0].container_id[:12]} is using its referenced image "
+            f"{digests.short(image_id)}",
             hint="remove the container, or force it: the image then only loses its name",
         )
 
 
 def _check_id(group: list[Descriptor], image_id: str, users: list[User], *, force: bool) -> None:
-    what = f"unable to delete {digests.short(image_id)}"
+    what = f"conflict: unable to delete {digests.short(image_id)}"
     running = next((user for user in users if user.is_running), None)
     if running:
         raise Conflict(
-            f"{what}: image is being used by running container {running.container_id[:12]}",
-            hint="this cannot be forced",
+            f"{what} (cannot be forced) - image is being used by running container "
+            f"{running.container_id[:12]}",
+            hint="stop the container",
         )
     if not force and not _is_single(_references(group)):
-        raise Conflict(f"{what}: image is referenced in multiple repositories", hint="force it")
+        raise Conflict(f"{what} (must be forced) - image is referenced in multiple repositories")
     if not force and users:
         raise Conflict(
-            f"{what}: image is being used by stopped container {users[0].container_id[:12]}",
+            f"{what} (must be forced) - image is being used by stopped container "
+            f"{users[0].container_id[:12]}",
             hint="remove the container, or force it",
         )
 

@@ -219,6 +219,8 @@ class Server:
         challenges = auth.parse_challenges(response.headers.get("WWW-Authenticate", ""))
         refused = self.refusal(response, "")
         known = self.credentials()
+        if known and known.access_token:
+            return f"Bearer {known.access_token}"
         for challenge in challenges:
             if challenge.scheme == "bearer":
                 return self.fetch_token(challenge, known)

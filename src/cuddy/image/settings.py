@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from cuddy.shapes import NamedTuple
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.image.credentials import Credentials
+
 
 class Mirror(NamedTuple):
     """Another place of a registry's images, `location` being `host[:port][/path]`."""
@@ -36,6 +40,8 @@ class Settings(NamedTuple):
     always is."""
     auth_files: tuple[str, ...] = ()
     """Docker's config.json and the like, in the order in which they are asked."""
+    given: dict[str, Credentials] | None = None
+    """Credentials that came with a request, by host: no file is read then."""
     environment: dict[str, str] = {}
     """What credential helpers see; PATH is where they are looked for."""
     certificate_dirs: tuple[str, ...] = ("/etc/containers/certs.d", "/etc/docker/certs.d")

@@ -24,23 +24,29 @@ RATIO_COUNTS_FROM = 1 << 30
 """A compressed archive may unpack to MAX_RATIO times its size, and to this in any case."""
 
 
-def seekable(storage: Storage, fd: int, *, limit: int = 0) -> int:
-    """A descriptor of the archive as a plain file: `fd` itself, or that of a copy.
+def seekable(storage: Storage, source: int | Iterator[bytes], *, limit: int = 0) -> int:
+    """A descriptor of the archive as a plain file: `source` itself, or that of a copy.
 
     `limit`: the most bytes of a copy; 0 is half of the room that there is. Raises CorruptContent,
     InvalidArgument, OSError.
     """
+    if not isinstance(source, int):
+        return _copied(storage, source, limit)
+    fd = source
     status = os.fstat(fd)
     if stat.S_ISDIR(status.st_mode):
         raise InvalidArgument(
             "a directory is not an archive", hint="tar -C DIRECTORY -c . makes one"
         )
-    chunks = blobs.read_chunks(fd)
-    first = b""
     if stat.S_ISREG(status.st_mode) and os.lseek(fd, 0, os.SEEK_CUR) == 0:
         first = os.pread(fd, compression.MAGIC_BYTES, 0)
         if first and not compression.kind(first):
             return fd
+    return _copied(storage, blobs.read_chunks(fd), limit)
+
+
+def _copied(storage: Storage, chunks: Iterator[bytes], limit: int) -> int:
+    """The descriptor of a copy that has no name."""
     room = os.statvfs(storage.tmp_dir)
     limit = limit or room.f_bavail * room.f_frsize // 2
     copy = nameless(storage)

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 
     Send = Callable[..., None]
 
-STOPPING = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP)
+STOPPING = (_signal.SIGINT, _signal.SIGTERM, _signal.SIGHUP, _signal.SIGIO)
+"""What ends a program, and SIGIO: a client of the API has left (`api/http.py`)."""
 MAX_TEXT = 1000
 
 

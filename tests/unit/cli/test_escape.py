@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuddy import suggest
-from cuddy.cli import document, escape, sizes
+from cuddy import sizes, suggest
+from cuddy.cli import document, escape
 
 
 @pytest.mark.parametrize(

@@ -11,9 +11,9 @@ from cuddy.builder import prune
 from cuddy.cli import table, values
 from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, FILTER, STRING, Args, Command, Flag
-from cuddy.cli.sizes import human_size
 from cuddy.engine import moments, status
 from cuddy.errors import InvalidArgument
+from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

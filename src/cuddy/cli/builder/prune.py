@@ -8,7 +8,7 @@ from cuddy.builder import prune
 from cuddy.cli import boundary, pruning
 from cuddy.cli.builder import du
 from cuddy.cli.flags import BOOL, BYTES, FILTER, Args, Command, Flag
-from cuddy.cli.sizes import human_size
+from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

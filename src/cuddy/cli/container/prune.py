@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cuddy.cli import boundary, pruning
 from cuddy.cli.flags import BOOL, FILTER, Args, Command, Flag
-from cuddy.cli.sizes import human_size
 from cuddy.engine import prune_containers, prune_filters
+from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -182,8 +182,8 @@ def _report(container: Container) -> str:
 
 
 def _size(home: Home, container: Container) -> str:
-    from cuddy.cli.sizes import human_size
     from cuddy.engine import inspect
+    from cuddy.sizes import human_size
 
     own = inspect.written_bytes(f"{home.container_dir(container['Id'])}/upper")
     whole = inspect.image_bytes(home, container["Image"]) + own

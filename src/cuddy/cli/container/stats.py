@@ -8,11 +8,11 @@ import time
 
 from cuddy.cli import boundary, configuration, table
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
-from cuddy.cli.sizes import human_memory, human_size
 from cuddy.cli.terminal import size
 from cuddy.cli.width import width
 from cuddy.engine import containers, ps, stats
 from cuddy.errors import CorruptContent, NoSuchContainer
+from cuddy.sizes import human_memory, human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

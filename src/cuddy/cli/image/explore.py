@@ -8,13 +8,13 @@ import sys
 from cuddy.cli import inspection
 from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, INT, STRING, Args, Command, Flag
-from cuddy.cli.sizes import human_size
 from cuddy.cli.table import JSON_FORMAT_HELP
 from cuddy.cli.width import cut, width
 from cuddy.engine import images
 from cuddy.errors import UsageError
 from cuddy.image import digest as digests
 from cuddy.image import history
+from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import time
 
 from cuddy.cli import table, times
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
-from cuddy.cli.sizes import human_size
 from cuddy.cli.width import cut
 from cuddy.engine import images, moments, status
 from cuddy.image import history
+from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

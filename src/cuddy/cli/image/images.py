@@ -7,9 +7,9 @@ import time
 
 from cuddy.cli import table, times
 from cuddy.cli.flags import BOOL, FILTER, STRING, Args, Command, Flag
-from cuddy.cli.sizes import human_size
 from cuddy.engine import images, moments, status
 from cuddy.image import reference
+from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -10,10 +10,10 @@ from cuddy.builder import du
 from cuddy.cli import inspection, table
 from cuddy.cli.container import ps
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
-from cuddy.cli.sizes import human_size
 from cuddy.cli.volume import ls
 from cuddy.engine import status
 from cuddy.image import reference
+from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

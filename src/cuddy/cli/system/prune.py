@@ -8,10 +8,10 @@ from cuddy.cli.container.prune import show as show_containers
 from cuddy.cli.flags import BOOL, FILTER, Args, Command, Flag
 from cuddy.cli.image.prune import show as show_images
 from cuddy.cli.network.prune import show as show_networks
-from cuddy.cli.sizes import human_size
 from cuddy.cli.volume.prune import show as show_volumes
 from cuddy.engine import prune_filters, prune_system
 from cuddy.errors import WrongArguments
+from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from cuddy.cli import pruning, values
 from cuddy.cli.flags import BOOL, FILTER, Args, Command, Flag
-from cuddy.cli.sizes import human_size
 from cuddy.engine import prune_filters, prune_volumes
 from cuddy.errors import WrongArguments
+from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
