@@ -18,4 +18,6 @@ dialogue    the requests of one connection, one after the other
 preload     what is imported before the first connection comes
 system      ping, version, info
 containers  containers: lists
+networks    networks, and who is on them
+volumes     volumes
 """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from cuddy.api import containers, system
+from cuddy.api import containers, networks, system, volumes
 from cuddy.api.errors import PageNotFound
 
 TYPE_CHECKING = False
@@ -21,6 +21,18 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/version", system.version),
     ("GET", "/info", system.info),
     ("GET", "/containers/json", containers.list_),
+    ("GET", "/networks", networks.list_networks),
+    ("POST", "/networks/create", networks.create),
+    ("POST", "/networks/prune", networks.prune),
+    ("GET", "/networks/{name}", networks.inspect),
+    ("DELETE", "/networks/{name}", networks.remove),
+    ("POST", "/networks/{name}/connect", networks.join),
+    ("POST", "/networks/{name}/disconnect", networks.leave),
+    ("GET", "/volumes", volumes.list_volumes),
+    ("POST", "/volumes/create", volumes.create),
+    ("POST", "/volumes/prune", volumes.prune),
+    ("GET", "/volumes/{name}", volumes.inspect),
+    ("DELETE", "/volumes/{name}", volumes.remove),
 )
 
 Route = tuple[re.Pattern[str], "Handler"]

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from cuddy.engine import events, volume_use, volumes
-from cuddy.errors import InUse, NoSuchVolume
+from cuddy.engine import events, prune_filters, volume_use, volumes
+from cuddy.engine.volume_filters import FALSE, TRUE
+from cuddy.errors import InUse, NoSuchVolume, WrongArguments
 from cuddy.shapes import NamedTuple
 from cuddy.usage import Meter
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cuddy.engine.home import Home
     from cuddy.engine.prune_filters import Filters
 
@@ -18,6 +21,20 @@ class Pruned(NamedTuple):
 
     names: list[str]
     freed_bytes: int
+
+
+def parse_filters(pairs: Iterable[tuple[str, str]]) -> tuple[Filters, bool]:
+    """What may go, and whether those with a name may. Raises WrongArguments."""
+    pairs = list(pairs)
+    if any(name == "until" for name, _ in pairs):
+        # Docker's words: it does not know how old a volume is.
+        raise WrongArguments("invalid filter 'until'", hint="one of all, label, label!")
+    said = [value for name, value in pairs if name == "all"]
+    for value in said:
+        if value.lower() not in TRUE + FALSE:
+            raise WrongArguments(f"invalid filter 'all=[{value}]'", hint="true or false")
+    filters = prune_filters.parse(pairs, None, more=("all",))
+    return filters, any(value.lower() in TRUE for value in said)
 
 
 def prune_volumes(home: Home, filters: Filters, *, all: bool = False) -> Pruned:

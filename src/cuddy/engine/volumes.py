@@ -17,7 +17,14 @@ import os
 
 from cuddy import files
 from cuddy.engine import events, names
-from cuddy.errors import CorruptContent, InUse, InvalidArgument, NoSuchVolume, SystemFailure
+from cuddy.errors import (
+    CorruptContent,
+    InUse,
+    InvalidArgument,
+    NoSuchVolume,
+    NotFound,
+    SystemFailure,
+)
 from cuddy.shapes import TypedDict
 
 TYPE_CHECKING = False
@@ -99,9 +106,9 @@ def check_name(name: str) -> None:
 
 
 def check_driver(name: str, driver: str) -> None:
-    """There are no plugins. Raises NotFound's kin in Docker's words."""
+    """There are no plugins. Raises NotFound."""
     if driver not in ("", DRIVER):
-        raise InvalidArgument(
+        raise NotFound(
             f"create {name}: error looking up volume plugin {driver}: plugin {files.quote(driver)} "
             "not found",
             hint="only the driver 'local' is there",
@@ -284,7 +291,12 @@ def change(home: Home, name: str, change: Callable[[Volume], None]) -> None:
 
 def inspect(home: Home, name: str) -> Volume:
     """A volume as docker inspect shows it. Raises NoSuchVolume, CorruptContent."""
-    found = read(home, name)
+    return shown(read(home, name))
+
+
+def shown(volume: Volume) -> Volume:
+    """A record without what is ours only. Pure."""
+    found = volume.copy()
     found.pop("Transient", None)
     return found
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from cuddy.cli import pruning, values
 from cuddy.cli.flags import BOOL, FILTER, Args, Command, Flag
-from cuddy.engine import prune_filters, prune_volumes
-from cuddy.errors import WrongArguments
+from cuddy.engine import prune_volumes
 from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
@@ -19,24 +18,14 @@ ALL = "WARNING! This will remove all local volumes not used by at least one cont
 
 
 def prune(home: Home, args: Args) -> int:
-    pairs, until_ns = pruning.filters(args.filter)
-    if until_ns is not None:
-        raise WrongArguments("invalid filter 'until'", hint="one of all, label, label!")
-    filters = prune_filters.parse(pairs, None, more=("all",))
-    is_all = args.all or any(_is_true(value) for name, value in pairs if name == "all")
+    filters, is_all = prune_volumes.parse_filters(values.filters(args.filter))
+    is_all |= args.all
     if not args.force and not pruning.is_sure(ALL if is_all else ANONYMOUS):
         return 0
     pruned = prune_volumes.prune_volumes(home, filters, all=is_all)
     show(pruned.names)
     print(f"Total reclaimed space: {human_size(pruned.freed_bytes, 4)}")
     return 0
-
-
-def _is_true(word: str) -> bool:
-    try:
-        return values.boolean(word)
-    except ValueError:
-        raise WrongArguments(f"invalid filter 'all=[{word}]'", hint="true or false") from None
 
 
 def show(names: Sequence[str]) -> None:
