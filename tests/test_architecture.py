@@ -69,6 +69,7 @@ ERROR_BOUNDARIES = {
 DOORS = {
     # file: the package on its own floor that it may import
     "cli/system/serve.py": "api",  # the command that starts it
+    "cli/compose.py": "api",  # the same for as long as another program runs
 }
 PROGRAMS = {
     # executed by another module's process, never imported

@@ -38,6 +38,7 @@ build_view          and redrawn in place
 build_raw           for other programs
 build_check         answers about a Dockerfile, without a build
 builder             commands about builds and their cache
+compose             the installed compose tool, with a server of its own
 terminal            raw mode, window size, signals
 foreground          a container with the user's streams on it
 container           commands about containers

@@ -94,6 +94,7 @@ class Command(NamedTuple):
     interspersed: bool = True  # whether flags may follow the first positional argument
     error_code: int = 1  # exit code of an error that has no other: 125 for run and create
     opens_home: bool = True  # False: `home` is only a pair of names
+    passes_on: bool = False  # its words are another program's, but for a first --help
 
 
 class Args:
@@ -231,6 +232,10 @@ def parse(
 
 def parse_command(command: Command, words: list[str], name: str) -> Args:
     """Read the words after a command's name. Raises UsageError, WrongArguments."""
+    if command.passes_on and words[:1] not in (["--help"], ["-h"]):
+        args = Args(command.flags, name)
+        args.names = words
+        return args
     args = parse(command.flags, words, name, interspersed=command.interspersed)
     if not args.wants_help:
         check_count(command, args)

@@ -132,6 +132,7 @@ VERBS: dict[str, str] = {
     "info": "system.info",
     "attach": "container.attach",
     "commit": "container.commit",
+    "compose": "compose",
     "cp": "container.cp",
     "create": "container.create",
     "diff": "container.diff",
