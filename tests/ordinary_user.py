@@ -34,13 +34,15 @@ class OrdinaryUser(Cuddy):
     """The command line as somebody else runs it. `has_ids`: with ranges in /etc/subuid.
 
     `on_overlay`: the home directory is on an overlay, as in a container, which the kernel takes for
-    no upper layer of another one. Only the user sees what is in it.
+    no upper layer of another one. Only the user sees what is in it. `lacks`: programs, or devices,
+    that the user's machine does not have.
     """
 
     def __init__(
-        self, name: str, *, has_ids: bool, uid: int = UID, on_overlay: bool = False
-    ) -> None:
-        self.name, self.uid, self.on_overlay = name, uid, on_overlay
+        self, name: str, *, has_ids: bool, uid: int = UID, on_overlay: bool = False,
+        lacks: tuple[str, ...] = (),
+    ) -> None:  # fmt: skip
+        self.name, self.uid, self.on_overlay, self.lacks = name, uid, on_overlay, lacks
         self.home = Path(isolation.directory(), name)
         self.home.mkdir()
         os.chown(self.home, uid, uid)
@@ -101,7 +103,7 @@ class OrdinaryUser(Cuddy):
         for name in DATABASES:
             if Path("/etc", name).exists():
                 isolation.mount(str(self._databases / name), f"/etc/{name}", "", isolation.MS_BIND)
-        self._open_fuse()
+        self._open_devices()
         if self.on_overlay:
             upper, work = (self._databases / name for name in ("upper", "work"))
             for place in (upper, work):
@@ -117,15 +119,21 @@ class OrdinaryUser(Cuddy):
                 source = f"/proc/self/fd/{fd}"
                 isolation.mount(source, path, "", isolation.MS_BIND | isolation.MS_REC)
 
-    def _open_fuse(self) -> None:
-        """/dev/fuse is everybody's, as it is on most machines."""
-        if os.path.exists("/dev/fuse"):
-            own = self._databases / "dev"
-            own.mkdir()
-            isolation.mount("tmpfs", str(own), "tmpfs", 0, "mode=755")
-            os.mknod(own / "fuse", 0o020666, os.stat("/dev/fuse").st_rdev)
-            os.chmod(own / "fuse", 0o666)
-            isolation.mount(str(own / "fuse"), "/dev/fuse", "", isolation.MS_BIND)
+    def _open_devices(self) -> None:
+        """/dev/fuse and /dev/net/tun are everybody's, as they are on most machines."""
+        own = self._databases / "dev"
+        own.mkdir()
+        isolation.mount("tmpfs", str(own), "tmpfs", 0, "mode=755")
+        for path in filter(None, map(shutil.which, self.lacks)):
+            nothing = own / "nothing"
+            nothing.touch()
+            isolation.mount(str(nothing), path, "", isolation.MS_BIND)
+        for path in ("/dev/fuse", "/dev/net/tun"):
+            if os.path.exists(path) and path not in self.lacks:
+                node = own / Path(path).name
+                os.mknod(node, 0o020666, os.stat(path).st_rdev)
+                os.chmod(node, 0o666)
+                isolation.mount(str(node), path, "", isolation.MS_BIND)
 
     def close(self) -> None:
         os.close(self._stop)

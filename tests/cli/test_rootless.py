@@ -251,8 +251,3 @@ def test_the_runtime_takes_a_bundle_of_the_users(user: OrdinaryUser) -> None:
     finally:
         group.rmdir()
     user.remove_all()
-
-
-def test_networks_say_that_they_are_not_there_yet(user: OrdinaryUser) -> None:
-    for words in (("run", "--rm", "alpine", "true"), ("network", "create", "own")):
-        assert "cannot be on a network yet (--network none" in user(*words).complaint

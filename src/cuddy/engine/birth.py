@@ -24,6 +24,7 @@ from cuddy.engine import (
     users,
 )
 from cuddy.errors import CommandNotExecutable, CommandNotFound, Conflict, SystemFailure
+from cuddy.kernel import namespaces
 from cuddy.runtime import bundle
 
 TYPE_CHECKING = False
@@ -152,6 +153,11 @@ class Delivery:
             where = self.home.container_dir(self.id)
             peers.share_memory(self.peers, f"{where}/{sharing.MEMORY}")
             found = found._replace(namespaces=peers.paths_of(self.peers))
+        if not namespaces.is_initial("user"):
+            from cuddy.engine import rootless_network
+
+            own = rootless_network.paths_of(self.home, self.record)
+            found = found._replace(namespaces={**own, **found.namespaces})
         return found
 
     def confirm_peers(self) -> None:

@@ -32,6 +32,7 @@ from cuddy.engine import (
 from cuddy.engine.stubs import Stubs
 from cuddy.errors import CommandNotExecutable, CommandNotFound, SystemFailure
 from cuddy.image import host
+from cuddy.kernel import namespaces
 from cuddy.runtime import bundle, start
 from cuddy.runtime import create as births
 from cuddy.shapes import NamedTuple
@@ -151,6 +152,11 @@ class Step(Closing):
 
             self.peers = peers.find_peers(self.home, record)
             machine = machine._replace(namespaces=peers.paths_of(self.peers))
+        if not namespaces.is_initial("user"):
+            from cuddy.engine import rootless_network
+
+            own = rootless_network.paths_of(self.home, record)
+            machine = machine._replace(namespaces={**own, **machine.namespaces})
         config = spec.build_spec(record, identity, machine)
         config["root"]["path"] = self.wanted.root
         of_devices = config["mounts"][len(spec.build_mounts(record)) :]

@@ -19,6 +19,7 @@ from cuddy.engine import (
     stray_links,
 )
 from cuddy.errors import Conflict, InvalidArgument, NotRunning, SystemFailure
+from cuddy.kernel import namespaces
 from cuddy.network import drivers
 from cuddy.undo import Undo
 
@@ -38,6 +39,11 @@ def connect(home: Home, network_ref: str, container_ref: str, asked: EndpointCon
 
     Raises NoSuchNetwork, NoSuchContainer, Conflict, InvalidArgument, SystemFailure.
     """
+    if not namespaces.is_initial("user"):
+        # Imported here: root's containers have bridges.
+        from cuddy.engine import rootless_network
+
+        rootless_network.refuse()
     network = network_wishes.find(home, network_ref)
     container_id = containers.find_id(home, container_ref)
     with container.lock(home, container_id, container_ref):

@@ -67,7 +67,10 @@ def connect(home: Home, record: Container, pid: int, *, is_told: bool = True) ->
     if not namespaces.is_initial("user"):
         from cuddy.engine import rootless_network
 
-        rootless_network.enter(home)
+        out = rootless_network.connect(home, record, pid, is_confined=is_confined(record))
+        place = Place(out.network, out.endpoint, out.asked, os.urandom(32).hex())
+        tell_connected(home, record, (place,) if is_told else ())
+        return Connection((place,), out.published)
     found = [prepare(home, name) for name in asked]
     netns_fd = namespaces.open_namespace(pid, "network")
     try:
@@ -85,9 +88,14 @@ def connect(home: Home, record: Container, pid: int, *, is_told: bool = True) ->
             serve_names(home, record, places, netns_fd, pid)
     finally:
         os.close(netns_fd)
-    for place in places if is_told else ():
-        events.emit_network(home, "connect", place.network, record["Id"])
+    tell_connected(home, record, places if is_told else ())
     return Connection(places, tuple(published), tuple(holders))
+
+
+def tell_connected(home: Home, record: Container, places: Sequence[Place]) -> None:
+    """Note that a container is on these."""
+    for place in places:
+        events.emit_network(home, "connect", place.network, record["Id"])
 
 
 def prepare(home: Home, name: str) -> Network:
@@ -206,7 +214,18 @@ def write_files(
     found = [place.endpoint for place in connection.places]
     host = host_address(connection.places)
     own = asks_resolver(record, connection.places)
-    etc_files.write(record, found, host=host, linked=linked, asks_resolver=own)
+    etc_files.write(
+        record, found, host=host, linked=linked, asks_resolver=own,
+        forwarder="" if namespaces.is_initial("user") else forwarder(connection.places),
+    )  # fmt: skip
+
+
+def forwarder(places: Sequence[Place]) -> str:
+    """The address at which those of an ordinary user reach the host's own name server; or ""."""
+    from cuddy.network import user_mode
+
+    programs = user_mode.PROGRAMS
+    return user_mode.NAME_SERVER if any(x.network.driver in programs for x in places) else ""
 
 
 def host_address(places: Sequence[Place]) -> str:
@@ -354,6 +373,10 @@ def release(home: Home, container_id: str) -> None:
 
         delete_links(container_id)
         live_netns.take_from_joined(home, container_id)
+    if not namespaces.is_initial("user"):
+        from cuddy.engine import rootless_network
+
+        rootless_network.end(home, container_id)
     withdraw_ports(home, container_id)
     endpoints.release(home.networks_run_dir, container_id)
 

@@ -17,6 +17,7 @@ from cuddy.engine import (
     stray_links,
 )
 from cuddy.errors import Conflict, NoSuchContainer, SystemFailure
+from cuddy.kernel import namespaces
 from cuddy.network import drivers, ipam
 from cuddy.network import network as networks
 
@@ -32,6 +33,11 @@ def disconnect(home: Home, network_ref: str, container_ref: str, *, force: bool 
 
     Raises NoSuchNetwork, NoSuchContainer, Conflict, SystemFailure.
     """
+    if not namespaces.is_initial("user"):
+        # Imported here: root's containers have bridges.
+        from cuddy.engine import rootless_network
+
+        rootless_network.refuse()
     network = network_wishes.find(home, network_ref)
     try:
         container_id = containers.find_id(home, container_ref)

@@ -40,20 +40,22 @@ def make(record: Container) -> None:
 
 def write(
     record: Container, endpoints: Sequence[Endpoint], *, host: str = "",
-    linked: Sequence[tuple[str, str]] = (), asks_resolver: bool = False,
+    linked: Sequence[tuple[str, str]] = (), asks_resolver: bool = False, forwarder: str = "",
 ) -> None:  # fmt: skip
     """The text of the three files, into the same inodes: the container sees these.
 
     `host`: the address at which it reaches the host. `asks_resolver`: it asks ours for names.
+    `forwarder`: where it reaches a name server on the host's loopback.
     """
     if sharing.peer_of(record["HostConfig"]["NetworkMode"]):
         return
     overwrite(record["HostnamePath"], f"{record['Config']['Hostname']}\n")
-    overwrite(record["ResolvConfPath"], resolv_text(record, asks_resolver=asks_resolver))
+    text = resolv_text(record, asks_resolver=asks_resolver, forwarder=forwarder)
+    overwrite(record["ResolvConfPath"], text)
     overwrite(record["HostsPath"], hosts_text(record, endpoints, host=host, linked=linked))
 
 
-def resolv_text(record: Container, *, asks_resolver: bool) -> str:
+def resolv_text(record: Container, *, asks_resolver: bool, forwarder: str = "") -> str:
     """/etc/resolv.conf, as the host's is now."""
     host_config = record["HostConfig"]
     if asks_resolver:
@@ -70,6 +72,7 @@ def resolv_text(record: Container, *, asks_resolver: bool) -> str:
         options=host_config["DnsOptions"],
         upstream_text=read_text(resolv.UPSTREAM_PATH),
         on_host=host_config["NetworkMode"] == "host",
+        forwarder=forwarder,
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cuddy.engine.endpoint import BUILT_IN, WITHOUT_OWN
 from cuddy.errors import InvalidArgument
+from cuddy.kernel import namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,6 +28,10 @@ def check(options: ContainerOptions) -> None:
         from cuddy.engine import links
 
         links.check(options)
+        if not namespaces.is_initial("user"):
+            from cuddy.engine import rootless_network
+
+            rootless_network.refuse()
     if options.mac_address:
         from cuddy.engine import network_wishes
 

@@ -74,7 +74,7 @@ def create(home: Home, wish: Wish) -> Network:
         # Imported here: root's networks are the machine's.
         from cuddy.engine import rootless_network
 
-        rootless_network.enter(home)
+        rootless_network.refuse()
     run_dir = home.networks_run_dir
     for directory in (home.networks_dir, run_dir):
         files.make_directory(directory)

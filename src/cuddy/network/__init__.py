@@ -11,6 +11,7 @@ ipvlan    the same behind the MAC address of that link
 parent_link  the link that macvlan and ipvlan ride on
 container_side  addresses and routes inside a container's network namespace
 forwarding  whether the host passes packets on
+user_mode  a program that leads out of a container without any power on the host
 drivers   which module makes a network's links
 routing   by which of its networks a container reaches the world
 chains    what those rules are called, and whether they are there

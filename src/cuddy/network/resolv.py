@@ -96,18 +96,21 @@ def resolv_conf(
     options: Sequence[str] = (),
     upstream_text: str = "",
     on_host: bool = False,
+    forwarder: str = "",
 ) -> str:
     """The resolv.conf of a container. Each of the three lists replaces the host's.
 
     `search` of "." alone means none. Without any name server, Docker's default ones are used.
     `on_host`: the container has the host's network, so all of the host's servers are reachable.
+    `forwarder`: where it reaches one that is on the host's loopback only.
     Raises InvalidArgument.
     """
     host = parse(host_text) if on_host else host_resolver(host_text, upstream_text)
     servers = tuple(check_address(server) for server in dns)
     if not servers:
         reachable = host.nameservers if on_host else nameservers(host_text, upstream_text)
-        servers = reachable or DEFAULT_SERVERS
+        is_hidden = bool(forwarder and host.nameservers)
+        servers = reachable or ((forwarder,) if is_hidden else DEFAULT_SERVERS)
     domains = tuple(check_word(word, "search domain") for word in search) or host.search
     flags = tuple(check_word(word, "DNS option") for word in options) or host.options
     return format_resolv_conf(
