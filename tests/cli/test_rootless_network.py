@@ -54,11 +54,12 @@ def test_a_container_reaches_the_world_but_not_the_hosts_loopback(
         port, other = server.getsockname()[1], hidden.getsockname()[1]
         closed = f"for at in 127.0.0.1 10.0.2.2; do nc -w 1 $at {other} </dev/null && echo in; done"
         script = f"wget -qO- http://{outside.address}; ip -4 -o addr show eth0; ip route; {closed}"
-        script += f"; nc -w 5 {own} {port} < /dev/null"
+        script += f"; wget -qO- http://{own}:{port}"
         with user.start("run", "--rm", "alpine", "sh", "-c", script) as running:
             server.settimeout(10)
             caller, _ = server.accept()
-            caller.sendall(b"from the host\n")
+            assert caller.recv(4096).startswith(b"GET")
+            caller.sendall(b"HTTP/1.0 200 OK\r\n\r\nfrom the host\n")
             caller.close()
             said = running.communicate(timeout=20)[0].decode()
     assert f"you are {own}" in said

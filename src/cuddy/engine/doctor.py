@@ -20,6 +20,7 @@ WANTED = ("cpu", "io", "memory", "pids")
 PACKAGES = {
     "newuidmap": {"dnf": "shadow-utils", "zypper": "shadow", "apk": "shadow-uidmap",
                   "pacman": "shadow", "": "uidmap"},
+    "pasta": {"": "passt"},
     "fuse-overlayfs": {"": "fuse-overlayfs"},
     "nft": {"": "nftables"},
 }  # fmt: skip
@@ -167,11 +168,17 @@ def overlays(facts: Facts) -> Iterator[Finding]:
         yield Finding("overlayfs", LESS, f"{refusal}; fuse-overlayfs is used, which is slower")
 
 
-def networks(_: Facts) -> Iterator[Finding]:
-    """Whether containers can have a network that leads out: a user's cannot yet, so that there is
-    nothing to install for it.
-    """
-    yield Finding("networks", LESS, "your containers have the host's network, or none")
+def networks(facts: Facts) -> Iterator[Finding]:
+    """Whether containers can have a network that leads out."""
+    topic = "networks"
+    programs = [name for name in ("pasta", "slirp4netns") if facts.programs.get(name)]
+    if not programs:
+        text = "neither pasta nor slirp4netns is there: containers have the host's network or none"
+        yield Finding(topic, LESS, text, install(facts, "pasta"))
+    elif facts.devices.get("/dev/net/tun"):
+        yield Finding(topic, LESS, *device(facts, "/dev/net/tun", f"for {programs[0]} ", "tun"))
+    else:
+        yield Finding(topic, OK, f"by {programs[0]}")
 
 
 def firewall(facts: Facts) -> Iterator[Finding]:

@@ -29,9 +29,11 @@ if TYPE_CHECKING:
     from cuddy.engine.home import Home
     from cuddy.kernel.idmap import IdRange
 
-PROGRAMS = ("newuidmap", "newgidmap", "fuse-overlayfs", "nft", "iptables")
+PROGRAMS = (
+    "newuidmap", "newgidmap", "pasta", "slirp4netns", "fuse-overlayfs", "nft", "iptables",
+)  # fmt: skip
 KERNEL = "/proc/sys/kernel"
-DEVICES = ("/dev/fuse",)
+DEVICES = ("/dev/net/tun", "/dev/fuse")
 
 
 def gather(home: Home) -> Facts:
