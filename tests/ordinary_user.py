@@ -26,6 +26,7 @@ DATABASES = {
     "subuid": "{name}:{first}:65536\n",
     "subgid": "{name}:{first}:65536\n",
 }
+RESOLV_CONF = "resolv.conf"
 FILES_OF_ROOT = Path(__file__).parent.parent
 libc = ctypes.CDLL(None, use_errno=True)
 
@@ -76,7 +77,12 @@ class OrdinaryUser(Cuddy):
             if has_ids or not name.startswith("sub"):
                 text += line.format(name=self.name, uid=self.uid, home=self.home, first=SUBORDINATE)
             (where / name).write_text(text)
+        (where / RESOLV_CONF).write_text(Path("/etc", RESOLV_CONF).read_text())
         return where
+
+    def asks(self, address: str) -> None:
+        """From now on the user's machine asks that name server."""
+        (self._databases / RESOLV_CONF).write_text(f"nameserver {address}\n")
 
     def _hold(self) -> tuple[int, int]:
         """The process that keeps the mount namespace until it reads the end of a pipe."""
@@ -100,7 +106,7 @@ class OrdinaryUser(Cuddy):
     def _furnish(self) -> None:
         isolation.check(libc.unshare(isolation.CLONE_NEWNS))
         isolation.mount("none", "/", "", isolation.MS_REC | isolation.MS_PRIVATE)
-        for name in DATABASES:
+        for name in (*DATABASES, RESOLV_CONF):
             if Path("/etc", name).exists():
                 isolation.mount(str(self._databases / name), f"/etc/{name}", "", isolation.MS_BIND)
         self._open_devices()

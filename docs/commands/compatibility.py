@@ -88,6 +88,8 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
                       "`max-size` alone keeps three files, `-1` is without limit",
     (NEW, "mount"): "`bind`, `volume`, `tmpfs`, `image`; no `npipe` (Windows) and no `cluster` "
                     "(Swarm)",
+    (NEW, "network"): "also `pasta` and `slirp4netns` for an ordinary user, with options as podman has "
+                      "them",
     (NEW, "publish"): "without an address, in IPv6 too only where the container's network has it; "
                       "`-p [::]:8080:80` always",
     (NEW, "runtime"): "`cuddy`, `runc`, `crun`, `runsc`, `youki`, `kata-runtime`, `krun` or a path",

@@ -169,14 +169,14 @@ class TestWhileItRuns:
         self, networks: Cuddy, outside: Outside
     ) -> None:
         serve = "while :; do echo served | nc -l -p 80; done"
-        networks.ok("run", "-d", "--name", "box", "-p", "48080:80", "alpine", "sh", "-c", serve)
-        assert ask(outside.our_address, 48080) == "served"
+        networks.ok("run", "-d", "--name", "box", "-p", "18080:80", "alpine", "sh", "-c", serve)
+        assert ask(outside.our_address, 18080) == "served"
         networks.ok("network", "connect", "front", "box")
         networks.ok("network", "disconnect", "bridge", "box")
         assert default_route(networks, "box") == ["10.91.1.1"]
-        assert ask(outside.our_address, 48080) == "served"
+        assert ask(outside.our_address, 18080) == "served"
         assert "10.91.1.1\thost.docker.internal" in hosts(networks, "box")
-        assert networks.ok("port", "box") == "80/tcp -> 0.0.0.0:48080"
+        assert networks.ok("port", "box") == "80/tcp -> 0.0.0.0:18080"
 
     @pytest.mark.parametrize(
         ("words", "complaint"),

@@ -62,6 +62,7 @@ connection       the places on networks that a container has
 etc_files        the files that tell of them
 network_facts    what inspect says of them
 rootless_network  the one that an ordinary user's containers have
+way_out          the program that leads out of it
 live_netns       the network namespaces of containers that run
 live_network     what changes for a running container with one more or less
 stray_links      and what a killed change has left

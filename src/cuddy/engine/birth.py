@@ -154,9 +154,9 @@ class Delivery:
             peers.share_memory(self.peers, f"{where}/{sharing.MEMORY}")
             found = found._replace(namespaces=peers.paths_of(self.peers))
         if not namespaces.is_initial("user"):
-            from cuddy.engine import rootless_network
+            from cuddy.engine import way_out
 
-            own = rootless_network.paths_of(self.home, self.record)
+            own = way_out.paths_of(self.home, self.record)
             found = found._replace(namespaces={**own, **found.namespaces})
         return found
 

@@ -153,9 +153,9 @@ class Step(Closing):
             self.peers = peers.find_peers(self.home, record)
             machine = machine._replace(namespaces=peers.paths_of(self.peers))
         if not namespaces.is_initial("user"):
-            from cuddy.engine import rootless_network
+            from cuddy.engine import way_out
 
-            own = rootless_network.paths_of(self.home, record)
+            own = way_out.paths_of(self.home, record)
             machine = machine._replace(namespaces={**own, **machine.namespaces})
         config = spec.build_spec(record, identity, machine)
         config["root"]["path"] = self.wanted.root

@@ -70,7 +70,7 @@ def connect(home: Home, record: Container, pid: int, *, is_told: bool = True) ->
         out = rootless_network.connect(home, record, pid, is_confined=is_confined(record))
         place = Place(out.network, out.endpoint, out.asked, os.urandom(32).hex())
         tell_connected(home, record, (place,) if is_told else ())
-        return Connection((place,), out.published)
+        return Connection((place,), out.published, out.holders)
     found = [prepare(home, name) for name in asked]
     netns_fd = namespaces.open_namespace(pid, "network")
     try:
@@ -214,18 +214,14 @@ def write_files(
     found = [place.endpoint for place in connection.places]
     host = host_address(connection.places)
     own = asks_resolver(record, connection.places)
+    forwarder = ""
+    if not namespaces.is_initial("user"):
+        from cuddy.engine import rootless_network
+
+        forwarder = rootless_network.forwarder(connection.places)
     etc_files.write(
-        record, found, host=host, linked=linked, asks_resolver=own,
-        forwarder="" if namespaces.is_initial("user") else forwarder(connection.places),
+        record, found, host=host, linked=linked, asks_resolver=own, forwarder=forwarder
     )  # fmt: skip
-
-
-def forwarder(places: Sequence[Place]) -> str:
-    """The address at which those of an ordinary user reach the host's own name server; or ""."""
-    from cuddy.network import user_mode
-
-    programs = user_mode.PROGRAMS
-    return user_mode.NAME_SERVER if any(x.network.driver in programs for x in places) else ""
 
 
 def host_address(places: Sequence[Place]) -> str:
@@ -374,9 +370,9 @@ def release(home: Home, container_id: str) -> None:
         delete_links(container_id)
         live_netns.take_from_joined(home, container_id)
     if not namespaces.is_initial("user"):
-        from cuddy.engine import rootless_network
+        from cuddy.engine import way_out
 
-        rootless_network.end(home, container_id)
+        way_out.end(home, container_id)
     withdraw_ports(home, container_id)
     endpoints.release(home.networks_run_dir, container_id)
 

@@ -17,10 +17,13 @@ IDS = 65536
 OLDEST_KERNEL = (5, 11)
 """The first whose overlayfs works in a user namespace."""
 WANTED = ("cpu", "io", "memory", "pids")
+LEADING_OUT = ("pasta", "slirp4netns")
+"""What leads out of an ordinary user's containers, the better one first."""
 PACKAGES = {
     "newuidmap": {"dnf": "shadow-utils", "zypper": "shadow", "apk": "shadow-uidmap",
                   "pacman": "shadow", "": "uidmap"},
     "pasta": {"": "passt"},
+    "slirp4netns": {"": "slirp4netns"},
     "fuse-overlayfs": {"": "fuse-overlayfs"},
     "nft": {"": "nftables"},
 }  # fmt: skip
@@ -168,13 +171,16 @@ def overlays(facts: Facts) -> Iterator[Finding]:
         yield Finding("overlayfs", LESS, f"{refusal}; fuse-overlayfs is used, which is slower")
 
 
-def networks(facts: Facts) -> Iterator[Finding]:
-    """Whether containers can have a network that leads out."""
+def networks(facts: Facts, wanted: tuple[str, ...] = LEADING_OUT) -> Iterator[Finding]:
+    """Whether containers can have a network that leads out. `wanted`: by one of these programs."""
     topic = "networks"
-    programs = [name for name in ("pasta", "slirp4netns") if facts.programs.get(name)]
+    programs = [name for name in wanted if facts.programs.get(name)]
     if not programs:
-        text = "neither pasta nor slirp4netns is there: containers have the host's network or none"
-        yield Finding(topic, LESS, text, install(facts, "pasta"))
+        missing = f"{wanted[0]} is not"
+        if len(wanted) > 1:
+            missing = f"neither {' nor '.join(wanted)} is"
+        text = f"{missing} there: containers have the host's network or none"
+        yield Finding(topic, LESS, text, install(facts, wanted[0]))
     elif facts.devices.get("/dev/net/tun"):
         yield Finding(topic, LESS, *device(facts, "/dev/net/tun", f"for {programs[0]} ", "tun"))
     else:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 WITHOUT_OWN = ("host", "none")
 BUILT_IN = ("bridge", "default", *WITHOUT_OWN)
+PROGRAMS = ("pasta", "slirp4netns")
+"""What --network can name for an ordinary user: `network/user_mode_options.py`."""
 
 
 class IPAMConfig(TypedDict, total=False):
@@ -70,6 +72,16 @@ def has_own(record: Container) -> bool:
     One that was made with `none` is so, once it has been taken from there.
     """
     return not set(asked(record)).intersection(WITHOUT_OWN)
+
+
+def is_program(mode: str) -> bool:
+    """Whether it is by a program of an ordinary user's, with or without options for that."""
+    if mode.partition(":")[0] not in PROGRAMS:
+        return False
+    # Imported here: most networks are called otherwise.
+    from cuddy.kernel import namespaces
+
+    return not namespaces.is_initial("user")
 
 
 def wanted(config: EndpointConfig) -> list[str]:

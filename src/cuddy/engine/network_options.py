@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.engine.endpoint import BUILT_IN, WITHOUT_OWN
+from cuddy.engine.endpoint import BUILT_IN, WITHOUT_OWN, is_program
 from cuddy.errors import InvalidArgument
 from cuddy.kernel import namespaces
 
@@ -42,7 +42,11 @@ def check(options: ContainerOptions) -> None:
             )
     if options.endpoints:
         check_wishes(options)
-    if options.network in BUILT_IN and (found := wish_of(options, options.network)):
+    if is_program(options.network):
+        from cuddy.network import user_mode_options
+
+        user_mode_options.parse(options.network)
+    if is_given(options.network) and (found := wish_of(options, options.network)):
         from cuddy.engine import network_wishes
 
         network_wishes.refuse_user_defined(found)
@@ -85,6 +89,11 @@ def check_wishes(options: ContainerOptions) -> None:
         if wish.network in BUILT_IN:
             network_wishes.refuse_user_defined(wish.config)
     link_options.check_names(wish.config for wish in options.endpoints)
+
+
+def is_given(network: str) -> bool:
+    """Whether it is there without anybody having made it."""
+    return network in BUILT_IN or is_program(network)
 
 
 def has_links(network: str) -> bool:
@@ -167,7 +176,7 @@ def networks(home: Home, options: ContainerOptions) -> Container:
     Raises NoSuchNetwork; InvalidArgument for what one cannot give.
     """
     others = [wish.network for wish in options.endpoints if wish.network != options.network]
-    if not others and (options.network in BUILT_IN or options.network.startswith("container:")):
+    if not others and (is_given(options.network) or options.network.startswith("container:")):
         found = wish_of(options, options.network)
         return {"Networks": {options.network: found}} if found else {}
     # Imported here: most containers are on `bridge` and ask for nothing.

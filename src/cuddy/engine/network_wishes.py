@@ -32,7 +32,9 @@ def find(home: Home, ref: str) -> Network:
     """A network by name, id, or the beginning of an id. Raises NoSuchNetwork."""
     network = networks.find(home.networks_dir, ref)
     if network is None:
-        raise NoSuchNetwork(ref)
+        is_program = ref.partition(":")[0] in endpoint.PROGRAMS
+        hint = "pasta and slirp4netns lead out of an ordinary user's containers; root has bridges"
+        raise NoSuchNetwork(ref, hint=hint if is_program else "")
     if network.config_only:
         raise NoSuchNetwork(ref, hint="it is but a configuration for others")
     return network

@@ -11,7 +11,8 @@ ipvlan    the same behind the MAC address of that link
 parent_link  the link that macvlan and ipvlan ride on
 container_side  addresses and routes inside a container's network namespace
 forwarding  whether the host passes packets on
-user_mode  a program that leads out of a container without any power on the host
+user_mode_options  what can be asked of a program that leads out of a container
+user_mode  how one is called, which does so without any power on the host
 drivers   which module makes a network's links
 routing   by which of its networks a container reaches the world
 chains    what those rules are called, and whether they are there

@@ -11,10 +11,13 @@ from __future__ import annotations
 import _socket
 
 from cuddy.errors import InvalidArgument
+from cuddy.network import ipam
 from cuddy.network import network as networks
 from cuddy.network.endpoint import CONTAINER_MAC as MAC
 from cuddy.network.endpoint import Endpoint
 from cuddy.network.network import Network
+from cuddy.network.user_mode_options import Choice
+from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,21 +25,37 @@ if TYPE_CHECKING:
 
     from cuddy.network.publish import Published
 
-PROGRAMS = ("pasta", "slirp4netns")
-"""The better one first."""
-ADDRESS, PREFIX_LENGTH, NETMASK = "10.0.2.100", 24, "255.255.255.0"
-GATEWAY = "10.0.2.2"
-NAME_SERVER = "10.0.2.3"
-"""The host's, under an address that the container reaches."""
 LINK = "eth0"
 FLAGS = {"tcp": "--tcp-ports", "udp": "--udp-ports"}
-MTU = 65520
 
 
-def endpoint(network: Network, container_id: str, mac: str = "") -> Endpoint:
+class Plan(NamedTuple):
+    """The addresses on the wire, as both programs give them."""
+
+    address: str
+    prefix_length: int
+    gateway: str  # behind which the world is
+    name_server: str  # the host's, under an address that the container reaches
+
+
+def plan(choice: Choice) -> Plan:
+    """The addresses that a choice leads to."""
+    subnet = ipam.parse_subnet(choice.cidr)
+    own, gateway, names = (ipam.format_address(subnet.first + n, 32) for n in (100, 2, 3))
+    return Plan(own, subnet.prefix_length, gateway, names)
+
+
+def name_server(place: Endpoint) -> str:
+    """Where the host's name server is for whoever is there."""
+    return plan(Choice(cidr=f"{place.address}/{place.prefix_length}")).name_server
+
+
+def endpoint(network: Network, choice: Choice, container_id: str, mac: str = "") -> Endpoint:
     """Where a container is. `mac`: "" for one that all have, as nobody else is on the wire."""
+    found = plan(choice)
     return Endpoint(
-        network.name, ADDRESS, PREFIX_LENGTH, GATEWAY, mac or networks.mac_of(ADDRESS, MAC), "",
+        network.name, found.address, found.prefix_length, found.gateway,
+        mac or networks.mac_of(found.address, MAC), "",
         link=LINK, network_id=network.id, container_id=container_id,
     )  # fmt: skip
 
@@ -56,24 +75,25 @@ def check(program: str, published: Iterable[Published]) -> None:
     for entry in published:
         if entry.port.protocol not in FLAGS:
             raise InvalidArgument(f"{program} publishes no port of {entry.port.protocol}")
-        if program != "pasta" and ":" in entry.host_ip:
-            raise InvalidArgument(
-                f"{program} publishes no port of IPv6",
-                hint="pasta does, of the package passt",
-            )
 
 
-def pasta(path: str, netns: str, ready: str, mac: str, published: Iterable[Published]) -> list[str]:
+def pasta(
+    path: str, netns: str, ready: str, mac: str, choice: Choice, published: Iterable[Published]
+) -> list[str]:
     """How pasta is called. `netns`: a file; `ready`: what it writes when all is set up.
 
-    Of the host nothing is reached but what others reach, too: not its loopback.
+    Of the host nothing is reached but what others reach, too: not its loopback, unless asked for.
     """
+    found = plan(choice)
     words = [
         path, "--foreground", "--quiet", "--stderr", "--pid", ready, "--config-net",
-        "--ns-ifname", LINK, "--ns-mac-addr", mac,
-        "--address", ADDRESS, "--netmask", NETMASK, "--gateway", GATEWAY,
-        "--dns-forward", NAME_SERVER, "--no-map-gw", "--tcp-ns", "none", "--udp-ns", "none",
+        "--ns-ifname", LINK, "--ns-mac-addr", mac, "--mtu", str(choice.mtu),
+        "--address", found.address, "--netmask", str(found.prefix_length),
+        "--gateway", found.gateway, "--dns-forward", found.name_server,
+        *([] if choice.sees_loopback else ["--no-map-gw"]), *choice.words,
     ]  # fmt: skip
+    for flag in ("--tcp-ns", "--udp-ns"):
+        words += [] if flag in choice.words else [flag, "none"]
     unused = dict(FLAGS)
     for entry in published:
         unused.pop(entry.port.protocol, None)
@@ -84,13 +104,16 @@ def pasta(path: str, netns: str, ready: str, mac: str, published: Iterable[Publi
     return [*words, "--no-netns-quit", "--netns", netns]
 
 
-def slirp4netns(path: str, netns: str, ready_fd: int, mac: str, socket: str) -> list[str]:
+def slirp4netns(
+    path: str, netns: str, ready_fd: int, mac: str, choice: Choice, socket: str
+) -> list[str]:
     """How slirp4netns is called. `socket`: where it is told of ports; "" for none."""
-    words = [
-        path, "--configure", f"--mtu={MTU}", "--disable-host-loopback", f"--ready-fd={ready_fd}",
-        "--netns-type=path", f"--macaddress={mac}",
+    return [
+        path, "--configure", f"--mtu={choice.mtu}", f"--cidr={choice.cidr}",
+        *([] if choice.sees_loopback else ["--disable-host-loopback"]), *choice.words,
+        f"--ready-fd={ready_fd}", "--netns-type=path", f"--macaddress={mac}",
+        *([f"--api-socket={socket}"] if socket else []), netns, LINK,
     ]  # fmt: skip
-    return [*words, *([f"--api-socket={socket}"] if socket else []), netns, LINK]
 
 
 def forward(entry: Published) -> dict[str, object]:

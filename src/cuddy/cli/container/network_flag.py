@@ -8,12 +8,14 @@ from cuddy import comma_separated
 from cuddy.cli import values
 from cuddy.engine.endpoint import EndpointConfig, EndpointWish
 
+PROGRAMS = ("pasta:", "slirp4netns:")
+"""What has options of its own after the colon, as podman has it."""
 ADDRESSES = {"ip": "IPv4Address", "ip6": "IPv6Address", "link-local-ip": "LinkLocalIPs"}
 
 
 def wish(word: str) -> EndpointWish:
     """A network, and what is asked of it. Raises ValueError."""
-    if "=" not in word:
+    if "=" not in word or word.startswith(PROGRAMS):
         return EndpointWish(word)
     name, config = "", EndpointConfig()
     for key, value in fields(word):
