@@ -1,6 +1,7 @@
 """Where monitors and keepers come from: a process forked before anybody knows for which container.
 
     command                                  nursery
+    imports what both need
     fork ─────────────────────────────────▶  imports all that its trade needs
     reads flags, makes the container         waits
     order [+ descriptors] ────────────────▶  becomes the monitor, or the keeper of an exec
@@ -35,6 +36,16 @@ MAX_MESSAGE_BYTES = 1 << 16
 MAX_DESCRIPTORS = 8
 INT = struct.calcsize("i")
 MONITOR, KEEPER = "monitor", "keeper"
+SHARED = {
+    MONITOR: (
+        "cuddy.engine.container", "cuddy.engine.endpoint", "cuddy.engine.events",
+        "cuddy.engine.frames", "cuddy.engine.limits", "cuddy.engine.liveness",
+        "cuddy.engine.process", "cuddy.engine.sharing", "cuddy.engine.users",
+        "cuddy.image.host", "cuddy.image.store", "cuddy.network.resolv", "cuddy.undo",
+    ),
+    KEEPER: ("cuddy.engine.containers", "cuddy.engine.options", "cuddy.kernel.pty"),
+}  # fmt: skip
+"""What both halves need and nobody before: imported before they part, it costs once."""
 
 
 class Order(NamedTuple):
@@ -63,6 +74,8 @@ class Nursery:
     def __init__(self, trade: str = MONITOR) -> None:
         kind = _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, kind)
+        for module in SHARED[trade]:
+            __import__(module)
         if os.fork() == 0:
             ours.close()
             wait_for_order(theirs, trade)
