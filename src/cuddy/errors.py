@@ -15,7 +15,8 @@
     ├── Conflict                  the thing exists, or is in the wrong state     1  409
     │   ├── NameTaken
     │   ├── NotRunning
-    │   └── InUse
+    │   ├── InUse
+    │   └── PortInUse             of this host; 500 is what Docker answers        1  500
     ├── NotPermitted              this user or this kernel may not               1  403
     ├── CommandNotExecutable      the container's command cannot be executed   126  400
     ├── CommandNotFound           the container's command does not exist       127  400
@@ -130,6 +131,10 @@ class NotRunning(Conflict):
 
 class InUse(Conflict):
     pass
+
+
+class PortInUse(Conflict):
+    http_status = 500
 
 
 class NotPermitted(CuddyError):

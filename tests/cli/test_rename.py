@@ -30,9 +30,9 @@ def test_a_running_container_goes_on_under_its_new_name(cuddy: Cuddy) -> None:
     [
         ("first", "first", "renaming a container with the same name as its current name"),
         ("first", "other", "already in use by container"),
-        ("first", "bad name", "invalid container name"),
+        ("first", "bad name", "Invalid container name"),
         ("first", "", "neither old nor new names may be empty"),
-        ("first", "../../x", "invalid container name"),
+        ("first", "../../x", "Invalid container name"),
         ("missing", "new", "No such container: missing"),
     ],
 )

@@ -17,7 +17,17 @@ routes      which handler answers which request
 dialogue    the requests of one connection, one after the other
 preload     what is imported before the first connection comes
 system      ping, version, info
-containers  containers: lists
+containers  containers: lists, prune
+container   one of them: inspect, top, changes, export, rename, update, removal
+lives       start, stop, restart, kill, pause, unpause
+create      a new one
 networks    networks, and who is on them
 volumes     volumes
+
+create_body      what a client asks of it, as options
+create_config    what runs, and how it is attached
+create_host      what it may use of this host
+create_devices   devices
+create_mounts    what it mounts
+create_networks  its networks and ports
 """

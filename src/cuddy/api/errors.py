@@ -11,7 +11,8 @@ import sys
 
 from cuddy import files, unforeseen
 from cuddy.api.http import JSON
-from cuddy.errors import CuddyError, NameTaken, NotFound
+from cuddy.errors import CuddyError, InvalidReference, NameTaken, NoSuchImage, NotFound
+from cuddy.image import reference
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -82,5 +83,17 @@ def _name_taken(error: CuddyError) -> str:
     )
 
 
-WORDS: dict[type[CuddyError], Callable[[CuddyError], str]] = {NameTaken: _name_taken}
+def _no_such_image(error: CuddyError) -> str:
+    """Docker names the tag, and clients know by the first words that it is an image."""
+    assert isinstance(error, NoSuchImage)
+    try:
+        return f"No such image: {reference.parse(error.name).familiar}"
+    except InvalidReference:
+        return error.message
+
+
+WORDS: dict[type[CuddyError], Callable[[CuddyError], str]] = {
+    NameTaken: _name_taken,
+    NoSuchImage: _no_such_image,
+}
 """Where Docker's words are not those of the command line."""

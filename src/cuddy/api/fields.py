@@ -56,6 +56,11 @@ def number(document: Document, name: str, default: int = 0) -> int:
     return default if found is None else _whole(name, found)
 
 
+def number_or_none(document: Document, name: str) -> int | None:
+    """A whole number of which 0 says something else than nothing. Raises InvalidArgument."""
+    return number(document, name) if has(document, name) else None
+
+
 def numbers(document: Document, name: str) -> list[int]:
     """A list of whole numbers. Raises InvalidArgument."""
     return [_whole(f"{name}[{i}]", each) for i, each in enumerate(_list(document, name))]
@@ -95,6 +100,11 @@ def labels(document: Document, name: str) -> dict[str, str]:
     """An object of strings; null counts as "", as Go reads it. Raises InvalidArgument."""
     found = mapping(document, name)
     return {key: text(found, key) for key in found}
+
+
+def lists(document: Document, name: str) -> list[list[str]]:
+    """A list of lists of strings. Raises InvalidArgument."""
+    return [texts({name: each}, name) for each in _list(document, name)]
 
 
 def _list(document: Document, name: str) -> list[Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 
-from cuddy.api import containers, networks, system, volumes
+from cuddy.api import container, containers, create, lives, networks, system, volumes
 from cuddy.api.errors import PageNotFound
 
 TYPE_CHECKING = False
@@ -33,6 +33,21 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/volumes/prune", volumes.prune),
     ("GET", "/volumes/{name}", volumes.inspect),
     ("DELETE", "/volumes/{name}", volumes.remove),
+    ("POST", "/containers/create", create.create_),
+    ("POST", "/containers/prune", containers.prune),
+    ("GET", "/containers/{name}/json", container.inspect_),
+    ("GET", "/containers/{name}/top", container.top_),
+    ("GET", "/containers/{name}/changes", container.changes),
+    ("GET", "/containers/{name}/export", container.export_),
+    ("POST", "/containers/{name}/start", lives.start_),
+    ("POST", "/containers/{name}/stop", lives.stop_),
+    ("POST", "/containers/{name}/restart", lives.restart_),
+    ("POST", "/containers/{name}/kill", lives.kill_),
+    ("POST", "/containers/{name}/pause", lives.pause_),
+    ("POST", "/containers/{name}/unpause", lives.unpause_),
+    ("POST", "/containers/{name}/rename", container.rename_),
+    ("POST", "/containers/{name}/update", container.update_),
+    ("DELETE", "/containers/{name:.*}", container.remove),
 )
 
 Route = tuple[re.Pattern[str], "Handler"]

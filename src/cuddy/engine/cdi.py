@@ -68,13 +68,15 @@ def find(requests: Sequence[Mapping[str, Any]], directories: Sequence[str] = DIR
     edits: list[Mapping[str, Any]] = []
     specs: list[str] = []
     for request in requests:
-        missing = [name for name in gpus.names(request) if name not in known]
-        if missing and request["Driver"] != "cdi":
+        wanted = gpus.names(request)
+        missing = [name for name in wanted if name not in known]
+        nobody = missing or not (wanted or known)
+        if nobody and request["Driver"] != "cdi":
             raise gpus.unknown(request, hint=hint(directories))
         if missing:
             message = f"CDI device injection failed: unresolvable CDI devices {', '.join(missing)}"
             raise InvalidArgument(message, hint=hint(directories))
-        for name in gpus.names(request):
+        for name in wanted:
             path, spec, device = known[name]
             if path not in specs:
                 specs.append(path)

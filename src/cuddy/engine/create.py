@@ -156,10 +156,10 @@ def check_resolver(options: ContainerOptions) -> None:
 
 
 def check_hostname(what: str, name: str) -> None:
-    """RFC 1123, at most the 64 characters that the kernel keeps."""
-    allowed = names.LETTERS | {"-", "."}
+    """RFC 1123 and, as Docker has it, underscores; at most the 64 characters of the kernel's."""
+    allowed = names.LETTERS | set("-._")
     if name and (len(name) > 64 or not allowed.issuperset(name) or name[0] in "-."):
-        raise InvalidArgument(f"invalid {what} {name!r}", hint="letters, digits, - and .")
+        raise InvalidArgument(f"invalid {what} {name!r}", hint="letters, digits, -, _ and .")
 
 
 def find_image(home: Home, options: ContainerOptions, wanted: str) -> Image | None:

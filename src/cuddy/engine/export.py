@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
-    from cuddy.image.workers import Send
+    from cuddy.image.workers import Crew, Send, Worker
 
 
 def export(home: Home, name: str, fd: int) -> None:
@@ -25,13 +25,20 @@ def export(home: Home, name: str, fd: int) -> None:
 
     Raises NoSuchContainer, Conflict, CorruptContent, SystemFailure, OSError.
     """
+    with workers.Crew() as crew:
+        begin(crew, home, name, fd).finish()
+
+
+def begin(crew: Crew, home: Home, name: str, fd: int, *, closing: tuple[int, ...] = ()) -> Worker:
+    """The worker that writes the archive, for who has something to do meanwhile: it is finished
+    later. `closing`: what it is not to hold open. Raises as `export`, or has `finish` do so.
+    """
     container_id = containers.find_id(home, name)
 
     def work(send: Send) -> None:
         _export(home, container_id, fd)
 
-    with workers.Crew() as crew:
-        crew.start("export", work).finish()
+    return crew.start("export", work, closing=closing)
 
 
 def _export(home: Home, container_id: str, fd: int) -> None:

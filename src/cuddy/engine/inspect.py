@@ -85,7 +85,7 @@ def document(
     sections = {
         "State": laid_out(record["State"], STATE),
         "Mounts": build_mounts(record),
-        "HostConfig": host_config.shown(record["HostConfig"]),
+        "HostConfig": build_host_config(record),
         "GraphDriver": driver,
         "AppArmorProfile": process.apparmor_profile(record["HostConfig"]),
         "Config": build_config(record["Config"]),
@@ -95,6 +95,17 @@ def document(
     ours = [key for key in found if key not in FIELDS]
     last = {key: found.pop(key) for key in ("Mounts", "Config", "NetworkSettings", *ours)}
     return {**found, **sizes, **last}
+
+
+def build_host_config(record: Mapping[str, Any]) -> dict[str, Any]:
+    """`HostConfig`, with links by both of their names."""
+    found = host_config.shown(record["HostConfig"])
+    if found.get("Links"):
+        # Imported here: few containers have any.
+        from cuddy.engine import links
+
+        found["Links"] = links.shown(record)
+    return found
 
 
 def laid_out(section: Mapping[str, Any], fields: Mapping[str, Any]) -> dict[str, Any]:

@@ -7,12 +7,15 @@ go into /etc/hosts, the rest into the environment (docs.docker.com/engine/networ
 from __future__ import annotations
 
 from cuddy.engine import container, containers, names
-from cuddy.errors import Conflict, InvalidArgument
+from cuddy.errors import Conflict, InvalidArgument, NoSuchContainer
 from cuddy.network import ports
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
     from cuddy.engine.options import ContainerOptions
@@ -57,6 +60,31 @@ def find(home: Home, options: ContainerOptions) -> list[str]:
         record = containers.find(home, link.name)
         found.append(f"{record['Name']}:/{link.alias}")
     return found
+
+
+def shown(record: Mapping[str, Any]) -> list[str]:
+    """HostConfig.Links as Docker shows them: "/name:/container/alias"."""
+    pairs = (text.partition(":/") for text in record["HostConfig"].get("Links") or ())
+    return [f"{name}:{record['Name']}/{alias}" for name, _, alias in pairs]
+
+
+def remove(home: Home, path: str) -> None:
+    """Take a link from a container: NAME/ALIAS. Raises NoSuchContainer, Conflict."""
+    name, slash, alias = path.removeprefix("/").rpartition("/")
+    if not slash:
+        message = "Conflict, cannot remove the default link name of the container"
+        raise Conflict(message, hint="CONTAINER/ALIAS")
+    container_id = containers.find_id(home, name)
+
+    def change(record: Container) -> None:
+        config = record["HostConfig"]
+        kept = [each for each in config["Links"] or () if not each.endswith(f":/{alias}")]
+        if len(kept) == len(config["Links"] or ()):
+            raise NoSuchContainer(path)
+        config["Links"] = kept
+
+    with container.lock(home, container_id, name):
+        container.change_record(home, container_id, change)
 
 
 def resolve(home: Home, record: Container) -> list[tuple[Link, Container]]:

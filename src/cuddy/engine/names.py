@@ -45,7 +45,7 @@ def check(name: str) -> None:
         or not CHARACTERS.issuperset(name)
     ):
         raise InvalidArgument(
-            f"invalid container name {name!r}",
+            f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
             hint="two or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit",
         )
 

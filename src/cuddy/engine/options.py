@@ -6,10 +6,13 @@ validates it against the image and turns it into a record.
 
 from __future__ import annotations
 
+import os
+
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from typing import Any
 
     from cuddy.engine.endpoint import EndpointWish
@@ -169,3 +172,25 @@ class ExecOptions(NamedTuple):
     interactive: bool = False
     privileged: bool = False
     timeout_s: float = 0  # after which it is killed with all it started; 0: never
+
+
+def configured(environment: Mapping[str, str]) -> dict[str, Any]:
+    """The options that config.toml sets, of which most machines have none.
+
+    Raises InvalidArgument.
+    """
+    paths = [path for path in config_paths(environment) if os.path.exists(path)]
+    if not paths:
+        return {}
+    from cuddy.engine import config_toml
+
+    found: dict[str, Any] = {**config_toml.read_options(paths)}
+    return found
+
+
+def config_paths(environment: Mapping[str, str]) -> list[str]:
+    """Where config.toml may be, the machine's before the user's; CUDDY_CONFIG names the one."""
+    if path := environment.get("CUDDY_CONFIG"):
+        return [path]
+    own = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
+    return ["/etc/cuddy/config.toml", f"{own}/cuddy/config.toml"]

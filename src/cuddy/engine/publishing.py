@@ -9,7 +9,13 @@ from __future__ import annotations
 
 from cuddy import files
 from cuddy.engine import container, endpoint
-from cuddy.errors import Conflict, CorruptContent, InvalidArgument, NoSuchContainer
+from cuddy.errors import (
+    Conflict,
+    CorruptContent,
+    InvalidArgument,
+    NoSuchContainer,
+    PortInUse,
+)
 from cuddy.network import network as networks
 from cuddy.network import ports
 
@@ -116,7 +122,7 @@ def read_published(document: Mapping[str, Any]) -> list[Published]:
 def reserve(home: Home, record: Container, network: Network) -> tuple[list[Published], list[int]]:
     """Take the host's ports for a container that starts; the descriptors keep them.
 
-    Raises Conflict for one that is taken, SystemFailure.
+    Raises PortInUse, SystemFailure.
     """
     wanted = wishes(record)
     if not wanted:
@@ -128,7 +134,7 @@ def reserve(home: Home, record: Container, network: Network) -> tuple[list[Publi
     except publish.PortTaken as error:
         own = [each for each in wanted if is_same(each, error.wish)]
         hint = "it is asked for twice" if len(own) > 1 else holder(home, error.wish, record["Id"])
-        raise Conflict(error.message, hint=hint) from None
+        raise PortInUse(error.message, hint=hint) from None
 
 
 def is_same(one: Binding, other: Binding) -> bool:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from cuddy import files
 from cuddy.engine import container, containers, dns_names, events, names
-from cuddy.errors import Conflict, InvalidArgument
+from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,8 @@ def rename(home: Home, name: str, new_name: str) -> None:
         record = containers.read(home, container_id, locked=True)
         old = record["Name"]
         if old == f"/{wanted}":
-            raise Conflict("renaming a container with the same name as its current name")
+            message = "renaming a container with the same name as its current name"
+            raise InvalidArgument(message)
         names.check(wanted)
         with files.Lock(home.lock_path):
             names.claim(home, container_id, wanted)

@@ -21,7 +21,7 @@ class TestGrammar:
         ],
     )  # fmt: skip
     def test_nothing_else(self, bad: str) -> None:
-        with pytest.raises(InvalidArgument, match="invalid container name"):
+        with pytest.raises(InvalidArgument, match="Invalid container name"):
             names.check(bad)
 
 

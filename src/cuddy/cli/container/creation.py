@@ -15,7 +15,7 @@ from cuddy.cli.escape import quote
 from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
 from cuddy.engine import create, limits
 from cuddy.engine.endpoint import EndpointWish
-from cuddy.engine.options import ContainerOptions
+from cuddy.engine.options import ContainerOptions, configured
 from cuddy.errors import InvalidArgument, NoSuchImage, SystemFailure, UsageError
 from cuddy.undo import Undo
 
@@ -286,24 +286,6 @@ def caller(environment: Mapping[str, str]) -> str:
     ids = environment.get("SUDO_UID", ""), environment.get("SUDO_GID", "")
     is_by_sudo = os.geteuid() == 0 and all(each.isascii() and each.isdigit() for each in ids)
     return ":".join(ids) if is_by_sudo else ""
-
-
-def configured(environment: Mapping[str, str]) -> dict[str, str]:
-    """The options that config.toml sets, of which most machines have none."""
-    paths = [path for path in config_paths(environment) if os.path.exists(path)]
-    if not paths:
-        return {}
-    from cuddy.engine import config_toml
-
-    return config_toml.read_options(paths)
-
-
-def config_paths(environment: Mapping[str, str]) -> list[str]:
-    """Where config.toml may be, the machine's before the user's; CUDDY_CONFIG names the one."""
-    if path := environment.get("CUDDY_CONFIG"):
-        return [path]
-    own = environment.get("XDG_CONFIG_HOME") or f"{environment.get('HOME', '')}/.config"
-    return ["/etc/cuddy/config.toml", f"{own}/cuddy/config.toml"]
 
 
 def _absolute(volume: str) -> str:

@@ -1,0 +1,102 @@
+"""The networks of a create body: `NetworkMode`, `NetworkingConfig`, ports, names.
+
+A container is on the networks of `EndpointsConfig`, if that has any, else on that of `NetworkMode`.
+"default" is the network that one gets who does not ask.
+"""
+
+from __future__ import annotations
+
+from cuddy.api import fields
+from cuddy.engine.endpoint import EndpointConfig, EndpointWish, IPAMConfig
+from cuddy.network import network
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+USUAL = ("", "default")
+
+
+def options(
+    document: Mapping[str, Any], host: Mapping[str, Any], endpoints: Mapping[str, Any]
+) -> dict[str, Any]:
+    """Their part of the options. Raises InvalidArgument."""
+    mode = real(fields.text(host, "NetworkMode"))
+    wishes = tuple(
+        EndpointWish(real(name), endpoint(fields.mapping(endpoints, name))) for name in endpoints
+    )
+    if fields.flag(document, "NetworkDisabled"):
+        mode, wishes = "none", ()
+    if mode.startswith("container:"):
+        wishes = ()
+    if wishes and all(wish.network != mode for wish in wishes):
+        if mode == network.DEFAULT:
+            mode = wishes[0].network
+        else:
+            wishes = (EndpointWish(mode), *wishes)
+    mac = fields.text(document, "MacAddress")
+    if any(wish.network == mode and wish.config.get("MacAddress") == mac for wish in wishes):
+        mac = ""  # clients of both times say it twice
+    return {
+        "network": mode,
+        "endpoints": wishes if any(wish.config or wish.network != mode for wish in wishes) else (),
+        "mac_address": mac,
+        "publish": published(fields.mapping(host, "PortBindings")),
+        "publish_all": fields.flag(host, "PublishAllPorts"),
+        "links": tuple(fields.texts(host, "Links")),
+        "add_hosts": tuple(fields.texts(host, "ExtraHosts")),
+        "dns": tuple(fields.texts(host, "Dns")),
+        "dns_search": tuple(fields.texts(host, "DnsSearch")),
+        "dns_options": tuple(fields.texts(host, "DnsOptions")),
+    }
+
+
+def real(name: str) -> str:
+    """The name that a network has here."""
+    return network.DEFAULT if name in USUAL else name
+
+
+def endpoint(document: Mapping[str, Any]) -> EndpointConfig:
+    """What is asked of one network, only what says something. Raises InvalidArgument."""
+    found: EndpointConfig = {}
+    if asked := addresses(fields.mapping(document, "IPAMConfig")):
+        found["IPAMConfig"] = asked
+    if aliases := fields.texts(document, "Aliases"):
+        found["Aliases"] = aliases
+    if links := fields.texts(document, "Links"):
+        found["Links"] = links
+    if mac := fields.text(document, "MacAddress"):
+        found["MacAddress"] = mac
+    if driver_options := fields.labels(document, "DriverOpts"):
+        found["DriverOpts"] = driver_options
+    if priority := fields.number(document, "GwPriority"):
+        found["GwPriority"] = priority
+    return found
+
+
+def addresses(document: Mapping[str, Any]) -> IPAMConfig:
+    """The addresses to have on it. Raises InvalidArgument."""
+    found: IPAMConfig = {}
+    if address := fields.text(document, "IPv4Address"):
+        found["IPv4Address"] = address
+    if address := fields.text(document, "IPv6Address"):
+        found["IPv6Address"] = address
+    if link_local := fields.texts(document, "LinkLocalIPs"):
+        found["LinkLocalIPs"] = link_local
+    return found
+
+
+def published(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """`PortBindings` as --publish has them. A port without a place gets a free one of the host's.
+
+    Raises InvalidArgument.
+    """
+    found = []
+    for port in document:
+        for place in fields.mappings(document, port) or [{}]:
+            address = fields.text(place, "HostIp")
+            number = fields.text(place, "HostPort").removeprefix("0")
+            where = f"[{address}]" if ":" in address and address[0] != "[" else address
+            found.append(f"{where}:{number}:{port}" if where or number else port)
+    return tuple(found)
