@@ -30,4 +30,22 @@ create_host      what it may use of this host
 create_devices   devices
 create_mounts    what it mounts
 create_networks  its networks and ports
+
+images           images: lists, what is known of one, names, removal, search
+image_items      as they are shown, by version
+names            names that come in two parts
+image_create     a pull, or an import
+push             the other way
+distribution     what a registry has, and whether it takes credentials
+credentials      those that come with a request
+registry_words   what registries refuse, in Docker's words
+image_archives   load, save
+piped            an archive that goes out while it is made
+commit           an image of a container
+json_lines       objects one after the other, and an error as the last
+transfers        what transfers tell, as such lines
+build            POST /build
+build_options    what its query asks for
+build_lines      what it tells, in the classic builder's words
+build_cache      what it keeps, for df
 """

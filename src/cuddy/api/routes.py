@@ -8,7 +8,22 @@ from __future__ import annotations
 
 import re
 
-from cuddy.api import container, containers, create, lives, networks, system, volumes
+from cuddy.api import (
+    build,
+    commit,
+    container,
+    containers,
+    create,
+    distribution,
+    image_archives,
+    image_create,
+    images,
+    lives,
+    networks,
+    push,
+    system,
+    volumes,
+)
 from cuddy.api.errors import PageNotFound
 
 TYPE_CHECKING = False
@@ -48,6 +63,23 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/containers/{name}/rename", container.rename_),
     ("POST", "/containers/{name}/update", container.update_),
     ("DELETE", "/containers/{name:.*}", container.remove),
+    ("GET", "/images/json", images.list_),
+    ("GET", "/images/search", images.search),
+    ("GET", "/images/get", image_archives.get),
+    ("POST", "/images/create", image_create.create),
+    ("POST", "/images/load", image_archives.load_),
+    ("POST", "/images/prune", images.prune_),
+    ("GET", "/images/{name:.*}/json", images.inspect),
+    ("GET", "/images/{name:.*}/history", images.history),
+    ("GET", "/images/{name:.*}/get", image_archives.get_one),
+    ("POST", "/images/{name:.*}/tag", images.tag),
+    ("POST", "/images/{name:.*}/push", push.push_),
+    ("DELETE", "/images/{name:.*}", images.remove),
+    ("GET", "/distribution/{name:.*}/json", distribution.inspect),
+    ("POST", "/auth", distribution.auth),
+    ("POST", "/commit", commit.commit_),
+    ("POST", "/build", build.build_),
+    ("POST", "/build/prune", build.prune_),
 )
 
 Route = tuple[re.Pattern[str], "Handler"]

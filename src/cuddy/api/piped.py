@@ -1,0 +1,51 @@
+"""An archive that the engine writes to a descriptor goes to a client as it comes.
+
+A worker writes into a pipe, and this process sends what comes out. What fails before the first byte
+is answered by a status; what fails later leaves the answer without its end.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+from cuddy.image import workers
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cuddy.api.http import Call
+    from cuddy.image.workers import Send
+
+PIPE_BYTES = 1 << 20
+PIECE_BYTES = 1 << 18
+TAR = "application/x-tar"
+
+
+def send(call: Call, write: Callable[[int], object], content_type: str = TAR) -> None:
+    """Answer with what `write` writes to the descriptor that it is given. Raises CuddyError."""
+    reader, writer = os.pipe2(os.O_CLOEXEC)
+
+    def work(tell: Send) -> None:
+        write(writer)
+
+    try:
+        fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+        with workers.Crew() as crew:
+            worker = crew.start("archive", work, closing=(reader,))
+            os.close(writer)
+            writer = -1
+            piece = os.read(reader, PIECE_BYTES)
+            if not piece:
+                worker.finish()
+            with call.stream(content_type) as stream:
+                while piece:
+                    stream.write(piece)
+                    piece = os.read(reader, PIECE_BYTES)
+                if worker.pid:
+                    worker.finish()
+    finally:
+        os.close(reader)
+        if writer >= 0:
+            os.close(writer)
