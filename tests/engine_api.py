@@ -5,7 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from collections.abc import Iterable, Mapping
+import struct
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
@@ -38,6 +40,45 @@ class Answer(NamedTuple):
     def lines(self) -> list[Any]:
         """The objects of a stream of JSON."""
         return [json.loads(line) for line in self.data.splitlines() if line.strip()]
+
+
+class Hijacked(NamedTuple):
+    """A connection that is no more HTTP."""
+
+    sock: socket.socket
+    status: int
+    headers: Mapping[str, str]
+
+    def read(self) -> bytes:
+        """All that comes until the end."""
+        return b"".join(iter(lambda: self.sock.recv(1 << 16), b""))
+
+    def read_frames(self) -> dict[int, bytes]:
+        """The same by stream."""
+        return by_stream(self.read())
+
+    def expect(self, wanted: bytes) -> bytes:
+        """What comes until it has come."""
+        found = b""
+        while wanted not in found:
+            piece = self.sock.recv(1 << 16)
+            assert piece, found
+            found += piece
+        return found
+
+    def half_close(self) -> None:
+        self.sock.shutdown(socket.SHUT_WR)
+
+
+def by_stream(data: bytes) -> dict[int, bytes]:
+    """Docker's frames, put together by stream; there must be no half one."""
+    found: dict[int, bytes] = {}
+    while data:
+        stream, length = struct.unpack(">BxxxI", data[:8])
+        assert len(data) >= 8 + length, data
+        found[stream] = found.get(stream, b"") + data[8 : 8 + length]
+        data = data[8 + length :]
+    return found
 
 
 class UnixConnection(http.client.HTTPConnection):
@@ -91,6 +132,28 @@ class Api:
         answer = self("GET", path, **query)
         assert answer.status == 200, answer
         return answer.json
+
+    @contextmanager
+    def hijack(
+        self, path: str, body: object = None, *, upgrade: bool = True, **query: Any
+    ) -> Iterator[Hijacked]:
+        """A POST after which the connection is the answer."""
+        text = b"" if body is None else json.dumps(body).encode()
+        head = [f"POST {path}?{urlencode(query)} HTTP/1.1", "Host: engine"]
+        if upgrade:
+            head += ["Connection: Upgrade", "Upgrade: tcp"]
+        head += ["Content-Type: application/json", f"Content-Length: {len(text)}", "", ""]
+        with self.connect() as sock:
+            sock.sendall("\r\n".join(head).encode() + text)
+            answer = b""
+            while b"\r\n\r\n" not in answer:
+                piece = sock.recv(1)
+                assert piece, answer
+                answer += piece
+            status, *headers = answer.decode().strip().split("\r\n")
+            yield Hijacked(
+                sock, int(status.split()[1]), dict(line.split(": ", 1) for line in headers)
+            )
 
     def connect(self, timeout: float = 60) -> socket.socket:
         """A bare connection."""

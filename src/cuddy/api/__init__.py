@@ -24,6 +24,14 @@ create      a new one
 networks    networks, and who is on them
 volumes     volumes
 
+attach           a client on a container's streams
+execs            further processes in one
+conversation     how bytes go both ways between the two
+wait             its end
+logs             what it has written
+stats            what it uses
+events           what happens to anything
+
 create_body      what a client asks of it, as options
 create_config    what runs, and how it is attached
 create_host      what it may use of this host

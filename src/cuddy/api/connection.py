@@ -93,7 +93,7 @@ class Connection:
 
     def body(self) -> Iterator[bytes]:
         """The rest of the request's body, as it comes. Raises TooSlow, InvalidArgument."""
-        while True:
+        while self._http.their_state is h11.SEND_BODY:
             event = self._parse()
             if isinstance(event, h11.Data):
                 yield bytes(event.data)

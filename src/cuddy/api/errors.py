@@ -66,6 +66,7 @@ def fail(call: Call, status: int, message: str) -> None:
     A stream of anything but JSON ends without its end, which every client takes for an error.
     """
     stream = call.open_stream
+    call.say_last(message)
     if not call.status:
         call.answer({"message": message}, status)
     elif stream and stream.content_type == JSON:

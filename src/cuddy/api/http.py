@@ -76,6 +76,8 @@ class Call:
         self.status = 0
         """Of the answer, once there is one."""
         self.is_hijacked = False
+        self.last_words: Callable[[str], bytes] | None = None
+        """How an error is told on a connection that is no more HTTP; None: not at all."""
         self.open_stream: Stream | None = None
         self._connection = connection
         self._query_text = query
@@ -229,6 +231,11 @@ class Call:
         hijacked = Hijacked(fileno=os.dup(self._connection.socket.fileno()))
         hijacked.unread = unread
         return hijacked
+
+    def say_last(self, message: str) -> None:
+        """Tell of an error on a connection that is no more HTTP."""
+        if self.is_hijacked and self.last_words:
+            self._connection.send_raw(self.last_words(message))
 
     @contextmanager
     def until_client_leaves(self) -> Iterator[None]:

@@ -9,20 +9,26 @@ from __future__ import annotations
 import re
 
 from cuddy.api import (
+    attach,
     build,
     commit,
     container,
     containers,
     create,
     distribution,
+    events,
+    execs,
     image_archives,
     image_create,
     images,
     lives,
+    logs,
     networks,
     push,
+    stats,
     system,
     volumes,
+    wait,
 )
 from cuddy.api.errors import PageNotFound
 
@@ -35,6 +41,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("HEAD", "/_ping", system.ping),
     ("GET", "/version", system.version),
     ("GET", "/info", system.info),
+    ("GET", "/events", events.events_),
     ("GET", "/containers/json", containers.list_),
     ("GET", "/networks", networks.list_networks),
     ("POST", "/networks/create", networks.create),
@@ -80,6 +87,15 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/commit", commit.commit_),
     ("POST", "/build", build.build_),
     ("POST", "/build/prune", build.prune_),
+    ("POST", "/containers/{name}/attach", attach.attach_),
+    ("POST", "/containers/{name}/exec", execs.create),
+    ("GET", "/containers/{name}/logs", logs.logs_),
+    ("POST", "/containers/{name}/resize", attach.resize),
+    ("GET", "/containers/{name}/stats", stats.stats_),
+    ("POST", "/containers/{name}/wait", wait.wait_),
+    ("GET", "/exec/{name}/json", execs.inspect),
+    ("POST", "/exec/{name}/resize", execs.resize),
+    ("POST", "/exec/{name}/start", execs.start),
 )
 
 Route = tuple[re.Pattern[str], "Handler"]

@@ -149,6 +149,7 @@ commit           its changes as a layer of a new image
 logs             what it wrote
 logchain         its files, one after another
 logwait          until there is more
+log_lines        with time and attributes before each line
 clear_logs       forgetting it
 inspect          everything known of it
 inspect_image    everything known of an image

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import _socket
+import os
 import select
 
 from cuddy import files
 from cuddy.engine import containers, events, frames
 from cuddy.errors import Conflict, NotRunning, SystemFailure
-from cuddy.kernel import sockets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -28,6 +28,8 @@ class Attachment:
 
     `note`: how an event about the container is noted, for clients that take part in its life.
     """
+
+    has_begun = True
 
     def __init__(self, socket: _socket.socket, *, tty: bool, note: Note | None = None) -> None:
         socket.setblocking(False)
@@ -118,6 +120,9 @@ class Attachment:
         """
         try:
             if descriptors:
+                # Imported here: only ports are handed over.
+                from cuddy.kernel import sockets
+
                 message, passed = frames.encode(kind, data), [sockets.rights(*descriptors)]
                 self._socket.sendmsg([message], passed, _socket.MSG_NOSIGNAL)
             else:
@@ -177,8 +182,12 @@ def connect(
     run_dir = home.run_dir(container_id)
     socket = _socket.socket(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     try:
-        with sockets.Directory(run_dir) as way:
-            socket.connect(f"{way}/monitor.sock")
+        # As by sockets.Directory, which most who come here do not import.
+        directory_fd = os.open(run_dir, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            socket.connect(f"/proc/self/fd/{directory_fd}/monitor.sock")
+        finally:
+            os.close(directory_fd)
     except OSError:
         socket.close()
         raise NotRunning(container_id) from None

@@ -21,6 +21,7 @@ from cuddy.undo import Closing
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from typing import Any
 
     from cuddy.engine.event_filters import Filters
     from cuddy.engine.home import Home
@@ -54,21 +55,41 @@ def follow(
 ) -> Iterator[Event]:
     """Events as they come, until a moment or for ever; those there are already, if either is given.
 
-    Raises InvalidArgument, SystemFailure.
+    From the call on, nothing is missed. Raises InvalidArgument, SystemFailure.
     """
     if since_ns is not None and until_ns is not None and since_ns > until_ns:
         moments = f"'since' ({since_ns // 10**9}) cannot be after 'until' ({until_ns // 10**9})"
         raise InvalidArgument(moments, hint="both are moments, or how long ago")
-    with Reader(home, from_start=since_ns is not None or until_ns is not None) as reader:
+    reader = Reader(home, from_start=since_ns is not None or until_ns is not None)
+    return _read_on(reader, filters, since_ns or 0, until_ns)
+
+
+def _read_on(
+    reader: Reader, filters: Filters, since_ns: int, until_ns: int | None
+) -> Iterator[Event]:
+    with reader:
         while True:
             left_s = None if until_ns is None else (until_ns - time.time_ns()) / 10**9
             for event in reader.read():
-                is_in_time = (since_ns or 0) <= event["timeNano"] <= (until_ns or event["timeNano"])
+                is_in_time = since_ns <= event["timeNano"] <= (until_ns or event["timeNano"])
                 if is_in_time and event_filters.matches(event, filters):
                     yield event
             if left_s is not None and left_s <= 0:
                 return
             reader.wait(left_s)
+
+
+def document(event: Event) -> dict[str, Any]:
+    """One event as an object for clients, with the fields that older ones look at."""
+    attributes, actor = event["Actor"]["Attributes"], event["Actor"]["ID"]
+    older = {}
+    if event["Type"] in ("container", "image"):
+        own = {"status": event["Action"], "id": actor}
+        if event["Type"] == "container":
+            own["from"] = attributes.get("image", "")
+        older = {key: value for key, value in own.items() if value}
+    ordered = {key: attributes[key] for key in sorted(attributes)}
+    return {**older, **event, "Actor": {"ID": actor, "Attributes": ordered}}
 
 
 class Reader(Closing):

@@ -22,6 +22,8 @@ MAX_MESSAGE_BYTES = 1 << 16
 class ExecSession:
     """A process running in a container: its streams, and its end. The shape of an Attachment."""
 
+    has_begun = True
+
     def __init__(
         self,
         home: Home,

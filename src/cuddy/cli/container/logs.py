@@ -7,7 +7,7 @@ import time
 from cuddy import files
 from cuddy.cli import boundary
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
-from cuddy.engine import logs, moments
+from cuddy.engine import log_lines, logs, moments
 from cuddy.errors import UsageError
 
 TYPE_CHECKING = False
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 _BATCH_BYTES = 1 << 16
 _MAX_DIGITS = 18
-_PLAIN = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.~")
 
 
 def logs_(home: Home, args: Args) -> int:
@@ -65,10 +64,8 @@ class _Writer:
     """Writes each entry to its own stream, many at once while the stream stays the same."""
 
     def __init__(self, *, timestamps: bool, details: bool, at_once: bool) -> None:
-        self.timestamps = timestamps
-        self.details = details
+        self.lines = log_lines.Lines(timestamps=timestamps, details=details)
         self.limit = 0 if at_once else _BATCH_BYTES
-        self.begins_line = {1: True, 2: True}
 
     def write(self, entries: Iterable[LogEntry]) -> None:
         batch: list[bytes] = []
@@ -78,7 +75,7 @@ class _Writer:
                 files.write_all(stream, b"".join(batch))
                 batch, size = [], 0
             stream = entry.stream
-            data = self.decorate(entry) if self.timestamps or self.details else entry.data
+            data = self.lines.decorate(entry)
             batch.append(data)
             size += len(data)
             if size >= self.limit:
@@ -86,29 +83,6 @@ class _Writer:
                 batch, size = [], 0
         if batch:
             files.write_all(stream, b"".join(batch))
-
-    def decorate(self, entry: LogEntry) -> bytes:
-        """Time and attributes before each line, once if it comes in pieces."""
-        before = f"{entry.time} " if self.timestamps else ""
-        if self.details:
-            before += f"{details(entry.attributes or {})} "
-        start = before.encode() if self.begins_line[entry.stream] else b""
-        self.begins_line[entry.stream] = entry.data.endswith(b"\n")
-        lines = entry.data.replace(b"\n", b"\n" + before.encode(), entry.data.count(b"\n", 0, -1))
-        return start + lines
-
-
-def details(attributes: dict[str, str]) -> str:
-    """Attributes as docker shows them: key=value,..., sorted, escaped as in a query string."""
-    return ",".join(f"{_escape(key)}={_escape(attributes[key])}" for key in sorted(attributes))
-
-
-def _escape(text: str) -> str:
-    """Go's url.QueryEscape."""
-    return "".join(
-        c if c in _PLAIN else "+" if c == " " else "".join(f"%{byte:02X}" for byte in c.encode())
-        for c in text
-    )
 
 
 COMMAND = Command(

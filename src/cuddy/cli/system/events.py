@@ -76,16 +76,8 @@ def line(event: Event) -> str:
 
 
 def as_json(event: Event) -> str:
-    """One event as an object, with the fields that older clients look at."""
-    attributes, actor = event["Actor"]["Attributes"], event["Actor"]["ID"]
-    older = {}
-    if event["Type"] in ("container", "image"):
-        own = {"status": event["Action"], "id": actor}
-        if event["Type"] == "container":
-            own["from"] = attributes.get("image", "")
-        older = {key: value for key, value in own.items() if value}
-    ordered = {key: attributes[key] for key in sorted(attributes)}
-    return document.compact({**older, **event, "Actor": {"ID": actor, "Attributes": ordered}})
+    """One event as an object."""
+    return document.compact(event_log.document(event))
 
 
 class _Attributes(dict[str, str]):

@@ -1,0 +1,180 @@
+"""A conversation: a client's hijacked connection joined to the streams of a container or an exec,
+until the output has ended or the client leaves.
+
+One loop over poll(2) that never waits in a write. The client may end its half, which is the end of
+the input; only when it has closed both is it gone, and then the container goes on without it.
+"""
+
+from __future__ import annotations
+
+import select
+import socket
+
+from cuddy.engine import frames
+from cuddy.engine.detach_keys import DetachKeys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Collection
+    from typing import Protocol
+
+    from cuddy.api.http import Call, Hijacked
+
+    class Streams(Protocol):
+        """What an Attachment and an ExecSession have in common."""
+
+        tty: bool
+        has_begun: bool  # False: it may never
+
+        def fileno(self) -> int: ...
+        def receive(self) -> list[tuple[int, bytes]]: ...
+        def send(self, data: bytes) -> int: ...
+        def wants_write(self) -> bool: ...
+        def write_fileno(self) -> int: ...
+        def flush(self) -> None: ...
+        def close_stdin(self) -> None: ...
+        def detach(self) -> None: ...
+
+
+CHUNK_BYTES = 1 << 16
+MAX_WAITING_BYTES = 1 << 20
+"""Of output that the client does not take: then no more is read, and the engine holds the container
+back, as a pipe would."""
+RAW = "application/vnd.docker.raw-stream"
+MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
+
+
+def content_type(call: Call, *, tty: bool) -> str:
+    """What a client is told of a stream: whether it has frames, if it knows that word."""
+    return RAW if tty or call.version < (1, 42) else MULTIPLEXED
+
+
+def frame(stream: int, data: bytes, *, tty: bool) -> bytes:
+    """Output as the client reads it."""
+    return data if tty else frames.encode(stream, data)
+
+
+class Conversation:
+    """`wanted`: the streams that the client wants to see. `keys`: what leaves a terminal."""
+
+    def __init__(
+        self, sock: Hijacked, streams: Streams, *, stdin: bool, wanted: Collection[int], keys: bytes
+    ) -> None:
+        sock.setblocking(False)
+        self._socket = sock
+        self._streams = streams
+        self._wanted = wanted
+        self._keys = DetachKeys(keys) if streams.tty and stdin else None
+        self._output = bytearray()  # on its way to the client
+        self._typed = b""  # on its way into the container
+        self._reads = stdin  # whether the client may have more to say
+        self._closes = False  # whether the container must be told that it has not
+        self._is_gone = False
+        self._is_detached = False
+        self._has_ended = False
+        if stdin and sock.unread:
+            self._take(sock.unread)
+
+    def run(self) -> None:
+        """Go on until the end of the output, or the client's."""
+        while not self._is_over():
+            ready = dict(self._interests().poll())
+            self._serve_client(ready.get(self._socket.fileno(), 0))
+            self._serve_streams()
+        if self._is_detached:
+            self._streams.detach()
+
+    def _is_over(self) -> bool:
+        if self._is_gone or self._is_detached:
+            return self._has_ended or not (self._streams.has_begun and self._has_input())
+        return self._has_ended and not self._output
+
+    def _has_input(self) -> bool:
+        """Whether what the client has said is still on its way."""
+        return bool(self._typed) or self._closes or self._streams.wants_write()
+
+    def _interests(self) -> select.poll:
+        poll = select.poll()
+        wanted = {}
+        if not self._is_gone:
+            reads = self._reads and not self._typed
+            wanted[self._socket.fileno()] = (select.POLLIN if reads else 0) | (
+                select.POLLOUT if self._output else 0
+            )
+        if not self._has_ended:
+            if len(self._output) < MAX_WAITING_BYTES:
+                wanted[self._streams.fileno()] = select.POLLIN
+            if self._streams.wants_write():
+                fd = self._streams.write_fileno()
+                wanted[fd] = wanted.get(fd, 0) | select.POLLOUT
+        for fd, mask in wanted.items():
+            poll.register(fd, mask)
+        return poll
+
+    def _serve_client(self, events: int) -> None:
+        if events & select.POLLIN:
+            self._read()
+        elif events & (select.POLLHUP | select.POLLERR):
+            self._leave()
+        if self._output and not self._is_gone:
+            self._write()
+
+    def _read(self) -> None:
+        try:
+            data = self._socket.recv(CHUNK_BYTES)
+        except BlockingIOError:
+            return
+        except OSError:
+            self._leave()
+            return
+        if data:
+            self._take(data)
+        else:
+            self._reads, self._closes = False, True
+
+    def _take(self, data: bytes) -> None:
+        """What the client has typed."""
+        if self._keys:
+            data, self._is_detached = self._keys.feed(data)
+        self._typed += data
+        if self._is_detached:
+            self._reads = False
+
+    def _leave(self) -> None:
+        """The client is gone. What it has said is still passed on."""
+        self._is_gone, self._reads = True, False
+        self._output.clear()
+
+    def _write(self) -> None:
+        try:
+            while self._output:
+                sent = self._socket.send(self._output[:CHUNK_BYTES], socket.MSG_NOSIGNAL)
+                del self._output[:sent]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._leave()
+
+    def _serve_streams(self) -> None:
+        if self._has_ended:
+            return
+        self._send_input()
+        if len(self._output) >= MAX_WAITING_BYTES:
+            return
+        try:
+            for stream, data in self._streams.receive():
+                if stream in self._wanted and not self._is_gone:
+                    self._output += frame(stream, data, tty=self._streams.tty)
+        except EOFError:
+            self._has_ended, self._typed, self._closes = True, b"", False
+        if self._output:
+            self._write()
+
+    def _send_input(self) -> None:
+        if self._streams.wants_write():
+            self._streams.flush()
+        if self._typed:
+            self._typed = self._typed[self._streams.send(self._typed) :]
+        if self._closes and not self._typed:
+            self._closes = False
+            self._streams.close_stdin()

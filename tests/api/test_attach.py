@@ -1,0 +1,140 @@
+"""Attach as clients of Docker's do it: upgraded or not, framed or raw, and before the start."""
+
+from __future__ import annotations
+
+import socket
+import threading
+
+import pytest
+
+from console import Cuddy, wait_until
+from engine_api import Api
+
+RAW = "application/vnd.docker.raw-stream"
+MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
+ALL = {"stream": 1, "stdout": 1, "stderr": 1}
+
+
+def create(cuddy: Cuddy, *words: str) -> None:
+    cuddy.ok("create", "--name", "box", *words)
+
+
+def test_the_first_byte_of_a_container_that_is_started_later(api: Api, cuddy: Cuddy) -> None:
+    create(cuddy, "alpine", "sh", "-c", "echo out; echo err >&2")
+    with api.hijack("/v1.45/containers/box/attach", **ALL) as stream:
+        assert stream.status == 101
+        assert stream.headers["Content-Type"] == MULTIPLEXED
+        assert stream.headers["Upgrade"] == "tcp"
+        cuddy.ok("start", "box")
+        assert stream.read_frames() == {1: b"out\n", 2: b"err\n"}
+
+
+def test_older_clients_ask_for_no_upgrade_and_know_no_type(api: Api, cuddy: Cuddy) -> None:
+    create(cuddy, "alpine", "echo", "out")
+    path = "/v1.41/containers/box/attach"
+    with api.hijack(path, {"stream": True}, upgrade=False, **ALL) as stream:
+        assert stream.status == 200
+        assert stream.headers["Content-Type"] == RAW
+        assert not {"Content-Length", "Transfer-Encoding"} & set(stream.headers)
+        cuddy.ok("start", "box")
+        assert stream.read_frames() == {1: b"out\n"}
+
+
+def test_input_ends_with_the_clients_half_and_output_goes_on(api: Api, cuddy: Cuddy) -> None:
+    create(cuddy, "-i", "alpine", "sh", "-c", "cat; sleep .2; echo done")
+    with api.hijack("/containers/box/attach", stdin=1, **ALL) as stream:
+        stream.sock.sendall(b"before the start\n")
+        cuddy.ok("start", "box")
+        stream.sock.sendall(b"x" * 300_000)
+        stream.half_close()
+        assert stream.read_frames() == {1: b"before the start\n" + b"x" * 300_000 + b"done\n"}
+
+
+def test_a_client_sees_what_it_asked_for(api: Api, cuddy: Cuddy) -> None:
+    create(cuddy, "alpine", "sh", "-c", "echo out; echo err >&2")
+    with api.hijack("/containers/box/attach", stream=1, stderr=1) as stream:
+        cuddy.ok("start", "box")
+        assert stream.read_frames() == {2: b"err\n"}
+
+
+def test_what_was_written_before_then_the_end(api: Api, cuddy: Cuddy) -> None:
+    cuddy.ok("run", "--name", "box", "alpine", "sh", "-c", "echo out; echo err >&2")
+    with api.hijack("/containers/box/attach", logs=1, stdout=1, stderr=1, stream=0) as stream:
+        assert stream.read_frames() == {1: b"out\n", 2: b"err\n"}
+
+
+def test_a_terminal_is_raw_and_its_keys_leave_it(api: Api, cuddy: Cuddy) -> None:
+    create(cuddy, "-it", "alpine", "sh")
+    query = ALL | {"stdin": 1, "detachKeys": "ctrl-x,y"}
+    with api.hijack("/containers/box/attach", **query) as stream:
+        assert stream.headers["Content-Type"] == RAW
+        cuddy.ok("start", "box")
+        assert api("POST", "/containers/box/resize", h=40, w=120).status == 200
+        stream.sock.sendall(b"stty size; echo a''b\r")
+        assert b"40 120" in stream.expect(b"ab\r\n")
+        stream.sock.sendall(b"\x18y")
+        stream.read()
+    assert cuddy.field("box", "{{.State.Running}}") == "true"
+    events = cuddy.ok("events", "--since", "1h", "--until", "0s", "-f", "container=box")
+    for action in ("attach", "resize", "detach"):
+        assert f"container {action} " in events
+
+
+def test_a_client_that_goes_does_no_harm(api: Api, cuddy: Cuddy) -> None:
+    script = "while :; do echo 0123456789012345678901234567890123456789; done | head -c 20000000"
+    cuddy.ok("run", "-d", "--name", "box", "alpine", "sh", "-c", f"sleep .3; {script}; sleep .5")
+    with api.hijack("/containers/box/attach", **ALL) as stream:
+        stream.expect(b"0123")
+    assert cuddy.ok("wait", "box") == "0"
+
+
+def test_two_clients_and_one_that_reads_late(api: Api, cuddy: Cuddy) -> None:
+    create(cuddy, "alpine", "sh", "-c", "head -c 600000 /dev/zero")
+    with (
+        api.hijack("/containers/box/attach", **ALL) as quick,
+        api.hijack("/containers/box/attach", **ALL) as late,
+    ):
+        cuddy.ok("start", "box")
+        found: list[dict[int, bytes]] = []
+        reader = threading.Thread(target=lambda: found.append(quick.read_frames()))
+        reader.start()
+        cuddy.ok("wait", "box")
+        assert late.read_frames() == {1: bytes(600_000)}
+        reader.join(20)
+        assert found == [{1: bytes(600_000)}]
+
+
+def test_what_cannot_be_is_said_before_the_connection_is_given_up(api: Api, cuddy: Cuddy) -> None:
+    assert api("POST", "/containers/nothing/attach", stream=1).message == (
+        "No such container: nothing"
+    )
+    create(cuddy, "alpine", "sleep", "100")
+    answer = api("POST", "/containers/box/attach", stream=1, detachKeys="what")
+    assert answer.status == 400
+    assert api("POST", "/containers/box/resize", h=1, w=1).status == 409
+    for size in ({}, {"h": 1}, {"h": "x", "w": 1}, {"h": -1, "w": 1}, {"h": 1, "w": 1 << 70}):
+        assert api("POST", "/containers/box/resize", **size).status == 400
+    cuddy.ok("start", "box")
+    cuddy.ok("pause", "box")
+    assert api("POST", "/containers/box/attach", stream=1).status == 409
+
+
+@pytest.mark.parametrize("command", ["no-such-command", "true"])
+def test_who_waits_hears_the_end_of_what_never_begins(api: Api, cuddy: Cuddy, command: str) -> None:
+    create(cuddy, "alpine", command)
+    with api.hijack("/containers/box/attach", **ALL) as stream:
+        if command == "true":
+            cuddy.ok("rm", "box")
+        else:
+            assert cuddy("start", "box").code == 1
+        assert stream.read() == b""
+
+
+def test_a_connection_of_one_who_waits_ends_with_the_client(api: Api, cuddy: Cuddy) -> None:
+    create(cuddy, "-i", "alpine", "cat")
+    with api.hijack("/containers/box/attach", stdin=1, **ALL) as stream:
+        stream.sock.sendall(b"x" * 200_000)
+        wait_until(lambda: list(cuddy.root.glob("containers/*/waiting/*")))
+        stream.sock.shutdown(socket.SHUT_RDWR)
+        stream.sock.close()
+        wait_until(lambda: not list(cuddy.root.glob("containers/*/waiting/*")))
