@@ -6,13 +6,14 @@ import http.client
 import json
 import socket
 import struct
+import subprocess
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 from urllib.parse import urlencode
 
-from console import TIME_FACTOR
+from console import TIME_FACTOR, Cuddy, wait_until
 
 
 class Answer(NamedTuple):
@@ -168,3 +169,23 @@ class Api:
             sock.sendall(data)
             sock.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: sock.recv(1 << 16), b""))
+
+
+@contextmanager
+def serving(cuddy: Cuddy, path: Path, *flags: str) -> Iterator[Api]:
+    """A server at a socket; it must end when told to, and say nothing but where it serves."""
+    words = ["system", "serve", "--unix", str(path), *flags]
+    log = path.with_suffix(".log")
+    with (
+        log.open("wb") as file,
+        cuddy.start(
+            *words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file
+        ) as process,
+    ):
+        wait_until(lambda: "unix://" in log.read_text() or process.poll() is not None)
+        assert process.poll() is None, log.read_text()
+        yield Api(path, process.pid)
+        process.terminate()
+        process.wait(30)
+    complaints = [line for line in log.read_text().splitlines() if "bug in cuddy" in line]
+    assert not complaints

@@ -2,35 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
 
 import pytest
 
-from console import ENGINE, Cuddy, wait_until
-from engine_api import Api
-
-
-@contextmanager
-def serving(cuddy: Cuddy, path: Path, *flags: str) -> Iterator[Api]:
-    """A server at a socket; it must end when told to, and say nothing but where it serves."""
-    words = ["system", "serve", "--unix", str(path), *flags]
-    log = path.with_suffix(".log")
-    with (
-        log.open("wb") as file,
-        cuddy.start(
-            *words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=file
-        ) as process,
-    ):
-        wait_until(lambda: path.exists() or process.poll() is not None)
-        assert process.poll() is None, log.read_text()
-        yield Api(path, process.pid)
-        process.terminate()
-        process.wait(30)
-    complaints = [line for line in log.read_text().splitlines() if "bug in cuddy" in line]
-    assert not complaints
+from console import ENGINE, Cuddy
+from engine_api import Api, serving
 
 
 @pytest.fixture(scope="module")

@@ -9,6 +9,7 @@ Nothing here would be of use to the command line: what both need belongs to the 
 server      who listens: a process for each connection
 sockets     where it listens, and who may come
 connection  one client's bytes: heads, bodies, answers, by h11
+tls         the same bytes in secret, from clients with certificates
 stream      an answer that is sent while it is made
 http        Call: one request and how it is answered
 fields      what nested JSON of a stranger's says
@@ -17,6 +18,7 @@ routes      which handler answers which request
 dialogue    the requests of one connection, one after the other
 preload     what is imported before the first connection comes
 system      ping, version, info
+absent      endpoints with nothing behind them: swarms, plugins
 containers  containers: lists, prune
 container   one of them: inspect, top, changes, export, rename, update, removal
 lives       start, stop, restart, kill, pause, unpause

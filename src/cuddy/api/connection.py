@@ -54,10 +54,14 @@ class Peer(NamedTuple):
 
     uid: int = -1
     pid: int = 0
-    address: str = ""
+    address: str = ""  # by TCP
+    server_name: str = ""  # whom the client has made sure to talk to
+    subject: str = ""  # who the client is, by its certificate
 
     def __str__(self) -> str:
-        return self.address or f"uid {self.uid} pid {self.pid}"
+        if self.address:
+            return f"{self.address} {self.subject!r}"
+        return f"uid {self.uid} pid {self.pid}"
 
 
 class Connection:
@@ -67,6 +71,7 @@ class Connection:
         self.socket = sock
         self.peer = peer
         self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._body_awaits_leave = False  # the client sends it when it is told to, if at all
 
     def next_request(self) -> h11.Request | None:
         """The head of the next request; None when the client has no more.
@@ -79,6 +84,7 @@ class Connection:
             if isinstance(event, h11.Request):
                 if len(event.headers) > MAX_HEADERS:
                     raise HeadTooLarge(f"more than {MAX_HEADERS} headers")
+                self._body_awaits_leave = self._http.they_are_waiting_for_100_continue
                 return event
             if event is not h11.NEED_DATA:
                 return None
@@ -96,9 +102,11 @@ class Connection:
         while self._http.their_state is h11.SEND_BODY:
             event = self._parse()
             if isinstance(event, h11.Data):
+                self._body_awaits_leave = False
                 yield bytes(event.data)
             elif event is h11.NEED_DATA:
                 if self._http.they_are_waiting_for_100_continue:
+                    self._body_awaits_leave = False
                     self.send(h11.InformationalResponse(status_code=100, headers=[]))
                 if not self._receive(BODY_S):
                     raise TooSlow("the body of the request did not come in time")
@@ -149,10 +157,8 @@ class Connection:
 
     def finish(self) -> bool:
         """Make ready for another request after a complete answer; False if there can be none."""
-        if self._http.our_state is not h11.DONE:
+        if self._http.our_state is not h11.DONE or self._body_awaits_leave:
             return False
-        if self._http.they_are_waiting_for_100_continue:
-            return False  # it may send its body or not: nobody can know
         drained = 0
         try:
             for piece in self.body():

@@ -12,18 +12,24 @@ from cuddy.api import errors, routes
 from cuddy.api.connection import Connection
 from cuddy.api.http import Call
 from cuddy.engine.info import API_VERSION, MIN_API_VERSION
-from cuddy.errors import InvalidArgument
+from cuddy.errors import InvalidArgument, NotPermitted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import h11
 
+    from cuddy.api.connection import Peer
     from cuddy.engine.home import Home
 
+ADDRESS = re.compile(r"[0-9.]+|\[[0-9a-fA-F:.%]+\]|localhost")
 VERSION = re.compile(r"/v([0-9.]+)(/.*)", re.DOTALL)
 
 ABSOLUTE = re.compile("^https?://[^/?]*", re.IGNORECASE)
 """What a client writes before the path when it takes us for a proxy (RFC 9112, 3.2.2)."""
+
+
+class Misdirected(InvalidArgument):
+    http_status = 421
 
 
 def converse(home: Home, connection: Connection) -> None:
@@ -48,14 +54,16 @@ def answer(home: Home, connection: Connection, request: h11.Request) -> bool:
         home, connection, request, path=unquote(path, errors="surrogateescape"), query=query
     )
     try:
-        errors.attempt(call, dispatch)
+        errors.attempt(call, lambda call: dispatch(call, connection.peer))
     finally:
         log(connection, call, target, time.monotonic() - began_s)
     return not call.is_hijacked and connection.finish()
 
 
-def dispatch(call: Call) -> None:
+def dispatch(call: Call, peer: Peer) -> None:
     """Find out what is meant, and have it done."""
+    if peer.address:
+        check_origin(call, peer)
     clean = clean_path(call.path)
     if clean != call.path:
         call.answer_headers["Location"] = quote(clean, errors="surrogateescape", safe="/:@")
@@ -67,6 +75,22 @@ def dispatch(call: Call) -> None:
         call.path = found[2]
     handler, call.ref = routes.find(call.method, call.path)
     handler(call)
+
+
+def check_origin(call: Call, peer: Peer) -> None:
+    """By TCP a browser may come, sent by a page of somebody else's.
+
+    Raises Misdirected, NotPermitted.
+
+    No client but a browser says where a request comes from. And a name that leads to us must be the
+    one by which the client has looked at our certificate: else somebody has redirected it.
+    """
+    if "origin" in call.headers:
+        raise NotPermitted("requests of web pages are not answered")
+    name = call.headers.get("host", "").rpartition("]")
+    host = name[0] + name[1] if name[1] else name[2].partition(":")[0]
+    if host and not ADDRESS.fullmatch(host) and host.lower() != peer.server_name.lower():
+        raise Misdirected(f"{host} is not the name in the TLS of this connection")
 
 
 def clean_path(path: str) -> str:
@@ -98,9 +122,14 @@ def read_version(text: str) -> tuple[int, int]:
 
 def log(connection: Connection, call: Call, target: str, took_s: float) -> None:
     """One line for a request, with --debug."""
+    milliseconds = f"{took_s * 1000:.1f} ms"
+    note(f"{connection.peer}: {call.method} {target} {call.status} {milliseconds}")
+
+
+def note(line: str) -> None:
+    """Say something on standard error, with --debug."""
     if os.environ.get("CUDDY_DEBUG") == "1":
-        line = f"{connection.peer}: {call.method} {target} {call.status} {took_s * 1000:.1f} ms\n"
-        os.write(2, line.encode("utf-8", "replace"))
+        os.write(2, f"{line}\n".encode("utf-8", "replace"))
 
 
 def reap() -> None:

@@ -28,18 +28,6 @@ class PageNotFound(NotFound):
         super().__init__("page not found")
 
 
-class NotAnswered(CuddyError):
-    """An endpoint of Docker's that has no meaning here."""
-
-    http_status = 501
-
-
-class NoSwarm(CuddyError):
-    """This engine is no part of a swarm."""
-
-    http_status = 503
-
-
 def attempt(call: Call, handle: Handler) -> None:
     """Have a handler answer a call, or tell the client why it could not. Raises ClientLeft."""
     try:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 
 from cuddy.api import (
+    absent,
     attach,
     build,
     commit,
@@ -43,6 +44,20 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/info", system.info),
     ("GET", "/events", events.events_),
     ("GET", "/containers/json", containers.list_),
+    ("GET", "/plugins", absent.plugins),
+    ("GET", "/plugins/{name:.*}/json", absent.no_plugin),
+    ("GET", "/plugins/privileges", absent.no_plugins),
+    ("POST", "/plugins/{name:.*}", absent.no_plugins),
+    ("DELETE", "/plugins/{name:.*}", absent.no_plugin),
+    ("POST", "/swarm/leave", absent.not_member),
+    ("POST", "/swarm/init", absent.no_swarm),
+    ("POST", "/swarm/join", absent.no_swarm),
+    *(
+        (method, f"/{word}{rest}", absent.not_manager)
+        for word in absent.SWARM
+        for rest in ("", "/{name:.*}")
+        for method in absent.METHODS
+    ),
     ("GET", "/networks", networks.list_networks),
     ("POST", "/networks/create", networks.create),
     ("POST", "/networks/prune", networks.prune),

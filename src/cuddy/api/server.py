@@ -11,13 +11,14 @@ import select
 import signal
 import time
 
-from cuddy.api import dialogue
+from cuddy.api import dialogue, tls
 from cuddy.api.connection import ClientLeft, Connection, refusal
 from cuddy.errors import SystemFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    import ssl
     from typing import NoReturn
 
     from cuddy.api.connection import Peer
@@ -93,13 +94,15 @@ class Server:
                 elif pid := os.fork():
                     self._peers[pid] = _owner(peer)
                 else:
-                    self._become_connection(client, peer)
+                    self._become_connection(client, peer, listener.tls)
 
     def _is_welcome(self, peer: Peer) -> bool:
         own = sum(1 for owner in self._peers.values() if owner == _owner(peer))
         return len(self._peers) < MAX_CONNECTIONS and own < MAX_OF_ONE_PEER
 
-    def _become_connection(self, client: socket.socket, peer: Peer) -> NoReturn:
+    def _become_connection(
+        self, client: socket.socket, peer: Peer, context: ssl.SSLContext | None
+    ) -> NoReturn:
         """The process of one connection, from its first step to its last."""
         code = 1
         try:
@@ -112,6 +115,8 @@ class Server:
             os.close(self._alarm)
             for listener in self.listeners:
                 listener.socket.close()
+            if context:
+                client, peer = tls.enter(client, peer, context)
             connection = Connection(client, peer)
             try:
                 dialogue.converse(self.home, connection)
@@ -119,6 +124,8 @@ class Server:
                 pass
             connection.close()
             code = 0
+        except OSError as error:
+            dialogue.note(f"{peer}: {error}")
         finally:
             os._exit(code)
 

@@ -16,10 +16,14 @@ from cuddy.errors import Conflict, InvalidArgument, SystemFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import ssl
     from collections.abc import Mapping
 
 FIRST_FD = 3
 BACKLOG = 512
+KEEPALIVE_S = 60
+SILENCE_S = 120
+"""Until a machine that has vanished from the network is taken for gone."""
 MAX_PATH_BYTES = 107
 """unix(7)."""
 
@@ -27,9 +31,12 @@ MAX_PATH_BYTES = 107
 class Listener:
     """A socket that clients come to. `path`: its file, which goes with it; "" if it is not ours."""
 
-    def __init__(self, sock: socket.socket, path: str = "") -> None:
+    def __init__(
+        self, sock: socket.socket, path: str = "", *, tls: ssl.SSLContext | None = None
+    ) -> None:
         self.socket = sock
         self.path = path
+        self.tls = tls
         self._identity = _identity(path) if path else None
         sock.setblocking(False)
 
@@ -41,11 +48,23 @@ class Listener:
             if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
                 return None
             raise
-        if self.socket.family != socket.AF_UNIX:
+        if self.tls:
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_S * 1000)
             return client, Peer(address=address[0])
         packed = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         pid, uid, _ = struct.unpack("3i", packed)
         return client, Peer(uid=uid, pid=pid)
+
+    @property
+    def url(self) -> str:
+        """Where it listens, as DOCKER_HOST has it."""
+        if not self.tls:
+            return f"unix://{self.socket.getsockname()}"
+        host, port = self.socket.getsockname()[:2]
+        return f"tcp://{f'[{host}]' if ':' in host else host}:{port}"
 
     def close(self) -> None:
         """Close it, and remove its file, unless that is another server's by now."""
@@ -144,3 +163,18 @@ def _bind(path: str, gid: int | None) -> socket.socket:
         sock.close()
         raise
     return sock
+
+
+def listen_tcp(address: str, tls: ssl.SSLContext) -> Listener:
+    """Listen on a port, for clients with certificates. Raises InvalidArgument, SystemFailure."""
+    host, _, port = address.removeprefix("tcp://").rpartition(":")
+    if not host or not port.isdecimal() or not port.isascii() or int(port) > 65535:
+        raise InvalidArgument(f"invalid address {address!r}", hint="127.0.0.1:2376")
+    try:
+        found = socket.getaddrinfo(host.strip("[]"), int(port), type=socket.SOCK_STREAM)
+        family, _, _, _, where = found[0]
+        sock = socket.create_server(where, family=family, backlog=BACKLOG)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise SystemFailure(f"cannot listen at {address}: {reason.lower()}") from error
+    return Listener(sock, tls=tls)

@@ -15,6 +15,7 @@ escape              what may reach a terminal
 document            JSON as inspect prints it
 inspection          what inspect prints
 nil                 and what its templates see of what is not there
+units               how systemd's units spell this program
 pruning             what all prunes ask
 table               tables in Docker's layout, --format of commands that list
 ports               the PORTS column

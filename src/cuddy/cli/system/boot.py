@@ -5,13 +5,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 
-from cuddy.cli import boundary
+from cuddy.cli import boundary, units
 from cuddy.cli.flags import BOOL, Args, Command, Flag
 from cuddy.engine import boot, container, start
-from cuddy.engine.home import DEFAULT_ROOT, DEFAULT_RUN_ROOT, open_home
+from cuddy.engine.home import open_home
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +44,7 @@ WantedBy=multi-user.target
 
 def boot_(home: Home, args: Args) -> int:
     if args.unit:
-        sys.stdout.write(UNIT.format(program=_program(home)))
+        sys.stdout.write(UNIT.format(program=units.program(home)))
         return 0
     home = open_home(*home)
 
@@ -57,28 +56,6 @@ def boot_(home: Home, args: Args) -> int:
         for wave in boot.waves(boot.find(home))
     ]
     return max(codes, default=0)
-
-
-def _program(home: Home) -> str:
-    """How a unit calls this program: by absolute path, with this home."""
-    import shutil
-
-    words = [shutil.which("cuddy") or f"{sys.executable} -P -m cuddy"]
-    if words[0].startswith("."):
-        words[0] = os.path.abspath(words[0])
-    for flag, path, default in (
-        ("--root", home.root, DEFAULT_ROOT),
-        ("--runroot", home.run_root, DEFAULT_RUN_ROOT),
-    ):
-        if path != default:
-            words.append(f"{flag} {_quote(os.path.abspath(path))}")
-    return " ".join(words)
-
-
-def _quote(path: str) -> str:
-    """A word of a command line in a unit file: systemd.syntax(7) and systemd.service(5)."""
-    escaped = path.replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%").replace("$", "$$")
-    return f'"{escaped}"' if escaped != path or " " in path else path
 
 
 COMMAND = Command(

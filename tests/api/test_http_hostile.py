@@ -1,0 +1,175 @@
+"""Clients that are odd, slow, endless, or gone."""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from console import wait_until
+from cuddy.api import connection as connections
+from cuddy.api import http
+from cuddy.api.connection import Connection, Peer
+from cuddy.api.http import Call
+from cuddy.engine.home import Home
+from cuddy.errors import CuddyError, InvalidArgument
+from engine_api import Api
+
+HEAD = b"Host: engine\r\n"
+
+
+def status_of(answer: bytes) -> int:
+    return int(answer.split(b" ", 2)[1])
+
+
+def test_a_client_that_waits_to_be_asked_hears_the_error_at_once(api: Api) -> None:
+    with api.connect() as sock:
+        sock.sendall(
+            b"POST /nosuch HTTP/1.1\r\n" + HEAD + b"Expect: 100-continue\r\n"
+            b"Content-Length: 2000000\r\n\r\n"
+        )
+        assert status_of(sock.recv(1000)) == 404
+        assert sock.recv(1000) == b""
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"no request at all\r\n\r\n",
+        b"GET /_ping HTTP/1.1\r\nHost : engine\r\n\r\n",
+        b"GET /_ping HTTP/1.1\r\n\r\n",
+        b"GET /_ping HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"GET /\xff HTTP/1.1\r\n" + HEAD + b"\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03",
+    ],
+)
+def test_what_is_no_request_is_answered_with_json(api: Api, data: bytes) -> None:
+    answer = api.say(data)
+    assert status_of(answer) == 400
+    assert answer.partition(b"\r\n\r\n")[2].startswith(b'{"message":"malformed request: ')
+
+
+def test_heads_have_limits(api: Api) -> None:
+    many = b"".join(b"X-%d: 1\r\n" % i for i in range(connections.MAX_HEADERS))
+    assert status_of(api.say(b"GET /_ping HTTP/1.1\r\n" + HEAD + many + b"\r\n")) == 431
+    long = b"X: " + b"a" * connections.MAX_HEAD_BYTES
+    assert status_of(api.say(b"GET /_ping HTTP/1.1\r\n" + HEAD + long)) == 431
+
+
+def document(data: bytes, headers: bytes = b"Content-Type: application/json\r\n") -> object:
+    """What a handler gets of a body."""
+    for ours, theirs in pair():
+        head = b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n" % len(data)
+        theirs.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1 << 25)
+        theirs.sendall(head + headers + b"\r\n" + data)
+        connection = Connection(ours, Peer())
+        request = connection.next_request()
+        assert request
+        return Call(Home(), connection, request, path="/", query="").document()
+    return None
+
+
+def test_a_document_is_an_object_or_nothing() -> None:
+    assert document(b'{"a": 1}') == {"a": 1}
+    assert document(b"null") == document(b"{}") == document(b"") == document(b"", b"") == {}
+    assert document(b"{}", b"content-type: Application/JSON; charset=utf-8\r\n") == {}
+
+
+@pytest.mark.parametrize(
+    ("data", "headers", "message"),
+    [
+        (b"{", None, "invalid JSON: "),
+        (b"[]", None, "invalid JSON: "),
+        (b"{} {}", None, "invalid JSON: "),
+        (b"\xff", None, "invalid JSON: "),
+        (b"[" * 100_000, None, "invalid JSON: "),
+        (b"{}", b"", "unsupported Content-Type header (): must be 'application/json'"),
+        (b"{}", b"Content-Type: text/plain\r\n", "unsupported Content-Type header (text/plain): "),
+    ],
+)
+def test_documents_that_are_none_are_refused(
+    data: bytes, headers: bytes | None, message: str
+) -> None:
+    with pytest.raises(InvalidArgument, match=re.escape(message)):
+        document(data, *(() if headers is None else (headers,)))
+
+
+def test_a_document_has_a_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(http, "MAX_DOCUMENT_BYTES", 10)
+    with pytest.raises(http.DocumentTooLarge):
+        document(b'{"a": "%s"}' % (b"a" * 10))
+
+
+def test_a_slow_head_and_a_slow_body_are_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "HEAD_S", 0.1)
+    monkeypatch.setattr(connections, "BODY_S", 0.1)
+    for sent in (b"GET / HT", b"POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nab"):
+        for ours, theirs in pair():
+            theirs.sendall(sent)
+            connection = Connection(ours, Peer())
+            with pytest.raises(connections.TooSlow):
+                connection.next_request()
+                list(connection.body())
+
+
+def test_an_idle_connection_is_closed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "IDLE_S", 0.1)
+    for ours, _ in pair():
+        assert Connection(ours, Peer()).next_request() is None
+
+
+def pair() -> Iterator[tuple[socket.socket, socket.socket]]:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        yield ours, theirs
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.binary(max_size=300))
+def test_no_bytes_are_a_surprise(data: bytes) -> None:
+    for ours, theirs in pair():
+        theirs.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n" + data)
+        theirs.shutdown(socket.SHUT_WR)
+        connection = Connection(ours, Peer())
+        try:
+            if connection.next_request():
+                list(connection.body())
+        except (CuddyError, connections.ClientLeft):
+            pass
+
+
+def test_clients_that_leave_in_the_middle_leave_nothing(api: Api) -> None:
+    before = children(api.pid)
+    for sent in (
+        b"GET /_pi",
+        b"POST /containers/create HTTP/1.1\r\nHost: a\r\nContent-Length: 99\r\n\r\n{",
+        b"GET /info HTTP/1.1\r\nHost: a\r\n\r\n",
+        b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n",
+    ):
+        with api.connect() as sock:
+            sock.sendall(sent)
+            time.sleep(0.02)
+    wait_until(lambda: children(api.pid) == before)
+
+
+def children(pid: int) -> list[str]:
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def test_a_handlers_process_holds_neither_listener_nor_others(api: Api) -> None:
+    with api.connect() as first, api.connect() as second:
+        for sock in (first, second):
+            sock.sendall(b"GET /_ping HTTP/1.1\r\nHost: a\r\n\r\n")
+            assert sock.recv(1000)
+        pids = children(api.pid)
+        assert len(pids) == 2
+        for pid in pids:
+            targets = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+            assert sum(target.startswith("socket:") for target in targets) == 1
