@@ -29,6 +29,17 @@ def status_of(answer: bytes) -> int:
     return int(answer.split(b" ", 2)[1])
 
 
+def test_a_client_that_asks_first_is_told_to_go_on(api: Api) -> None:
+    with api.connect() as sock:
+        sock.sendall(
+            b"POST /networks/create HTTP/1.1\r\n" + HEAD + b"Content-Type: application/json\r\n"
+            b"Expect: 100-continue\r\nContent-Length: 2\r\n\r\n"
+        )
+        assert sock.recv(100).startswith(b"HTTP/1.1 100 ")
+        sock.sendall(b"[]")
+        assert b"HTTP/1.1 400 " in sock.recv(1000)
+
+
 def test_a_client_that_waits_to_be_asked_hears_the_error_at_once(api: Api) -> None:
     with api.connect() as sock:
         sock.sendall(

@@ -30,7 +30,7 @@ class NotAnswered(CuddyError):
     http_status = 501
 
 
-def not_manager(call: Call) -> NoReturn:
+def leads_no_swarm(call: Call) -> NoReturn:
     """A question to a manager of a swarm."""
     raise NoSwarm(
         'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to '
@@ -38,7 +38,7 @@ def not_manager(call: Call) -> NoReturn:
     )
 
 
-def not_member(call: Call) -> NoReturn:
+def is_in_no_swarm(call: Call) -> NoReturn:
     """A question to a member of a swarm."""
     raise NoSwarm("This node is not part of a swarm")
 

@@ -49,11 +49,11 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("GET", "/plugins/privileges", absent.no_plugins),
     ("POST", "/plugins/{name:.*}", absent.no_plugins),
     ("DELETE", "/plugins/{name:.*}", absent.no_plugin),
-    ("POST", "/swarm/leave", absent.not_member),
+    ("POST", "/swarm/leave", absent.is_in_no_swarm),
     ("POST", "/swarm/init", absent.no_swarm),
     ("POST", "/swarm/join", absent.no_swarm),
     *(
-        (method, f"/{word}{rest}", absent.not_manager)
+        (method, f"/{word}{rest}", absent.leads_no_swarm)
         for word in absent.SWARM
         for rest in ("", "/{name:.*}")
         for method in absent.METHODS

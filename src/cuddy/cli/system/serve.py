@@ -38,7 +38,7 @@ DirectoryMode=0711
 [Install]
 WantedBy=sockets.target
 """
-SERVICE_UNIT = """\
+PROGRAM_UNIT = """\
 # Written by 'cuddy system serve --unit service': see cuddy-api.socket.
 [Unit]
 Description=Docker API of cuddy, while somebody uses it
@@ -142,7 +142,7 @@ def _unit(home: Home, args: Args) -> str:
     }
     if args.unit not in ("socket", "service"):
         raise InvalidArgument(f"there is no unit {args.unit!r}", hint="socket or service")
-    return (SOCKET_UNIT if args.unit == "socket" else SERVICE_UNIT).format(**values)
+    return (SOCKET_UNIT if args.unit == "socket" else PROGRAM_UNIT).format(**values)
 
 
 COMMAND = Command(
