@@ -58,4 +58,5 @@ build            POST /build
 build_options    what its query asks for
 build_lines      what it tells, in the classic builder's words
 build_cache      what it keeps, for df
+df          what all of it takes on disk
 """
