@@ -100,7 +100,6 @@ class TestAtTheStart:
                 "no configured subnet contains IP address",
             ),
             (("--network", "chosen", "--ip", "172.18.0.9"), "user configured subnets"),
-            (("--network", "front", "--link", "nobody"), "nobody"),
         ],
     )
     def test_what_a_network_cannot_give(

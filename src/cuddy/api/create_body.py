@@ -30,6 +30,8 @@ def options(document: dict[str, Any], *, name: str = "", platform: str = "") -> 
     if not document:
         raise InvalidArgument("config cannot be empty in order to create a container")
     host = fields.mapping(document, "HostConfig")
+    if (runtime := fields.text(document, "Runtime")) and not fields.text(host, "Runtime"):
+        host = {**host, "Runtime": runtime}  # where docker-py has it
     endpoints = fields.mapping(fields.mapping(document, "NetworkingConfig"), "EndpointsConfig")
     given: dict[str, Any] = {
         "name": name,

@@ -98,8 +98,8 @@ class Call:
         return self._parameters
 
     def text(self, name: str, default: str = "") -> str:
-        """A parameter of the query; the last one if there are several."""
-        return self._query.get(name, [default])[-1]
+        """A parameter of the query; the first one if there are several, as Go has it."""
+        return self._query.get(name, [default])[0]
 
     def texts(self, name: str) -> list[str]:
         """A parameter that may be repeated."""

@@ -49,7 +49,7 @@ def connect(home: Home, network_ref: str, container_ref: str, asked: EndpointCon
     with container.lock(home, container_id, container_ref):
         record = containers.read(home, container_id, locked=True)
         check(record, network)
-        network_wishes.check(home, network, asked)
+        network_wishes.check(network, asked)
         before = endpoint.asked(record)
         if asked.get("DriverOpts"):
             check_name(record, asked, before)

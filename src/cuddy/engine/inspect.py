@@ -147,6 +147,8 @@ def build_network_settings(record: Mapping[str, Any]) -> dict[str, Any]:
     else:
         settings = _without_life(settings)
         networks = {name: _without_life(networks[name]) for name in networks}
+        for name, wish in wishes.items():
+            networks[name]["MacAddress"] = wish.get("MacAddress") or ""
     endpoints = {name: laid_out(networks[name], ENDPOINT) for name in sorted(networks)}
     return laid_out({**settings, "Networks": endpoints}, NETWORK_SETTINGS)
 

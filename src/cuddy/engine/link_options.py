@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 NAME = "com.docker.network.endpoint.ifname"
 SYSCTLS = "com.docker.network.endpoint.sysctls"
+DOCKERS = "com.docker.network."
 PLACEHOLDER = ("IFNAME", "ifname")  # Docker takes both
 PROTOCOLS = ("ipv4", "ipv6", "mpls")
 MAX_NAME_BYTES = 15  # IFNAMSIZ without the NUL at its end
@@ -30,9 +31,12 @@ FIRST_LINK = "eth0"
 
 
 def check(config: EndpointConfig) -> None:
-    """Refuse what no link can have, and what we do not know. Raises InvalidArgument."""
+    """Refuse what no link can have, and what we do not know. Raises InvalidArgument.
+
+    Options under other people's names are theirs: they are kept and mean nothing here.
+    """
     for key in config.get("DriverOpts") or {}:
-        if key not in (NAME, SYSCTLS):
+        if key not in (NAME, SYSCTLS) and ("." not in key or key.startswith(DOCKERS)):
             raise InvalidArgument(
                 f"unknown driver option {key!r} of a container's link",
                 hint=f"there are {NAME} and {SYSCTLS}",

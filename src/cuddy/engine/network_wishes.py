@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.engine import containers, endpoint
+from cuddy.engine import endpoint
 from cuddy.errors import InvalidArgument, NoSuchNetwork
 from cuddy.network import ipam
 from cuddy.network import network as networks
@@ -23,7 +23,7 @@ def settle(home: Home, wishes: Mapping[str, EndpointConfig]) -> dict[str, Endpoi
     found = {}
     for ref, config in wishes.items():
         network = find(home, ref)
-        check(home, network, config)
+        check(network, config)
         found[network.name] = config
     return found
 
@@ -40,8 +40,8 @@ def find(home: Home, ref: str) -> Network:
     return network
 
 
-def check(home: Home, network: Network, config: EndpointConfig) -> None:
-    """Docker's rules. Raises InvalidArgument, NoSuchContainer for a link that leads nowhere."""
+def check(network: Network, config: EndpointConfig) -> None:
+    """Docker's rules. A link may name a container that comes later. Raises InvalidArgument."""
     check_wish(config)
     if network.name in networks.PREDEFINED:
         refuse_user_defined(config)
@@ -56,8 +56,6 @@ def check(home: Home, network: Network, config: EndpointConfig) -> None:
         subnets = [ipam.parse_subnet(pool.subnet) for pool in network.pools]
         if not any(each.bits == bits and number in each for each in subnets):
             raise InvalidArgument(f"no configured subnet contains IP address {text}")
-    for name in endpoint.links(config).values():
-        containers.find(home, name)
 
 
 def check_wish(config: EndpointConfig) -> None:
@@ -82,7 +80,7 @@ def refuse_user_defined(config: EndpointConfig) -> None:
     if config.get("Aliases"):
         message = "network-scoped aliases are only supported for user-defined networks"
         raise InvalidArgument(message, hint=hint)
-    if config.get("IPAMConfig"):
+    if endpoint.wanted(config):
         message = "user specified IP address is supported on user defined networks only"
         raise InvalidArgument(message, hint=hint)
 

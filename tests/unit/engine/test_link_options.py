@@ -34,9 +34,14 @@ def test_what_no_link_is_called(name: str) -> None:
         link_options.check(named(name))
 
 
-def test_unknown_options_are_refused() -> None:
-    with pytest.raises(InvalidArgument, match="unknown driver option 'a'"):
-        link_options.check({"DriverOpts": {"a": "b"}})
+@pytest.mark.parametrize("name", ["a", "com.docker.network.endpoint.nonsense"])
+def test_unknown_options_are_refused(name: str) -> None:
+    with pytest.raises(InvalidArgument, match=f"unknown driver option '{name}'"):
+        link_options.check({"DriverOpts": {name: "b"}})
+
+
+def test_options_under_other_peoples_names_mean_nothing() -> None:
+    link_options.check({"DriverOpts": {"org.example.colour": "blue"}})
 
 
 def test_settings_of_a_link() -> None:
