@@ -58,3 +58,6 @@ def test_mistakes_are_answered(api: Api, cuddy: Cuddy) -> None:
     assert api("POST", "/commit", container="committed", repo="UPPER").status == 400
     assert api("POST", "/commit", container="committed", changes="RUN x").status == 400
     assert api("POST", "/commit", {"Cmd": 1}, container="committed").status == 400
+    # Half a surrogate pair, which no file could hold: it would make the store unreadable.
+    assert api("POST", "/commit", {"Cmd": ["\ud800"]}, container="committed").status == 400
+    assert api.get("/images/json")

@@ -12,7 +12,7 @@ from cuddy.api import fields, names
 from cuddy.builder import git_source, remote
 from cuddy.builder.options import BuildOptions
 from cuddy.errors import InvalidArgument
-from cuddy.image import platform, reference
+from cuddy.image import platform, reference, spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -153,9 +153,12 @@ def parse(text: str, problem: str) -> Any:
     if not text.strip():
         return None
     try:
-        return files.parse_json(text)
+        found = files.parse_json(text)
     except ValueError as error:
         raise InvalidArgument(f"{problem}: {error}") from None
+    if not spec.is_text(found):
+        raise InvalidArgument(f"{problem}: it holds text that is not Unicode")
+    return found
 
 
 def positive(call: Call, name: str) -> int | None:

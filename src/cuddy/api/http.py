@@ -24,6 +24,7 @@ from cuddy.api.fields import read_filters
 from cuddy.api.stream import Stream
 from cuddy.engine.info import API_VERSION
 from cuddy.errors import InvalidArgument
+from cuddy.image import spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -146,6 +147,8 @@ class Call:
             return {}
         if not isinstance(document, dict):
             raise InvalidArgument("invalid JSON: the body must be an object")
+        if b"\\ud" in data.lower() and not spec.is_text(document):
+            raise InvalidArgument("invalid JSON: it holds text that is not Unicode")
         return document
 
     def _read_document(self) -> bytes:

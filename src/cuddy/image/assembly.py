@@ -49,6 +49,9 @@ def assemble(
             f"the config of the image would have {len(data)} bytes, of {spec.MAX_CONFIG_BYTES}",
             hint="its variables, labels or steps are too many",
         )
+    if b"\\ud" in data and not spec.is_text(config):
+        # Nobody could read it any more, nor anything beside it.
+        raise InvalidArgument("the config of the image would hold text that is not Unicode")
     manifest = spec.Manifest(
         schemaVersion=2,
         mediaType=spec.OCI_MANIFEST,

@@ -99,12 +99,16 @@ class Stream:
             self._position += len(piece)
             length -= len(piece)
 
-    def skip(self, length: int) -> None:
-        """Pass over the next `length` bytes. Raises CorruptContent at the end."""
-        if self._position + length <= len(self._chunk):
-            self._position += length
+    def skip(self, length: int, padding: int = 0) -> None:
+        """Pass over the next bytes. Raises CorruptContent where they end too soon.
+
+        Padding may lack: Docker's client sends archives without that of the last member.
+        """
+        if self._position + length + padding <= len(self._chunk):
+            self._position += length + padding
         else:
             self.copy(length, len)
+            self.take(padding)
 
     def drain(self) -> None:
         """Read to the end: what follows the archive's end mark still counts for the diff_id."""
@@ -126,7 +130,7 @@ def members(stream: Stream) -> Iterator[Member]:
         member = _member(stream, header, extended)
         end = stream.offset + member.stored_bytes
         yield member
-        stream.skip(end + -end % BLOCK - stream.offset)
+        stream.skip(end - stream.offset, -end % BLOCK)
     stream.drain()
 
 

@@ -145,7 +145,8 @@ def _run(work: Callable[[Send], None], writer: int) -> None:
     except CuddyError as error:
         kind = type(error).__name__
         texts = {"message": error.message, "hint": error.hint, "excerpt": error.excerpt}
-        send(error=kind, **{key: text[:MAX_TEXT] for key, text in texts.items()})
+        own = {key: text for key, text in vars(error).items() if isinstance(text, str)}
+        send(error=kind, **{key: text[:MAX_TEXT] for key, text in (own | texts).items()})
     except OSError as error:
         send(error="OSError", errno=error.errno or 0, message=str(error)[:MAX_TEXT])
     except Exception as error:
@@ -160,5 +161,7 @@ def received_error(message: dict[str, Any]) -> CuddyError | OSError:
     kind = getattr(errors, message["error"], SystemFailure)
     error: CuddyError = kind.__new__(kind)
     CuddyError.__init__(error, text, hint=message.get("hint", ""))
-    error.excerpt = message.get("excerpt", "")
+    # What its class has beside the message: the name of what is not there.
+    own = {key: text for key, text in message.items() if key != "error" and isinstance(text, str)}
+    vars(error).update(own)
     return error
