@@ -328,3 +328,9 @@ def test_a_failure_is_tried_again_so_many_times(api: Api) -> None:
     run(api, "box", "false", HostConfig={"RestartPolicy": policy})
     wait_until(lambda: state(api)["Status"] == "exited")
     assert api.get("/containers/box/json")["RestartCount"] == 2
+
+
+def test_a_terminal_begins_with_the_size_that_was_asked_for(api: Api, cuddy: Cuddy) -> None:
+    run(api, "box", "stty", "size", Tty=True, HostConfig={"ConsoleSize": [33, 77]})
+    ended(api)
+    assert cuddy.ok("logs", "box").strip() == "33 77"

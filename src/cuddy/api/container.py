@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import os
-
-from cuddy.api import create_host, fields
-from cuddy.engine import diff, endpoint, export, inspect, links, rename, rm, top, update
+from cuddy.api import create_host, fields, piped
+from cuddy.engine import containers, diff, endpoint, export, inspect, links, rename, rm, top, update
 from cuddy.engine.options import UpdateOptions
-from cuddy.image import workers
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -18,7 +15,6 @@ if TYPE_CHECKING:
 KINDS = {"C": 0, "A": 1, "D": 2}
 """What became of a path, in Docker's numbers."""
 SHORT_ID = 12
-PIECE_BYTES = 1 << 18
 
 
 def inspect_(call: Call) -> None:
@@ -55,20 +51,12 @@ def changes(call: Call) -> None:
 
 def export_(call: Call) -> None:
     """Its root as a tar, sent while it is written."""
-    reader, writer = os.pipe2(os.O_CLOEXEC)
-    with open(reader, "rb", 0) as archive, workers.Crew() as crew:
-        try:
-            worker = export.begin(crew, call.home, call.ref, writer, closing=(reader,))
-        finally:
-            os.close(writer)
-        piece = archive.read(PIECE_BYTES)
-        if not piece:
-            worker.finish()  # raises why there is none
-        with call.stream("application/octet-stream") as stream:
-            while piece:
-                stream.write(piece)
-                piece = archive.read(PIECE_BYTES)
-            worker.finish()
+    container_id = containers.find_id(call.home, call.ref)
+
+    def write(fd: int) -> None:
+        export.write(call.home, container_id, fd)
+
+    piped.send(call, write, "application/octet-stream")
 
 
 def rename_(call: Call) -> None:

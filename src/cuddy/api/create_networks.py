@@ -6,8 +6,8 @@ A container is on the networks of `EndpointsConfig`, if that has any, else on th
 
 from __future__ import annotations
 
-from cuddy.api import fields
-from cuddy.engine.endpoint import EndpointConfig, EndpointWish, IPAMConfig
+from cuddy.api import fields, networks
+from cuddy.engine.endpoint import EndpointWish
 from cuddy.network import network
 
 TYPE_CHECKING = False
@@ -24,7 +24,8 @@ def options(
     """Their part of the options. Raises InvalidArgument."""
     mode = real(fields.text(host, "NetworkMode"))
     wishes = tuple(
-        EndpointWish(real(name), endpoint(fields.mapping(endpoints, name))) for name in endpoints
+        EndpointWish(real(name), networks.read_endpoint(fields.mapping(endpoints, name)))
+        for name in endpoints
     )
     if fields.flag(document, "NetworkDisabled"):
         mode, wishes = "none", ()
@@ -55,36 +56,6 @@ def options(
 def real(name: str) -> str:
     """The name that a network has here."""
     return network.DEFAULT if name in USUAL else name
-
-
-def endpoint(document: Mapping[str, Any]) -> EndpointConfig:
-    """What is asked of one network, only what says something. Raises InvalidArgument."""
-    found: EndpointConfig = {}
-    if asked := addresses(fields.mapping(document, "IPAMConfig")):
-        found["IPAMConfig"] = asked
-    if aliases := fields.texts(document, "Aliases"):
-        found["Aliases"] = aliases
-    if links := fields.texts(document, "Links"):
-        found["Links"] = links
-    if mac := fields.text(document, "MacAddress"):
-        found["MacAddress"] = mac
-    if driver_options := fields.labels(document, "DriverOpts"):
-        found["DriverOpts"] = driver_options
-    if priority := fields.number(document, "GwPriority"):
-        found["GwPriority"] = priority
-    return found
-
-
-def addresses(document: Mapping[str, Any]) -> IPAMConfig:
-    """The addresses to have on it. Raises InvalidArgument."""
-    found: IPAMConfig = {}
-    if address := fields.text(document, "IPv4Address"):
-        found["IPv4Address"] = address
-    if address := fields.text(document, "IPv6Address"):
-        found["IPv6Address"] = address
-    if link_local := fields.texts(document, "LinkLocalIPs"):
-        found["LinkLocalIPs"] = link_local
-    return found
 
 
 def published(document: Mapping[str, Any]) -> tuple[str, ...]:

@@ -200,8 +200,9 @@ class Delivery:
             os.close(root_fd)
 
     def console(self) -> ConsoleSize | None:
-        """The client's window, for the terminal's first size."""
-        return {"height": self.size[0], "width": self.size[1]} if self.size else None
+        """The terminal's first size: that of the client's window, or the one asked for."""
+        rows, columns = self.size or self.record["HostConfig"]["ConsoleSize"]
+        return {"height": rows, "width": columns} if rows and columns else None
 
     def record_start(self, birth: Birth, connected: connection.Connection) -> None:
         """Write down that it runs, just before it does. Raises Conflict if it is to stop."""

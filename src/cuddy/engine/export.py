@@ -17,7 +17,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
-    from cuddy.image.workers import Crew, Send, Worker
+    from cuddy.image.workers import Send
 
 
 def export(home: Home, name: str, fd: int) -> None:
@@ -25,24 +25,20 @@ def export(home: Home, name: str, fd: int) -> None:
 
     Raises NoSuchContainer, Conflict, CorruptContent, SystemFailure, OSError.
     """
-    with workers.Crew() as crew:
-        begin(crew, home, name, fd).finish()
-
-
-def begin(crew: Crew, home: Home, name: str, fd: int, *, closing: tuple[int, ...] = ()) -> Worker:
-    """The worker that writes the archive, for who has something to do meanwhile: it is finished
-    later. `closing`: what it is not to hold open. Raises as `export`, or has `finish` do so.
-    """
     container_id = containers.find_id(home, name)
 
     def work(send: Send) -> None:
-        _export(home, container_id, fd)
+        write(home, container_id, fd)
 
-    return crew.start("export", work, closing=closing)
+    with workers.Crew() as crew:
+        crew.start("export", work).finish()
 
 
-def _export(home: Home, container_id: str, fd: int) -> None:
-    """What the worker does. Nobody has to wait for it: who starts or removes the container wins."""
+def write(home: Home, container_id: str, fd: int) -> None:
+    """What the worker does: the process that does it has another view of the files from then on.
+
+    Nobody has to wait for it: who starts or removes the container wins.
+    """
     with container.lock(home, container_id) as lock:
         record = containers.read(home, container_id, locked=True)
         root = rootfs.view_root(home, record)
