@@ -29,6 +29,7 @@ CHUNK_BYTES = 1 << 16
 RIGHTS_BYTES = _socket.CMSG_SPACE(4 * 200)
 MAX_QUEUE_BYTES = 1 << 20
 MAX_CLIENTS = 256
+NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
 
 class Streams:
@@ -146,10 +147,14 @@ class Relay:
         return True
 
     def see_to_chores(self) -> None:
-        """Do what can wait, if something has happened late enough for it."""
+        """Do what can wait, if something has happened late enough, and descriptors are left."""
         if self.chore and time.monotonic() > self.chore_due:
-            chore, self.chore = self.chore, None
-            chore()
+            try:
+                self.chore()
+                self.chore = None
+            except OSError as error:
+                if error.errno not in NO_DESCRIPTOR:
+                    raise
 
     def patience_ms(self, idle_s: float | None) -> float | None:
         """How long to wait for something to happen; None, for ever, while somebody is served."""
@@ -252,7 +257,7 @@ class Relay:
         try:
             socket = sockets.accept(self.listener)
         except OSError as error:
-            self.accepts = error.errno not in (errno.EMFILE, errno.ENFILE)
+            self.accepts = error.errno not in NO_DESCRIPTOR
             return
         if len(self.clients) < MAX_CLIENTS:
             self.add(socket)
