@@ -6,7 +6,7 @@ import time
 
 from cuddy.api import build_cache, containers, image_items
 from cuddy.builder import du
-from cuddy.engine import images, ps, volumes
+from cuddy.engine import images, inspect, ps, volumes
 from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
@@ -55,7 +55,7 @@ def _containers(call: Call, spaces: Sequence[ContainerSpace]) -> list[dict[str, 
     stale = ps.stale_names(call.home, [each.container for each in spaces])
     now_ns = time.time_ns()
     return [
-        containers.item(each.container, stale, now_ns) | {"SizeRw": each.size_bytes}
+        containers.item(each.container, stale, now_ns) | inspect.measure(call.home, each.container)
         for each in spaces
     ]
 

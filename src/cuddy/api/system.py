@@ -6,6 +6,8 @@ from cuddy.engine import info as engine_info
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from cuddy.api.http import Call
 
 
@@ -23,4 +25,29 @@ def version(call: Call) -> None:
 
 def info(call: Call) -> None:
     """What the engine has, and what this machine offers."""
-    call.answer(engine_info.info(call.home))
+    call.answer(engine_info.info(call.home) | _for_clients())
+
+
+def _for_clients() -> dict[str, Any]:
+    """What clients look for that says nothing about this engine."""
+    hub = {"Name": "docker.io", "Mirrors": [], "Secure": True, "Official": True}
+    no_commit = {"ID": "", "Expected": ""}
+    return {
+        "BridgeNfIptables": _is_on("bridge-nf-call-iptables"),
+        "BridgeNfIp6tables": _is_on("bridge-nf-call-ip6tables"),
+        "RegistryConfig": {
+            "AllowNondistributableArtifactsCIDRs": None,
+            "AllowNondistributableArtifactsHostnames": None,
+            "InsecureRegistryCIDRs": ["127.0.0.0/8", "::1/128"],
+            "IndexConfigs": {"docker.io": hub},
+            "Mirrors": None,
+        },
+        "ContainerdCommit": no_commit,
+        "RuncCommit": no_commit,
+        "InitCommit": no_commit,
+        "CDISpecDirs": [],
+    }
+
+
+def _is_on(name: str) -> bool:
+    return engine_info.read_text(f"/proc/sys/net/bridge/{name}").strip() == "1"
