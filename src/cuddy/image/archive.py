@@ -128,12 +128,12 @@ class _Headers(tar.Stream):
             self._next += len(chunk)
             yield chunk
 
-    def skip(self, length: int) -> None:
-        target = self.offset + length
+    def skip(self, length: int, padding: int = 0) -> None:
+        target = self.offset + length + padding
         if target > self._size:
             raise CorruptContent("the archive ends in the middle of a file")
-        if self._position + length <= len(self._chunk):
-            self._position += length
+        if target - self._passed <= len(self._chunk):
+            self._position = target - self._passed
         else:
             self._chunk, self._position, self._passed, self._next = b"", 0, target, target
 
