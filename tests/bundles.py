@@ -20,7 +20,7 @@ from typing import Any
 
 import cuddy
 import isolation
-from console import Result, wait_until
+from console import TIME_FACTOR, Result, wait_until
 from cuddy.kernel import process
 from images import BUSYBOX
 
@@ -149,7 +149,11 @@ class Runtime:
     def __call__(self, *words: object, **options: Any) -> Result:
         """One call. What it starts must not hold our pipes open: see `create`."""
         command = [*self.program, *map(str, words)]
-        given = {"stdin": subprocess.DEVNULL, "capture_output": True, "timeout": 60} | options
+        given = {
+            "stdin": subprocess.DEVNULL,
+            "capture_output": True,
+            "timeout": 60 * TIME_FACTOR,
+        } | options
         done = subprocess.run(command, **given)
         return Result(done.returncode, done.stdout or b"", done.stderr or b"")
 
@@ -237,7 +241,7 @@ def children() -> set[int]:
 
 def reap(known: set[int]) -> None:
     """Bury every child that has ended or is about to, but those that were there before."""
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 10 * TIME_FACTOR
     while time.monotonic() < deadline and (left := children() - known):
         for pid in left:
             os.waitpid(pid, os.WNOHANG)

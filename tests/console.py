@@ -59,6 +59,18 @@ class Result(NamedTuple):
         return self.err
 
 
+class Running(subprocess.Popen[bytes]):
+    """A command whose deadlines are those of the machine it runs on."""
+
+    def wait(self, timeout: float | None = None) -> int:
+        return super().wait(timeout and timeout * TIME_FACTOR)
+
+    def communicate(
+        self, input: bytes | None = None, timeout: float | None = None
+    ) -> tuple[bytes, bytes]:
+        return super().communicate(input, timeout and timeout * TIME_FACTOR)
+
+
 class Cuddy:
     """The command line with a Home. Calling it runs one command."""
 
@@ -79,7 +91,7 @@ class Cuddy:
         done = subprocess.run(
             [*self.program, *map(str, words)],
             capture_output=True,
-            timeout=timeout,
+            timeout=timeout * TIME_FACTOR,
             **({"env": self.environment} | stdin | options),
         )
         return Result(done.returncode, done.stdout, done.stderr)
@@ -95,7 +107,7 @@ class Cuddy:
         """A command that goes on while the test does something else; killed at the end."""
         pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
         command = [*self.program, *map(str, words)]
-        with subprocess.Popen(command, **({"env": self.environment} | pipes | options)) as process:
+        with Running(command, **({"env": self.environment} | pipes | options)) as process:
             try:
                 yield process
             finally:
@@ -111,7 +123,7 @@ class Cuddy:
             command[1:],
             env=self.environment,
             dimensions=(rows, columns),
-            timeout=30,
+            timeout=30 * TIME_FACTOR,
             encoding="utf-8",
         )
         child.delaybeforesend = None
@@ -173,7 +185,7 @@ class Terminal:
 
     def expect(self, pattern: str, timeout: float = 30) -> re.Match[str]:
         """Wait for output that matches, and return the match."""
-        self.child.expect(pattern, timeout=timeout)
+        self.child.expect(pattern, timeout=timeout * TIME_FACTOR)
         self._stream.feed(self.child.before + self.child.after)
         match = self.child.match
         assert isinstance(match, re.Match)
@@ -193,7 +205,7 @@ class Terminal:
 
     def ends(self, timeout: float = 30) -> int:
         """Wait for the command to end; its exit code."""
-        self.child.expect(pexpect.EOF, timeout=timeout)
+        self.child.expect(pexpect.EOF, timeout=timeout * TIME_FACTOR)
         self._stream.feed(self.child.before or "")
         self.child.wait()
         status = self.child.exitstatus

@@ -26,6 +26,8 @@ VARIABLE = "CUDDY_TESTS_DIR"
 """Set inside: the session's directory. All files of the session are below it."""
 
 CLONE_NEWNS, CLONE_NEWPID, CLONE_NEWNET = 0x20000, 0x20000000, 0x40000000
+SYSTEMD = "CUDDY_TESTS_SYSTEMD"
+"""Set to 1: the session is among the machine's processes, as its systemd is told of pids."""
 MS_BIND, MS_REC, MS_PRIVATE = 0x1000, 0x4000, 0x40000
 MS_RDONLY, MS_REMOUNT = 0x1, 0x20
 SYSTEM = ("/usr", "/boot", "/opt")
@@ -39,6 +41,11 @@ libc = ctypes.CDLL(None, use_errno=True)
 def is_inside() -> bool:
     """Whether this process already is in a session's namespaces."""
     return VARIABLE in os.environ
+
+
+def asks_systemd() -> bool:
+    """Whether this session's containers may be scopes of the machine's own systemd."""
+    return os.environ.get(SYSTEMD) == "1"
 
 
 def directory() -> str:
@@ -77,7 +84,7 @@ def remove_cgroups(session: str) -> None:
 def fork(work: Callable[[], int], *, unshare: bool = False) -> int:
     """A child that does `work`, exits with its result, and does not outlive its parent."""
     if unshare:
-        check(libc.unshare(CLONE_NEWNET | CLONE_NEWPID))
+        check(libc.unshare(CLONE_NEWNET | (0 if asks_systemd() else CLONE_NEWPID)))
     pid = os.fork()
     if pid == 0:
         code = 70

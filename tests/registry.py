@@ -22,6 +22,7 @@ from typing import NamedTuple
 import pytest
 
 import images
+from console import TIME_FACTOR
 
 USER = "tester"
 PASSWORD = "secret"
@@ -49,7 +50,7 @@ class Registry(NamedTuple):
 
     def manifest(self, repository: str, name: str = "latest") -> tuple[bytes, str]:
         """A manifest as it is served, and its media type."""
-        connection = http.client.HTTPConnection(self.host, timeout=10)
+        connection = http.client.HTTPConnection(self.host, timeout=10 * TIME_FACTOR)
         try:
             headers = {"Accept": ", ".join(MANIFESTS), "Authorization": self.authorization}
             connection.request("GET", f"/v2/{repository}/manifests/{name}", headers=headers)
@@ -126,9 +127,9 @@ def serve(
 
 def wait_until_ready(server: subprocess.Popen[bytes], address: str, port: int, log: Path) -> None:
     """Ask until the server answers; fail with its log if it ends or takes 20 seconds."""
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 20 * TIME_FACTOR
     while time.monotonic() < deadline and server.poll() is None:
-        connection = http.client.HTTPConnection(address, port, timeout=2)
+        connection = http.client.HTTPConnection(address, port, timeout=2 * TIME_FACTOR)
         try:
             connection.request("GET", "/v2/")
             if connection.getresponse().status in (200, 400, 401):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import netns
-from console import wait_until
+from console import TIME_FACTOR, wait_until
 from cuddy.engine import resolver
 from cuddy.engine.container import Container as Record
 from cuddy.engine.home import Home
@@ -47,7 +47,7 @@ class Container:
     def socket(self, kind: int = socket.SOCK_DGRAM) -> socket.socket:
         with self.netns.inside():
             made = socket.socket(socket.AF_INET, kind)
-        made.settimeout(5)
+        made.settimeout(5 * TIME_FACTOR)
         made.connect(SERVER)
         return made
 

@@ -21,6 +21,7 @@ import shutil
 import subprocess
 import sys
 import zlib
+from collections.abc import Iterable
 from pathlib import Path
 
 from vm_inside import RESULT
@@ -83,22 +84,36 @@ echo "{EXIT}$?"
 """
 MASKED = ("serial-getty@ttyS0.service", "getty.target", "apt-daily.timer", "man-db.timer",
           "docker-registry.service", "redis-server.service", "fstrim.timer", "e2scrub_all.timer",
-          "dpkg-db-backup.timer", "apt-daily-upgrade.timer")  # fmt: skip
+          "dpkg-db-backup.timer", "apt-daily-upgrade.timer", "systemd-udevd.service",
+          "systemd-udevd-control.socket", "systemd-udevd-kernel.socket",
+          "systemd-udev-trigger.service")  # fmt: skip
 
 
 def main(words: list[str]) -> int:
     CACHE.mkdir(exist_ok=True)
-    tree = CACHE / f"root-{zlib.crc32(repr(PACKAGES).encode()):08x}"
+    tree = CACHE / f"root-{name_of(repr(PACKAGES).encode())}"
     if not tree.exists():
         make_root(tree)
+    root = CACHE / f"root-{name_of(Path(__file__).read_bytes())}.ext4"
+    if not root.exists():
+        remove(CACHE.glob("root-*.ext4"))
+        prepare_init(tree)
+        make_disk(tree, root, ROOT_BYTES)
     sources = CACHE / f"{revision()}.ext4"
     if not sources.exists():
-        for old in CACHE.glob("*.ext4"):
-            if not old.name.startswith("root"):
-                old.unlink()
+        remove(path for path in CACHE.glob("*.ext4") if path != root)
         make_sources(tree, sources)
     results = CACHE / f"results-{sources.stem}"
-    return boot(sources, results, words or remaining(results))
+    return boot([root, sources], results, words or remaining(results))
+
+
+def name_of(data: bytes) -> str:
+    return f"{zlib.crc32(data):08x}"
+
+
+def remove(paths: Iterable[Path]) -> None:
+    for path in list(paths):
+        path.unlink()
 
 
 def remaining(results: Path) -> list[str]:
@@ -116,9 +131,10 @@ def run(*words: object, **options: object) -> None:
 
 def revision() -> str:
     """A name for the sources as they are."""
-    tree = subprocess.run(["git", "stash", "create"], cwd=ROOT, capture_output=True, text=True)
-    head = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True)
-    return (tree.stdout.strip() or head.stdout.strip())[:16]
+    made = subprocess.run(["git", "stash", "create"], cwd=ROOT, capture_output=True, text=True)
+    tree = f"{made.stdout.strip() or 'HEAD'}^{{tree}}"
+    found = subprocess.run(["git", "rev-parse", tree], cwd=ROOT, capture_output=True, text=True)
+    return found.stdout[:16]
 
 
 def make_root(tree: Path) -> None:
@@ -127,11 +143,9 @@ def make_root(tree: Path) -> None:
     shutil.rmtree(part, ignore_errors=True)
     run("mmdebstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}", "bookworm", part,
         MIRROR)  # fmt: skip
-    prepare_init(part)
     (part / "cuddy").mkdir()
     for name in ("vmlinuz", "initrd.img"):
         shutil.copy(next(part.glob(f"boot/{name}-*")), CACHE / name)
-    make_disk(part, CACHE / "root.ext4", ROOT_BYTES)
     part.rename(tree)
 
 
@@ -184,21 +198,23 @@ def prepare_init(tree: Path) -> None:
     wanted.mkdir(exist_ok=True)
     for name, text in UNITS.items():
         (units / name).write_text(text)
+        (wanted / name).unlink(missing_ok=True)
         (wanted / name).symlink_to(f"/etc/systemd/system/{name}")
     for name in MASKED:
         (units / name).unlink(missing_ok=True)
         (units / name).symlink_to("/dev/null")
+    (tree / "etc/modules-load.d/cuddy.conf").write_text("br_netfilter\n")
     (tree / "etc/machine-id").write_text("")
     (tree / "etc/hostname").write_text("vm\n")
     (tree / "etc/fstab").write_text("/dev/vdb /cuddy ext4 defaults 0 0\n")
     (tree / "etc/hosts").write_text("127.0.0.1 localhost vm\n::1 localhost\n")
 
 
-def boot(sources: Path, results: Path, words: list[str]) -> int:
+def boot(disks: list[Path], results: Path, words: list[str]) -> int:
     """Run the machine to its end; the tests' exit code."""
     code = 70
     with subprocess.Popen(
-        machine(sources, words), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
+        machine(disks, words), stdout=subprocess.PIPE, stdin=subprocess.DEVNULL
     ) as running:
         assert running.stdout
         for line in running.stdout:
@@ -212,7 +228,7 @@ def boot(sources: Path, results: Path, words: list[str]) -> int:
     return code
 
 
-def machine(sources: Path, words: list[str]) -> list[str]:
+def machine(disks: list[Path], words: list[str]) -> list[str]:
     """QEMU's command line. Nothing is written to the disks; it has no network."""
     arguments = CACHE / "arguments"
     text = " ".join(words)
@@ -220,7 +236,7 @@ def machine(sources: Path, words: list[str]) -> list[str]:
     quiet = "quiet loglevel=3 systemd.show_status=no"
     kernel = f"root=/dev/vda rw console=ttyS0 mitigations=off {quiet}"
     drives = [f"file={disk},if=virtio,format=raw,cache=unsafe"
-              for disk in (CACHE / "root.ext4", sources, arguments)]  # fmt: skip
+              for disk in (*disks, arguments)]  # fmt: skip
     return [
         "nice", "-n", "10", "qemu-system-x86_64", *acceleration(), "-smp", "2", "-m", "3072",
         "-display", "none", "-no-reboot", "-nic", "none", "-snapshot",

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 import netns
-from console import wait_until
+from console import TIME_FACTOR, wait_until
 from cuddy.kernel import program
 from cuddy.network import dns_messages as messages
 from resolver_world import Container, World, query, read
@@ -104,7 +104,7 @@ class TestKilled:
 
 def kill_at_random(world: World) -> None:
     while True:
-        time.sleep(random.uniform(0, 0.25))
+        time.sleep(random.uniform(0, 0.25 * TIME_FACTOR))
         for pid in random.sample(pids := world.processes(), min(len(pids), random.choice((1, 2)))):
             with suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)

@@ -17,7 +17,7 @@ import pexpect
 import pytest
 
 from bundles import OTHER, Bundle, Runtime, end
-from console import wait_until
+from console import TIME_FACTOR, wait_until
 
 ours = pytest.mark.skipif(bool(OTHER), reason="other runtimes have other words")
 
@@ -52,7 +52,7 @@ def through_shell(
     script = f'{variables} exec "$@" {redirections}'
     return subprocess.run(
         ["sh", "-c", script, "sh", *runtime.program, *map(str, words)],
-        capture_output=True, stdin=subprocess.DEVNULL, timeout=30,
+        capture_output=True, stdin=subprocess.DEVNULL, timeout=30 * TIME_FACTOR,
     )  # fmt: skip
 
 
@@ -526,7 +526,7 @@ class TestUpdate:
             for _ in range(2):
                 assert json.loads(watching.stdout.readline())["type"] == "stats"
             runtime.ok("delete", "--force", "box")
-            watching.communicate(timeout=10)
+            watching.communicate(timeout=10 * TIME_FACTOR)
             assert watching.returncode == 0
         runtime.wait(pid)
 

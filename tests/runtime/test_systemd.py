@@ -17,12 +17,15 @@ from typing import Any
 
 import pytest
 
+import isolation
 from bundles import CGROUP, Bundle, Runtime
 from console import wait_until
 from cuddy.kernel import cgroup
+from cuddy.runtime.dbus import Bus
 
 SERVICE = "org.freedesktop.systemd1"
-IS_REAL = os.environ.get("CUDDY_TESTS_SYSTEMD") == "1"
+INTERFACE = f"{SERVICE}.Manager"
+OBJECT = "/org/freedesktop/systemd1"
 CONFIG = """<busconfig>
   <type>session</type>
   <listen>unix:path={socket}</listen>
@@ -47,14 +50,25 @@ class Systemd:
         found = [json.loads(line) for line in self.log.read_text().splitlines()]
         return [body for name, body in found if name == method]
 
-    def told(self) -> dict[str, Any]:
-        """The properties of the scope that was started last."""
-        return dict(self.calls("StartTransientUnit")[-1][2])
+    def told(self, unit: str) -> dict[str, Any]:
+        """The properties of a scope: with which it was started, or which systemd says it has."""
+        if self.log.exists():
+            name, _, properties, _ = self.calls("StartTransientUnit")[-1]
+            assert name == unit
+            return dict(properties)
+        found: dict[str, Any] = {}
+        with Bus(self.address.removeprefix("unix:path=")) as bus:
+            (path,) = bus.call(SERVICE, OBJECT, INTERFACE, "GetUnit", "s", unit)
+            for kind in ("Unit", "Scope"):
+                words = ("org.freedesktop.DBus.Properties", "GetAll", "s", f"{SERVICE}.{kind}")
+                found |= dict(bus.call(SERVICE, path, *words)[0])
+        # As JSON has it, in which the calls are logged.
+        return {name: json.loads(json.dumps(value)) for name, value in found.items()}
 
 
 @pytest.fixture(scope="module")
 def systemd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Systemd]:
-    if IS_REAL:
+    if isolation.asks_systemd():
         yield Systemd("/run/dbus/system_bus_socket", Path("/nowhere"))
         return
     if not shutil.which("dbus-daemon"):
@@ -134,7 +148,7 @@ def test_systemd_knows_of_the_limits_and_the_kernel_keeps_them(
     pid = create(scoped, bundle, "system.slice:test:limits")
     stats = cgroup.of_process(pid).stats()
     assert (stats["memory_limit_bytes"], stats["pids_limit"]) == (1 << 26, 33)
-    told = systemd.told()
+    told = systemd.told("test-limits.scope")
     assert told["Slice"] == ["s", "system.slice"]
     assert told["Delegate"] == ["b", True]
     assert told["TasksMax"] == ["t", 33]
@@ -206,11 +220,11 @@ def test_sd_bus_and_we_say_the_same(systemd: Systemd, scoped: Runtime, bundle: B
     """busctl's bytes are parsed by our code as ours are: two who agree on the protocol."""
     busctl = shutil.which("busctl") or pytest.skip("needs busctl")
     create(scoped, bundle, "system.slice:test:spoken")
-    where = (f"--address={systemd.address}", "call", SERVICE, "/org/freedesktop/systemd1")
+    where = (f"--address={systemd.address}", "call", SERVICE, OBJECT)
     words = ("SetUnitProperties", "sba(sv)", "test-spoken.scope", "true", "3",
              "TasksMax", "t", "7", "AllowedCPUs", "ay", "2", "1", "128",
              "DeviceAllow", "a(ss)", "1", "/dev/null", "rw")  # fmt: skip
-    subprocess.run([busctl, *where, f"{SERVICE}.Manager", *words], check=True, timeout=20)
+    subprocess.run([busctl, *where, INTERFACE, *words], check=True, timeout=20)
     assert systemd.calls("SetUnitProperties")[-1] == [
         "test-spoken.scope",
         True,
