@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from bundles import OTHER, PATH, Bundle, Runtime
-from console import wait_until
+from console import TIME_FACTOR, wait_until
 from profiles import confine, rule
 
 KINDS = ("prestart", "createRuntime", "createContainer", "startContainer", "poststart", "poststop")
@@ -294,10 +294,10 @@ class TestFailing:
     def test_what_it_leaves_behind_is_not_waited_for(
         self, runtime: Runtime, bundle: Bundle
     ) -> None:
-        bundle.config["hooks"] = {"createRuntime": [hook("sleep 3 & exit 0")]}
+        bundle.config["hooks"] = {"createRuntime": [hook(f"sleep {3 * TIME_FACTOR} & exit 0")]}
         began = time.monotonic()
         assert runtime.run(bundle.runs("true")).code == 0
-        assert time.monotonic() - began < 2.5
+        assert time.monotonic() - began < 2.5 * TIME_FACTOR
 
     def test_a_hook_that_is_not_there_fails_create(self, runtime: Runtime, bundle: Bundle) -> None:
         bundle.config["hooks"] = {"createRuntime": [{"path": "/no/such"}]}
