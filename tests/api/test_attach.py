@@ -43,11 +43,12 @@ def test_older_clients_ask_for_no_upgrade_and_know_no_type(api: Api, cuddy: Cudd
 def test_input_ends_with_the_clients_half_and_output_goes_on(api: Api, cuddy: Cuddy) -> None:
     create(cuddy, "-i", "alpine", "sh", "-c", "cat; sleep .2; echo done")
     with api.hijack("/containers/box/attach", stdin=1, **ALL) as stream:
-        stream.sock.sendall(b"before the start\n")
-        cuddy.ok("start", "box")
-        stream.sock.sendall(b"x" * 300_000)
+        begun = threading.Thread(target=lambda: cuddy.ok("start", "box"))
+        begun.start()
+        stream.sock.sendall(b"x" * 3_000_000)
         stream.half_close()
-        assert stream.read_frames() == {1: b"before the start\n" + b"x" * 300_000 + b"done\n"}
+        assert stream.read_frames() == {1: b"x" * 3_000_000 + b"done\n"}
+        begun.join()
 
 
 def test_a_client_sees_what_it_asked_for(api: Api, cuddy: Cuddy) -> None:

@@ -167,6 +167,8 @@ class Conversation:
                     self._output += frame(stream, data, tty=self._streams.tty)
         except EOFError:
             self._has_ended, self._typed, self._closes = True, b"", False
+        else:
+            self._send_input()  # one that has just begun takes what has been waiting
         if self._output:
             self._write()
 
