@@ -130,7 +130,7 @@ def test_a_step_that_fails_ends_the_stream(build: Callable[..., Answer]) -> None
          "remoteURL (file:///r.git) could not be recognized as URL"),
         ("FROM alpine\n", {"version": 7}, 'invalid version "7"'),
         ("FROM alpine\n", {"platform": "foobar"},
-         '"foobar": unknown operating system or architecture'),
+         '"foobar": unknown operating system or architecture: invalid argument'),
     ],
 )  # fmt: skip
 def test_what_cannot_be_built_is_refused(

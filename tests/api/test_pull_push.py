@@ -62,7 +62,7 @@ def test_a_platform_is_chosen_or_refused(api: Api, registry: Registry) -> None:
     assert api.get(f"/images/{name}/json")["Architecture"] == other
     wrong = api("POST", "/images/create", fromImage=name, tag="latest", platform="foobar")
     assert (wrong.status, wrong.message) == (
-        400, '"foobar": unknown operating system or architecture',
+        400, '"foobar": unknown operating system or architecture: invalid argument',
     )  # fmt: skip
 
 

@@ -48,8 +48,9 @@ def _shared(call: Call) -> dict[str, int]:
 
 def inspect(call: Call) -> None:
     """Everything known of an image."""
-    found = inspect_image.inspect_image(call.home, call.ref)
-    config: dict[str, Any] = dict(images.find(call.home, found["Id"]).config)
+    image = images.find(call.home, call.ref)
+    config: dict[str, Any] = dict(image.config)
+    found = inspect_image.describe(call.home, image)
     call.answer(image_items.inspected(found, call.version, config.get("container_config")))
 
 
@@ -80,7 +81,7 @@ def prune_(call: Call) -> None:
     pairs = call.filters()
     until_ns = prune_filters.until(pairs)
     pruned = prune.prune_images(call.home, prune.parse_filters(pairs, until_ns, unused=False))
-    answer = {"ImagesDeleted": _told(pruned.records) or None, "SpaceReclaimed": pruned.freed_bytes}
+    answer = {"ImagesDeleted": _told(pruned.records), "SpaceReclaimed": pruned.freed_bytes}
     call.answer(answer)
 
 

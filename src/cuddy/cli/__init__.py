@@ -26,7 +26,6 @@ template_run        a template at work
 template_functions  the functions of templates, and how Go prints values
 meter               how far a copy is, and what it came to
 output              where a command's archive goes
-registries          how registries are reached from here
 proxies             what Docker's config.json says of them
 progress            bars and lines of a pull or push
 build               an image from a Dockerfile

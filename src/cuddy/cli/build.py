@@ -51,7 +51,7 @@ def build_(home: Home, args: Args) -> int:
 def _build(home: Home, options: BuildOptions, hearing: Hearing) -> Built:
     # Imported here: they were not needed to find out that the command line is wrong.
     from cuddy.builder import build
-    from cuddy.cli import registries
+    from cuddy.engine import registries
 
     settings = registries.settings(os.environ)
     return build.build(home, options, stdin_fd=0, settings=settings, tell=hearing)

@@ -53,7 +53,7 @@ def _read(home: Home, options: BuildOptions) -> tuple[Dockerfile, Rules | None]:
     leaves out.
     """
     from cuddy.builder import context
-    from cuddy.cli import registries
+    from cuddy.engine import registries
 
     scratch = f"{home.tmp_dir}/{files.name_temporary()}"
     try:

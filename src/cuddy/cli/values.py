@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
 _TRUE = ("1", "t", "T", "TRUE", "true", "True")
 _FALSE = ("0", "f", "F", "FALSE", "false", "False")
-_UNITS = "bkmgtp"
 _MAX_INT = (1 << 63) - 1
 
 SYSCTLS = (
@@ -67,28 +66,10 @@ def uint16(word: str) -> int:
 
 def size(word: str) -> int:
     """Bytes: a number with one of the suffixes b k m g t p, also as kb or kib, powers of 1024."""
-    end = max((i for i, c in enumerate(word) if c in "0123456789. "), default=-1)
-    if end < 0:
-        raise ValueError(f"invalid size: '{word}'")
-    number, suffix = word[: end + 1].removesuffix(" "), word[end + 1 :].lower()
-    try:
-        # Digits and a point only: Python's float also takes nan, inf, spaces and underscores.
-        if not number.replace(".", "", 1).isdecimal() or not number.isascii():
-            raise ValueError
-        amount = float(number)
-    except ValueError:
-        if number.startswith("-"):
-            raise ValueError(f"invalid size: '{word}'") from None
-        raise ValueError(f"strconv.ParseFloat: parsing {quote(number)}: invalid syntax") from None
-    if amount > _MAX_INT:  # also infinity, which no int is
-        raise ValueError(f"size out of range: '{word}'")
-    unit, rest = suffix[:1], suffix[1:]
-    if suffix and (unit not in _UNITS or rest not in ("", "b", "ib") or (unit == "b" and rest)):
-        raise ValueError(f"invalid suffix: '{suffix}'")
-    bytes_ = int(amount * 1024 ** _UNITS.index(unit)) if unit else int(amount)
-    if bytes_ > _MAX_INT:
-        raise ValueError(f"size out of range: '{word}'")
-    return bytes_
+    # Imported here: most command lines have none.
+    from cuddy import sizes
+
+    return sizes.parse(word)
 
 
 def size_or_unlimited(word: str) -> int:

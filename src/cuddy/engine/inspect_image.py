@@ -36,7 +36,11 @@ def inspect_image(home: Home, name: str, *, suits: str = "") -> dict[str, Any]:
 
     Raises NoSuchImage, InvalidReference.
     """
-    image = images.find(home, name, suits=suits)
+    return describe(home, images.find(home, name, suits=suits))
+
+
+def describe(home: Home, image: Image) -> dict[str, Any]:
+    """The same of an image that was found."""
     config: dict[str, Any] = dict(image.config)
     return {
         "Id": image.id,

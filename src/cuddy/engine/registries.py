@@ -2,14 +2,15 @@
 
 Nothing of our own has to be configured: containers-registries.conf(5) and Docker's daemon.json name
 mirrors and insecure hosts, config.json and containers-auth.json(5) hold credentials, and proxies
-come from the variables that curl(1) reads. Loaded only when an image has to be fetched.
+come from the variables that curl(1) reads; cuddy's own say what a layer or an archive may unpack
+to. Loaded only when an image has to be fetched.
 """
 
 from __future__ import annotations
 
 import os
 
-from cuddy import __version__, files
+from cuddy import __version__, files, sizes
 from cuddy.engine import configuration
 from cuddy.errors import InvalidArgument
 from cuddy.image.settings import Mirror, Rule, Settings
@@ -42,7 +43,21 @@ def settings(environment: Mapping[str, str]) -> Settings:
         environment=dict(environment),
         proxies=_proxies(environment, daemon),
         user_agent=f"cuddy/{__version__}",
+        max_layer_bytes=max_bytes(environment, "LAYER"),
+        max_archive_bytes=max_bytes(environment, "ARCHIVE"),
     )
+
+
+def max_bytes(environment: Mapping[str, str], what: str) -> int:
+    """CUDDY_MAX_LAYER_SIZE, CUDDY_MAX_ARCHIVE_SIZE (`16g`): what one may unpack to; 0 without it.
+
+    Raises InvalidArgument.
+    """
+    variable = f"CUDDY_MAX_{what}_SIZE"
+    try:
+        return sizes.parse(environment.get(variable) or "0")
+    except ValueError as error:
+        raise InvalidArgument(f"{variable}: {error}", hint="a size: 16g") from None
 
 
 def _home(environment: Mapping[str, str], variable: str, below: str) -> str:

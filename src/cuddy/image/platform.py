@@ -85,7 +85,7 @@ def parse(text: str) -> Platform:
             return normalise(alone, here.architecture, here.variant)
         if alone not in (*KNOWN, *ARCHITECTURES):
             raise InvalidArgument(
-                f'"{text[:80]}": unknown operating system or architecture',
+                f'"{text[:80]}": unknown operating system or architecture: invalid argument',
                 hint="write os/architecture[/variant]: linux/arm64",
             )
         return normalise(here.os, parts[0])

@@ -351,7 +351,8 @@ def _make(home: Home, options: ContainerOptions, container_id: str, *, quiet: bo
     if options.pull == "missing" and not quiet:
         sys.stderr.write(f"Unable to find image '{options.image}' locally\n")
     # What fetching needs costs more to import than a container to start.
-    from cuddy.cli import progress, registries
+    from cuddy.cli import progress
+    from cuddy.engine import registries
 
     settings = registries.settings(os.environ)
     with progress.Display(sys.stderr, quiet=quiet) as show:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from cuddy.cli import registries
 from cuddy.cli.flags import LIST, STRING, Args, Command, Flag
+from cuddy.engine import registries
 from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False

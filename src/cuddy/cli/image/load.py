@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from cuddy.cli import registries
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
+from cuddy.engine import registries
 from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False

@@ -5,9 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from cuddy.cli import registries
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.cli.image.pull import check_trust, names_tag
+from cuddy.engine import registries
 from cuddy.errors import WrongArguments
 from cuddy.image import reference
 

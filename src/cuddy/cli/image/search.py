@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import sys
 
-from cuddy.cli import registries, table
+from cuddy.cli import table
 from cuddy.cli.flags import BOOL, FILTER, INT, STRING, Args, Command, Flag
+from cuddy.engine import registries
 from cuddy.errors import WrongArguments
 
 TYPE_CHECKING = False

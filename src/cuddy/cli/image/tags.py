@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import sys
 
-from cuddy.cli import registries, table
+from cuddy.cli import table
 from cuddy.cli.flags import BOOL, INT, STRING, Args, Command, Flag
 from cuddy.cli.image.pull import names_tag
+from cuddy.engine import registries
 from cuddy.errors import WrongArguments
 from cuddy.image import reference
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 
-from cuddy.cli import registries
 from cuddy.cli.flags import Args, Command
+from cuddy.engine import registries
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

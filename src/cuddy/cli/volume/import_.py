@@ -13,9 +13,8 @@ if TYPE_CHECKING:
 
 
 def import_(home: Home, args: Args) -> int:
-    from cuddy.cli import registries
     from cuddy.cli.image.import_ import read
-    from cuddy.engine import volume_import
+    from cuddy.engine import registries, volume_import
 
     name, *source = args.names
     meter = Meter("Importing - ", quiet=is_quiet(args))

@@ -7,16 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from cuddy.cli import registries
-from cuddy.engine import registries as machine
+from cuddy.engine import registries
 from cuddy.errors import InvalidArgument
 from cuddy.image.settings import Mirror, Rule, Settings
 
 
 @pytest.fixture(autouse=True)
 def bare_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(machine, "DAEMON_JSON", str(tmp_path / "daemon.json"))
-    monkeypatch.setattr(machine, "REGISTRIES_CONF", str(tmp_path / "registries.conf"))
+    monkeypatch.setattr(registries, "DAEMON_JSON", str(tmp_path / "daemon.json"))
+    monkeypatch.setattr(registries, "REGISTRIES_CONF", str(tmp_path / "registries.conf"))
 
 
 def settings(tmp_path: Path, **environment: str) -> Settings:
