@@ -60,6 +60,7 @@ ERROR_BOUNDARIES = {
     "image/workers.py": "tells its parent",
     "builder/driver.py": "adds where in the Dockerfile it happened",
     "builder/workshop.py": "tells the driver in which step it happened",
+    "kernel/elsewhere.py": "tells its parent, which raises it",
     "runtime/launch.py": "init and its kin tell their parent step and error: nobody else can",
     "engine/exec_keeper.py": "tells the command that waits",
     "engine/monitor.py": "writes it into the record and tells the command that waits",

@@ -58,7 +58,7 @@ def test_a_container_reaches_the_world_but_not_the_hosts_loopback(
     with socket.create_server(("127.0.0.1", 0)) as hidden, socket.create_server((own, 0)) as server:
         port, other = server.getsockname()[1], hidden.getsockname()[1]
         closed = f"for at in 127.0.0.1 10.0.2.2; do nc -w 1 $at {other} </dev/null && echo in; done"
-        script = f"wget -qO- http://{outside.address}; ip -4 -o addr show eth0; ip route; {closed}"
+        script = f"wget -qO- http://{outside.name}; ip -4 -o addr show eth0; ip route; {closed}"
         script += f"; wget -qO- http://{own}:{port}"
         with user.start("run", "--rm", "alpine", "sh", "-c", script) as running:
             server.settimeout(10)
@@ -237,15 +237,18 @@ def test_a_builds_steps_have_the_same(user: OrdinaryUser, outside: Outside) -> N
 
 
 def test_what_there_is_not_is_said(user: OrdinaryUser) -> None:
-    user.ok("create", "--name", "one", "alpine", "true")
-    refused = [
-        ("network", "create", "own"),
-        ("network", "connect", "bridge", "one"),
-        ("run", "--rm", "--link", "one", "alpine", "true"),
-    ]
-    for words in refused:
-        assert "each is alone on the default one" in user(*words).complaint, words
-    user.ok("rm", "one")
+    user.ok("run", "-d", "--name", "web", "alpine", "sleep", "60")
+    user.ok("network", "create", "own")
+    refused = {
+        ("run", "--rm", "--link", "web", "alpine", "true"): "an ordinary user's container is alone",
+        ("network", "connect", "own", "web"): "alone on the default network stays there",
+        ("network", "create", "-d", "macvlan", "wire"): "ride on a link of the host",
+        ("network", "create", "--subnet", "10.0.0.0/8", "wide"): "the way out of your networks",
+        ("run", "--rm", "--egress", "none", "alpine", "true"): "--egress is not for an ordinary",
+    }
+    for words, text in refused.items():
+        assert text in user(*words).complaint, words
+    user.ok("network", "rm", "own")
 
 
 def test_a_program_can_be_named_with_options_for_it(user: OrdinaryUser, outside: Outside) -> None:

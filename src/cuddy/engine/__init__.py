@@ -48,6 +48,7 @@ runtimes         what makes a container: our own runtime, or
 other_runtimes   runc, crun, runsc and their like
 publishing       -p and --expose: what shall be published, and what is
 port_proxy       the process that carries what no rule of the firewall can lead to a container
+carried_ports    where an ordinary user's ports lead
 held_ports       the sockets by which a monitor keeps the ports
 live_ports       ports follow a running container to other networks
 links            --link: another container's address and variables
@@ -59,10 +60,13 @@ copy_up          new volumes get what the image has at their places
 owner_map        whose the files of a mount are, told otherwise: `map`
 staging          what mounts need before the runtime can bind them
 connection       the places on networks that a container has
+ready_network    a network whose links and rules are there
 etc_files        the files that tell of them
 network_facts    what inspect says of them
 rootless_network  the one that an ordinary user's containers have
-way_out          the program that leads out of it
+way_out          the program that leads out of a container, or of all of them
+user_netns       the network namespace that the user's networks are in
+user_netns_keeper  the process that keeps it
 live_netns       the network namespaces of containers that run
 live_network     what changes for a running container with one more or less
 stray_links      and what a killed change has left

@@ -128,8 +128,13 @@ class Delivery:
 
     def connect(self, birth: Birth) -> connection.Connection:
         """Its endpoint on the network, made while it mounts."""
+        connect = connection.connect
+        if not namespaces.is_initial("user"):
+            from cuddy.engine import rootless_network
+
+            connect = rootless_network.connect
         try:
-            return connection.connect(self.home, self.record, birth.pid)
+            return connect(self.home, self.record, birth.pid)
         except (OSError, SystemFailure):
             # One whose mounts failed has no network any more: then what it says is the reason.
             self.runtime.finish(birth)

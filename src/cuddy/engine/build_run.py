@@ -184,8 +184,13 @@ class Step(Closing):
                 for fd in stdio or ():
                     os.close(fd)
             self.leaving.add(take_down, self.birth)
+        connect = connection.connect
+        if not namespaces.is_initial("user"):
+            from cuddy.engine import rootless_network
+
+            connect = rootless_network.connect
         try:
-            connected = connection.connect(self.home, record, self.birth.pid, is_told=False)
+            connected = connect(self.home, record, self.birth.pid, is_told=False)
         except (OSError, SystemFailure):
             # One whose mounts failed has no network any more: then what it says is the reason.
             births.finish(self.birth)

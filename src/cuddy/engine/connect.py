@@ -16,6 +16,7 @@ from cuddy.engine import (
     live_ports,
     liveness,
     network_wishes,
+    ready_network,
     stray_links,
 )
 from cuddy.errors import Conflict, InvalidArgument, NotRunning, SystemFailure
@@ -39,11 +40,6 @@ def connect(home: Home, network_ref: str, container_ref: str, asked: EndpointCon
 
     Raises NoSuchNetwork, NoSuchContainer, Conflict, InvalidArgument, SystemFailure.
     """
-    if not namespaces.is_initial("user"):
-        # Imported here: root's containers have bridges.
-        from cuddy.engine import rootless_network
-
-        rootless_network.refuse()
     network = network_wishes.find(home, network_ref)
     container_id = containers.find_id(home, container_ref)
     with container.lock(home, container_id, container_ref):
@@ -59,7 +55,7 @@ def connect(home: Home, network_ref: str, container_ref: str, asked: EndpointCon
             live_network.keep(home, container_id, before | {network.name: asked})
             if live_network.is_up(record):
                 try:
-                    network = attach(home, record, network, asked).network
+                    network = attach_there(home, record, network, asked).network
                 except OSError as error:
                     what = f"cannot connect {container_ref} to network {network.name}"
                     raise SystemFailure.from_os(what, error) from error
@@ -104,9 +100,19 @@ def check_name(
     link_options.check_names((asked,), (*taken, *names))
 
 
+def attach_there(home: Home, record: Container, network: Network, asked: EndpointConfig) -> Place:
+    """Attach where the links are."""
+    if namespaces.is_initial("user"):
+        return attach(home, record, network, asked)
+    # Imported here: root's are on the host.
+    from cuddy.engine import rootless_network
+
+    return rootless_network.change(home, record, lambda: attach(home, record, network, asked))
+
+
 def attach(home: Home, record: Container, network: Network, asked: EndpointConfig) -> Place:
     """Give a running container another link, and lead everything where it belongs then."""
-    network = connection.prepare(home, network.name)
+    network = ready_network.prepare(home, network.name)
     before = live_network.places(home, record)
     netns_fd = live_netns.open_of(home, record)
     try:

@@ -11,10 +11,10 @@ import _socket
 import os
 
 from cuddy import files
-from cuddy.engine import dns_names, endpoint, etc_files, events, sharing
-from cuddy.errors import Conflict, CorruptContent, NoSuchNetwork
+from cuddy.engine import dns_names, endpoint, etc_files, events, ready_network, sharing
+from cuddy.errors import CorruptContent, NoSuchNetwork
 from cuddy.kernel import namespaces, netlink, rtnetlink
-from cuddy.network import bridge, drivers, ipam, resolv
+from cuddy.network import bridge, drivers, ipam
 from cuddy.network import endpoint as endpoints
 from cuddy.network import network as networks
 from cuddy.network.endpoint import Endpoint
@@ -56,31 +56,25 @@ def connect(home: Home, record: Container, pid: int, *, is_told: bool = True) ->
 
     `is_told`: it is an event.
     """
-    asked = endpoint.asked(record)
-    if not asked or not endpoint.has_own(record):
+    if not endpoint.asked(record) or not endpoint.has_own(record):
         if is_confined(record) and not sharing.peer_of(record["HostConfig"]["NetworkMode"]):
             # Imported here: few containers are. Its rules are there before its first network is.
             from cuddy.engine import egress
 
             egress.confine(record, pid)
         return Connection()
-    if not namespaces.is_initial("user"):
-        from cuddy.engine import rootless_network
+    made = make(home, record, pid)
+    tell_connected(home, record, made.places if is_told else ())
+    return made
 
-        out = rootless_network.connect(home, record, pid, is_confined=is_confined(record))
-        place = Place(out.network, out.endpoint, out.asked, os.urandom(32).hex())
-        tell_connected(home, record, (place,) if is_told else ())
-        return Connection((place,), out.published, out.holders)
-    found = [prepare(home, name) for name in asked]
+
+def make(home: Home, record: Container, pid: int) -> Connection:
+    """Places on its networks, and the ports. Raises as `connect`."""
     netns_fd = namespaces.open_namespace(pid, "network")
     try:
         with Undo() as undo:
             undo.add(release, home, record["Id"])
-            places = tuple(
-                join(home, record, network, asked[name], netns_fd, slot, alone=len(found) == 1)
-                for slot, (name, network) in enumerate(zip(asked, found, strict=True))
-            )
-            lead_out(places, netns_fd)
+            places = join_all(home, record, netns_fd)
             published, holders = reserve_ports(home, record, places)
             for fd in holders:
                 undo.add(os.close, fd)
@@ -88,67 +82,25 @@ def connect(home: Home, record: Container, pid: int, *, is_told: bool = True) ->
             serve_names(home, record, places, netns_fd, pid)
     finally:
         os.close(netns_fd)
-    tell_connected(home, record, places if is_told else ())
     return Connection(places, tuple(published), tuple(holders))
+
+
+def join_all(home: Home, record: Container, netns_fd: int) -> tuple[Place, ...]:
+    """Give a newborn container a place on each of its networks. Raises as `connect`."""
+    asked = endpoint.asked(record)
+    found = [ready_network.prepare(home, name) for name in asked]
+    places = tuple(
+        join(home, record, network, asked[name], netns_fd, slot, alone=len(found) == 1)
+        for slot, (name, network) in enumerate(zip(asked, found, strict=True))
+    )
+    lead_out(places, netns_fd)
+    return places
 
 
 def tell_connected(home: Home, record: Container, places: Sequence[Place]) -> None:
     """Note that a container is on these."""
     for place in places:
         events.emit_network(home, "connect", place.network, record["Id"])
-
-
-def prepare(home: Home, name: str) -> Network:
-    """The network of that name, ready for containers.
-
-    Raises NoSuchNetwork, SystemFailure, Conflict.
-    """
-    servers = host_servers()
-    run_dir = home.networks_run_dir
-    if name == networks.DEFAULT:
-        return bridge.ensure_default(home.networks_dir, run_dir, home.bridge_link, avoid=servers)
-    found = networks.find(home.networks_dir, name)
-    if found is None or found.config_only:
-        raise NoSuchNetwork(name)
-    if drivers.of(found).is_ready(found):
-        return found
-    files.make_directory(run_dir)
-    with networks.lock(run_dir):
-        network = networks.read(home.networks_dir, found.id)
-        if network is None:
-            raise NoSuchNetwork(name)
-        network = place_subnet(home, network, servers)
-        drivers.of(network).ensure(network, owner=home.networks_dir)
-    return network
-
-
-def place_subnet(home: Home, network: Network, avoid: Sequence[str]) -> Network:
-    """A bridge that is to be made again: its subnet may be somebody else's by now.
-
-    Raises Conflict when it is, and the user had asked for it.
-    """
-    if network.driver != "bridge" or not network.subnet:
-        return network
-    # Imported here: the bridge is mostly there.
-    from cuddy.network import subnets
-
-    with netlink.open() as kernel:
-        if rtnetlink.find_link(kernel, network.bridge):
-            return network
-        network = subnets.renew(kernel, home.networks_dir, network, avoid)
-        if not subnets.is_free(kernel, network.subnet, -1):
-            raise Conflict(
-                f"network {network.name}: a route of this host leads to {network.subnet} by now",
-                hint="make the network anew with another --subnet",
-            )
-    return network
-
-
-def host_servers() -> tuple[str, ...]:
-    """The host's name servers, as far as containers can reach them."""
-    return resolv.nameservers(
-        etc_files.read_text(resolv.PATH), etc_files.read_text(resolv.UPSTREAM_PATH)
-    )
 
 
 def join(
@@ -212,13 +164,13 @@ def write_files(
 ) -> None:
     """Tell the container where it is, and where the host is."""
     found = [place.endpoint for place in connection.places]
-    host = host_address(connection.places)
+    host, forwarder = host_address(connection.places), ""
     own = asks_resolver(record, connection.places)
-    forwarder = ""
     if not namespaces.is_initial("user"):
-        from cuddy.engine import rootless_network
+        from cuddy.engine import way_out
 
-        forwarder = rootless_network.forwarder(connection.places)
+        # The bridge is not the host's.
+        host, forwarder = "", way_out.forwarder(connection.places)
     etc_files.write(
         record, found, host=host, linked=linked, asks_resolver=own, forwarder=forwarder
     )  # fmt: skip
@@ -324,6 +276,11 @@ def publish_ports(
     place = publisher(places)
     if not published or place is None:
         return
+    if not namespaces.is_initial("user"):
+        from cuddy.engine import carried_ports
+
+        carried_ports.note(home, container_id, place.endpoint, published)
+        return
     from cuddy.network import publish
 
     where: dict[str, Any] = {"address": place.endpoint.address6 or place.endpoint.address}
@@ -341,6 +298,8 @@ def withdraw_ports(home: Home, container_id: str) -> None:
         os.truncate(home.ports_path(container_id), 0)
     except FileNotFoundError:
         return
+    if not namespaces.is_initial("user"):
+        return  # no rule of a firewall leads there
     from cuddy.network import publish
 
     for path in endpoints.lease_files(home.networks_run_dir):
@@ -372,7 +331,7 @@ def release(home: Home, container_id: str) -> None:
     if not namespaces.is_initial("user"):
         from cuddy.engine import way_out
 
-        way_out.end(home, container_id)
+        way_out.end(home.run_dir(container_id))
     withdraw_ports(home, container_id)
     endpoints.release(home.networks_run_dir, container_id)
 

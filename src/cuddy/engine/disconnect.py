@@ -33,11 +33,6 @@ def disconnect(home: Home, network_ref: str, container_ref: str, *, force: bool 
 
     Raises NoSuchNetwork, NoSuchContainer, Conflict, SystemFailure.
     """
-    if not namespaces.is_initial("user"):
-        # Imported here: root's containers have bridges.
-        from cuddy.engine import rootless_network
-
-        rootless_network.refuse()
     network = network_wishes.find(home, network_ref)
     try:
         container_id = containers.find_id(home, container_ref)
@@ -50,7 +45,7 @@ def disconnect(home: Home, network_ref: str, container_ref: str, *, force: bool 
         check(record, network)
         if live_network.is_up(record):
             try:
-                detach(home, record, network)
+                detach_there(home, record, network)
             except OSError as error:
                 what = f"cannot disconnect {container_ref} from network {network.name}"
                 raise SystemFailure.from_os(what, error) from error
@@ -69,6 +64,17 @@ def check(record: Container, network: Network) -> None:
     if network.name not in (*endpoint.asked(record), *known):
         name = container.display_name(record)
         raise Conflict(f"container {name} is not connected to network {network.name}")
+
+
+def detach_there(home: Home, record: Container, network: Network) -> None:
+    """Detach where the links are."""
+    if namespaces.is_initial("user"):
+        detach(home, record, network)
+        return
+    # Imported here: root's are on the host.
+    from cuddy.engine import rootless_network
+
+    rootless_network.change(home, record, lambda: detach(home, record, network))
 
 
 def detach(home: Home, record: Container, network: Network) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import _socket
 import os
 
+from cuddy.kernel import namespaces
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -61,7 +63,14 @@ class HeldPorts:
 
 
 def is_door(fd: int) -> bool:
-    """Whether a socket is one to which somebody may come."""
+    """Whether a socket is one to which somebody may come: for an ordinary user no rule of the
+    firewall leads on, in neither layer.
+    """
+    return is_of_ipv6(fd) or not namespaces.is_initial("user")
+
+
+def is_of_ipv6(fd: int) -> bool:
+    """Whether a socket is."""
     socket = _socket.socket(fileno=fd)
     try:
         return socket.family == _socket.AF_INET6

@@ -10,6 +10,8 @@ from __future__ import annotations
 import os
 
 from cuddy.engine import attach, connection, frames, held_ports, live_network
+from cuddy.errors import NotPermitted
+from cuddy.kernel import namespaces
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -54,6 +56,11 @@ def take(home: Home, record: Container, place: Place) -> list[Published]:
     """Take the ports as at a start, and have the monitor keep them."""
     from cuddy.engine import publishing
 
+    if not namespaces.is_initial("user"):
+        raise NotPermitted(
+            "an ordinary user's container has its ports published when it starts",
+            hint="restart it after the change",
+        )
     # First it lets go: of those of a command that was killed, too.
     hand_over(home, record["Id"], [])
     published, holders = publishing.reserve(home, record, place.network)

@@ -28,10 +28,10 @@ def check(options: ContainerOptions) -> None:
         from cuddy.engine import links
 
         links.check(options)
-        if not namespaces.is_initial("user"):
+        if options.network in BUILT_IN and not namespaces.is_initial("user"):
             from cuddy.engine import rootless_network
 
-            rootless_network.refuse()
+            rootless_network.refuse("--link")
     if options.mac_address:
         from cuddy.engine import network_wishes
 

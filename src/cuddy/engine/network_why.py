@@ -9,7 +9,8 @@ from __future__ import annotations
 from cuddy.engine import containers, network_why_parties, network_why_steps, vantage
 from cuddy.engine import network_why_sight as sight
 from cuddy.engine.network_why_facts import HOST, OUTSIDE, Facts, Party, is_loopback
-from cuddy.errors import SystemFailure
+from cuddy.errors import NotPermitted, SystemFailure
+from cuddy.kernel import namespaces
 from cuddy.network import ipam, reach, reach_names, resolv
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Closing
@@ -30,6 +31,25 @@ SOMEWHERE = "192.0.2.1"
 
 def why(home: Home, question: Question, *, probing: bool = True) -> Explanation:
     """Whether A reaches B. Raises NoSuchContainer for an A that there is not."""
+    if namespaces.is_initial("user"):
+        return look(home, question, probing=probing)
+    # Imported here: root looks from the host.
+    from cuddy.engine import user_netns
+
+    ends = {question.source, question.target}
+    found = None
+    if not ends.intersection((HOST, OUTSIDE)):
+        found = user_netns.within(home, lambda: look(home, question, probing=probing))
+    if found is None:
+        raise NotPermitted(
+            "an ordinary user looks from one container to another, on networks of the user's",
+            hint="'cuddy network create' makes one",
+        )
+    return found
+
+
+def look(home: Home, question: Question, *, probing: bool) -> Explanation:
+    """The same, from where the links are."""
     try:
         with Inquiry(home, question) as inquiry:
             facts = inquiry.locate()

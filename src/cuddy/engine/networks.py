@@ -12,13 +12,13 @@ import _socket
 
 from cuddy import files
 from cuddy.engine import (
-    connection,
     container,
     endpoint,
     events,
     liveness,
     names,
     new_network,
+    ready_network,
     stray_links,
 )
 from cuddy.errors import (
@@ -38,7 +38,7 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
     from cuddy.engine.home import Home
     from cuddy.engine.new_network import Wish
@@ -71,10 +71,10 @@ def create(home: Home, wish: Wish) -> Network:
     """Make a network, and its link at once. Raises what `new_network.check` does, SystemFailure."""
     new_network.check(wish)
     if not namespaces.is_initial("user"):
-        # Imported here: root's networks are the machine's.
+        # Imported here, as below: root's networks are the machine's.
         from cuddy.engine import rootless_network
 
-        rootless_network.refuse()
+        rootless_network.check_network(wish)
     run_dir = home.networks_run_dir
     for directory in (home.networks_dir, run_dir):
         files.make_directory(directory)
@@ -106,6 +106,8 @@ def _make(home: Home, wish: Wish, others: list[Network]) -> Network:
             undo.add(records.delete, home.networks_dir, made.id)
             records.write(home.networks_dir, made)
             undo.add(remove_link, home, made)
+            if not namespaces.is_initial("user"):
+                return made  # its first container makes the link
             try:
                 drivers.of(made).ensure(made, owner=home.networks_dir)
                 return made
@@ -131,7 +133,7 @@ def _settle(home: Home, kernel: Socket, made: Network, others: list[Network]) ->
     if made.ipv4 and not made.subnet:
         subnet = subnets.choose(
             kernel, home.networks_dir, -1,
-            avoid=connection.host_servers(), prefix_length=subnets.USER_PREFIX,
+            avoid=avoided(), prefix_length=subnets.USER_PREFIX,
         )  # fmt: skip
         pools.insert(0, ipam.Pool(str(subnet)))
     if made.ipv6 and not made.subnet6:
@@ -170,6 +172,16 @@ def holder_of(kernel: Socket, wanted: ipam.Subnet) -> str:
             if wanted.overlaps(ipam.parse_subnet(subnet)):
                 return f"a route leads to {subnet} by link {names_.get(route.link, '?')}"
     return ""
+
+
+def avoided() -> tuple[str, ...]:
+    """Addresses that a subnet chosen now must not hold."""
+    found = ready_network.host_servers()
+    if not namespaces.is_initial("user"):
+        from cuddy.network import user_mode, user_mode_options
+
+        found += (user_mode.plan(user_mode_options.Choice()).gateway,)
+    return found
 
 
 def link_of(made: Network) -> str:
@@ -212,7 +224,7 @@ def remove(home: Home, ref: str, *, force: bool = False) -> str:
             raise NotPermitted(f"{network.name} is a pre-defined network and cannot be removed")
         run_dir = home.networks_run_dir
         files.make_directory(run_dir)
-        stray_links.free(home, network)
+        at_links(home, lambda: stray_links.free(home, network))
         with records.lock(run_dir):
             if records.read(home.networks_dir, network.id) is None:
                 raise NoSuchNetwork(ref)
@@ -248,7 +260,17 @@ def remove_link(home: Home, network: Network) -> None:
     """Delete a network's link, unless another network rides on the same one. SystemFailure."""
     others = [each for each in records.read_all(home.networks_dir) if each.id != network.id]
     if not any(each.bridge == network.bridge for each in others):
-        drivers.of(network).remove(network)
+        at_links(home, lambda: drivers.of(network).remove(network))
+
+
+def at_links(home: Home, action: Callable[[], None]) -> None:
+    """Do something where the links of networks are, if they are anywhere."""
+    if namespaces.is_initial("user"):
+        action()
+    else:
+        from cuddy.engine import user_netns
+
+        user_netns.within(home, action)
 
 
 def check_unused(home: Home, network: Network, path: str) -> None:

@@ -86,11 +86,22 @@ class Worker:
             stamp = zones.stamp_of(resolv.PATH)
             if stamp != self._host_stamp or not zones.is_old(stamp):
                 with open(resolv.PATH, errors="replace") as file:
-                    self._host_servers = resolv.parse(file.read(resolv.MAX_TEXT)).nameservers
+                    found = resolv.parse(file.read(resolv.MAX_TEXT)).nameservers
+                self._host_servers = tuple(self.way_to(server) for server in found)
                 self._host_stamp = stamp
         except OSError:
             self._host_servers = ()
         return self._host_servers or resolv.DEFAULT_SERVERS
+
+    def way_to(self, server: str) -> str:
+        """Where a server of the host's is: for an ordinary user's resolver, which is in the user's
+        network namespace, one on loopback is at the address that leads there.
+        """
+        if namespaces.is_initial("user") or not resolv.is_loopback(server):
+            return server
+        from cuddy.network import user_mode, user_mode_options
+
+        return user_mode.plan(user_mode_options.Choice()).name_server
 
     def make_socket(self, family: int, kind: int) -> _socket.socket:
         """A socket for a question; if there are too many, who has most of them gives one up."""

@@ -1,90 +1,175 @@
-"""The network of an ordinary user's container: one program of the user's leads out of it.
+"""The networks of an ordinary user's containers.
 
-    monitor ──▶ pasta (or slirp4netns) ── eth0 of the container
+    monitor ──▶ pasta (or slirp4netns) ── eth0 of the container              the default one
+    containers ── bridge ── eth0 of the user's network namespace ── pasta    networks of the user's
 
-Bridges, and links between containers, would be in the machine's own network namespace, which is
-root's. So there is one network, `bridge`, on which each container is alone: `way_out.py`.
+On the default network, `bridge`, each container is alone (`way_out.py`): that costs least. On
+networks of the user's own, containers are as root's are, but in a network namespace of the user's
+(`user_netns.py`); into that no rule of a firewall leads from the host, so that ports are carried.
 """
 
 from __future__ import annotations
 
+import _socket
 import errno
 import os
 
-from cuddy import files
-from cuddy.engine import endpoint, etc_files, way_out
-from cuddy.errors import NotPermitted, SystemFailure
+from cuddy.engine import (
+    carried_ports,
+    connection,
+    endpoint,
+    etc_files,
+    new_network,
+    user_netns,
+    way_out,
+)
+from cuddy.errors import Conflict, NotPermitted, SystemFailure
+from cuddy.kernel import elsewhere
 from cuddy.network import ipam, user_mode, user_mode_options
 from cuddy.network import network as networks
-from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from typing import NoReturn
+    from collections.abc import Callable, Sequence
+    from typing import NoReturn, TypeVar
 
-    from cuddy.engine.connection import Place
+    from cuddy.engine.connection import Connection, Place
     from cuddy.engine.container import Container
-    from cuddy.engine.endpoint import EndpointConfig
     from cuddy.engine.home import Home
-    from cuddy.network.endpoint import Endpoint
-    from cuddy.network.network import Network
+    from cuddy.engine.new_network import Wish
     from cuddy.network.publish import Published
     from cuddy.network.user_mode_options import Choice
 
+    T = TypeVar("T")
 
-class WayOut(NamedTuple):
-    """What a container has got."""
-
-    network: Network
-    endpoint: Endpoint
-    asked: EndpointConfig
-    published: tuple[Published, ...]
-    holders: tuple[int, ...]  # sockets of ports that are ours to carry
+BACKLOG = 128
 
 
-def refuse() -> NoReturn:
-    """Say what an ordinary user has instead of networks of their own. Raises NotPermitted."""
-    raise NotPermitted(
-        "an ordinary user's containers have no networks of their own making",
-        hint="each is alone on the default one, and reached by published ports;"
-        " --network container:NAME shares one",
-    )
+def connect(home: Home, record: Container, pid: int, *, is_told: bool = True) -> Connection:
+    """Lead a newborn container out, or put it on the user's networks.
 
-
-def connect(home: Home, record: Container, pid: int, *, is_confined: bool) -> WayOut:
-    """Lead a newborn container out. Raises NotPermitted, Conflict, SystemFailure."""
-    mode = way_out.mode_of(record)
-    if not mode or record["HostConfig"]["Links"]:
-        refuse()
-    if is_confined:
+    Raises NotPermitted, Conflict, SystemFailure, NoSuchNetwork.
+    """
+    if not endpoint.asked(record) or not endpoint.has_own(record):
+        return connection.connect(home, record, pid)
+    if connection.is_confined(record):
         raise NotPermitted("--egress is not for an ordinary user's containers yet")
+    mode = way_out.mode_of(record)
+    if mode and record["HostConfig"]["Links"]:
+        refuse("--link")
+    with Undo() as undo:
+        undo.add(connection.release, home, record["Id"])
+        made = (lead if mode else join)(home, record, pid, undo)
+    connection.tell_connected(home, record, made.places if is_told else ())
+    return made
+
+
+def join(home: Home, record: Container, pid: int, undo: Undo) -> Connection:
+    """Put a container on networks of the user's."""
+    run_dir = home.run_dir(record["Id"])
+    netns_fd = os.open(f"{run_dir}/{way_out.NETNS}", os.O_RDONLY | os.O_CLOEXEC)
+    users_fd = -1
+
+    def join_all() -> tuple[Place, ...]:
+        places = connection.join_all(home, record, netns_fd)
+        connection.serve_names(home, record, places, netns_fd, pid)
+        return places
+
+    try:
+        users_fd = user_netns.come(home, pid)
+        places = elsewhere.call(users_fd, join_all)
+    finally:
+        for fd in {netns_fd, users_fd} - {-1}:
+            os.close(fd)
+    way_out.forget_namespace(run_dir)
+    published, holders = reserve_ports(home, record, places)
+    for fd in holders:
+        undo.add(os.close, fd)
+    connection.publish_ports(home, record["Id"], places, published)
+    return connection.Connection(places, tuple(published), tuple(holders))
+
+
+def reserve_ports(
+    home: Home, record: Container, places: Sequence[Place]
+) -> tuple[list[Published], list[int]]:
+    """The host's ports that lead to it, all of them ours to carry. Raises Conflict."""
+    try:
+        published, holders = connection.reserve_ports(home, record, places)
+    except SystemFailure as error:
+        explain(error)
+        raise
+    for fd in holders:
+        door = _socket.socket(fileno=fd)
+        if door.type == _socket.SOCK_STREAM:
+            door.listen(BACKLOG)
+        door.detach()
+    return published, holders
+
+
+def lead(home: Home, record: Container, pid: int, undo: Undo) -> Connection:
+    """Have a program lead out of a container that is alone."""
+    mode = way_out.mode_of(record)
     programs = way_out.find_programs(user_mode_options.parse(mode))
     wish = endpoint.asked(record)[mode]
     mac = wish.get("MacAddress") or record["Config"].get("MacAddress") or ""
     found = networks.predefined(home.networks_dir, networks.DEFAULT)
     found = found._replace(name=mode.partition(":")[0])
-    with Undo() as undo:
-        published, holders = choose_ports(home, record, programs[0].choice)
-        for fd in holders:
-            undo.add(os.close, fd)
-        theirs = [entry for entry in published if not is_ours(entry)]
-        place = user_mode.endpoint(found, programs[0].choice, record["Id"], mac)
-        used = way_out.lead(home.run_dir(record["Id"]), programs, place.mac, theirs, undo)
-        if holders:
-            carry(home, record["Id"], pid, place, published)
+    published, holders = choose_ports(home, record, programs[0].choice)
+    for fd in holders:
+        undo.add(os.close, fd)
+    theirs = [entry for entry in published if ":" not in entry.host_ip]
+    place = user_mode.endpoint(found, programs[0].choice, record["Id"], mac)
+    used = way_out.lead(home.run_dir(record["Id"]), programs, place.mac, theirs, undo)
+    if holders:
+        ours = [entry for entry in published if ":" in entry.host_ip]
+        carried_ports.note(home, record["Id"], place, ours)
     text = etc_files.read_text(f"/proc/{pid}/net/if_inet6")
     address6, length6 = user_mode.global_address(text)
     place = place._replace(address6=address6, prefix_length6=length6)
     found = found._replace(driver=used.choice.program)
-    return WayOut(found, place, wish, tuple(published), tuple(holders))
+    where = connection.Place(found, place, wish, os.urandom(32).hex())
+    return connection.Connection((where,), tuple(published), tuple(holders))
 
 
-def forwarder(places: Sequence[Place]) -> str:
-    """The address at which a container there reaches the host's own name server; "" for none."""
-    found = [x.endpoint for x in places if x.network.driver in user_mode_options.PROGRAMS]
-    return user_mode.name_server(found[0]) if found else ""
+def check_network(wish: Wish) -> None:
+    """Whether an ordinary user can have such a network. Raises NotPermitted, Conflict."""
+    if wish.driver != "bridge":
+        raise NotPermitted(
+            f"networks of {wish.driver} ride on a link of the host, which is root's",
+            hint="--driver bridge",
+        )
+    if wish.name in user_mode_options.PROGRAMS:
+        raise NotPermitted(f"--network {wish.name} is the program of that name", hint="another")
+    way = ipam.parse_subnet(user_mode_options.CIDR)
+    for pool in wish.pools:
+        if new_network.parse_pool(pool.subnet).overlaps(way):
+            raise Conflict(f"the way out of your networks is by {user_mode_options.CIDR}")
+
+
+def change(home: Home, record: Container, action: Callable[[], T]) -> T:
+    """Do something to the networks of a container that runs, where their links are.
+
+    Raises NotPermitted, SystemFailure and what it raises.
+    """
+    if way_out.mode_of(record):
+        raise NotPermitted(
+            "while it runs, a container that is alone on the default network stays there",
+            hint="stop it first, or start it on a network of your own",
+        )
+    users_fd = user_netns.come(home, record["State"]["Pid"])
+    try:
+        return elsewhere.call(users_fd, action)
+    finally:
+        os.close(users_fd)
+
+
+def refuse(what: str) -> NoReturn:
+    """Say what an ordinary user has for that instead. Raises NotPermitted."""
+    raise NotPermitted(
+        f"{what}: on the default network an ordinary user's container is alone",
+        hint="'cuddy network create' makes one for several",
+    )
 
 
 def choose_ports(
@@ -105,42 +190,20 @@ def choose_ports(
     try:
         published, holders = publishing.reserve(home, record, found)
     except SystemFailure as error:
-        if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EACCES:
-            error.hint = low_ports()
+        explain(error)
         raise
-    ours = [fd for fd in holders if held_ports.is_door(fd)]
-    # The program is to have the others now.
+    # Those of IPv6 are ours to carry: slirp4netns knows it not, nor pasta where the host has no way
+    # out in it. The program is to have the others now.
+    ours = [fd for fd in holders if held_ports.is_of_ipv6(fd)]
     for fd in {*holders} - {*ours}:
         os.close(fd)
     user_mode.check(choice.program, published)
     return published, ours
 
 
-def is_ours(entry: Published) -> bool:
-    """Whether `port_proxy.py` carries what comes there.
-
-    In IPv6, which slirp4netns knows not, nor pasta where the host has no way out in it.
-    """
-    return ":" in entry.host_ip
-
-
-def carry(
-    home: Home, container_id: str, pid: int, place: Endpoint, published: Sequence[Published]
-) -> None:
-    """Write down for the proxy where our ports lead, and in whose network namespace."""
-    where = {
-        "address": place.address,
-        "inside": [pid, files.start_time(pid)],
-        "ports": [
-            [entry.port.protocol, entry.host_ip, entry.host_port, entry.port.number]
-            for entry in published
-            if is_ours(entry)
-        ],
-    }
-    files.write_json(home.ports_path(container_id), where, durable=False)
-
-
-def low_ports() -> str:
-    """What to do about ports that are root's."""
-    first = etc_files.read_text("/proc/sys/net/ipv4/ip_unprivileged_port_start").strip()
-    return f"users have the ports from {first} on: sysctl net.ipv4.ip_unprivileged_port_start"
+def explain(error: SystemFailure) -> None:
+    """Add what to do about ports that are root's."""
+    if isinstance(error.__cause__, OSError) and error.__cause__.errno == errno.EACCES:
+        first = etc_files.read_text("/proc/sys/net/ipv4/ip_unprivileged_port_start").strip()
+        setting = "sysctl net.ipv4.ip_unprivileged_port_start"
+        error.hint = f"users have the ports from {first} on: {setting}"

@@ -16,11 +16,11 @@ import _socket
 import os
 
 from cuddy import files
-from cuddy.engine import defaults, endpoint, spec
+from cuddy.engine import defaults, endpoint, etc_files, spec
 from cuddy.errors import CorruptContent, NotPermitted, SystemFailure
 from cuddy.kernel import companion, control_file, mount, namespaces, program, rtnetlink
 from cuddy.network import network as networks
-from cuddy.network import user_mode, user_mode_options
+from cuddy.network import resolv, user_mode, user_mode_options
 from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
 
@@ -28,6 +28,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from cuddy.engine.connection import Place
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
     from cuddy.kernel.companion import Companion
@@ -57,14 +58,19 @@ def mode_of(record: Container) -> str:
 
 
 def paths_of(home: Home, record: Container) -> dict[str, str]:
-    """The network namespace of a container to be, by its path, if a program is to lead out of it.
+    """The network namespace of a container to be, by its path, if it is to be its own.
 
-    The program may not look at the container's process, and neither may we while that is ours: so
-    the namespace is there before. Raises SystemFailure.
+    The program that leads out may not look at the container's process, and neither may we while
+    that is ours: so the namespace is there before. Raises SystemFailure.
     """
-    if not mode_of(record):
+    if not (endpoint.asked(record) and endpoint.has_own(record)):
         return {}
-    path = f"{home.run_dir(record['Id'])}/{NETNS}"
+    return {"network": make_namespace(home.run_dir(record["Id"]))}
+
+
+def make_namespace(run_dir: str) -> str:
+    """The path at which a new network namespace is mounted. Raises SystemFailure, OSError."""
+    path = f"{run_dir}/{NETNS}"
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
     heard, say = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
@@ -79,8 +85,8 @@ def paths_of(home: Home, record: Container) -> dict[str, str]:
     os.close(heard)
     os.waitpid(pid, 0)
     if not is_there:
-        raise SystemFailure("cannot make the container's network namespace")
-    return {"network": path}
+        raise SystemFailure("cannot make a network namespace")
+    return path
 
 
 def furnish(path: str) -> None:
@@ -90,6 +96,12 @@ def furnish(path: str) -> None:
     for name, value in defaults.network_sysctls(spec.highest_gid()).items():
         control_file.write(f"/proc/sys/{name.replace('.', '/')}", value)
     mount.bind("/proc/self/ns/net", path)
+
+
+def forwarder(places: Sequence[Place]) -> str:
+    """The address at which a container there reaches the host's own name server; "" for none."""
+    found = [x.endpoint for x in places if x.network.driver in user_mode_options.PROGRAMS]
+    return user_mode.name_server(found[0]) if found else ""
 
 
 def forget_namespace(run_dir: str) -> None:
@@ -166,7 +178,11 @@ def start_pasta(
     os.mkfifo(pipe, 0o600)
     reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
-        words = user_mode.pasta(one.path, f"{run_dir}/{NETNS}", pipe, mac, one.choice, published)
+        asked = resolv.parse(etc_files.read_text(resolv.PATH)).nameservers
+        words = user_mode.pasta(
+            one.path, f"{run_dir}/{NETNS}", pipe, mac, one.choice, published,
+            forwards=bool(asked) and resolv.is_loopback(asked[0]),
+        )  # fmt: skip
         return companion.start(words, reader)
     finally:
         os.close(reader)
@@ -209,10 +225,10 @@ def add_ports(run_dir: str, published: Sequence[Published]) -> None:
             raise SystemFailure(f"slirp4netns does not publish {where}: {answer['error']}")
 
 
-def end(home: Home, container_id: str) -> None:
+def end(run_dir: str) -> None:
     """End what led out of a container, if anything still does."""
-    forget_namespace(home.run_dir(container_id))
-    path = f"{home.run_dir(container_id)}/{NAME}"
+    forget_namespace(run_dir)
+    path = f"{run_dir}/{NAME}"
     try:
         pid, began = files.read_json(path)
     except (OSError, CorruptContent, ValueError):

@@ -46,6 +46,7 @@ iptables           the same on hosts without nft
 poll               waiting for many descriptors at once, and for times
 inotify            a file or directory has changed
 program            programs of the host that cuddy runs
+elsewhere          doing something in a network namespace from which there is no way back
 companion          one that stays as long as the process that started it
 seccomp            a filter program before every system call
 syscall_table      numbers by name for each architecture a filter may meet

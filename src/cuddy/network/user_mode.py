@@ -78,10 +78,13 @@ def check(program: str, published: Iterable[Published]) -> None:
 
 
 def pasta(
-    path: str, netns: str, ready: str, mac: str, choice: Choice, published: Iterable[Published]
-) -> list[str]:
+    path: str, netns: str, ready: str, mac: str, choice: Choice, published: Iterable[Published],
+    *, forwards: bool = False,
+) -> list[str]:  # fmt: skip
     """How pasta is called. `netns`: a file; `ready`: what it writes when all is set up.
 
+    `forwards`: it is to lead to the host's name server. Only if that cannot be reached otherwise,
+    as an old pasta takes all that this server says for an answer to a question that it forwarded.
     Of the host nothing is reached but what others reach, too: not its loopback, unless asked for.
     """
     found = plan(choice)
@@ -89,7 +92,7 @@ def pasta(
         path, "--foreground", "--quiet", "--stderr", "--pid", ready, "--config-net",
         "--ns-ifname", LINK, "--ns-mac-addr", mac, "--mtu", str(choice.mtu),
         "--address", found.address, "--netmask", str(found.prefix_length),
-        "--gateway", found.gateway, "--dns-forward", found.name_server,
+        "--gateway", found.gateway, *(["--dns-forward", found.name_server] if forwards else []),
         *([] if choice.sees_loopback else ["--no-map-gw"]), *choice.words,
     ]  # fmt: skip
     for flag in ("--tcp-ns", "--udp-ns"):

@@ -69,7 +69,9 @@ def test_what_cannot_be_asked_is_refused(mode: str, complaint: str) -> None:
 
 
 def test_pasta_gets_ports_and_nothing_of_the_hosts_loopback() -> None:
-    words = user_mode.pasta("/bin/pasta", "/ns", "/ready", MAC, Choice("pasta"), [WEB])
+    words = user_mode.pasta(
+        "/bin/pasta", "/ns", "/ready", MAC, Choice("pasta"), [WEB], forwards=True
+    )
     assert words[0] == "/bin/pasta"
     assert words[-2:] == ["--netns", "/ns"]
     assert "--no-map-gw" in words
@@ -85,7 +87,7 @@ def test_pasta_gets_ports_and_nothing_of_the_hosts_loopback() -> None:
         assert words[words.index(flag) + 1] == value
     open_ = parse("pasta:--map-gw,-T,5432")
     words = user_mode.pasta("/bin/pasta", "/ns", "/ready", MAC, open_, [WEB, NAMES])
-    assert "--no-map-gw" not in words
+    assert not {"--no-map-gw", "--dns-forward"}.intersection(words)
     assert words.count("--tcp-ns") == 1
     assert words[words.index("--udp-ports") + 1] == "0.0.0.0/5353:53"
 
