@@ -44,13 +44,13 @@ TIME_FACTOR = "5"
 UNIT = f"""\
 [Unit]
 Description=cuddy's tests
-RequiresMountsFor=/cuddy
 [Service]
 Type=oneshot
 WorkingDirectory=/cuddy
 Environment=CUDDY=/cuddy/.venv/bin/cuddy HOME=/root LANG=C.UTF-8 PYTHONPATH=/cuddy/tests
 Environment=CUDDY_TESTS_TIME_FACTOR={TIME_FACTOR} CUDDY_TESTS_SYSTEMD=1
 Environment=PATH=/cuddy/.venv/bin:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin
+ExecStartPre=mount /dev/vdb /cuddy
 ExecStart=/cuddy/run-tests
 ExecStopPost=systemctl --force --force poweroff
 StandardOutput=tty
@@ -206,7 +206,7 @@ def prepare_init(tree: Path) -> None:
     (tree / "etc/modules-load.d/cuddy.conf").write_text("br_netfilter\n")
     (tree / "etc/machine-id").write_text("")
     (tree / "etc/hostname").write_text("vm\n")
-    (tree / "etc/fstab").write_text("/dev/vdb /cuddy ext4 defaults 0 0\n")
+    (tree / "etc/fstab").write_text("")  # without udev nothing in it would be found
     (tree / "etc/hosts").write_text("127.0.0.1 localhost vm\n::1 localhost\n")
 
 

@@ -11,18 +11,22 @@ from cuddy.engine import session
 from cuddy.kernel import cgroup
 
 
-def test_a_process_leaves_the_scope_it_was_started_in() -> None:
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_process_leaves_the_scope_it_was_started_in(version: int) -> None:
     hierarchies = cgroup.find()
-    tracked = [each for each in hierarchies.all if "name=systemd" in each.controllers]
+    tracked = [
+        each for each in hierarchies.all
+        if each.version == version and (version == 2 or "name=systemd" in each.controllers)
+    ]  # fmt: skip
     if not tracked:
-        pytest.skip("no version 1 hierarchy named systemd")
+        pytest.skip(f"no version {version} hierarchy by which systemd could track")
     scope = Path(tracked[0].directory("/cuddy-test.scope"))
     scope.mkdir()
     pid = os.fork()
     if pid == 0:
         code = 1
         try:
-            (scope / "tasks").write_text("0")
+            (scope / ("tasks" if version == 1 else "cgroup.procs")).write_text("0")
             assert "/cuddy-test.scope" in Path("/proc/self/cgroup").read_text()
             session.move(cgroup.find())
             assert "/cuddy-test.scope" not in Path("/proc/self/cgroup").read_text()

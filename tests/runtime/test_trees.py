@@ -108,8 +108,12 @@ class TestMapped:
     def test_what_is_mounted_below_only_if_asked_for(
         self, runtime: Runtime, strange: Bundle, data: Path, option: str, below: str
     ) -> None:
-        (data / "below").mkdir()
-        mount.mount("tmpfs", str(data / "below"), "tmpfs", 0, "uid=9")
+        other = data.parent / "other"
+        for directory in (data / "below", other):
+            directory.mkdir()
+        os.chown(other, 9, 9)
+        # Not a tmpfs, which can be mapped since Linux 6.3.
+        mount.bind(str(other), str(data / "below"))
         try:
             mount_mapped(strange, data, "rbind", option)
             assert runtime.run(strange.script("stat -c %u /mnt /mnt/below")).out == f"0\n{below}"
