@@ -107,6 +107,7 @@ class Api:
         method: str,
         path: str,
         body: object = None,
+        /,
         *,
         data: bytes | Iterable[bytes] | None = None,
         headers: Mapping[str, str] | None = None,
@@ -128,7 +129,7 @@ class Api:
         finally:
             connection.close()
 
-    def get(self, path: str, **query: Any) -> Any:
+    def get(self, path: str, /, **query: Any) -> Any:
         """The document at a path that must be there."""
         answer = self("GET", path, **query)
         assert answer.status == 200, answer

@@ -32,6 +32,7 @@ conversation     how bytes go both ways between the two
 wait             its end
 logs             what it has written
 stats            what it uses
+archive          its files
 events           what happens to anything
 
 create_body      what a client asks of it, as options

@@ -23,8 +23,14 @@ PIECE_BYTES = 1 << 18
 TAR = "application/x-tar"
 
 
-def send(call: Call, write: Callable[[int], object], content_type: str = TAR) -> None:
-    """Answer with what `write` writes to the descriptor that it is given. Raises CuddyError."""
+def send(
+    call: Call, write: Callable[[int], object], content_type: str = TAR, *,
+    first_line: Callable[[bytes], None] | None = None,
+) -> None:  # fmt: skip
+    """Answer with what `write` writes to the descriptor that it is given. Raises CuddyError.
+
+    `first_line` is given the first line of it, which is no part of the answer.
+    """
     reader, writer = os.pipe2(os.O_CLOEXEC)
 
     def work(tell: Send) -> None:
@@ -39,6 +45,12 @@ def send(call: Call, write: Callable[[int], object], content_type: str = TAR) ->
             piece = os.read(reader, PIECE_BYTES)
             if not piece:
                 worker.finish()
+            if first_line:
+                while b"\n" not in piece and (more := os.read(reader, PIECE_BYTES)):
+                    piece += more
+                line, _, piece = piece.partition(b"\n")
+                first_line(line)
+                piece = piece or os.read(reader, PIECE_BYTES)
             with call.stream(content_type) as stream:
                 while piece:
                     stream.write(piece)

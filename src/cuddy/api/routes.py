@@ -10,6 +10,7 @@ import re
 
 from cuddy.api import (
     absent,
+    archive,
     attach,
     build,
     commit,
@@ -105,6 +106,9 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/build", build.build_),
     ("POST", "/build/prune", build.prune_),
     ("POST", "/containers/{name}/attach", attach.attach_),
+    ("HEAD", "/containers/{name}/archive", archive.look),
+    ("GET", "/containers/{name}/archive", archive.take),
+    ("PUT", "/containers/{name}/archive", archive.put),
     ("POST", "/containers/{name}/exec", execs.create),
     ("GET", "/containers/{name}/logs", logs.logs_),
     ("POST", "/containers/{name}/resize", attach.resize),

@@ -147,6 +147,7 @@ cp_paths         what the words of cp mean
 cp_inside        and what they find in a container or volume
 carriage         entries of a tree or tar on their way into another one
 cp               files from it and into it
+cp_archive       the same as archives
 standstill       it does not move while its files are read
 diff             what it has changed of its image's files
 commit           its changes as a layer of a new image

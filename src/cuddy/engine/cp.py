@@ -155,19 +155,29 @@ def _copy(
     """Have a worker do it."""
 
     def reach_in(send: Send) -> None:
-        with container.lock(home, container_id) as lock:
-            record = containers.read(home, container_id, locked=True)
-            carriage = Carriage(send if progress else None)
-            view = inside.open_view(home, record, writable=writable)
-            if not view.is_writable:
-                lock.close()
-            work(record, Inside(view.root_fd, name, maps=view.maps), carriage)
-            if writable or not record["State"]["Running"]:
-                export.check_unchanged(home, record)
-        events.emit_container(home, action, record)
+        carriage = Carriage(send if progress else None)
+        reach(home, container_id, name, work, action, carriage, writable=writable)
         send(total=carriage.total)
 
     return have_done(reach_in, progress)
+
+
+def reach(
+    home: Home, container_id: str, name: str,
+    work: Callable[[Container, Inside, Carriage], None], action: str, carriage: Carriage, *,
+    writable: bool,
+) -> None:  # fmt: skip
+    """Reach into a container, in a process that ends afterwards; `action` is told as an event."""
+    with container.lock(home, container_id) as lock:
+        record = containers.read(home, container_id, locked=True)
+        view = inside.open_view(home, record, writable=writable)
+        if not view.is_writable:
+            lock.close()
+        work(record, Inside(view.root_fd, name, maps=view.maps), carriage)
+        if writable or not record["State"]["Running"]:
+            export.check_unchanged(home, record)
+    if action:
+        events.emit_container(home, action, record)
 
 
 def have_done(reach_in: Callable[[Send], None], progress: Progress | None) -> int:

@@ -11,7 +11,7 @@ import stat
 
 from cuddy import files
 from cuddy.engine import cp_paths, inside
-from cuddy.errors import InvalidArgument, NotFound
+from cuddy.errors import InvalidArgument, NotFound, NotPermitted
 from cuddy.image import gather
 from cuddy.image.layer import is_content
 from cuddy.image.tree import join
@@ -150,7 +150,7 @@ class Inside(NamedTuple):
             is_root = files.mount_of(fd) == files.mount_of(self.root_fd)
             own = "container rootfs" if self.kind == "container" else f"volume {self.name}"
             what = own if is_root else "mounted volume"
-            raise InvalidArgument(f"{what} is marked read-only")
+            raise NotPermitted(f"{what} is marked read-only")
         return fd
 
     def finder(self, shown: str) -> Callable[[bytes], int]:

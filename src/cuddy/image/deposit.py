@@ -13,6 +13,7 @@ import errno
 import os
 import stat
 
+from cuddy import files
 from cuddy.errors import Conflict, CorruptContent
 from cuddy.image import tar
 from cuddy.image.layer import CREATE, is_content_or_access, set_xattrs
@@ -72,7 +73,8 @@ class Deposit:
 
     `place`: how the user knows it, for messages. `find_directory`: opens a path below it that goes
     through links, where these may be followed. `is_root`: the archive is of a whole root, whose own
-    attributes count, and in which links may say anything. The caller has umask 0.
+    attributes count, and in which links may say anything. `replaces`: a directory gives way to
+    something else, and the other way round. The caller has umask 0.
     """
 
     def __init__(
@@ -83,12 +85,14 @@ class Deposit:
         find_directory: Callable[[bytes], int] | None = None,
         *,
         is_root: bool = False,
+        replaces: bool = False,
     ) -> None:
         self.directory_fd = directory_fd
         self.place = place
         self.ownership = ownership
         self.find_directory = find_directory
         self.is_root = is_root
+        self.replaces = replaces
         self._open: dict[bytes, int] = {}
         self._directories: dict[bytes, Member] = {}
 
@@ -228,7 +232,11 @@ class Deposit:
             mode = os.stat(name, dir_fd=parent_fd, follow_symlinks=False).st_mode
         except FileNotFoundError:
             return
-        if stat.S_ISDIR(mode) != (member.kind == tar.DIRECTORY):
+        if self.replaces and stat.S_ISDIR(mode) and member.kind != tar.DIRECTORY:
+            self.forget_all(path)
+            files.remove_below(parent_fd, os.fsdecode(name))
+            return
+        if stat.S_ISDIR(mode) != (member.kind == tar.DIRECTORY) and not self.replaces:
             old, new = ("directory", "non-directory")[:: 1 if stat.S_ISDIR(mode) else -1]
             raise Conflict(f'cannot overwrite {old} "{self.shown(path)}" with {new} "{self.place}"')
         if not stat.S_ISDIR(mode):
@@ -236,6 +244,14 @@ class Deposit:
                 os.unlink(name, dir_fd=parent_fd)
             except FileNotFoundError:
                 pass  # somebody was quicker
+
+    def forget_all(self, path: bytes) -> None:
+        """A directory that is removed, with all below it."""
+        below = path + b"/"
+        for each in [each for each in self._open if each == path or each.startswith(below)]:
+            os.close(self._open.pop(each))
+        for each in [each for each in self._directories if (each + b"/").startswith(below)]:
+            del self._directories[each]
 
     def make(self, parent_fd: int, name: bytes, path: bytes, member: Member, fill: Fill) -> None:
         """Make the entry where nothing is. Raises FileExistsError if something is again."""
