@@ -132,7 +132,7 @@ def test_what_two_processes_need_is_imported_before_they_part(
 BUDGETS = [
     (["run", "--rm", "alpine", "true"], 133),
     (["create", "alpine"], 63),
-    (["exec", "box", "true"], 72),
+    (["exec", "box", "true"], 73),
     (["ps", "-a"], 40),
     (["version"], 49),
     (["logs", "box"], 35),

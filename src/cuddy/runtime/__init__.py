@@ -45,6 +45,7 @@ resources_file  and how callers write them
 statistics   what its groups count, in runc's shape
 delete       remove what is left of a stopped container
 exec         one more process inside a running container
+entrant      that process on its way in
 other        other runtimes: runc, crun, runsc run the same bundle
 checkpoint   save a container's processes to files
 restore      and bring them back
