@@ -285,6 +285,8 @@ class TestMounts:
         pid = runtime.started(bundle.script("ls /; sleep 1000"))
         assert "bin" in runtime.wait_for_output(lines=5).split()
         assert links_of(pid) == links_of("self")
+        (bundle.rootfs / "ours").touch()
+        assert runtime.ok("exec", "box", "ls", "/ours") == "/ours"
         end(pid)
         runtime.wait(pid)
         # Its root is a mount of ours, and stays one, as with runc.
@@ -309,6 +311,9 @@ class TestMounts:
             assert "bin" in runtime.wait_for_output(lines=5).split()
             assert os.readlink(f"/proc/{init}/ns/mnt") == os.readlink(f"/proc/{pid}/ns/mnt")
             assert Path("/proc/self/mountinfo").read_text() == before
+            # The namespace has a root of its own, and another container there would have a third.
+            (bundle.rootfs / "ours").touch()
+            assert runtime.ok("exec", "box", "ls", "/ours") == "/ours"
         finally:
             end(pid)
             os.waitpid(pid, 0)

@@ -88,6 +88,7 @@ def join_namespaces(entrant: Entrant) -> None:
     for kind in ("user", "time"):
         if entrant.bundle.has_namespace(kind):
             flags |= namespaces.FLAGS[kind]
+    root_fd = open_root(entrant)
     try:
         namespaces.setns(entrant.init_fd, flags)
     except OSError as error:
@@ -96,12 +97,26 @@ def join_namespaces(entrant: Entrant) -> None:
         if error.errno not in (errno.EPERM, errno.EINVAL) or flags & others == flags:
             raise
         namespaces.setns(entrant.init_fd, flags & others)
+    if root_fd >= 0:
+        os.fchdir(root_fd)
+        os.chroot(".")
+        os.close(root_fd)
     if entrant.bundle.has_namespace("user"):
         # Until here we are root of the host, whom nobody knows there.
         os.setresgid(0, 0, 0)
         os.setresuid(0, 0, 0)
         process.prctl(process.PR_SET_DUMPABLE, 0)  # again: fs.suid_dumpable may say otherwise
     os.close(entrant.init_fd)
+
+
+def open_root(entrant: Entrant) -> int:
+    """The root of a container whose mounts are others' as well, who have another root; else -1."""
+    if entrant.bundle.makes_namespace("mount"):
+        return -1
+    path = f"/proc/{entrant.init_pid}/root"
+    root_fd = os.open(path, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    process.pidfd_send_signal(entrant.init_fd, 0)  # it lives, so this was its pid
+    return root_fd
 
 
 def send_ahead(entrant: Entrant) -> None:
