@@ -7,6 +7,7 @@ container three milliseconds.
 from __future__ import annotations
 
 import _signal
+import os
 
 from cuddy.errors import CuddyError
 
@@ -14,7 +15,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
-    from typing import Self
+    from typing import Any, Self
 
 
 class Undo:
@@ -105,3 +106,9 @@ class Shield:
         trace: TracebackType | None,
     ) -> None:
         _signal.pthread_sigmask(_signal.SIG_SETMASK, self._before)
+
+
+def close_all(descriptors: dict[Any, int]) -> None:
+    """Close what is still there, each once, however often this is called."""
+    while descriptors:
+        os.close(descriptors.popitem()[1])

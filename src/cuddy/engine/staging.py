@@ -25,6 +25,7 @@ from cuddy.image.storage import Storage
 from cuddy.kernel import mount, namespaces, overlay, resolve
 from cuddy.kernel.mount import Mount
 from cuddy.runtime import mount_plan
+from cuddy.undo import close_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -83,8 +84,7 @@ class Staging:
             os.close(source_fd)
 
     def __exit__(self, *_: object) -> None:
-        for fd in self.peers.values():
-            os.close(fd)
+        close_all(self.peers)
 
     def stage(self, ground: Ground | None = None) -> Container:
         """The record with the sources that the runtime is to bind. Raises CuddyError, OSError.

@@ -32,7 +32,7 @@ from cuddy.runtime import (
 from cuddy.runtime.bundle import OCI_VERSION, check_mounts
 from cuddy.runtime.init import Newborn, init
 from cuddy.shapes import NamedTuple
-from cuddy.undo import Undo
+from cuddy.undo import Undo, close_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -63,6 +63,8 @@ class Options(NamedTuple):
     """The address of the message bus on which systemd is, if not the usual one."""
     keep_config: bool = False
     """Keep the config in the state directory: for callers whose bundle may change or go."""
+    ends_by_signals: bool = False
+    """Whether a signal ends it before `start`: for callers that have gone and send it by `kill`."""
 
 
 DEFAULTS = Options()
@@ -200,12 +202,6 @@ def open_early(newborn: Newborn, birth: Birth) -> None:
     load_rarities(newborn)
     if newborn.bundle.has_namespace("user"):
         newborn.filter = filters.find(newborn.config, newborn.state_root)
-
-
-def close_all(descriptors: dict[str, int]) -> None:
-    """Close what is still there."""
-    while descriptors:
-        os.close(descriptors.popitem()[1])
 
 
 def make_cgroup(birth: Birth, options: Options, undo: Undo) -> Callable[[], object]:

@@ -16,7 +16,7 @@ import os
 
 from cuddy.errors import InUse, NotPermitted
 from cuddy.kernel import cgroup as cgroups
-from cuddy.kernel import control_file, namespaces
+from cuddy.kernel import control_file, idmap, namespaces
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import resources
 from cuddy.shapes import NamedTuple
@@ -164,10 +164,9 @@ def owner_of(bundle: Bundle, hierarchies: Hierarchies) -> int:
     uid = bundle.config.get("process", {}).get("user", {}).get("uid", 0)
     if not bundle.has_namespace("user"):
         return uid
-    for entry in linux.get("uidMappings", []):
-        if 0 <= uid - entry["containerID"] < entry["size"]:
-            return entry["hostID"] + uid - entry["containerID"]
-    return 0
+    from cuddy.runtime import trees  # here: most containers have the host's users
+
+    return max(idmap.map_id(uid, trees.maps_of(linux)[0]), 0)
 
 
 def delegate(group: Cgroup, owner: int) -> None:

@@ -300,7 +300,7 @@ def check_program(newborn: Newborn) -> None:
 
 def wait_for_start(newborn: Newborn) -> None:
     """Say "ready" and block until `start` writes its byte."""
-    if newborn.options.keep_config:
+    if newborn.options.ends_by_signals:
         end_by_signals()
     newborn.channel.send("ready")
     # A fifo opened without a writer reads as ended until one comes, but polls as silent: poll(2).

@@ -8,6 +8,7 @@ import os
 
 from cuddy.errors import InvalidArgument
 from cuddy.kernel import namespaces
+from cuddy.undo import close_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,8 +39,7 @@ def open_paths(bundle: Bundle, opened: dict[str, int]) -> Bundle:
                 opened[kind] = fd
             kept.append(entry)
     except BaseException:
-        for fd in opened.values():
-            os.close(fd)
+        close_all(opened)
         raise
     config = bundle.config.copy()
     config["linux"] = linux.copy()

@@ -9,7 +9,26 @@ from cuddy.kernel import process
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import state
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.runtime.spec import Linux
+
 SIGKILL = 9
+
+
+def end(state_root: str, container_id: str) -> None:
+    """SIGKILL to a container of which the config was kept: to all its processes, if the kernel does
+    not end them with the first. Raises as `kill_all`.
+    """
+    if has_own_pids(state.read_config(state_root, container_id)["linux"]):
+        kill(state_root, container_id, SIGKILL)
+    else:
+        kill_all(state_root, container_id)
+
+
+def has_own_pids(linux: Linux) -> bool:
+    """Whether the first process is that of a pid namespace, without which no other lives. Pure."""
+    return any(e["type"] == "pid" and not e.get("path") for e in linux.get("namespaces", []))
 
 
 def kill_all(state_root: str, container_id: str) -> None:

@@ -15,7 +15,7 @@ from cuddy.kernel.mount import MS_BIND, MS_REMOUNT, Mount
 from cuddy.runtime import mount_plan, rootfs
 from cuddy.runtime.bundle import IDMAP
 from cuddy.shapes import NamedTuple
-from cuddy.undo import Undo
+from cuddy.undo import Undo, close_all
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -235,10 +235,3 @@ def open_tree(source: Source, user_fd: int, *, shared: bool) -> int:
             hint="its file system, or this kernel, may not allow it",
         ) from error  # fmt: skip
     return tree_fd
-
-
-def close_all(fds: dict[int, int] | dict[str, int]) -> None:
-    """Close descriptors."""
-    for fd in fds.values():
-        os.close(fd)
-    fds.clear()

@@ -77,6 +77,7 @@ def choose(call: Call, handed_on: int) -> create.Options:
         new_keyring=not call.args.no_new_keyring,
         pivot=not call.args.no_pivot,
         keep_config=True,
+        ends_by_signals=True,
         cgroups=cgroup_maker(call.asked),
         bus=bus_address(),
     )

@@ -9,7 +9,6 @@ from cuddy.cli.runtime.verb import Call, Verb
 from cuddy.engine import signals
 from cuddy.errors import InvalidArgument
 from cuddy.runtime import kill as killing
-from cuddy.runtime import state
 
 FLAGS = (Flag("all", "a", BOOL, "To every process of the container"),)
 
@@ -17,19 +16,11 @@ FLAGS = (Flag("all", "a", BOOL, "To every process of the container"),)
 def kill(call: Call) -> int:
     name = call.args.names[1] if len(call.args.names) > 1 else "TERM"
     number = number_of(name)
-    if number == _signal.SIGKILL and not call.args.all and not has_own_pids(call):
-        killing.kill_all(call.root, call.id)
+    if number == _signal.SIGKILL and not call.args.all:
+        killing.end(call.root, call.id)
     else:
         killing.kill(call.root, call.id, number, all=call.args.all)
     return 0
-
-
-def has_own_pids(call: Call) -> bool:
-    """Whether the kernel ends all processes with the first: only in a pid namespace of its own."""
-    for entry in state.read_config(call.root, call.id)["linux"].get("namespaces", []):
-        if entry["type"] == "pid":
-            return not entry.get("path")
-    return False
 
 
 def number_of(name: str) -> int:
