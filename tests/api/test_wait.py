@@ -54,3 +54,10 @@ def test_who_waits_no_longer_leaves_nothing(api: Api, cuddy: Cuddy) -> None:
         connection.getresponse()
         assert list(cuddy.root.glob("containers/*/waiting/*"))
     wait_until(lambda: not list(cuddy.root.glob("containers/*/waiting/*")))
+
+
+def test_an_end_at_the_moment_of_asking_is_not_missed(api: Api) -> None:
+    for _ in range(12):
+        made = api("POST", "/containers/create", {"Image": "alpine", "Cmd": ["true"]}).json["Id"]
+        assert api("POST", f"/containers/{made}/start").status == 204
+        assert api("POST", f"/containers/{made}/wait", timeout=10).json["StatusCode"] == 0

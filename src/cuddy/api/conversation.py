@@ -55,15 +55,25 @@ def frame(stream: int, data: bytes, *, tty: bool) -> bytes:
 
 
 class Conversation:
-    """`wanted`: the streams that the client wants to see. `keys`: what leaves a terminal."""
+    """`wanted`: the streams that the client wants to see. `keys`: what leaves a terminal. `raw`:
+    the client wants no frames, as with a terminal if it does not say.
+    """
 
     def __init__(
-        self, sock: Hijacked, streams: Streams, *, stdin: bool, wanted: Collection[int], keys: bytes
+        self,
+        sock: Hijacked,
+        streams: Streams,
+        *,
+        stdin: bool,
+        wanted: Collection[int],
+        keys: bytes,
+        raw: bool | None = None,
     ) -> None:
         sock.setblocking(False)
         self._socket = sock
         self._streams = streams
         self._wanted = wanted
+        self._is_raw = streams.tty if raw is None else raw
         self._keys = DetachKeys(keys) if streams.tty and stdin else None
         self._output = bytearray()  # on its way to the client
         self._typed = b""  # on its way into the container
@@ -164,7 +174,7 @@ class Conversation:
         try:
             for stream, data in self._streams.receive():
                 if stream in self._wanted and not self._is_gone:
-                    self._output += frame(stream, data, tty=self._streams.tty)
+                    self._output += frame(stream, data, tty=self._is_raw)
         except EOFError:
             self._has_ended, self._typed, self._closes = True, b"", False
         else:

@@ -53,7 +53,8 @@ def start(call: Call) -> None:
         call.answer()
         return
     exec_records.claim(call.home, record)
-    tty = record.options.tty
+    # Whether there are frames is up to who starts it, whatever terminal it has.
+    tty = fields.flag(asked, "Tty")
     with call.hijack(content_type(call, tty=tty)) as sock:
         # The client has its stream already: there it hears why the program could not be started.
         call.last_words = lambda problem: frame(
@@ -64,16 +65,16 @@ def start(call: Call) -> None:
         )
         call.last_words = None
         with closing(session):
-            converse(sock, session, record)
+            converse(sock, session, record, raw=tty)
 
 
-def converse(sock: Hijacked, session: ExecSession, record: ExecRecord) -> None:
+def converse(sock: Hijacked, session: ExecSession, record: ExecRecord, *, raw: bool) -> None:
     """Until it has ended, or the client leaves."""
     asked = ((STDOUT, record.stdout), (STDERR, record.stderr))
     wanted = {stream for stream, is_wanted in asked if is_wanted}
     keys = detach_keys.parse_keys(record.detach_keys)
     stdin = record.options.interactive
-    Conversation(sock, session, stdin=stdin, wanted=wanted, keys=keys).run()
+    Conversation(sock, session, stdin=stdin, wanted=wanted, keys=keys, raw=raw).run()
 
 
 def inspect(call: Call) -> None:

@@ -33,11 +33,20 @@ def logs_(call: Call) -> None:
         batch = bytearray()
         for entry in reading:
             if entry.stream in wanted:
-                batch += frame(entry.stream, lines.decorate(entry), tty=tty)
+                batch += framed(entry.stream, lines.decorate(entry), tty=tty)
             if batch and (follow or len(batch) >= BATCH_BYTES):
                 stream.write(bytes(batch))
                 batch.clear()
         stream.write(bytes(batch))
+
+
+def framed(stream: int, data: bytes, *, tty: bool) -> bytes:
+    """Each line in a frame of its own: clients take a frame for a line."""
+    if tty or data.find(b"\n") in (-1, len(data) - 1):
+        return frame(stream, data, tty=tty)
+    *lines, rest = data.split(b"\n")
+    whole = b"".join(frame(stream, line + b"\n", tty=False) for line in lines)
+    return whole + frame(stream, rest, tty=False) if rest else whole
 
 
 def _tail(call: Call) -> int | None:

@@ -6,6 +6,7 @@ How guest and monitor come together: `waiting_room`.
 from __future__ import annotations
 
 from cuddy.engine import attach, container, containers, events, waiting_room
+from cuddy.errors import NotRunning
 from cuddy.kernel import sockets
 
 TYPE_CHECKING = False
@@ -51,8 +52,8 @@ class Guest(attach.Attachment):
         super().close()
 
 
-def attend(home: Home, name: str) -> Attachment:
-    """Hear how a container's life ends, its next one if it does not run.
+def attend(home: Home, name: str, *, only_this_life: bool = False) -> Attachment:
+    """Hear how a container's life ends, its next one if it does not run, or `only_this_life`.
 
     Raises NoSuchContainer; NotRunning if it has ended just now.
     """
@@ -60,6 +61,8 @@ def attend(home: Home, name: str) -> Attachment:
     with container.lock(home, container_id, name):
         record = containers.read(home, container_id, locked=True)
         if not record["State"]["Running"]:
+            if only_this_life:
+                raise NotRunning(name)
             return Guest(home.waiting_dir(container_id), 0, tty=False)
     return attach.connect(home, container_id)
 

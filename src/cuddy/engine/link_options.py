@@ -33,10 +33,10 @@ FIRST_LINK = "eth0"
 def check(config: EndpointConfig) -> None:
     """Refuse what no link can have, and what we do not know. Raises InvalidArgument.
 
-    Options under other people's names are theirs: they are kept and mean nothing here.
+    Options under other names than Docker's are somebody's own: they are kept and mean nothing.
     """
     for key in config.get("DriverOpts") or {}:
-        if key not in (NAME, SYSCTLS) and ("." not in key or key.startswith(DOCKERS)):
+        if key not in (NAME, SYSCTLS) and key.startswith(DOCKERS):
             raise InvalidArgument(
                 f"unknown driver option {key!r} of a container's link",
                 hint=f"there are {NAME} and {SYSCTLS}",

@@ -72,7 +72,8 @@ class Expectation(Closing):
 
         while True:
             try:
-                return guest.attend(self._home, self._id)
+                ends = self._condition == NOT_RUNNING
+                return guest.attend(self._home, self._id, only_this_life=ends)
             except NoSuchContainer:
                 return None
             except NotRunning:
