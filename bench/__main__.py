@@ -19,6 +19,7 @@ ROOT = Path(__file__).parent.parent
 sys.path[:0] = [str(ROOT / "tests"), str(ROOT / "src")]
 
 from bench import (  # noqa: E402
+    api_work,
     big_image,
     build_work,
     crowd,
@@ -79,6 +80,9 @@ def main() -> int:
     if options.only in report.IMPORT:
         report.print_import(timing.measure_import(ROOT / "src", options.rounds * 2))
     measure_containers(directory, program, server.push(images.alpine(), "bench"), options)
+    if options.only in ("", api_work.TITLE):
+        image = server.push(images.alpine(), "bench")
+        api_work.measure(directory / "api", program, image, options.rounds)
     if image_work.is_asked_for(options.only):
         image_work.measure(directory / "disks", program, server, options)
     if build_work.is_asked_for(options.only):

@@ -34,8 +34,8 @@ def print_import(times: dict[str, Times]) -> None:
     )
 
 
-def print_scenario(scenario: Scenario, times: dict[str, Times]) -> None:
-    columns = "".join(f"{show(times.get(name)):>16}" for name in _columns)
+def print_scenario(scenario: Scenario, times: dict[str, Times], *, digits: int = 0) -> None:
+    columns = "".join(f"{show(times.get(name), digits):>16}" for name in _columns)
     peer = choose_peer(scenario, times)
     ratio = times["cuddy"].ratio_to(times[peer]) if peer else 0.0
     verdict = f"{ratio:.2f} × {peer}, ≤ {scenario.budget:.2f}: " if peer else "no peer"
@@ -76,8 +76,10 @@ def print_watch(watched: Watch, figures: dict[str, float]) -> None:
     print(f"{watched.title:{WIDTH}}{columns}   ≤ {watched.budget}: {verdict}", flush=True)
 
 
-def show(times: Times | None) -> str:
-    return "-" if times is None else f"{times.median * 1000:.0f} ({times.least * 1000:.0f})"
+def show(times: Times | None, digits: int = 0) -> str:
+    if times is None:
+        return "-"
+    return f"{times.median * 1000:.{digits}f} ({times.least * 1000:.{digits}f})"
 
 
 def judge(figure: float, budget: float) -> str:
