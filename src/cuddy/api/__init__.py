@@ -1,12 +1,13 @@
 """The Docker Engine API for tools that exist already: HTTP in, the engine's functions, JSON out.
 
-    server ── fork ──▶ dialogue ──▶ routes ──▶ a handler ──▶ engine
-                          ▲             │
-                          └── errors ◀──┘
+    server ──▶ worker ──▶ dialogue ──▶ routes ──▶ a handler ──▶ engine
+                             ▲             │
+                             └── errors ◀──┘
 
 Nothing here would be of use to the command line: what both need belongs to the engine.
 
 server      who listens: a process for each connection
+worker      such a process, forked before the connection comes
 sockets     where it listens, and who may come
 connection  one client's bytes: heads, bodies, answers, by h11
 tls         the same bytes in secret, from clients with certificates

@@ -8,6 +8,7 @@ import time
 from posixpath import normpath
 from urllib.parse import quote, unquote
 
+from cuddy import files
 from cuddy.api import errors, routes
 from cuddy.api.connection import Connection
 from cuddy.api.http import Call
@@ -32,20 +33,31 @@ class Misdirected(InvalidArgument):
     http_status = 421
 
 
-def converse(home: Home, connection: Connection) -> None:
-    """Answer requests until there are no more. Raises ClientLeft."""
+def converse(home: Home, connection: Connection, *, is_logged: bool = True) -> bool:
+    """Answer requests until there are no more; whether they have left this process as it was.
+
+    Raises ClientLeft.
+    """
+    are_plain = True
     while True:
         try:
             request = connection.next_request()
         except InvalidArgument as error:
             connection.refuse(error.http_status, error.message)
-            return
-        if request is None or not answer(home, connection, request):
-            return
-        reap()
+            return are_plain
+        if request is None:
+            return are_plain
+        call, may_go_on = answer(home, connection, request, is_logged=is_logged)
+        are_plain &= call.is_plain
+        if not may_go_on:
+            return are_plain
+        if not call.is_plain:
+            reap()
 
 
-def answer(home: Home, connection: Connection, request: h11.Request) -> bool:
+def answer(
+    home: Home, connection: Connection, request: h11.Request, *, is_logged: bool
+) -> tuple[Call, bool]:
     """Answer one request; whether there may be another on this connection."""
     began_s = time.monotonic()
     target = request.target.decode("ascii")
@@ -56,8 +68,9 @@ def answer(home: Home, connection: Connection, request: h11.Request) -> bool:
     try:
         errors.attempt(call, lambda call: dispatch(call, connection.peer))
     finally:
-        log(connection, call, target, time.monotonic() - began_s)
-    return not call.is_hijacked and connection.finish()
+        if is_logged:
+            log(connection, call, target, time.monotonic() - began_s)
+    return call, not call.is_hijacked and connection.finish()
 
 
 def dispatch(call: Call, peer: Peer) -> None:
@@ -74,6 +87,9 @@ def dispatch(call: Call, peer: Peer) -> None:
         call.version = check_version(found[1])
         call.path = found[2]
     handler, call.ref = routes.find(call.method, call.path)
+    call.is_plain = handler in routes.PLAIN
+    if not call.is_plain:
+        files.sweep_temporary(call.home.tmp_dir)  # as every command does first
     handler(call)
 
 

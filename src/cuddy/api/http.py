@@ -77,6 +77,8 @@ class Call:
         self.status = 0
         """Of the answer, once there is one."""
         self.is_hijacked = False
+        self.is_plain = True
+        """Whether it has left the process as it was."""
         self.last_words: Callable[[str], bytes] | None = None
         """How an error is told on a connection that is no more HTTP; None: not at all."""
         self.open_stream: Stream | None = None

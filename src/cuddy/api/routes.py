@@ -119,6 +119,21 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/exec/{name}/start", execs.start),
 )
 
+PLAIN = {
+    system.ping,
+    system.version,
+    system.info,
+    containers.list_,
+    container.inspect_,
+    images.list_,
+    images.inspect,
+    networks.list_networks,
+    networks.inspect,
+    volumes.list_volumes,
+    volumes.inspect,
+}
+"""What only looks something up: afterwards its process can serve another connection."""
+
 Route = tuple[re.Pattern[str], "Handler"]
 
 

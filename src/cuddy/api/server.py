@@ -1,4 +1,4 @@
-"""Who listens: one process, which forks another for each connection and knows nothing of it.
+"""Who listens: one process, which gives each connection a process of its own and reads none of it.
 
 All state is files, so that several servers may serve one home, and each may be killed at any time:
 containers do not notice. What a connection's process had begun ends with it, or is swept.
@@ -11,22 +11,23 @@ import select
 import signal
 import time
 
-from cuddy.api import dialogue, tls
-from cuddy.api.connection import ClientLeft, Connection, refusal
+from cuddy.api import worker
+from cuddy.api.connection import refusal
 from cuddy.errors import SystemFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
-    import ssl
-    from typing import NoReturn
 
     from cuddy.api.connection import Peer
     from cuddy.api.sockets import Listener
+    from cuddy.api.worker import Worker
     from cuddy.engine.home import Home
 
 MAX_CONNECTIONS = 1000
 MAX_OF_ONE_PEER = 500
+SPARE = 2
+"""Workers that wait for the next connections."""
 END_S = 10
 """Until connections that were told to end are killed."""
 
@@ -38,7 +39,9 @@ class Server:
         self.home = home
         self.listeners = listeners
         self.idle_timeout_s = idle_timeout_s
-        self._peers: dict[int, str] = {}  # by the pid of a connection's process: whose it is
+        self._workers: dict[int, Worker] = {}  # by pid
+        self._by_channel: dict[int, Worker] = {}  # by descriptor
+        self._poll = select.poll()
         self._stopping = False
         self._idle_since_s = time.monotonic()
         self._wakeup, self._alarm = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
@@ -46,15 +49,19 @@ class Server:
     def serve(self) -> None:
         """Serve until a signal asks for an end, or nobody has come for long enough."""
         self._catch_signals()
-        poll = select.poll()
         for fd in (self._wakeup, *(each.socket.fileno() for each in self.listeners)):
-            poll.register(fd, select.POLLIN)
+            self._poll.register(fd, select.POLLIN)
         while not self._stopping and (left_s := self._idle_left_s()) != 0:
-            poll.poll(None if left_s is None else left_s * 1000)
+            while len(self._free()) < SPARE:
+                self._hire()
+            ready = self._poll.poll(None if left_s is None else left_s * 1000)
             self._clear_alarm()
             self._reap()
-            for listener in self.listeners:
-                self._accept(listener)
+            for fd, _ in ready:
+                if fd in self._by_channel:
+                    self._hear(self._by_channel[fd])
+            for number, listener in enumerate(self.listeners):
+                self._accept(number, listener)
 
     def _catch_signals(self) -> None:
         def stop(*_: object) -> None:
@@ -74,11 +81,50 @@ class Server:
 
     def _idle_left_s(self) -> float | None:
         """How long nobody may come until we end; None: for ever."""
-        if not self.idle_timeout_s or self._peers:
+        if not self.idle_timeout_s or any(each.owner for each in self._workers.values()):
             return None
         return max(0.0, self._idle_since_s + self.idle_timeout_s - time.monotonic())
 
-    def _accept(self, listener: Listener) -> None:
+    def _free(self) -> list[Worker]:
+        return [each for each in self._workers.values() if not each.owner]
+
+    def _hire(self) -> Worker:
+        hired = worker.hire(self.home, [each.tls for each in self.listeners], self._leave)
+        self._workers[hired.pid] = hired
+        self._by_channel[hired.channel.fileno()] = hired
+        self._poll.register(hired.channel, select.POLLIN)
+        return hired
+
+    def _leave(self) -> None:
+        """In a worker: nothing of the server's stays open."""
+        signal.set_wakeup_fd(-1)
+        os.close(self._wakeup)
+        os.close(self._alarm)
+        for listener in self.listeners:
+            listener.socket.close()
+        for other in self._workers.values():
+            other.channel.close()
+
+    def _hear(self, one: Worker) -> None:
+        """A worker that has become free waits for the next client, or goes where there are enough.
+
+        One whose channel has ended is on its way out: to be woken by that again would help nobody.
+        """
+        if not one.is_done():
+            self._dismiss(one)
+            return
+        self._idle_since_s = time.monotonic()
+        if len(self._free()) > SPARE:
+            self._dismiss(one)
+
+    def _dismiss(self, one: Worker) -> None:
+        """Close its channel, at which it ends."""
+        if self._by_channel.pop(one.channel.fileno(), None):
+            self._poll.unregister(one.channel)
+            one.channel.close()
+        one.owner = one.owner or "nobody"
+
+    def _accept(self, number: int, listener: Listener) -> None:
         """Give every client that waits a process."""
         while not self._stopping:
             try:
@@ -89,63 +135,40 @@ class Server:
                 return
             client, peer = found
             with client:
-                if not self._is_welcome(peer):
-                    _turn_away(client)
-                elif pid := os.fork():
-                    self._peers[pid] = _owner(peer)
+                if self._is_welcome(peer):
+                    self._give(client, peer, number)
                 else:
-                    self._become_connection(client, peer, listener.tls)
+                    _turn_away(client)
 
     def _is_welcome(self, peer: Peer) -> bool:
-        own = sum(1 for owner in self._peers.values() if owner == _owner(peer))
-        return len(self._peers) < MAX_CONNECTIONS and own < MAX_OF_ONE_PEER
+        owners = [each.owner for each in self._workers.values() if each.owner]
+        return len(owners) < MAX_CONNECTIONS and owners.count(_owner(peer)) < MAX_OF_ONE_PEER
 
-    def _become_connection(
-        self, client: socket.socket, peer: Peer, context: ssl.SSLContext | None
-    ) -> NoReturn:
-        """The process of one connection, from its first step to its last."""
-        code = 1
-        try:
-            signal.set_wakeup_fd(-1)
-            for number in (signal.SIGTERM, signal.SIGHUP):
-                signal.signal(number, _unwind)
-            signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server tells us
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-            os.close(self._wakeup)
-            os.close(self._alarm)
-            for listener in self.listeners:
-                listener.socket.close()
-            if context:
-                client, peer = tls.enter(client, peer, context)
-            connection = Connection(client, peer)
-            try:
-                dialogue.converse(self.home, connection)
-            except ClientLeft:
-                pass
-            connection.close()
-            code = 0
-        except OSError as error:
-            dialogue.note(f"{peer}: {error}")
-        finally:
-            os._exit(code)
+    def _give(self, client: socket.socket, peer: Peer, number: int) -> None:
+        for one in self._free():
+            if one.give(client, peer, number, _owner(peer)):
+                return
+            self._dismiss(one)  # somebody has killed it
+        self._hire().give(client, peer, number, _owner(peer))
 
     def _reap(self) -> None:
-        while self._peers:
+        while self._workers:
             pid, _ = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
-            self._peers.pop(pid, None)
-            self._idle_since_s = time.monotonic()
+            if gone := self._workers.pop(pid, None):
+                self._dismiss(gone)
+                self._idle_since_s = time.monotonic()
 
     def close(self) -> None:
         """End the listeners, then the connections, and wait for them."""
         for listener in self.listeners:
             listener.close()
         for number, patience_s in ((signal.SIGTERM, END_S), (signal.SIGKILL, END_S)):
-            for pid in self._peers:
+            for pid in self._workers:
                 os.kill(pid, number)
             deadline_s = time.monotonic() + patience_s
-            while self._peers and time.monotonic() < deadline_s:
+            while self._workers and time.monotonic() < deadline_s:
                 self._reap()
                 time.sleep(0.01)
         signal.set_wakeup_fd(-1)
@@ -155,7 +178,7 @@ class Server:
 
 def _owner(peer: Peer) -> str:
     """Whose connections count together."""
-    return peer.address or str(peer.uid)
+    return peer.address or f"uid {peer.uid}"
 
 
 def _turn_away(client: socket.socket) -> None:
@@ -165,7 +188,3 @@ def _turn_away(client: socket.socket) -> None:
         client.send(refusal(503, "too many connections"))
     except OSError:
         pass
-
-
-def _unwind(number: int, frame: object) -> NoReturn:
-    raise SystemExit(128 + number)

@@ -150,9 +150,14 @@ def join_session_keyring(name: str) -> None:
             raise
 
 
+def set_name(name: str) -> None:
+    """The name of this process: at most 15 bytes (PR_SET_NAME)."""
+    prctl(PR_SET_NAME, name.encode()[:15])
+
+
 def set_title(title: str) -> None:
     """What ps(1) shows for this process: its name and, over the old arguments, its command line."""
-    prctl(PR_SET_NAME, title.encode()[:15])
+    set_name(title)
     with open("/proc/self/stat", "rb") as file:
         fields = file.read().rpartition(b")")[2].split()
     start, end = int(fields[45]), int(fields[46])  # arg_start, arg_end: proc(5), 48 and 49
