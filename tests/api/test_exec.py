@@ -71,6 +71,12 @@ def test_a_terminal_with_a_size_that_changes_and_keys_that_leave_it(api: Api, bo
     assert exec_id in box.inspect("box")["ExecIDs"]
 
 
+def test_frames_are_as_the_start_says_whatever_the_exec_has(api: Api, box: Cuddy) -> None:
+    exec_id = create(api, "echo", "out", Tty=True)
+    with api.hijack(f"/exec/{exec_id}/start", {"Tty": False}) as stream:
+        assert stream.read_frames() == {1: b"out\r\n"}
+
+
 def test_one_apart_answers_without_a_byte(api: Api, box: Cuddy) -> None:
     exec_id = create(api, "sh", "-c", "exit 9")
     answer = api("POST", f"/exec/{exec_id}/start", {"Detach": True})

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 
+from cuddy import files
 from cuddy.api.conversation import Conversation, content_type, frame
 from cuddy.engine import attach, containers, detach_keys, guest, logs, wait
 from cuddy.errors import InvalidArgument, NotRunning
@@ -12,9 +14,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.api.http import Call, Hijacked
     from cuddy.engine.attach import Attachment
+    from cuddy.engine.container import Container
     from cuddy.engine.logs import Reading
 
 STDOUT, STDERR = 1, 2
+YOUNG_NS = 500_000_000
 
 
 def attach_(call: Call) -> None:
@@ -23,6 +27,8 @@ def attach_(call: Call) -> None:
     record = containers.find(call.home, call.ref)
     wanted = wanted_streams(call)
     stdin = call.flag("stdin") and record["Config"]["OpenStdin"]
+    if call.flag("logs") and not call.flag("stream"):
+        give_a_moment(call, record)
     reading = logs.read(call.home, record["Id"]) if call.flag("logs") else None
     attachment = join(call, stdin=stdin, wanted=wanted) if call.flag("stream") else None
     tty = record["Config"]["Tty"]
@@ -52,6 +58,13 @@ def join(call: Call, *, stdin: bool, wanted: set[int]) -> Attachment:
             )
         except NotRunning:  # it has ended just now
             wait.await_monitor(call.home, containers.find_id(call.home, call.ref))
+
+
+def give_a_moment(call: Call, record: Container) -> None:
+    """One that has just begun may not have written yet what its client knows it does."""
+    age_ns = time.time_ns() - files.parse_time(record["State"]["StartedAt"])
+    if record["State"]["Running"] and age_ns < YOUNG_NS:
+        wait.until_end(call.home, record["Id"], YOUNG_NS / 10**9)
 
 
 def replay(sock: Hijacked, reading: Reading, wanted: set[int], *, tty: bool) -> None:
