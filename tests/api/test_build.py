@@ -202,6 +202,18 @@ def test_a_context_may_be_elsewhere(api: Api, cuddy: Cuddy, tmp_path: Path) -> N
         for path in ("c.tar.gz", "D"):
             answer = api("POST", "/build", remote=f"http://{where}/{path}", t="r")
             assert answer.lines[-1] == {"stream": "Successfully tagged r:latest\n"}
+        work = tmp_path / "work"
+        work.mkdir()
+        (work / "D").write_text("FROM scratch\nLABEL of=tests\n")
+        file_server.git(work, "init", "-q", "-b", "main")
+        file_server.commit(work, "first")
+        file_server.git(tmp_path, "clone", "-q", "--bare", "work", "p.git")
+        cloned = api("POST", "/build", remote=f"http://{where}/p.git#main", dockerfile="/D", t="r")
+        assert cloned.lines[-1] == {"stream": "Successfully tagged r:latest\n"}
+        escaping = api(
+            "POST", "/build", remote=f"http://{where}/p.git", dockerfile=f"{tmp_path}/c.tar.gz"
+        )
+        assert escaping.status in (400, 404)
         missing = api("POST", "/build", remote=f"http://{where}/nosuch")
         assert missing.status in (404, 500)
     cuddy.ok("rmi", "r")

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 import images
-from console import Cuddy
+from console import Cuddy, wait_until
 from engine_api import Api
 from registry import Registry
 
@@ -131,8 +131,11 @@ def test_an_image_is_made_of_an_archive(api: Api, cuddy: Cuddy) -> None:
 def test_a_client_that_leaves_ends_the_pull(api: Api, registry: Registry, cuddy: Cuddy) -> None:
     noise = images.layer(images.tar(images.entry("noise", bytes(1 << 24))), "")
     name = registry.push(images.image([noise]), "noise")
-    with api.connect() as sock:
-        sock.sendall(f"POST /images/create?fromImage={name} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
-        assert sock.recv(1 << 12).startswith(b"HTTP/1.1 200")
-    partial = cuddy.ok("images", "-q", name)
-    assert not partial or json.loads(cuddy.ok("inspect", name))  # or it was quicker than we were
+    for _ in range(3):
+        with api.connect() as sock:
+            asked = f"POST /images/create?fromImage={name} HTTP/1.1\r\nHost: x\r\n\r\n"
+            sock.sendall(asked.encode())
+            assert sock.recv(1 << 12).startswith(b"HTTP/1.1 200")
+        wait_until(lambda: not list((cuddy.root / "tmp").iterdir()))
+    assert api("POST", "/images/create", fromImage=name).status == 200  # whatever was left
+    assert json.loads(cuddy.ok("inspect", name))
