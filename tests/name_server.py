@@ -81,6 +81,10 @@ class NameServer:
         address = udp.getsockname()[0]
         if address == SILENT:
             return
+        if data[13:18] == b"never" and data[18:19].isdigit():
+            # A flood's: nobody, said without looking, or who asks us otherwise would wait for it.
+            udp.sendto(data[:2] + b"\x81\x83" + data[4:], client)
+            return
         query = DNSRecord.parse(data)
         name = str(query.q.qname)
         answer = self.answer(query, refused=address == REFUSING)

@@ -39,7 +39,7 @@ PACKAGES = (
 )  # fmt: skip
 ROOT_BYTES, SOURCES_BYTES = 8 << 30, 1 << 30
 EXIT = "cuddy-vm: exit code "
-TIME_FACTOR = "5"
+TIME_FACTOR = "10"
 """By how much the deadlines of tests are longer."""
 UNIT = f"""\
 [Unit]
