@@ -110,6 +110,11 @@ def is_initial(name: str) -> bool:
     return identify("self", name) == f"{LINKS[name]}:[{INITIAL[name]}]"
 
 
+def is_machines_root() -> bool:
+    """Whether we are the machine's root, and not only called so in a user namespace."""
+    return os.geteuid() == 0 and is_initial("user")
+
+
 def sethostname(name: str) -> None:
     """sethostname(2) in the current UTS namespace."""
     data = name.encode()

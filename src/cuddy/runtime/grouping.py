@@ -83,7 +83,7 @@ def make_by_files(linux: Linux, container_id: str, undo: Undo) -> Grouping:
         group = cgroups.create(hierarchies, path or container_id, needed, everywhere=True)
     except (InUse, NotPermitted) as error:
         is_own = isinstance(error, InUse) and is_ours(hierarchies, container_id)
-        if path or is_own or not is_rootless():
+        if path or is_own or namespaces.is_machines_root():
             raise
         refuse_limits(linux, str(error))
         return Grouping(Cgroup({}), None, [], nothing)
@@ -91,7 +91,7 @@ def make_by_files(linux: Linux, container_id: str, undo: Undo) -> Grouping:
     try:
         group.apply(devices)
     except NotPermitted:
-        if not is_rootless():  # who is cannot use devices either
+        if namespaces.is_machines_root():  # nobody else can use devices anyway
             raise
     return Grouping(group, None, group.apply(others), nothing)
 
@@ -123,11 +123,6 @@ def make_delegated(linux: Linux, undo: Undo) -> Grouping:
     group = cgroups.create(hierarchies, linux["cgroupsPath"], needed)
     undo.add(group.remove)
     return Grouping(group, None, group.apply(writes), nothing)
-
-
-def is_rootless() -> bool:
-    """Whether we are not the machine's root, even if a user namespace calls us so."""
-    return os.geteuid() != 0 or not namespaces.is_initial("user")
 
 
 def limits_of(linux: Linux) -> Mapping[str, Any]:

@@ -14,7 +14,7 @@ import time
 
 from cuddy.errors import NotPermitted, SystemFailure
 from cuddy.kernel import cgroup as cgroups
-from cuddy.kernel import control_file, process
+from cuddy.kernel import control_file, namespaces, process
 from cuddy.runtime import dbus, resources, systemd_unit
 from cuddy.runtime.dbus import Bus, BusError
 from cuddy.shapes import NamedTuple
@@ -55,9 +55,8 @@ class Made(NamedTuple):
 def make(config: Config, container_id: str, address: str, undo: Undo) -> Made:
     """Have systemd start the scope. Raises CuddyError."""
     linux = config["linux"]
-    place = systemd_unit.place_of(
-        linux.get("cgroupsPath", ""), container_id, rootless=os.geteuid() != 0
-    )
+    is_root = namespaces.is_machines_root()
+    place = systemd_unit.place_of(linux.get("cgroupsPath", ""), container_id, rootless=not is_root)
     hierarchies = cgroups.find()
     limits = linux.get("resources", {})
     devices = resources.plan_devices(limits, hierarchies)
@@ -82,7 +81,11 @@ def make(config: Config, container_id: str, address: str, undo: Undo) -> Made:
     group = cgroups.adopt(hierarchies, path, {write.controller for write in writes})
     undo.add(group.remove)
     undo.add(stand_in.end)
-    group.apply(devices)
+    try:
+        group.apply(devices)
+    except NotPermitted:
+        if is_root:  # nobody else can use devices anyway
+            raise
     return Made(group, scope, group.apply(writes), stand_in.end)
 
 

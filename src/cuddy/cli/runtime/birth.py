@@ -8,6 +8,7 @@ from cuddy import files
 from cuddy.cli.flags import BOOL, INT, STRING, Flag
 from cuddy.cli.runtime import descriptors
 from cuddy.errors import InvalidArgument
+from cuddy.kernel import namespaces
 from cuddy.runtime import bundle, create
 
 TYPE_CHECKING = False
@@ -79,7 +80,7 @@ def choose(call: Call, handed_on: int) -> create.Options:
         keep_config=True,
         ends_by_signals=True,
         cgroups=cgroup_maker(call.asked),
-        bus=bus_address(),
+        bus=bus_address() if cgroup_maker(call.asked) == "systemd" else "",
     )
 
 
@@ -89,9 +90,12 @@ def cgroup_maker(asked: Args) -> str:
 
 
 def bus_address() -> str:
-    """Where the message bus is on which systemd is, if the environment says so."""
-    kind = "SESSION" if os.geteuid() else "SYSTEM"
-    return os.environ.get(f"DBUS_{kind}_BUS_ADDRESS", "")
+    """Where the message bus is on which our systemd is, if the environment says so."""
+    if namespaces.is_machines_root():
+        return os.environ.get("DBUS_SYSTEM_BUS_ADDRESS", "")
+    directory = os.environ.get("XDG_RUNTIME_DIR")
+    usual = f"unix:path={directory}/bus" if directory else ""
+    return os.environ.get("DBUS_SESSION_BUS_ADDRESS", usual)
 
 
 def has_terminal(loaded: Bundle) -> bool:
