@@ -108,7 +108,10 @@ class TestFiles:
     def test_what_knows_no_owners_but_its_own_is_nobody_s(self, cuddy: Cuddy) -> None:
         script = "stat -c %u /sys-of-host && ! touch /sys-of-host/x 2>/dev/null"
         words = ["-v", "/sys/kernel:/sys-of-host", "alpine", "sh", "-c", script]
-        assert cuddy.ok("run", "--rm", AUTO, *words) == "65534"
+        result = cuddy("run", "--rm", AUTO, *words)
+        assert (result.code, result.out) == (0, "65534")
+        assert "files at /sys-of-host are nobody's in the container" in result.err
+        assert "nobody's" not in cuddy("run", "--rm", "--userns=nomap", *words).err
 
     def test_an_image_that_is_mounted(self, cuddy: Cuddy) -> None:
         words = ["--mount", "type=image,src=alpine,dst=/other", "alpine", "stat", "-c", "%u"]

@@ -64,7 +64,7 @@ class Delivery:
         undo.add(self.log.close)
         etc_files.make(self.record)
         where = self.home.container_dir(self.id)
-        mounted = rootfs.mount_root(self.home, self.record)
+        mounted = self.mount()
         undo.add(rootfs.umount_root, self.home, self.record)
         identity = self.identify(f"{where}/rootfs")
         linked, variables = self.read_links()
@@ -90,10 +90,20 @@ class Delivery:
 
             raise program_facts.explain(error, birth.pid, config["process"]) from None
         events.emit_container(self.home, "start", self.record)
-        self.pidfd, self.warnings = birth.pidfd, birth.warnings
+        self.pidfd = birth.pidfd
+        self.warnings += birth.warnings
         self.holders = list(connected.holders)
         if self.record["Config"].get("Healthcheck"):
             self.watch_health(birth.pid)
+
+    def mount(self) -> Container:
+        """The record with its root, and what is mounted there, in place or prepared."""
+        mounted = rootfs.mount_root(self.home, self.record)
+        if mounted["HostConfig"]["IDMappings"]:
+            from cuddy.engine import idmapped  # which that has loaded
+
+            self.warnings += idmapped.warnings(mounted)
+        return mounted
 
     def watch_health(self, pid: int) -> None:
         """Begin with the health checks, if there are any."""

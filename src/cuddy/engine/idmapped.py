@@ -86,13 +86,9 @@ class Ground(Closing):
         """How the owners of a mount are to be shifted: with those of all below it (ridmap), its
         own only (idmap), or "" not at all.
 
-        Where a file system does not allow it, its files are nobody's inside: that is no hole. What
-        `map` has given somebody stays his, and what layers are made of is shifted already.
+        Where a file system does not allow it, its files are nobody's inside: that is no hole.
         """
-        if point["Type"] not in ("bind", "volume") or "Map" in point:
-            return ""
-        mode = self.record["HostConfig"]["UsernsMode"].partition(":")[0]
-        if point["Type"] == "bind" and mode in (userns.KEEP_ID, userns.NOMAP):
+        if not is_to_shift(self.record, point):
             return ""
         is_flat = ((point.get("Spec") or {}).get("BindOptions") or {}).get("NonRecursive")
         for recursive in (False,) if is_flat else (True, False):
@@ -122,6 +118,26 @@ class Ground(Closing):
     def leave(self) -> None:
         """Take it down: the root keeps what it lies on."""
         mount.umount(self.spot, mount.MNT_DETACH)
+
+
+def is_to_shift(record: Container, point: MountPoint) -> bool:
+    """Whether a mount's owners are to be told otherwise: not where `map` has given it to somebody,
+    and what layers are made of is shifted already. Pure.
+    """
+    if point["Type"] not in ("bind", "volume") or "Map" in point:
+        return False
+    mode = record["HostConfig"]["UsernsMode"].partition(":")[0]
+    return point["Type"] == "volume" or mode not in (userns.KEEP_ID, userns.NOMAP)
+
+
+def warnings(record: Container) -> list[str]:
+    """What a user should hear of staged mounts that were to be shifted and could not be. Pure."""
+    return [
+        f"files at {point['Destination']} are nobody's in the container:"
+        f" the file system of {point['Source']} does not let their owners be shifted"
+        for point in record.get("Mounts", [])
+        if is_to_shift(record, point) and not point["Shift"]
+    ]
 
 
 def make_namespace(maps: idmap.Maps) -> idmap.Namespace:
