@@ -28,6 +28,7 @@ networks    networks, and who is on them
 volumes     volumes
 
 attach           a client on a container's streams
+websocket        the same for clients that can have no bare connection
 execs            further processes in one
 conversation     how bytes go both ways between the two
 wait             its end

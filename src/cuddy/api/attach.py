@@ -6,7 +6,10 @@ import time
 from contextlib import closing
 
 from cuddy import files
+from cuddy.api import websocket
+from cuddy.api.connection import ClientLeft
 from cuddy.api.conversation import Conversation, content_type, frame
+from cuddy.api.websocket import WebSocket
 from cuddy.engine import attach, containers, detach_keys, guest, logs, wait
 from cuddy.errors import InvalidArgument, NotRunning
 
@@ -23,24 +26,55 @@ YOUNG_NS = 500_000_000
 
 def attach_(call: Call) -> None:
     """Streams both ways on the connection itself, after what has been written so far if asked."""
-    keys = detach_keys.parse_keys(call.text("detachKeys"))
-    record = containers.find(call.home, call.ref)
-    wanted = wanted_streams(call)
-    stdin = call.flag("stdin") and record["Config"]["OpenStdin"]
-    if call.flag("logs") and not call.flag("stream"):
-        give_a_moment(call, record)
-    reading = logs.read(call.home, record["Id"]) if call.flag("logs") else None
-    attachment = join(call, stdin=stdin, wanted=wanted) if call.flag("stream") else None
-    tty = record["Config"]["Tty"]
-    with call.hijack(content_type(call, tty=tty)) as sock:
-        try:
-            if reading:
-                replay(sock, reading, wanted, tty=tty)
-            if attachment:
-                Conversation(sock, attachment, stdin=stdin, wanted=wanted, keys=keys).run()
-        finally:
-            if attachment:
-                attachment.close()
+    with closing(Wish(call)) as wish, call.hijack(content_type(call, tty=wish.tty)) as sock:
+        if wish.reading:
+            replay(sock, wish.reading, wish.wanted, tty=wish.tty)
+        if wish.attachment:
+            Conversation(
+                sock, wish.attachment, stdin=wish.stdin, wanted=wish.wanted, keys=wish.keys
+            ).run()
+
+
+def attach_ws(call: Call) -> None:
+    """The same through a WebSocket, without Docker's frames."""
+    websocket.accept(call)
+    with closing(Wish(call)) as wish, call.hijack("", protocol="websocket") as sock:
+        framing = WebSocket(sock)
+        if wish.reading:
+            for entry in wish.reading:
+                if entry.stream in wish.wanted:
+                    send(sock, websocket.frame(websocket.BINARY, entry.data))
+        if wish.attachment:
+            Conversation(
+                framing, wish.attachment, stdin=wish.stdin, wanted=wish.wanted, keys=wish.keys,
+                raw=True,
+            ).run()  # fmt: skip
+        framing.finish()
+
+
+class Wish:
+    """What a client wants of a container, and what there is of it: the log, the streams."""
+
+    def __init__(self, call: Call) -> None:
+        """Raises NoSuchContainer, InvalidArgument, Conflict."""
+        self.keys = detach_keys.parse_keys(call.text("detachKeys"))
+        record = containers.find(call.home, call.ref)
+        self.tty = record["Config"]["Tty"]
+        self.wanted = wanted_streams(call)
+        self.stdin = call.flag("stdin") and record["Config"]["OpenStdin"]
+        self.reading: Reading | None = None
+        self.attachment: Attachment | None = None
+        if call.flag("logs"):
+            if not call.flag("stream"):
+                give_a_moment(call, record)
+            self.reading = logs.read(call.home, record["Id"])
+        if call.flag("stream"):
+            self.attachment = join(call, stdin=self.stdin, wanted=self.wanted)
+
+    def close(self) -> None:
+        """Leave the container."""
+        if self.attachment:
+            self.attachment.close()
 
 
 def wanted_streams(call: Call) -> set[int]:
@@ -71,7 +105,15 @@ def replay(sock: Hijacked, reading: Reading, wanted: set[int], *, tty: bool) -> 
     """What has been written so far."""
     for entry in reading:
         if entry.stream in wanted:
-            sock.sendall(frame(entry.stream, entry.data, tty=tty))
+            send(sock, frame(entry.stream, entry.data, tty=tty))
+
+
+def send(sock: Hijacked, data: bytes) -> None:
+    """All of it. Raises ClientLeft."""
+    try:
+        sock.sendall(data)
+    except OSError:
+        raise ClientLeft from None
 
 
 def resize(call: Call) -> None:

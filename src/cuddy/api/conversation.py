@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from typing import Protocol
 
     from cuddy.api.http import Call, Hijacked
+    from cuddy.api.websocket import WebSocket
 
     class Streams(Protocol):
         """What an Attachment and an ExecSession have in common."""
@@ -61,7 +62,7 @@ class Conversation:
 
     def __init__(
         self,
-        sock: Hijacked,
+        sock: Hijacked | WebSocket,
         streams: Streams,
         *,
         stdin: bool,

@@ -106,6 +106,7 @@ ROUTES: tuple[tuple[str, str, Handler], ...] = (
     ("POST", "/build", build.build_),
     ("POST", "/build/prune", build.prune_),
     ("POST", "/containers/{name}/attach", attach.attach_),
+    ("GET", "/containers/{name}/attach/ws", attach.attach_ws),
     ("HEAD", "/containers/{name}/archive", archive.look),
     ("GET", "/containers/{name}/archive", archive.take),
     ("PUT", "/containers/{name}/archive", archive.put),
