@@ -86,6 +86,12 @@ def test_a_network_goes_once(api: Api, network: str) -> None:
     assert kept.message == "bridge is a pre-defined network and cannot be removed"
 
 
+def test_a_name_may_have_a_slash(api: Api) -> None:
+    made = api("POST", "/networks/create", {"Name": "a/b"}).json["Id"]
+    assert api.get("/networks/a/b")["Id"] == made
+    assert api("DELETE", "/networks/a/b").status == 204
+
+
 def test_prune_takes_what_nobody_is_on(api: Api, network: str) -> None:
     other = {"label": ["a=c"]}
     kept = api("POST", "/networks/prune", filters=json.dumps(other)).json

@@ -14,7 +14,7 @@ import time
 from cuddy import files
 from cuddy.engine import event_filters, events
 from cuddy.errors import InvalidArgument, SystemFailure
-from cuddy.kernel import inotify
+from cuddy.kernel import inotify, process
 from cuddy.shapes import TypedDict
 from cuddy.undo import Closing
 
@@ -122,7 +122,7 @@ class Reader(Closing):
         """Until there may be something new, or time is up."""
         poll = select.poll()
         poll.register(self, select.POLLIN)
-        poll.poll(None if timeout_s is None else max(timeout_s, 0) * 1000)
+        poll.poll(process.poll_ms(timeout_s))
 
     def read(self) -> Iterator[Event]:
         """What is new."""

@@ -282,7 +282,7 @@ class Keeper:
             ready = [fd for fd, _ in poll.poll(milliseconds_until(deadline))]
             if joined.pidfd in ready:
                 return
-            if not ready and deadline is not None:
+            if deadline is not None and time.monotonic() >= deadline:
                 self.timed_out, deadline = True, None
                 self.kill(joined)
             for fd in ready:
@@ -316,7 +316,7 @@ class Keeper:
 
 def milliseconds_until(deadline: float | None) -> float | None:
     """How long poll(2) may wait; None is for ever."""
-    return None if deadline is None else max(0.0, deadline - time.monotonic()) * 1000
+    return process.poll_ms(None if deadline is None else deadline - time.monotonic())
 
 
 def drain(fd: int) -> bool:

@@ -7,6 +7,7 @@ import select
 
 from cuddy.engine import attach, containers, liveness
 from cuddy.errors import InvalidArgument, NoSuchContainer, NotRunning
+from cuddy.kernel import process
 from cuddy.undo import Closing
 
 TYPE_CHECKING = False
@@ -93,7 +94,7 @@ class Expectation(Closing):
 
 def hear_end(connection: Attachment, timeout_s: float | None = None) -> tuple[int | None, bool]:
     """The exit code if it was told, and whether the connection has come to its end."""
-    timeout_ms = None if timeout_s is None else max(timeout_s, 0) * 1000
+    timeout_ms = process.poll_ms(timeout_s)
     try:
         while True:
             poll = select.poll()
@@ -133,5 +134,5 @@ def await_monitor(home: Home, container_id: str, timeout_s: float | None = None)
     if pidfd >= 0:
         poll = select.poll()
         poll.register(pidfd, select.POLLIN)
-        poll.poll(None if timeout_s is None else max(timeout_s, 0) * 1000)
+        poll.poll(process.poll_ms(timeout_s))
         os.close(pidfd)

@@ -35,6 +35,7 @@ ALL_CPUS = b"\xff" * 1024
 RESERVED_SIGNALS = (32, 33)
 KERNEL_SIGACTION_BYTES = 32  # all zero: SIG_DFL, no flags, an empty mask
 KEYCTL_JOIN_SESSION_KEYRING = 1
+MAX_POLL_MS = (1 << 31) - 1
 
 
 class Child(NamedTuple):
@@ -108,6 +109,14 @@ def pidfd_open(pid: int) -> int:
 def pidfd_send_signal(pidfd: int, signal: int) -> None:
     """Send a signal to exactly the process the descriptor means."""
     syscall("pidfd_send_signal", pidfd, signal, 0, 0)
+
+
+def poll_ms(timeout_s: float | None) -> float | None:
+    """A time to wait as poll(2) takes it, who counts in an int: 24 days at most.
+
+    None is for ever, and what has passed is no time.
+    """
+    return None if timeout_s is None else min(max(timeout_s, 0) * 1000, MAX_POLL_MS)
 
 
 def open_exact(pid: int, began: int) -> int:

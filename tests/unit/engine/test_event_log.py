@@ -157,6 +157,12 @@ def test_since_and_until(home: Home) -> None:
         between(2, 1)
 
 
+def test_one_may_wait_for_longer_than_poll_does(home: Home) -> None:
+    with Reader(home, from_start=True) as reader:
+        emit(home, "1")
+        reader.wait(100 * 365 * 86400)
+
+
 def test_following_ends_when_its_time_has_come(home: Home) -> None:
     import time
 
