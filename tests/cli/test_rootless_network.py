@@ -6,6 +6,7 @@ import os
 import shutil
 import signal
 import socket
+import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from functools import partial
@@ -80,7 +81,7 @@ def test_published_ports_lead_in(user: OrdinaryUser, outside: Outside) -> None:
     places = ports_of(user)
     wait_until(lambda: answers(*places["80/tcp"]))
     with elsewhere(outside):
-        assert echoes(*places["53/udp"])
+        assert echoes(*places["53/udp"]), view_of(user)
     assert f"127.0.0.1:{places['80/tcp'][1]}->80/tcp" in user.ok("ps", "--format", "{{.Ports}}")
     settings = "{{.NetworkSettings.IPAddress}} {{.NetworkSettings.Gateway}}"
     assert user.field("web", settings) == "10.0.2.100 10.0.2.2"
@@ -164,6 +165,13 @@ def free_ports(count: int) -> int:
                 stack.enter_context(socket.create_server(("127.0.0.1", port)))
             return first
     raise AssertionError("no ports are free")
+
+
+def view_of(user: OrdinaryUser) -> str:
+    """What to look at when nothing comes through."""
+    look = "ip neigh; ss -anup; ip -s link show outside0; nft list ruleset"
+    here = subprocess.run(["sh", "-c", look], capture_output=True, text=True).stdout
+    return f"{here}\n{user('exec', 'web', 'sh', '-c', 'netstat -lnu; ps; ip -s link').out}"
 
 
 @contextmanager

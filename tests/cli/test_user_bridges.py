@@ -11,9 +11,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
+import docker
 import pytest
 
 from console import ENGINE, wait_until
+from engine_api import serving
 from ordinary_user import OrdinaryUser
 from outside import Outside
 from registry import Registry
@@ -170,3 +172,22 @@ def test_neighbours_in_one_network_namespace(user: OrdinaryUser) -> None:
     assert said.code == 0, said.out
     assert "both are on own" in said.out
     assert "from one container to another" in user("network", "why", "host", "web:80").complaint
+
+
+def test_a_client_of_the_api_has_them_too(user: OrdinaryUser) -> None:
+    with serving(user, user.home / "run/api.sock") as api:
+        client = docker.DockerClient(base_url=f"unix://{api.path}", timeout=60)
+        try:
+            own = client.networks.create("shop", driver="bridge")
+            command = ["sh", "-c", SERVE]
+            client.containers.run("alpine", command, detach=True, name="web", network="shop")
+            made = client.containers.create("alpine", ["sleep", "60"], name="db", network="shop")
+            own.disconnect("db")
+            own.connect("db", aliases=["data"])
+            made.start()
+            assert made.exec_run(["nc", "-w", "2", "web", "80"]).output == b"served\n"
+            assert made.exec_run(["nslookup", "data"]).exit_code == 0
+            own.reload()
+            assert {each["Name"] for each in own.attrs["Containers"].values()} == {"web", "db"}
+        finally:
+            client.close()
