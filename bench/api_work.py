@@ -114,10 +114,10 @@ def answers(path: str) -> bool:
 
 def print_memory(served: Served) -> None:
     """What a server takes that does nothing, and what a stream does that is silent."""
-    alone = watch.memory_bytes({served.pid}) / 1e6
+    alone = watch.memory_bytes({served.pid, *children(served.pid)}) / 1e6
     streams = [open_stream(served, "/events") for _ in range(STREAMS)]
-    pids = children(served.pid)
-    each = (watch.memory_bytes({served.pid, *pids}) / 1e6 - alone) / len(pids)
+    together = watch.memory_bytes({served.pid, *children(served.pid)}) / 1e6
+    each = (together - alone) / STREAMS
     for connection, _ in streams:
         connection.close()
     for title, figure, budget in (

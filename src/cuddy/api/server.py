@@ -26,8 +26,8 @@ if TYPE_CHECKING:
 
 MAX_CONNECTIONS = 1000
 MAX_OF_ONE_PEER = 500
-SPARE = 2
-"""Workers that wait for the next connections."""
+LEAST_FREE, MOST_FREE = 1, 3
+"""Workers that wait: a client that comes again and again takes two in turns."""
 END_S = 10
 """Until connections that were told to end are killed."""
 
@@ -52,7 +52,7 @@ class Server:
         for fd in (self._wakeup, *(each.socket.fileno() for each in self.listeners)):
             self._poll.register(fd, select.POLLIN)
         while not self._stopping and (left_s := self._idle_left_s()) != 0:
-            while len(self._free()) < SPARE:
+            while len(self._free()) < LEAST_FREE:
                 self._hire()
             ready = self._poll.poll(None if left_s is None else left_s * 1000)
             self._clear_alarm()
@@ -114,7 +114,7 @@ class Server:
             self._dismiss(one)
             return
         self._idle_since_s = time.monotonic()
-        if len(self._free()) > SPARE:
+        if len(self._free()) > MOST_FREE:
             self._dismiss(one)
 
     def _dismiss(self, one: Worker) -> None:
