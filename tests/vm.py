@@ -39,6 +39,7 @@ PACKAGES = (
 )  # fmt: skip
 ROOT_BYTES, SOURCES_BYTES = 8 << 30, 1 << 30
 EXIT = "cuddy-vm: exit code "
+LINGERING = "tester"
 TIME_FACTOR = "10"
 """By how much the deadlines of tests are longer."""
 UNIT = f"""\
@@ -206,6 +207,12 @@ def prepare_init(tree: Path) -> None:
     (tree / "etc/modules-load.d/cuddy.conf").write_text("br_netfilter\n")
     (tree / "etc/machine-id").write_text("")
     (tree / "etc/hostname").write_text("vm\n")
+    # An ordinary user whose own systemd runs without a login.
+    if not (tree / "home" / LINGERING).exists():
+        run("chroot", tree, "useradd", "--create-home", "--shell", "/bin/sh", LINGERING)
+    linger = tree / "var/lib/systemd/linger"
+    linger.mkdir(parents=True, exist_ok=True)
+    (linger / LINGERING).touch()
     (tree / "etc/fstab").write_text("")  # without udev nothing in it would be found
     (tree / "etc/hosts").write_text("127.0.0.1 localhost vm\n::1 localhost\n")
 

@@ -91,10 +91,10 @@ def test_the_next_server_is_asked_when_one_says_nothing_or_refuses(world: World)
     with host_asks(SILENT, "198.51.100.99", SECOND):
         began = time.monotonic()
         assert web.ask("a.example")[0] == messages.NOERROR
-        assert 1.5 < time.monotonic() - began < 4.5
+        assert 1.5 < time.monotonic() - began < 4.5 * TIME_FACTOR
         began = time.monotonic()
         assert web.ask("a.example")[0] == messages.NOERROR
-        assert time.monotonic() - began < 1  # by now it knows who is silent
+        assert time.monotonic() - began < 1 * TIME_FACTOR  # by now it knows who is silent
 
 
 def test_the_host_may_change_its_servers_meanwhile(world: World) -> None:
@@ -200,7 +200,7 @@ class TestGreed:
             for number in range(1500):
                 asking.send(query("never.example", identity=number))
                 if number % 100 == 0:
-                    time.sleep(0.01)
+                    time.sleep(0.01 * TIME_FACTOR)  # what nobody has received yet is dropped
             codes = [read_code(asking.recv(512)) for _ in range(100)]
         assert set(codes) == {messages.SERVFAIL}
         assert web.ask("web")[1] == ["172.18.0.2"]

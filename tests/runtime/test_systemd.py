@@ -8,22 +8,27 @@ from __future__ import annotations
 
 import json
 import os
+import pwd
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import bundles
 import isolation
 from bundles import CGROUP, Bundle, Runtime
-from console import wait_until
+from console import PROGRAM, wait_until
 from cuddy.kernel import cgroup
 from cuddy.runtime.dbus import Bus
 
 SERVICE = "org.freedesktop.systemd1"
+USER = "tester"
+"""Of the virtual machine (vm.py)."""
 INTERFACE = f"{SERVICE}.Manager"
 OBJECT = "/org/freedesktop/systemd1"
 CONFIG = """<busconfig>
@@ -234,3 +239,50 @@ def test_sd_bus_and_we_say_the_same(systemd: Systemd, scoped: Runtime, bundle: B
             ["DeviceAllow", ["a(ss)", [["/dev/null", "rw"]]]],
         ],
     ]
+
+
+@pytest.fixture(scope="module")
+def lingering() -> list[str]:
+    """Words before a command that a user's own systemd is to run, in a group that is delegated."""
+    if not isolation.asks_systemd() or not Path("/var/lib/systemd/linger", USER).exists():
+        pytest.skip("no user whose systemd runs without a login")
+    directory = f"/run/user/{pwd.getpwnam(USER).pw_uid}"
+    user = [
+        "runuser",
+        "-u",
+        USER,
+        "--",
+        "env",
+        f"XDG_RUNTIME_DIR={directory}",
+        f"HOME=/home/{USER}",
+    ]
+    wait_until(lambda: os.path.exists(f"{directory}/bus"))
+    flags = ("--user", "--wait", "--pipe", "--collect", "--quiet", "--property=Delegate=yes")
+    service = [*user, "systemd-run", *flags, f"--working-directory=/home/{USER}"]
+    subprocess.run([*service, "true"], check=True)  # begins what is there for all that follow
+    return service
+
+
+def test_a_user_limits_with_what_was_delegated(lingering: list[str]) -> None:
+    files = [f"/sys/fs/cgroup/{name}" for name in ("memory.max", "pids.max")]
+    flags = ["run", "--rm", "-m", "64m", "--pids-limit", "50", "--network", "none"]
+    words = [*lingering, *PROGRAM, *flags, "host", "cat", *files]
+    done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert done.stdout.split() == [str(64 << 20), "50"], done.stderr
+
+
+def test_a_users_own_systemd_makes_the_scope(lingering: list[str]) -> None:
+    with tempfile.TemporaryDirectory(dir=f"/home/{USER}") as directory:
+        made = Bundle(Path(directory, "bundle"))
+        subprocess.run([*bundles.PROGRAM, "spec", "--rootless", "--bundle", directory], check=True)
+        config = json.loads(Path(directory, "config.json").read_text())
+        user = pwd.getpwnam(USER)
+        for kind, number in (("uid", user.pw_uid), ("gid", user.pw_gid)):
+            config["linux"][f"{kind}Mappings"] = [{"containerID": 0, "hostID": number, "size": 1}]
+        config["process"] |= {"terminal": False, "args": ["cat", "/proc/self/cgroup"]}
+        (made.path / "config.json").write_text(json.dumps(config))
+        subprocess.run(["chown", "-R", f"{USER}:", directory], check=True)
+        flags = ["--root", f"{directory}/state", "--systemd-cgroup", "run", "--bundle"]
+        words = [*lingering, *bundles.PROGRAM, *flags, str(made.path), "mine"]
+        done = subprocess.run(words, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (0, "0::/\n"), done.stderr
