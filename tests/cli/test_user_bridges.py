@@ -168,10 +168,14 @@ def test_neighbours_in_one_network_namespace(user: OrdinaryUser) -> None:
     shared = ("run", "--rm", "--network", "container:web", "alpine")
     assert "served" in user.ok(*shared, "nc", "-w", "2", "127.0.0.1", "80")
     user.ok("run", "-d", "--name", "db", "--network", "own", "alpine", "sleep", "60")
+    user.ok("run", "-d", "--name", "guest", *shared[2:], "sleep", "60")
     said = user("network", "why", "db", "web:80")
     assert said.code == 0, said.out
     assert "both are on own" in said.out
     assert "from one container to another" in user("network", "why", "host", "web:80").complaint
+    # Whoever stays in the network of one that ended keeps no address that may be another's.
+    user.ok("rm", "-f", "web")
+    assert "eth0" not in user.ok("exec", "guest", "ip", "link")
 
 
 def test_a_client_of_the_api_has_them_too(user: OrdinaryUser) -> None:

@@ -326,7 +326,12 @@ def release(home: Home, container_id: str) -> None:
         # Somebody else is in the namespace, who must not keep an address that will be another's.
         from cuddy.engine import live_netns
 
-        delete_links(container_id)
+        if namespaces.is_initial("user"):
+            delete_links(container_id)
+        else:
+            from cuddy.engine import user_netns
+
+            user_netns.within(home, lambda: delete_links(container_id))
         live_netns.take_from_joined(home, container_id)
     if not namespaces.is_initial("user"):
         from cuddy.engine import way_out
