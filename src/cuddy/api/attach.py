@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from contextlib import closing
 
-from cuddy import files
 from cuddy.api import websocket
 from cuddy.api.connection import ClientLeft
 from cuddy.api.conversation import Conversation, content_type, frame
@@ -17,11 +16,12 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.api.http import Call, Hijacked
     from cuddy.engine.attach import Attachment
-    from cuddy.engine.container import Container
     from cuddy.engine.logs import Reading
 
 STDOUT, STDERR = 1, 2
-YOUNG_NS = 500_000_000
+PAUSE_S = 0.05
+"""Between the head and what has been written so far: docker-py reads the head through a buffer, and
+forgets what came along with it."""
 
 
 def attach_(call: Call) -> None:
@@ -65,8 +65,6 @@ class Wish:
         self.reading: Reading | None = None
         self.attachment: Attachment | None = None
         if call.flag("logs"):
-            if not call.flag("stream"):
-                give_a_moment(call, record)
             self.reading = logs.read(call.home, record["Id"])
         if call.flag("stream"):
             self.attachment = join(call, stdin=self.stdin, wanted=self.wanted)
@@ -94,15 +92,9 @@ def join(call: Call, *, stdin: bool, wanted: set[int]) -> Attachment:
             wait.await_monitor(call.home, containers.find_id(call.home, call.ref))
 
 
-def give_a_moment(call: Call, record: Container) -> None:
-    """One that has just begun may not have written yet what its client knows it does."""
-    age_ns = time.time_ns() - files.parse_time(record["State"]["StartedAt"])
-    if record["State"]["Running"] and age_ns < YOUNG_NS:
-        wait.until_end(call.home, record["Id"], YOUNG_NS / 10**9)
-
-
 def replay(sock: Hijacked, reading: Reading, wanted: set[int], *, tty: bool) -> None:
     """What has been written so far."""
+    time.sleep(PAUSE_S)
     for entry in reading:
         if entry.stream in wanted:
             send(sock, frame(entry.stream, entry.data, tty=tty))
