@@ -334,3 +334,10 @@ def test_a_terminal_begins_with_the_size_that_was_asked_for(api: Api, cuddy: Cud
     run(api, "box", "stty", "size", Tty=True, HostConfig={"ConsoleSize": [33, 77]})
     ended(api)
     assert cuddy.ok("logs", "box").strip() == "33 77"
+
+
+def test_filters_that_are_no_text_are_refused(api: Api) -> None:
+    answer = api("GET", "/containers/json", filters='{"before":["\\ud83d"]}')
+    assert (answer.status, answer.message) == (
+        400, "invalid filter: it holds text that is not Unicode",
+    )  # fmt: skip

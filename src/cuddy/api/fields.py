@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from cuddy import files
 from cuddy.errors import InvalidArgument
+from cuddy.image import spec
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -144,6 +145,8 @@ def read_filters(said: str) -> list[tuple[str, str]]:
         return []
     if not isinstance(found, dict):
         raise InvalidArgument("invalid filter: it must be an object")
+    if not spec.is_text(found):
+        raise InvalidArgument("invalid filter: it holds text that is not Unicode")
     return [(name, value) for name, values in found.items() for value in _values(name, values)]
 
 
