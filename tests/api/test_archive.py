@@ -26,13 +26,13 @@ touch /srv/ready
 """
 
 
-@pytest.fixture(params=["running", "stopped"])
+@pytest.fixture
 def box(request: pytest.FixtureRequest, api: Api, cuddy: Cuddy) -> Cuddy:
-    """A container named `box` with some files."""
-    end = "sleep 1000" if request.param == "running" else "true"
-    run = ("run", "-d") if request.param == "running" else ("run",)
+    """A container named `box` with some files, that runs if the test says so."""
+    is_running = getattr(request, "param", "") == "running"
+    end, run = ("sleep 1000", ("run", "-d")) if is_running else ("true", ("run",))
     cuddy.ok(*run, "--name", "box", "alpine", "sh", "-c", f"{SCRIPT}{end}")
-    if request.param == "running":
+    if is_running:
         wait_until(lambda: not cuddy("exec", "box", "test", "-e", "/srv/ready").code)
     return cuddy
 
@@ -80,6 +80,7 @@ def test_what_is_there_is_told_in_a_header(api: Api, box: Cuddy) -> None:
     assert stat_of(api("HEAD", path, path="/"))["name"] == "/"
 
 
+@pytest.mark.parametrize("box", ["running", "stopped"], indirect=True)
 def test_out_of_it(api: Api, box: Cuddy) -> None:
     answer = api("GET", "/containers/box/archive", path="/srv/d")
     assert answer.headers["Content-Type"] == "application/x-tar"
@@ -91,6 +92,7 @@ def test_out_of_it(api: Api, box: Cuddy) -> None:
     assert read(api, "srv/d/file") == b"hello\n"
 
 
+@pytest.mark.parametrize("box", ["running", "stopped"], indirect=True)
 def test_into_it_however_it_is_compressed(api: Api, box: Cuddy) -> None:
     compressors: list[Callable[[bytes], bytes]]
     compressors = [bytes, gzip.compress, bz2.compress, lzma.compress]
@@ -127,6 +129,7 @@ def test_what_is_in_the_way(api: Api, box: Cuddy) -> None:
     assert read(api, "/srv/d/sub") == b"now a file\n"
 
 
+@pytest.mark.parametrize("box", ["running", "stopped"], indirect=True)
 def test_what_cannot_be_is_said(api: Api, box: Cuddy) -> None:
     path = "/containers/box/archive"
     missing = "Could not find the file /nothing in container box"

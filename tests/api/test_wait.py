@@ -57,7 +57,7 @@ def test_who_waits_no_longer_leaves_nothing(api: Api, cuddy: Cuddy) -> None:
 
 
 def test_an_end_at_the_moment_of_asking_is_not_missed(api: Api) -> None:
-    for _ in range(12):
+    for _ in range(6):
         made = api("POST", "/containers/create", {"Image": "alpine", "Cmd": ["true"]}).json["Id"]
         assert api("POST", f"/containers/{made}/start").status == 204
         assert api("POST", f"/containers/{made}/wait", timeout=10).json["StatusCode"] == 0
