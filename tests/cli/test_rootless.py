@@ -136,28 +136,47 @@ def test_limits_that_were_delegated_hold(user: OrdinaryUser) -> None:
 
 @contextmanager
 def delegated(user: OrdinaryUser) -> Iterator[Callable[[], None]]:
-    """A group in each hierarchy that is the user's; what puts a process of ours there."""
+    """A group in each hierarchy that is the user's; what puts a process of ours below it."""
     made = []
-    for top in cgroup_mounts():
-        group = Path(top, isolation.name(), "of-a-user")
-        group.mkdir(parents=True)
+    for top in map(Path, cgroup_mounts()):
+        group = top / isolation.name() / "of-a-user"
+        inside = group / "inside"  # version 2 divides no group that has processes
+        inside.mkdir(parents=True)
         made.append(group)
-        for path in (group.parent, group):
-            for name in ("cpuset.cpus", "cpuset.mems"):
-                if (path / name).exists() and not (path / name).read_text().strip():
-                    (path / name).write_text((path.parent / name).read_text())
-        for path in (group, *group.glob("cgroup.*"), *group.glob("tasks")):
-            os.chown(path, user.uid, user.uid)
+        if (top / "tasks").exists():
+            take_processors(group.parent, group, inside)
+        else:
+            offer_controllers(top, group.parent)
+        for directory in (group, inside):
+            for path in (directory, *directory.glob("cgroup.*"), *directory.glob("tasks")):
+                os.chown(path, user.uid, user.uid)
 
     def enter() -> None:
         for group in made:
-            (group / "cgroup.procs").write_text("0")
+            (group / "inside/cgroup.procs").write_text("0")
 
     try:
         yield enter
     finally:
         for group in made:
             wait_until(functools.partial(remove, group.parent))
+
+
+def take_processors(*groups: Path) -> None:
+    """Version 1: a new group has none."""
+    for path in groups:
+        for name in ("cpuset.cpus", "cpuset.mems"):
+            if (path / name).exists() and not (path / name).read_text().strip():
+                (path / name).write_text((path.parent / name).read_text())
+
+
+def offer_controllers(*groups: Path) -> None:
+    """Version 2: what groups below have is said by the one above."""
+    for path in groups:
+        for name in {"cpu", "memory", "pids"} & set(
+            (path / "cgroup.controllers").read_text().split()
+        ):
+            (path / "cgroup.subtree_control").write_text(f"+{name}")
 
 
 def remove(group: Path) -> bool:
