@@ -61,3 +61,12 @@ def test_mistakes_are_answered(api: Api, cuddy: Cuddy) -> None:
     # Half a surrogate pair, which no file could hold: it would make the store unreadable.
     assert api("POST", "/commit", {"Cmd": ["\ud800"]}, container="committed").status == 400
     assert api.get("/images/json")
+
+
+def test_a_container_may_end_while_it_is_committed(api: Api, cuddy: Cuddy) -> None:
+    for delay in range(6):
+        command = f"touch /x; sleep 0.0{delay}"
+        container = cuddy.ok("run", "-d", "alpine", "sh", "-c", command).strip()
+        answer = api("POST", "/commit", container=container)
+        assert answer.status == 201, answer
+        cuddy.ok("rmi", answer.json["Id"])

@@ -81,7 +81,7 @@ def prune_(call: Call) -> None:
     pairs = call.filters()
     until_ns = prune_filters.until(pairs)
     pruned = prune.prune_images(call.home, prune.parse_filters(pairs, until_ns, unused=False))
-    answer = {"ImagesDeleted": _told(pruned.records), "SpaceReclaimed": pruned.freed_bytes}
+    answer = {"ImagesDeleted": _told(pruned.records) or None, "SpaceReclaimed": pruned.freed_bytes}
     call.answer(answer)
 
 

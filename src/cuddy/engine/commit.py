@@ -9,6 +9,7 @@ or removes it in between wins.
 from __future__ import annotations
 
 import os
+import time
 
 from cuddy import files
 from cuddy.engine import container, containers, events, export, rootfs
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 
 NOT_CHANGES = frozenset((b"etc/hosts", b"etc/hostname", b"etc/resolv.conf"))
 """Empty files on which those of the engine are mounted: Docker has them below the image's top."""
+ENDING_S = 1.0
+"""From the end of a container's processes to that of its record."""
 FROM_IMAGE = ("ExposedPorts", "Healthcheck", "Shell")
 FROM_CONTAINER = ("User", "Cmd", "Entrypoint", "Volumes", "Labels")
 
@@ -188,11 +191,8 @@ def add_layer(home: Home, record: Container, *, pause: bool) -> Added | None:
     """What the container has changed, as a layer; None if that is nothing."""
     state = record["State"]
     moves = state["Running"] and not state["Paused"]
-    standstill = freeze(home, record) if pause and moves else None
+    standstill = hold(home, record) if pause and moves else None
     try:
-        if standstill:
-            standstill.__enter__()
-            events.emit_container(home, "pause", record)
         if not changeset.has_changes(f"{home.container_dir(record['Id'])}/upper"):
             return None
         with workers.Crew() as crew:
@@ -226,6 +226,22 @@ def go_on(home: Home, record: Container, standstill: Standstill | None) -> None:
         events.emit_container(home, "unpause", record)
 
 
+def hold(home: Home, record: Container) -> Standstill | None:
+    """Make a running container stand still; one that ends just now, None, does so by itself.
+
+    Raises NoSuchContainer, NotPermitted, Conflict, SystemFailure.
+    """
+    try:
+        standstill = freeze(home, record)
+        standstill.__enter__()
+    except (Conflict, SystemFailure):
+        if ends(home, record):
+            return None
+        raise
+    events.emit_container(home, "pause", record)
+    return standstill
+
+
 def freeze(home: Home, record: Container) -> Standstill:
     """The standstill of a running container, still to be entered. Raises Conflict."""
     try:
@@ -233,3 +249,13 @@ def freeze(home: Home, record: Container) -> Standstill:
     except NoSuchContainer:
         raise Conflict(f"container {record['Id'][:12]} has just ended", hint="try again") from None
     return Standstill(Cgroup(document["cgroupPaths"]))
+
+
+def ends(home: Home, record: Container) -> bool:
+    """Whether a container has ended, or is about to be known to have."""
+    deadline_s = time.monotonic() + ENDING_S
+    while containers.read(home, record["Id"])["State"]["Running"]:
+        if time.monotonic() > deadline_s:
+            return False
+        time.sleep(0.01)
+    return True
