@@ -77,6 +77,7 @@ class Conversation:
         self._is_raw = streams.tty if raw is None else raw
         self._keys = DetachKeys(keys) if streams.tty and stdin else None
         self._output = bytearray()  # on its way to the client
+        self._has_said = False
         self._typed = b""  # on its way into the container
         self._reads = stdin  # whether the client may have more to say
         self._closes = False  # whether the container must be told that it has not
@@ -157,6 +158,9 @@ class Conversation:
         self._output.clear()
 
     def _write(self) -> None:
+        if not self._has_said:
+            self._socket.await_reader()
+            self._has_said = True
         try:
             while self._output:
                 sent = self._socket.send(self._output[:CHUNK_BYTES], socket.MSG_NOSIGNAL)

@@ -10,6 +10,8 @@ import fcntl
 import os
 import signal
 import socket
+import sys
+import termios
 import time
 from contextlib import contextmanager
 from http import HTTPStatus
@@ -42,6 +44,7 @@ MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", 
 MAX_DOCUMENT_BYTES = 4 << 20
 DOCUMENT_S = 30
 MAX_PARAMETERS = 1000
+HEAD_PATIENCE_S = 0.25
 FALSE = ("", "0", "no", "false", "none")
 """Docker's booleans: everything else is true."""
 SILENT = (204, 304)
@@ -56,6 +59,23 @@ class Hijacked(socket.socket):
     """A connection that is no more HTTP. `unread`: what the client has sent on it already."""
 
     unread = b""
+
+    def await_reader(self) -> None:
+        """Until the client has read the head, or does not for a while.
+
+        docker-py reads heads through a buffer of its own, and loses what has come along with one.
+        """
+        if self.family != socket.AF_UNIX:
+            return
+        deadline_s = time.monotonic() + HEAD_PATIENCE_S
+        while _unread_bytes(self) and time.monotonic() < deadline_s:
+            time.sleep(0.0005)
+
+
+def _unread_bytes(sock: socket.socket) -> int:
+    """What the other side has not read yet, and what the kernel needs for that (unix(7))."""
+    answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
+    return int.from_bytes(answer, sys.byteorder)
 
 
 class Call:

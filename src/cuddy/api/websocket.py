@@ -96,6 +96,9 @@ class WebSocket:
         """As a socket's."""
         self._socket.setblocking(flag)
 
+    def await_reader(self) -> None:
+        """Nobody reads the head of one without its frames."""
+
     def fileno(self) -> int:
         """As a socket's."""
         return self._socket.fileno()
