@@ -32,8 +32,7 @@ volumes:
 STAND_IN = """#!/bin/sh
 echo "$*|$DOCKER_HOST|$DOCKER_BUILDKIT|$DOCKER_CONTEXT"
 [ -S "${DOCKER_HOST#unix://}" ] || exit 9
-trap 'exit 41' TERM
-[ "$1" = wait ] && { read line; echo "read $line"; sleep 60 & wait; }
+[ "$1" = wait ] && { read line; sleep 60 & trap "kill $!; exit 41" TERM; echo "read $line"; wait; }
 exit 7
 """
 

@@ -27,11 +27,17 @@ pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="it asks the engine it
 def engine(cuddy: Cuddy) -> Iterator[Home]:
     """A Home with a running container named `box`."""
     cuddy.ok("run", "-d", "--name", "box", "alpine", "sleep", "1000")
+    before = children()
     yield Home(str(cuddy.root), str(cuddy.run_root))
     cuddy("rm", "-f", "box")
-    with suppress(ChildProcessError):
-        while True:
-            os.wait()  # keepers are ours
+    for keeper in children() - before:
+        with suppress(ChildProcessError):
+            os.waitpid(keeper, 0)
+
+
+def children() -> set[int]:
+    """This process's own."""
+    return set(map(int, Path("/proc/self/task", str(os.getpid()), "children").read_text().split()))
 
 
 def room_of(engine: Home) -> str:
