@@ -66,4 +66,4 @@ def prune(call: Call) -> None:
     pairs = call.filters()
     which = prune_filters.parse(pairs, prune_filters.until(pairs))
     pruned = prune_containers.prune_containers(call.home, which)
-    call.answer({"ContainersDeleted": pruned.ids, "SpaceReclaimed": pruned.freed_bytes})
+    call.answer({"ContainersDeleted": pruned.ids or None, "SpaceReclaimed": pruned.freed_bytes})

@@ -10,7 +10,7 @@ from cuddy.engine import mounts
 from cuddy.engine.home import Home
 from cuddy.engine.mounts import Lender
 from cuddy.engine.options import ContainerOptions
-from cuddy.errors import InvalidArgument
+from cuddy.errors import InvalidArgument, NotFound
 
 HOME = Home("/var/lib/cuddy", "/run/cuddy")
 
@@ -60,7 +60,7 @@ class TestPoints:
             plan(volumes=(f"{name}:/x",))
 
     def test_a_driver_that_is_not_there_is_refused(self) -> None:
-        with pytest.raises(InvalidArgument, match='plugin "warp" not found'):
+        with pytest.raises(NotFound, match='plugin "warp" not found'):
             plan(volumes=("data:/x",), volume_driver="warp")
 
 
