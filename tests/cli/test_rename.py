@@ -25,6 +25,12 @@ def test_a_running_container_goes_on_under_its_new_name(cuddy: Cuddy) -> None:
     assert cuddy.ok("create", "--name", "third", "alpine")
 
 
+def test_a_container_is_renamed_where_no_network_has_been_yet(fresh: Cuddy) -> None:
+    fresh.ok("run", "-d", "--name", "before", "--network", "none", "alpine", "sleep", "1000")
+    assert fresh.ok("rename", "before", "after") == ""
+    assert fresh.field("after", "{{.State.Running}}") == "true"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "reason"),
     [

@@ -246,7 +246,12 @@ def _take(
 
 
 def set_names(path: str, container_id: str, names: Iterable[str]) -> None:
-    """Call a container by other names from now on; nothing happens when it has no lease."""
+    """Call a container by other names from now on; nothing happens when it has no lease.
+
+    Networks without leases have no file of them, and get none.
+    """
+    if not os.path.exists(path):
+        return
     with files.Lock(f"{path}.lock"):
         last, leases = _read(path)
         if held := leases.get(container_id):
