@@ -6,8 +6,8 @@
 
 Nothing here would be of use to the command line: what both need belongs to the engine.
 
-server      who listens: a process for each connection
-worker      such a process, forked before the connection comes
+server      who listens, and has workers ready
+worker      a process that serves a connection, or several that only look something up
 sockets     where it listens, and who may come
 connection  one client's bytes: heads, bodies, answers, by h11
 tls         the same bytes in secret, from clients with certificates

@@ -20,21 +20,12 @@ if TYPE_CHECKING:
 
     from cuddy.api.http import Call, Hijacked
     from cuddy.api.websocket import WebSocket
+    from cuddy.engine.attach import Streams
 
-    class Streams(Protocol):
-        """What an Attachment and an ExecSession have in common."""
+    class EarlyStreams(Streams, Protocol):
+        """Those of a container that may not have begun."""
 
-        tty: bool
         has_begun: bool  # False: it may never
-
-        def fileno(self) -> int: ...
-        def receive(self) -> list[tuple[int, bytes]]: ...
-        def send(self, data: bytes) -> int: ...
-        def wants_write(self) -> bool: ...
-        def write_fileno(self) -> int: ...
-        def flush(self) -> None: ...
-        def close_stdin(self) -> None: ...
-        def detach(self) -> None: ...
 
 
 CHUNK_BYTES = 1 << 16
@@ -63,7 +54,7 @@ class Conversation:
     def __init__(
         self,
         sock: Hijacked | WebSocket,
-        streams: Streams,
+        streams: EarlyStreams,
         *,
         stdin: bool,
         wanted: Collection[int],

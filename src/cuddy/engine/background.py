@@ -7,6 +7,10 @@ import os
 
 from cuddy.kernel import process, syscall
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
 IGNORED_SIGNALS = (
     _signal.SIGHUP,
     _signal.SIGINT,
@@ -14,6 +18,19 @@ IGNORED_SIGNALS = (
     _signal.SIGTERM,
     _signal.SIGPIPE,
 )
+
+
+def spawn(act: Callable[[], object]) -> None:
+    """Have a process that is nobody's child do something, and end. Raises OSError."""
+    child = os.fork()
+    if child:
+        os.waitpid(child, 0)
+        return
+    try:
+        if os.fork() == 0:
+            act()
+    finally:
+        os._exit(0)
 
 
 def leave(title: str, kept: set[int]) -> None:

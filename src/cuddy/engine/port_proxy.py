@@ -35,15 +35,8 @@ def begin(path: str, sources: Sequence[int]) -> int:
     ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM | _socket.SOCK_CLOEXEC)
     with_us = ours.detach()
     try:
-        child = os.fork()
-        if child:
-            os.waitpid(child, 0)
-            return with_us
-        try:
-            if os.fork() == 0:
-                serve(Targets(path), sources, theirs.fileno())
-        finally:
-            os._exit(0)
+        background.spawn(lambda: serve(Targets(path), sources, theirs.fileno()))
+        return with_us
     except BaseException:
         os.close(with_us)
         raise

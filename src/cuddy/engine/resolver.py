@@ -12,14 +12,14 @@ import os
 import time
 
 from cuddy import files
-from cuddy.engine import etc_files, resolver_roll
+from cuddy.engine import background, etc_files, resolver_roll
 from cuddy.engine.resolver_roll import Asker
 from cuddy.errors import SystemFailure
+from cuddy.kernel import sockets
 from cuddy.network import resolv
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from typing import Any
 
     from cuddy.engine.container import Container
@@ -115,7 +115,8 @@ def dial(home: Home) -> _socket.socket:
     """A connection to a resolver that runs. Raises OSError."""
     client = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
     try:
-        at_socket(home, client.connect)
+        with sockets.Directory(home.run_root) as way:
+            client.connect(f"{way}/{resolver_roll.SOCKET}")
     except BaseException:
         client.close()
         raise
@@ -130,32 +131,20 @@ def listen(home: Home) -> _socket.socket:
         os.unlink(f"{home.run_root}/{resolver_roll.SOCKET}")
     except FileNotFoundError:
         pass
-    at_socket(home, listener.bind)
+    with sockets.Directory(home.run_root) as way:
+        listener.bind(f"{way}/{resolver_roll.SOCKET}")
     listener.listen(BACKLOG)
     listener.setblocking(False)
     return listener
 
 
-def at_socket(home: Home, action: Callable[[str], None]) -> None:
-    """Connect or bind by the directory's descriptor: a socket's path holds at most 107 bytes."""
-    directory_fd = os.open(home.run_root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        action(f"/proc/self/fd/{directory_fd}/{resolver_roll.SOCKET}")
-    finally:
-        os.close(directory_fd)
-
-
 def spawn(home: Home, listener: _socket.socket) -> None:
-    """Start the resolver's process as nobody's child."""
-    child = os.fork()
-    if child:
-        os.waitpid(child, 0)
-        return
-    try:
-        if os.fork() == 0:
-            # Imported there: what nobody else needs.
-            from cuddy.engine import resolver_process
+    """Start the resolver's process. Raises OSError."""
 
-            resolver_process.main(home, listener)
-    finally:
-        os._exit(0)
+    def serve() -> None:
+        # Imported there: what nobody else needs.
+        from cuddy.engine import resolver_process
+
+        resolver_process.main(home, listener)
+
+    background.spawn(serve)

@@ -14,7 +14,7 @@ import _socket
 import os
 
 from cuddy import files
-from cuddy.engine import resolver_roll, way_out
+from cuddy.engine import background, resolver_roll, way_out
 from cuddy.errors import SystemFailure
 from cuddy.kernel import elsewhere, sockets
 from cuddy.network import user_mode_options
@@ -109,6 +109,13 @@ def ask(client: _socket.socket, whom: list[int]) -> int:
 def begin(home: Home) -> None:
     """Start the keeper, nobody's child. Raises OSError, NotPermitted."""
     programs = way_out.find_programs(user_mode_options.Choice())
+
+    def keep() -> None:
+        # Imported there: what nobody else needs.
+        from cuddy.engine import user_netns_keeper
+
+        user_netns_keeper.main(home, listener, programs)
+
     files.remove_tree(directory(home))  # of one that was killed
     files.make_directory(directory(home))
     listener = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET | _socket.SOCK_CLOEXEC)
@@ -116,17 +123,6 @@ def begin(home: Home) -> None:
         with sockets.Directory(directory(home)) as way:
             listener.bind(f"{way}/{SOCKET}")
         listener.listen(BACKLOG)
-        child = os.fork()
-        if child:
-            os.waitpid(child, 0)
-            return
-        try:
-            if os.fork() == 0:
-                # Imported there: what nobody else needs.
-                from cuddy.engine import user_netns_keeper
-
-                user_netns_keeper.main(home, listener, programs)
-        finally:
-            os._exit(0)
+        background.spawn(keep)
     finally:
         listener.close()
