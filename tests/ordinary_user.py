@@ -13,10 +13,12 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import isolation
 from console import PROGRAM, Cuddy
+from registry import Registry
 
 UID = 61717
 SUBORDINATE = 771_000_000
@@ -145,6 +147,19 @@ class OrdinaryUser(Cuddy):
         os.close(self._stop)
         os.waitpid(self.holder, 0)
         subprocess.run(["rm", "-rf", "--one-file-system", self.home, self._databases], check=True)
+
+
+@contextmanager
+def with_alpine(somebody: OrdinaryUser, registry: Registry) -> Iterator[OrdinaryUser]:
+    """A user who has the image `alpine`; all that the user made goes at the end, and the user."""
+    try:
+        name = registry.name("alpine")
+        somebody.ok("pull", name)
+        somebody.ok("tag", name, "alpine")
+        yield somebody
+        somebody.remove_all()
+    finally:
+        somebody.close()
 
 
 def closed_ways() -> Iterator[tuple[str, list[str]]]:

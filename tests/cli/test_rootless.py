@@ -19,7 +19,7 @@ from bundles import OURS
 from console import ENGINE, wait_until
 from cuddy.kernel import fuse_overlay
 from leaks import cgroup_mounts
-from ordinary_user import SUBORDINATE, OrdinaryUser
+from ordinary_user import SUBORDINATE, OrdinaryUser, with_alpine
 from registry import Registry
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="how others do it is their affair")
@@ -32,13 +32,8 @@ def user(request: pytest.FixtureRequest, registry: Registry) -> Iterator[Ordinar
     has_ids = request.param == "ids"
     if has_ids and not shutil.which("newuidmap"):
         pytest.skip("newuidmap is not installed: package uidmap")
-    somebody = OrdinaryUser(f"cuddy-{request.param}", has_ids=has_ids)
-    try:
-        somebody.ok("tag", *pulled(somebody, registry))
-        yield somebody
-        somebody.remove_all()
-    finally:
-        somebody.close()
+    with with_alpine(OrdinaryUser(f"cuddy-{request.param}", has_ids=has_ids), registry) as made:
+        yield made
 
 
 def test_a_container_lives_as_any_other(user: OrdinaryUser) -> None:
@@ -215,9 +210,9 @@ def test_the_host_image_shows_the_machine(user: OrdinaryUser) -> None:
 
 @pytest.mark.skipif(not fuse_overlay.is_there(), reason="fuse-overlayfs is not installed")
 def test_where_the_kernel_refuses_overlays_a_program_makes_them(registry: Registry) -> None:
-    user = OrdinaryUser("cuddy-fuse", has_ids=bool(shutil.which("newuidmap")), on_overlay=True)
-    try:
-        user.ok("tag", *pulled(user, registry))
+    has_ids = bool(shutil.which("newuidmap"))
+    somebody = OrdinaryUser("cuddy-fuse", has_ids=has_ids, on_overlay=True)
+    with with_alpine(somebody, registry) as user:
         told = {line["Topic"]: line for line in map(json.loads, listed(user))}
         assert told["overlayfs"]["State"] == "less"
         change = "rm -r /etc/apk; mkdir /etc/apk; echo new > /etc/apk/only; rm /etc/motd; mount"
@@ -229,16 +224,6 @@ def test_where_the_kernel_refuses_overlays_a_program_makes_them(registry: Regist
             "run", "--rm", *NOWHERE, "changed", "sh", "-c", "ls -A /etc/apk /etc/motd; :"
         )
         assert shown.splitlines() == ["/etc/apk:", "only"]
-        user.remove_all()
-    finally:
-        user.close()
-
-
-def pulled(user: OrdinaryUser, registry: Registry) -> tuple[str, str]:
-    """The image that all have, by its name and the short one that it is to get."""
-    name = registry.name("alpine")
-    user.ok("pull", name)
-    return name, "alpine"
 
 
 def test_the_runtime_takes_a_bundle_of_the_users(user: OrdinaryUser) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from console import ENGINE, Cuddy, wait_until
 from cuddy.kernel import namespaces
-from ordinary_user import OrdinaryUser
+from ordinary_user import OrdinaryUser, with_alpine
 from outside import Outside, answer_name
 from registry import Registry
 
@@ -42,14 +42,8 @@ def somebody(
     made = OrdinaryUser(
         f"cuddy-{request.param}", has_ids=False, lacks=("pasta",) * (request.param != "pasta")
     )
-    try:
-        name = registry.name("alpine")
-        made.ok("pull", name)
-        made.ok("tag", name, "alpine")
+    with with_alpine(made, registry):
         yield made
-        made.remove_all()
-    finally:
-        made.close()
 
 
 def test_a_container_reaches_the_world_but_not_the_hosts_loopback(
@@ -292,14 +286,8 @@ def lacking(registry: Registry) -> Iterator[OrdinaryUser]:
     """Somebody whose machine has none of what leads out."""
     lacks = ("pasta", "slirp4netns", "/dev/net/tun")
     somebody = OrdinaryUser("cuddy-lacking", has_ids=False, lacks=lacks)
-    try:
-        name = registry.name("alpine")
-        somebody.ok("pull", name)
-        somebody.ok("tag", name, "alpine")
+    with with_alpine(somebody, registry):
         yield somebody
-        somebody.remove_all()
-    finally:
-        somebody.close()
 
 
 def test_what_is_missing_is_named_with_what_mends_it(lacking: OrdinaryUser) -> None:

@@ -16,7 +16,7 @@ import pytest
 
 from console import ENGINE, wait_until
 from engine_api import serving
-from ordinary_user import OrdinaryUser
+from ordinary_user import OrdinaryUser, with_alpine
 from outside import Outside
 from registry import Registry
 
@@ -33,15 +33,8 @@ SERVE = "while :; do echo served | nc -l -p 80; done"
 
 @pytest.fixture(scope="module")
 def somebody(registry: Registry, outside: Outside) -> Iterator[OrdinaryUser]:
-    made = OrdinaryUser("cuddy-bridges", has_ids=False)
-    try:
-        name = registry.name("alpine")
-        made.ok("pull", name)
-        made.ok("tag", name, "alpine")
+    with with_alpine(OrdinaryUser("cuddy-bridges", has_ids=False), registry) as made:
         yield made
-        made.remove_all()
-    finally:
-        made.close()
 
 
 @pytest.fixture

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 
 import pytest
 
+import time_zone
 from cuddy.cli.system import events
 from cuddy.cli.template import Unfit
 from cuddy.engine.event_log import Event
@@ -28,13 +28,10 @@ LEAVE: Event = {
 
 
 @pytest.fixture(autouse=True)
-def nepal(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def nepal() -> Iterator[None]:
     """Somewhere with an odd zone."""
-    monkeypatch.setenv("TZ", "NPT-5:45")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+    with time_zone.living_in(time_zone.NEPAL):
+        yield
 
 
 def test_a_line_has_local_time_and_sorted_attributes() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 
@@ -10,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+import time_zone
 from cuddy import files
 from cuddy.engine import moments
 from cuddy.errors import InvalidArgument
@@ -18,12 +18,9 @@ NOW = 1_700_000_000 * 10**9
 
 
 @pytest.fixture(autouse=True)
-def berlin(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    monkeypatch.setenv("TZ", "CET-1CEST,M3.5.0,M10.5.0/3")
-    time.tzset()
-    yield
-    monkeypatch.undo()
-    time.tzset()
+def berlin() -> Iterator[None]:
+    with time_zone.living_in(time_zone.BERLIN):
+        yield
 
 
 @pytest.mark.parametrize(
