@@ -7,6 +7,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -184,12 +185,15 @@ def name_of(pid: str) -> str:
 
 
 def test_a_handlers_process_holds_neither_listener_nor_others(api: Api) -> None:
-    with api.connect() as first, api.connect() as second:
-        for sock in (first, second):
+    with ExitStack() as connections:
+        # More than there are processes ready: some are made with a client waiting already.
+        several = [connections.enter_context(api.connect()) for _ in range(6)]
+        for sock in several:
             sock.sendall(b"GET /_ping HTTP/1.1\r\nHost: a\r\n\r\n")
+        for sock in several:
             assert sock.recv(1000)
         pids = busy(api.pid)
-        assert len(pids) == 2
+        assert len(pids) == len(several)
         for pid in pids:
             targets = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
             # its own, and the one on which the server gives it another

@@ -88,8 +88,15 @@ class Server:
     def _free(self) -> list[Worker]:
         return [each for each in self._workers.values() if not each.owner]
 
-    def _hire(self) -> Worker:
-        hired = worker.hire(self.home, [each.tls for each in self.listeners], self._leave)
+    def _hire(self, client: socket.socket | None = None) -> Worker:
+        """Another worker. `client`: one that nobody has yet, of which it gets no second copy."""
+
+        def leave() -> None:
+            self._leave()
+            if client:
+                client.close()
+
+        hired = worker.hire(self.home, [each.tls for each in self.listeners], leave)
         self._workers[hired.pid] = hired
         self._by_channel[hired.channel.fileno()] = hired
         self._poll.register(hired.channel, select.POLLIN)
@@ -149,7 +156,7 @@ class Server:
             if one.give(client, peer, number, _owner(peer)):
                 return
             self._dismiss(one)  # somebody has killed it
-        self._hire().give(client, peer, number, _owner(peer))
+        self._hire(client).give(client, peer, number, _owner(peer))
 
     def _reap(self) -> None:
         while self._workers:
