@@ -7,11 +7,47 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Iterator
 
 from cuddy.kernel import namespaces, rtnetlink
+
+
+@contextlib.contextmanager
+def entered(pid: int) -> Iterator[None]:
+    """In the network namespace of a process."""
+    fd = namespaces.open_namespace(pid, "network")
+    try:
+        with namespaces.Joined(fd, "network"):
+            yield
+    finally:
+        os.close(fd)
+
+
+@contextlib.contextmanager
+def echoing(pid: int, port: int) -> Iterator[None]:
+    """Whatever comes to a UDP port in the network namespace of a process goes back.
+
+    A process of the test's own does it: not every busybox has an `nc` that knows UDP.
+    """
+    with entered(pid):
+        server = socket.socket(type=socket.SOCK_DGRAM)
+    with server:
+        server.bind(("", port))
+        child = os.fork()
+        if child == 0:
+            try:
+                while True:
+                    server.sendto(*server.recvfrom(1 << 16))
+            finally:
+                os._exit(1)
+    try:
+        yield
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
 
 
 class Netns:

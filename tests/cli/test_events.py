@@ -130,18 +130,18 @@ def test_what_is_done_to_images(cuddy: Cuddy, listener: Listener) -> None:
 
 def test_events_that_were_are_told_by_since_and_until(cuddy: Cuddy) -> None:
     before = cuddy.ok("run", "--rm", "alpine", "date", "+%s")
-    cuddy.ok("run", "--rm", "--name", "early", "alpine", "true")
+    cuddy.ok("run", "--rm", "--name", "sooner", "alpine", "true")
     words = ("events", "--since", before, "--until", "0s")
-    told = cuddy.ok(*words, "--filter", "container=early", "--filter", "event=die").splitlines()
+    told = cuddy.ok(*words, "--filter", "container=sooner", "--filter", "event=die").splitlines()
     pattern = (
         r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z container die [0-9a-f]{64} "
-        r"\(execDuration=\d, exitCode=0, image=alpine, name=early\)"
+        r"\(execDuration=\d, exitCode=0, image=alpine, name=sooner\)"
     )
     assert len(told) == 1
     assert re.fullmatch(pattern, told[0])
     form = "{{.Type}}/{{.Status}} {{.Actor.Attributes.name}} {{.Actor.Attributes.none}}"
-    last = cuddy.ok(*words, "--filter", "container=early", "--format", form).splitlines()[-1]
-    assert last == "container/destroy early <no value>"
+    last = cuddy.ok(*words, "--filter", "container=sooner", "--format", form).splitlines()[-1]
+    assert last == "container/destroy sooner <no value>"
     assert cuddy.ok("system", *words, "--filter", "container=late") == ""
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 import docker
 import pytest
 
+import netns
 from console import ENGINE, wait_until
 from engine_api import serving
 from ordinary_user import OrdinaryUser, with_alpine
@@ -89,8 +90,7 @@ def test_networks_are_apart_and_change_while_containers_run(user: OrdinaryUser) 
     for name in ("front", "back"):
         user.ok("network", "create", name)
     port = ("-p", "127.0.0.1::80", "-p", "127.0.0.1::53/udp")
-    serve = f"nc -ll -u -p 53 -e cat & {SERVE}"
-    user.ok("run", "-d", "--name", "web", "--network", "front", *port, "alpine", "sh", "-c", serve)
+    user.ok("run", "-d", "--name", "web", "--network", "front", *port, "alpine", "sh", "-c", SERVE)
     user.ok("run", "-d", "--name", "db", "--network", "back", "alpine", "sleep", "60")
     address = user.field("web", "{{.NetworkSettings.Networks.front.IPAddress}}")
     script = f"nc -w 1 {address} 80 </dev/null; nc -w 1 web 80 </dev/null"
@@ -105,7 +105,7 @@ def test_networks_are_apart_and_change_while_containers_run(user: OrdinaryUser) 
     place = user.ok("port", "web", "80").strip()
     wait_until(lambda: ask("127.0.0.1", int(place.rpartition(":")[2])) == "served")
     names = user.ok("port", "web", "53/udp").strip()
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as caller:
+    with netns.echoing(user.pid("web"), 53), socket.socket(type=socket.SOCK_DGRAM) as caller:
         caller.settimeout(5)
         caller.connect(("127.0.0.1", int(names.rpartition(":")[2])))
         caller.send(b"there?")
