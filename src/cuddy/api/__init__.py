@@ -21,6 +21,7 @@ preload     what is imported before the first connection comes
 system      ping, version, info
 absent      endpoints with nothing behind them: swarms, plugins
 containers  containers: lists, prune
+container_items  as lists show them
 container   one of them: inspect, top, changes, export, rename, update, removal
 lives       start, stop, restart, kill, pause, unpause
 create      a new one

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
-from cuddy.api import build_cache, containers, image_items
+from cuddy.api import build_cache, container_items, image_items
 from cuddy.builder import du
-from cuddy.engine import images, inspect, ps, volumes
+from cuddy.engine import images, volumes
 from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
@@ -52,12 +50,7 @@ def _images(call: Call, spaces: Sequence[ImageSpace]) -> list[dict[str, Any]]:
 
 
 def _containers(call: Call, spaces: Sequence[ContainerSpace]) -> list[dict[str, Any]]:
-    stale = ps.stale_names(call.home, [each.container for each in spaces])
-    now_ns = time.time_ns()
-    return [
-        containers.item(each.container, stale, now_ns) | inspect.measure(call.home, each.container)
-        for each in spaces
-    ]
+    return container_items.items(call.home, [each.container for each in spaces])
 
 
 def _volume(space: VolumeSpace) -> dict[str, Any]:

@@ -15,6 +15,7 @@ filters          --filter of ps
 ps               which containers there are
 status           how a state reads to people
 signals          names of signals are numbers
+memory           what a process remembers of files as long as they are the same
 remains          what a dead monitor left, and clearing it
 names            random names; the grammar of names
 users            users and groups of an image, read as hostile files

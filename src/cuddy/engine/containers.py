@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.engine.memory import Memory
     from cuddy.errors import CuddyError
 
 ID_LENGTH = 64
@@ -62,20 +63,37 @@ def read(home: Home, container_id: str, *, locked: bool = False) -> Container:
     return record
 
 
-def is_consistent(home: Home, record: Container) -> bool:
-    """Whether the record's claim about running agrees with what is there."""
+def is_consistent(home: Home, record: Container, boot: str = "") -> bool:
+    """Whether the record's claim about running agrees with what is there.
+
+    `boot`: as `liveness.boot_id` has it, from whoever has asked already.
+    """
     run_dir = home.run_dir(record["Id"])
     if record["State"]["Running"]:
-        return liveness.monitor_lives(run_dir)
-    return not os.path.exists(run_dir) or liveness.monitor_lives(run_dir)
+        return liveness.monitor_lives(run_dir, boot)
+    return not os.path.exists(run_dir) or liveness.monitor_lives(run_dir, boot)
 
 
 def list_containers(
     home: Home, *, all: bool = False, unreadable: list[CuddyError] | None = None
 ) -> list[Container]:
-    """Running containers, or all, newest first.
+    """Running containers, or all, newest first; those that cannot be read as `read_all` has it."""
+    found = read_all(home, unreadable=unreadable)
+    return found if all else [each for each in found if is_up(each)]
 
-    One that cannot be read is left out, and what is wrong with it goes into `unreadable`.
+
+def is_up(record: Container) -> bool:
+    """Whether it runs, or will again in a moment."""
+    return record["State"]["Running"] or bool(record["State"].get("Restarting"))
+
+
+def read_all(
+    home: Home, *, unreadable: list[CuddyError] | None = None, memory: Memory | None = None
+) -> list[Container]:
+    """All containers with their true states, newest first.
+
+    One that cannot be read is left out, and what is wrong with it goes into `unreadable`. `memory`:
+    of records read before; what the kernel knows is asked every time.
     """
     found = []
     running = {name for name in files.list_directory(home.run_root) if len(name) == ID_LENGTH}
@@ -85,18 +103,31 @@ def list_containers(
         from cuddy.engine import remains
 
         remains.sweep(home)
+    boot = liveness.boot_id() if running else ""
     for container_id in container_ids:
         try:
-            record = read(home, container_id)
+            record = _look_up(home, container_id, memory)
+            may_run = record["State"]["Running"] or container_id in running
+            if may_run and not is_consistent(home, record, boot):
+                record = read(home, container_id)
+            found.append(record)
         except NoSuchContainer:
             continue
         except CorruptContent as error:
             if unreadable is not None:
                 unreadable.append(error)
-            continue
-        if all or record["State"]["Running"] or record["State"].get("Restarting"):
-            found.append(record)
+    if memory:
+        memory.forget_others(container_ids)
     return sorted(found, key=lambda record: (record["Created"], record["Id"]), reverse=True)
+
+
+def _look_up(home: Home, container_id: str, memory: Memory | None) -> Container:
+    """The record as it was last written. Raises NoSuchContainer, CorruptContent."""
+    if memory is None:
+        return container.read(home, container_id)
+    where = home.container_dir(container_id)
+    paths = (f"{where}/container.json", f"{where}/status.json")
+    return memory.recall(container_id, paths, lambda: container.read(home, container_id))
 
 
 def ids(home: Home) -> list[str]:

@@ -13,7 +13,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from cuddy.engine.container import Container
@@ -66,6 +66,16 @@ def shown(record: Mapping[str, Any]) -> list[str]:
     """HostConfig.Links as Docker shows them: "/name:/container/alias"."""
     pairs = (text.partition(":/") for text in record["HostConfig"].get("Links") or ())
     return [f"{name}:{record['Name']}/{alias}" for name, _, alias in pairs]
+
+
+def aliases(linking: Iterable[Container]) -> dict[str, list[str]]:
+    """What these containers call others: "/db" -> ["/web/db"]."""
+    found: dict[str, list[str]] = {}
+    for record in linking:
+        for text in record["HostConfig"]["Links"]:
+            name, _, alias = text.partition(":/")
+            found.setdefault(name, []).append(f"{record['Name']}/{alias}")
+    return found
 
 
 def remove(home: Home, path: str) -> None:

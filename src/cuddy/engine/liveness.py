@@ -23,10 +23,10 @@ def read_monitor(run_dir: str) -> tuple[int, int, str]:
         return 0, 0, ""
 
 
-def monitor_lives(run_dir: str) -> bool:
+def monitor_lives(run_dir: str, this_boot: str = "") -> bool:
     """Whether a container's monitor is alive: the same process in the same boot."""
     pid, began, boot = read_monitor(run_dir)
-    return bool(pid) and files.start_time(pid) == began and boot == boot_id()
+    return bool(pid) and files.start_time(pid) == began and boot == (this_boot or boot_id())
 
 
 def open_monitor(run_dir: str) -> int:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.engine.memory import Memory
     from cuddy.errors import CuddyError
 
 
@@ -23,14 +24,18 @@ class Found(NamedTuple):
 
     containers: list[Container]
     unreadable: list[CuddyError]
+    aliases: dict[str, list[str]]
+    """By name: what others call a container by their links."""
 
 
 def ps(
-    home: Home, *, all: bool = False, limit: int = 0, wanted: list[tuple[str, str]] | None = None
-) -> Found:
+    home: Home, *, all: bool = False, limit: int = 0,
+    wanted: list[tuple[str, str]] | None = None, memory: Memory | None = None,
+) -> Found:  # fmt: skip
     """Running containers; `all`: in every state; `limit`: so many of the newest in every state.
 
-    `wanted`: filters, by name and value. Raises WrongArguments, NoSuchContainer.
+    `wanted`: filters, by name and value; `memory`: of records. Raises WrongArguments,
+    NoSuchContainer.
     """
     wanted = wanted or []
     unreadable: list[CuddyError] = []
@@ -40,16 +45,36 @@ def ps(
         from cuddy.engine import filters
 
         every = every or filters.asks_for_stopped(wanted)
-    found = containers.list_containers(home, all=every, unreadable=unreadable)
+    there = containers.read_all(home, unreadable=unreadable, memory=memory)
+    found = there if every else [each for each in there if containers.is_up(each)]
     if wanted:
         found = filters.select(home, found, wanted)
-    return Found(found[:limit] if limit > 0 else found, unreadable)
+    return Found(found[:limit] if limit > 0 else found, unreadable, aliases(there))
 
 
-def stale_names(home: Home, found: Iterable[Container]) -> set[tuple[str, str]]:
+def names(record: Container, called: dict[str, list[str]]) -> list[str]:
+    """All names of a container, as docker has them: /db, /web/db. `called`: its `aliases`."""
+    own = record["Name"]
+    return sorted([own, *called[own]]) if own in called else [own]
+
+
+def aliases(there: list[Container]) -> dict[str, list[str]]:
+    """What all containers call each other, by name."""
+    linking = [each for each in there if each["HostConfig"]["Links"]]
+    if not linking:
+        return {}
+    # Imported here: few containers have any.
+    from cuddy.engine import links
+
+    return links.aliases(linking)
+
+
+def stale_names(
+    home: Home, found: Iterable[Container], memory: Memory | None = None
+) -> set[tuple[str, str]]:
     """Pairs of an image's name and id, where the name means another image by now, or none.
 
-    A list shows the id in the name's place, as docker does.
+    A list shows the id in the name's place, as docker does. `memory`: of the last answer.
     """
     pairs = {(each["Config"].get("Image") or "", each["Image"]) for each in found}
     pairs = {pair for pair in pairs if pair[0] and pair[0] != pair[1]}
@@ -59,6 +84,11 @@ def stale_names(home: Home, found: Iterable[Container]) -> set[tuple[str, str]]:
     from cuddy.image import naming
 
     try:
-        return naming.stale(home.storage, pairs)
+        if memory is None:
+            return naming.stale(home.storage, pairs)
+        key = frozenset(pairs)
+        memory.forget_others([key])
+        paths = [home.storage.index_path]
+        return memory.recall(key, paths, lambda: naming.stale(home.storage, key))
     except CorruptContent:
         return set()  # whoever works with images is told what is wrong with them

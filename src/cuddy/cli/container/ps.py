@@ -65,7 +65,7 @@ def ps_(home: Home, args: Args) -> int:
         listing = listing._replace(columns=(*listing.columns, "Size"))
     if args.report:
         listing = listing._replace(columns=("ID", "Names", "Status", "ExitReport"))
-    rows = _rows(home, found.containers, args, form)
+    rows = _rows(home, found, args, form)
     quiet = args.quiet and form == ""
     sys.stdout.write(table.render(listing, rows, form=form, quiet=quiet))
     return 0
@@ -81,12 +81,12 @@ def _form(args: Args) -> str:
     return "" if args.quiet or form == "table" else form
 
 
-def _rows(home: Home, chosen: list[Container], args: Args, form: str) -> list[dict[str, Any]]:
+def _rows(home: Home, found: ps.Found, args: Args, form: str) -> list[dict[str, Any]]:
     now_ns = time.time_ns()
-    stale = set() if args.quiet else ps.stale_names(home, chosen)
+    stale = set() if args.quiet else ps.stale_names(home, found.containers)
     measure = args.size or (".Size" in form and "size" not in args.given)
     rows = []
-    for container in chosen:
+    for container in found.containers:
         is_stale = (container["Config"].get("Image"), container["Image"]) in stale
         try:
             row = _row(container, now_ns, full=args.no_trunc, is_stale=is_stale)
@@ -95,6 +95,9 @@ def _rows(home: Home, chosen: list[Container], args: Args, form: str) -> list[di
         except (ValueError, IndexError) as error:  # a time that is none
             boundary.warn([f"container {container['Id'][:_SHORT_ID]}: {error}"])
             continue
+        if args.no_trunc:
+            names = ps.names(container, found.aliases)
+            row["Names"] = ",".join(each.removeprefix("/") for each in names)
         if args.report or ".ExitReport" in form:
             row["ExitReport"] = _report(container)
         if measure:
