@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 
 import pytest
 
 from console import Cuddy, wait_until
-from engine_api import Api
+from engine_api import Api, by_stream
 
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
@@ -139,3 +140,60 @@ def test_a_connection_of_one_who_waits_ends_with_the_client(api: Api, cuddy: Cud
         stream.sock.shutdown(socket.SHUT_RDWR)
         stream.sock.close()
         wait_until(lambda: not list(cuddy.root.glob("containers/*/waiting/*")))
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        (),
+        ("--log-driver", "local"),
+        ("--log-opt", "max-size=64k", "--log-opt", "max-file=500", "--log-opt", "compress=true"),
+    ],
+    ids=["json-file", "local", "rotated and compressed"],
+)
+def test_nothing_is_twice_or_missing_between_the_log_and_the_stream(
+    api: Api, cuddy: Cuddy, options: tuple[str, ...]
+) -> None:
+    script = "seq 1 20000 >&2 & seq 1 50000; until [ -e /all ]; do sleep .05; done; printf end"
+    cuddy.ok("run", "-d", "--name", "box", *options, "alpine", "sh", "-c", script)
+    arrived: list[int] = []
+    found: list[dict[int, bytes]] = []
+
+    def attend() -> None:
+        with api.hijack("/containers/box/attach", logs=1, **ALL) as stream:
+            arrived.append(stream.status)
+            found.append(stream.read_frames())
+
+    clients = [threading.Thread(target=attend) for _ in range(6)]
+    for client in clients:
+        client.start()
+        time.sleep(0.05)
+    wait_until(lambda: len(arrived) == len(clients))
+    cuddy.ok("exec", "box", "touch", "/all")
+    for client in clients:
+        client.join(60)
+    assert len(found) == len(clients)
+    for each in found:
+        assert each[1] == numbers(50_000) + b"end"
+        assert each[2] == numbers(20_000)
+
+
+def numbers(last: int) -> bytes:
+    """What seq(1) prints."""
+    return b"".join(b"%d\n" % number for number in range(1, last + 1))
+
+
+def test_a_line_without_an_end_is_seen_by_who_comes_before_its_end(api: Api, cuddy: Cuddy) -> None:
+    script = "echo first; printf un; printf err >&2; read -r _; echo finished"
+    create(cuddy, "-i", "alpine", "sh", "-c", script)
+    query = ALL | {"logs": 1}
+    with api.hijack("/containers/box/attach", **query) as early:
+        cuddy.ok("start", "box")
+        early.expect(b"err")
+        with api.hijack("/containers/box/attach", stdin=1, **query) as late:
+            seen = late.expect(b"err")
+            late.sock.sendall(b"\n")
+            seen += late.read()
+            assert by_stream(seen) == {1: b"first\nunfinished\n", 2: b"err"}
+    with api.hijack("/containers/box/attach", logs=1, stdout=1, stderr=1) as after:
+        assert after.read_frames() == {1: b"first\nunfinished\n", 2: b"err"}

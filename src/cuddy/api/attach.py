@@ -2,33 +2,31 @@
 
 from __future__ import annotations
 
-import time
 from contextlib import closing
 
 from cuddy.api import websocket
 from cuddy.api.connection import ClientLeft
 from cuddy.api.conversation import Conversation, content_type, frame
 from cuddy.api.websocket import WebSocket
-from cuddy.engine import attach, containers, detach_keys, guest, logs, wait
+from cuddy.engine import attach, containers, detach_keys, guest, seam_log, wait
 from cuddy.errors import InvalidArgument, NotRunning
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from cuddy.api.http import Call, Hijacked
     from cuddy.engine.attach import Attachment
     from cuddy.engine.logs import Reading
+    from cuddy.engine.seam import Seam
 
 STDOUT, STDERR = 1, 2
-PAUSE_S = 0.05
-"""Between the head and what has been written so far: docker-py reads the head through a buffer, and
-forgets what came along with it."""
 
 
 def attach_(call: Call) -> None:
     """Streams both ways on the connection itself, after what has been written so far if asked."""
     with closing(Wish(call)) as wish, call.hijack(content_type(call, tty=wish.tty)) as sock:
-        if wish.reading:
-            replay(sock, wish.reading, wish.wanted, tty=wish.tty)
+        replay(sock, wish)
         if wish.attachment:
             Conversation(
                 sock, wish.attachment, stdin=wish.stdin, wanted=wish.wanted, keys=wish.keys
@@ -40,10 +38,8 @@ def attach_ws(call: Call) -> None:
     websocket.accept(call)
     with closing(Wish(call)) as wish, call.hijack("", protocol="websocket") as sock:
         framing = WebSocket(sock)
-        if wish.reading:
-            for entry in wish.reading:
-                if entry.stream in wish.wanted:
-                    send(sock, websocket.frame(websocket.BINARY, entry.data))
+        for _, data in wish.written():
+            send(sock, websocket.frame(websocket.BINARY, data))
         if wish.attachment:
             Conversation(
                 framing, wish.attachment, stdin=wish.stdin, wanted=wish.wanted, keys=wish.keys,
@@ -63,11 +59,27 @@ class Wish:
         self.wanted = wanted_streams(call)
         self.stdin = call.flag("stdin") and record["Config"]["OpenStdin"]
         self.reading: Reading | None = None
+        self.seam: Seam | None = None
         self.attachment: Attachment | None = None
-        if call.flag("logs"):
-            self.reading = logs.read(call.home, record["Id"])
+        wants_log = call.flag("logs")
         if call.flag("stream"):
-            self.attachment = join(call, stdin=self.stdin, wanted=self.wanted)
+            self.attachment = join(call, stdin=self.stdin, wanted=self.wanted, seam=wants_log)
+        if wants_log:
+            try:
+                self.seam = seam_log.hear(self.attachment) if self.attachment else None
+                self.reading = seam_log.read(call.home, record, self.seam)
+            except BaseException:
+                self.close()
+                raise
+
+    def written(self) -> Iterator[tuple[int, bytes]]:
+        """What has been written so far, by stream."""
+        for entry in self.reading or ():
+            if entry.stream in self.wanted:
+                yield entry.stream, entry.data
+        for stream, data in self.seam.unlogged() if self.seam else ():
+            if stream in self.wanted:
+                yield stream, data
 
     def close(self) -> None:
         """Leave the container."""
@@ -81,23 +93,24 @@ def wanted_streams(call: Call) -> set[int]:
     return {stream for stream, name in asked if call.flag(name)}
 
 
-def join(call: Call, *, stdin: bool, wanted: set[int]) -> Attachment:
-    """Attach to this life of the container, or to the next."""
+def join(call: Call, *, stdin: bool, wanted: set[int], seam: bool) -> Attachment:
+    """Attach to this life of the container, or to the next. `seam`: for its log as well."""
     while True:
         try:
             return guest.attach_early(
-                call.home, call.ref, stdin=stdin, stdout=STDOUT in wanted, stderr=STDERR in wanted
-            )
+                call.home, call.ref, stdin=stdin, stdout=STDOUT in wanted, stderr=STDERR in wanted,
+                seam=seam,
+            )  # fmt: skip
         except NotRunning:  # it has ended just now
             wait.await_monitor(call.home, containers.find_id(call.home, call.ref))
 
 
-def replay(sock: Hijacked, reading: Reading, wanted: set[int], *, tty: bool) -> None:
-    """What has been written so far."""
-    time.sleep(PAUSE_S)
-    for entry in reading:
-        if entry.stream in wanted:
-            send(sock, frame(entry.stream, entry.data, tty=tty))
+def replay(sock: Hijacked, wish: Wish) -> None:
+    """What has been written so far, if the client wants that."""
+    if wish.reading:
+        sock.await_reader()
+    for stream, data in wish.written():
+        send(sock, frame(stream, data, tty=wish.tty))
 
 
 def send(sock: Hijacked, data: bytes) -> None:

@@ -117,6 +117,8 @@ journal          the driver journald
 logoptions       --log-driver and --log-opt: what they mean
 logdriver        and what they open
 attach           a client of the monitor
+seam             where in the log it comes in
+seam_log         the log as far as that
 waiting_room     where others wait until there is one
 guest            one of those
 detach_keys      what is typed to leave a container running

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.engine.seam import Seam
 
     Note = Callable[[str, dict[str, str]], None]
 
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 17
 PATIENCE_S = 10  # for the answer of a monitor
+ANSWER_S = 2  # for what only newer ones say
 
 
 class Attachment:
@@ -48,6 +50,7 @@ class Attachment:
     """
 
     has_begun = True
+    seam: Seam | None = None  # where the log of a container ends that has not begun
 
     def __init__(self, socket: _socket.socket, *, tty: bool, note: Note | None = None) -> None:
         socket.setblocking(False)
@@ -131,6 +134,28 @@ class Attachment:
         """Say what this client is for."""
         self._post(frames.HELLO, bytes([wants]))
 
+    def hear_first(self, kind: int) -> bytes:
+        """The answer to `hello`, which comes before all else; empty if it does not come in time.
+
+        Not a byte is read beyond it.
+        """
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        if not poll.poll(ANSWER_S * 1000):
+            return b""
+        head_bytes = frames.HEADER.size
+        try:
+            head = self._socket.recv(head_bytes, _socket.MSG_PEEK)
+            if len(head) < head_bytes or head[0] != kind:
+                return b""
+            self._socket.setblocking(True)
+            size = head_bytes + frames.HEADER.unpack(head)[1]
+            return self._socket.recv(size, _socket.MSG_WAITALL)[head_bytes:]
+        except ConnectionResetError:
+            return b""
+        finally:
+            self._socket.setblocking(False)
+
     def request(self, kind: int, data: bytes = b"", descriptors: Sequence[int] = ()) -> bytes:
         """Ask the monitor for something, and wait for its answer.
 
@@ -166,19 +191,24 @@ class Attachment:
         self.flush()
 
 
-def wishes(*, stdin: bool, stdout: bool, stderr: bool) -> int:
+def wishes(*, stdin: bool, stdout: bool, stderr: bool, seam: bool = False) -> int:
     """The streams a client wants, as one number."""
     return (
         (frames.WANT_STDIN if stdin else 0)
         | (frames.WANT_STDOUT if stdout else 0)
         | (frames.WANT_STDERR if stderr else 0)
+        | (frames.WANT_SEAM if seam else 0)
     )
 
 
 def attach(
-    home: Home, container_id: str, *, stdin: bool = False, stdout: bool = True, stderr: bool = True
-) -> Attachment:
-    """Connect to a running container. Raises NotRunning; Conflict if it is paused or restarting."""
+    home: Home, container_id: str, *, stdin: bool = False, stdout: bool = True, stderr: bool = True,
+    seam: bool = False,
+) -> Attachment:  # fmt: skip
+    """Connect to a running container. Raises NotRunning; Conflict if it is paused or restarting.
+
+    `seam`: the client wants the log as well, and the monitor's first word is where it ends.
+    """
     record = containers.find(home, container_id)
     if not record["State"]["Running"]:
         raise NotRunning(container_id)
@@ -189,7 +219,7 @@ def attach(
     tty = record["Config"]["Tty"]
     attachment = connect(home, record["Id"], tty=tty, note=noting(home, record))
     events.emit_container(home, "attach", record)
-    attachment.hello(wishes(stdin=stdin, stdout=stdout, stderr=stderr))
+    attachment.hello(wishes(stdin=stdin, stdout=stdout, stderr=stderr, seam=seam))
     return attachment
 
 

@@ -23,9 +23,11 @@ HELLO = 5  # what the client wants: one byte of WANT_*
 EXIT = 6  # the container's end: JSON
 CLEAR = 7  # a client wants the log emptied; the answer is empty, or says why it could not be done
 PORTS = 8  # keep the ports that come along as descriptors; without data, let go of all first
+SEAM = 9  # the first answer to a client that wants it: where the log ends and its stream begins
 WANT_STDIN = 1
 WANT_STDOUT = 2
 WANT_STDERR = 4
+WANT_SEAM = 8
 
 HEADER = struct.Struct(">BxxxI")
 WINDOW = struct.Struct(">HH")

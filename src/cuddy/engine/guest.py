@@ -67,8 +67,12 @@ def attend(home: Home, name: str, *, only_this_life: bool = False) -> Attachment
     return attach.connect(home, container_id)
 
 
-def attach_early(home: Home, name: str, *, stdin: bool, stdout: bool, stderr: bool) -> Attachment:
+def attach_early(
+    home: Home, name: str, *, stdin: bool, stdout: bool, stderr: bool, seam: bool = False
+) -> Attachment:
     """Attach to a container that runs, or will: then from its first byte on.
+
+    `seam`: as in `attach`; the log of one that does not run yet ends where it ends now.
 
     Raises NoSuchContainer, Conflict; NotRunning if it has ended just now.
     """
@@ -79,6 +83,11 @@ def attach_early(home: Home, name: str, *, stdin: bool, stdout: bool, stderr: bo
             wants = attach.wishes(stdin=stdin, stdout=stdout, stderr=stderr)
             room, tty = home.waiting_dir(container_id), record["Config"]["Tty"]
             guest = Guest(room, wants, tty=tty, note=attach.noting(home, record))
+            if seam:
+                # Imported here: few who attach want the log as well.
+                from cuddy.engine import seam_log
+
+                guest.seam = seam_log.at_rest(record)
             events.emit_container(home, "attach", record)
             return guest
-    return attach.attach(home, container_id, stdin=stdin, stdout=stdout, stderr=stderr)
+    return attach.attach(home, container_id, stdin=stdin, stdout=stdout, stderr=stderr, seam=seam)

@@ -232,6 +232,10 @@ class Journal:
         """The journal is not ours. Raises OSError."""
         raise OSError(errno.EOPNOTSUPP, "the journal cannot be cleared")
 
+    def position(self) -> tuple[int, int]:
+        """Of no file."""
+        return 0, 0
+
     def close(self) -> None:
         """Send what waits, as long as the journal takes it."""
         poll = select.poll()

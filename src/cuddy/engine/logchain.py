@@ -87,6 +87,28 @@ def open_newer(path: str, link: Link) -> Link | None:
     return _retry(path, choose)
 
 
+def open_file(path: str, inode: int) -> Link | None:
+    """The file with this inode, if it is not compressed yet; None if it is gone. Raises OSError."""
+
+    def choose(names: list[Placed]) -> Placed | None:
+        found = [each for each in names if each.inode == inode and not each.name.is_compressed]
+        return found[0] if found else None
+
+    return _retry(path, choose)
+
+
+def is_older(path: str, link: Link, other: Link) -> bool:
+    """Whether a file is of those before another one that is still there. Raises OSError."""
+    for _ in range(ATTEMPTS):
+        try:
+            names = _place(path)
+            if names == _place(path):
+                return _position(names, link) < _position(names, other)
+        except FileNotFoundError:
+            continue
+    return False
+
+
 def _position(names: list[Placed], link: Link) -> int:
     """Where in the list our file is now; -1 if it is gone. Raises FileNotFoundError while it is
     on the move."""

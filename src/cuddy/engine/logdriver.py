@@ -62,5 +62,8 @@ class Nothing:
     def clear(self) -> None:
         pass
 
+    def position(self) -> tuple[int, int]:
+        return 0, 0
+
     def close(self) -> None:
         pass

@@ -146,6 +146,11 @@ class LogFile:
     def flush(self) -> None:
         """Write what waits, as far as it goes."""
 
+    def position(self) -> tuple[int, int]:
+        """Inode and size of the file that is written. Raises OSError."""
+        status = os.stat(self.path if self._fd < 0 else self._fd)
+        return status.st_ino, status.st_size
+
     def close(self) -> None:
         """The writer goes; what is not compressed yet is at the next rotation."""
         if self.is_compressing():

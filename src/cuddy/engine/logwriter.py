@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from cuddy.engine.jsonlog import JsonLog
 from cuddy.errors import InvalidArgument
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
         def waiting_fd(self) -> int: ...
         def flush(self) -> None: ...
         def clear(self) -> None: ...
+        def position(self) -> tuple[int, int]: ...
         def close(self) -> None: ...
 
 
@@ -67,9 +70,21 @@ class LogWriter:
         """Log what waits, as far as it goes."""
         self.driver.flush()
 
-    def clear(self) -> None:
-        """Forget what was logged; an unfinished line is still to come. Raises OSError."""
-        self.driver.clear()
+    def clear(self) -> str:
+        """Forget what was logged; an unfinished line is still to come. Returns what is wrong."""
+        try:
+            self.driver.clear()
+        except OSError as error:
+            return os.strerror(error.errno or 0)
+        return ""
+
+    def position(self) -> tuple[int, int]:
+        """The file that is written, and how far. Raises OSError."""
+        return self.driver.position()
+
+    def unlogged(self) -> dict[int, bytes]:
+        """Unfinished lines, which are in no file yet."""
+        return self._partial
 
     def close(self) -> None:
         """Log what had no newline yet, and close."""

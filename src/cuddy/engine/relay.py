@@ -76,6 +76,11 @@ class Client:
         """Whether nothing is left to tell it."""
         return self.is_leaving and not self.queue
 
+    def answer(self, kind: int, data: bytes = b"") -> None:
+        """Say something to this client alone. One that is gone is noticed later."""
+        self.queue += frames.encode(kind, data)
+        self.flush()
+
     def flush(self) -> bool:
         """Send what waits, as far as it goes; False when the client is gone."""
         try:
@@ -250,10 +255,7 @@ class Relay:
             self.accept()
 
     def accept(self) -> None:
-        """A new client; beyond `MAX_CLIENTS` it is turned away.
-
-        Without a descriptor for it, it waits until something is closed.
-        """
+        """A new client: too many are turned away, and without a descriptor it waits for one."""
         try:
             socket = sockets.accept(self.listener)
         except OSError as error:
@@ -321,7 +323,7 @@ class Relay:
     def obey(self, client: Client, frame: frames.Frame) -> None:
         """One message of a client's."""
         if frame.kind == frames.HELLO and frame.data:
-            client.wants = frame.data[0]
+            self.welcome(client, frame.data[0])
         elif frame.kind == frames.STDIN and client.wants & frames.WANT_STDIN:
             if self.streams.stdin >= 0:
                 self.input += frame.data
@@ -331,9 +333,18 @@ class Relay:
         elif frame.kind == frames.RESIZE and len(frame.data) == frames.WINDOW.size:
             self.resize(*frames.WINDOW.unpack(frame.data))
         elif frame.kind == frames.CLEAR:
-            self.clear_log(client)
+            client.answer(frames.CLEAR, self.log.clear().encode())
         elif frame.kind == frames.PORTS:
             self.change_ports(client, add=bool(frame.data))
+
+    def welcome(self, client: Client, wants: int) -> None:
+        """From here on it gets what it wants."""
+        client.wants = wants
+        if wants & frames.WANT_SEAM:
+            # Imported here: only clients of the API ask where in the log they come in.
+            from cuddy.engine import seam
+
+            client.answer(frames.SEAM, seam.encode(seam.of_writer(self.log)))
 
     def receive_descriptors(self, client: Client, passed: list[tuple[int, int, bytes]]) -> None:
         """Descriptors from a client; what they are for, its message says."""
@@ -350,18 +361,7 @@ class Relay:
             self.ports.adopt(holders)
         else:
             self.hold(holders)
-        client.queue += frames.encode(frames.PORTS)
-        client.flush()
-
-    def clear_log(self, client: Client) -> None:
-        """Empty the log for a client, and tell it when that is done."""
-        try:
-            self.log.clear()
-            problem = ""
-        except OSError as error:
-            problem = os.strerror(error.errno or 0)
-        client.queue += frames.encode(frames.CLEAR, problem.encode())
-        client.flush()
+        client.answer(frames.PORTS)
 
     def resize(self, rows: int, columns: int) -> None:
         """A client's window has this size now."""
