@@ -130,6 +130,12 @@ class TestUlimits:
         words = ["--ulimit", "nofile=100:200", "alpine", "sh", "-c", "ulimit -Sn; ulimit -Hn"]
         assert cuddy.ok("run", "--rm", *words).split() == ["100", "200"]
 
+    def test_hardly_a_descriptor_is_enough_to_begin(self, cuddy: Cuddy) -> None:
+        script = ["sh", "-c", "ulimit -Sn; ulimit -Hn"]
+        few = ["--name", "box", "--ulimit", "nofile=5:6"]
+        cuddy.ok("run", "-d", *few, "alpine", "sleep", "1000")
+        assert cuddy.ok("exec", "box", *script).split() == ["5", "6"]
+
     def test_one_number_is_both(self, cuddy: Cuddy) -> None:
         words = ["--ulimit", "core=0", "alpine", "sh", "-c", "ulimit -Sc; ulimit -Hc"]
         assert cuddy.ok("run", "--rm", *words).split() == ["0", "0"]

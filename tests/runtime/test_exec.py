@@ -112,7 +112,7 @@ class TestProcess:
         file = process_file(
             running, bundle, args=["cat", "/proc/self/status"], noNewPrivileges=True,
             capabilities={name: ["CAP_KILL"] for name in ("bounding", "effective", "permitted")},
-            rlimits=[{"type": "RLIMIT_NOFILE", "soft": 33, "hard": 44}],
+            rlimits=[{"type": "RLIMIT_NOFILE", "soft": 4, "hard": 5}],
         )  # fmt: skip
         status = running.ok("exec", "--process", file, "box").splitlines()
         fields = {line.split(":")[0]: line.split(":")[1].strip() for line in status if ":" in line}

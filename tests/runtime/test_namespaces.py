@@ -231,10 +231,10 @@ class TestUsers:
 
     def test_limits_are_set_with_the_hosts_power(self, runtime: Runtime, mapped: Bundle) -> None:
         """Of which a user namespace's root has none."""
-        mapped.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 77, "hard": 88}]
+        mapped.process["rlimits"] = [{"type": "RLIMIT_NOFILE", "soft": 7, "hard": 8}]
         mapped.process["oomScoreAdj"] = 500
         script = "ulimit -n; ulimit -Hn; cat /proc/self/oom_score_adj"
-        assert runtime.run(mapped.script(script)).out.split() == ["77", "88", "500"]
+        assert runtime.run(mapped.script(script)).out.split() == ["7", "8", "500"]
 
 
 class TestTime:

@@ -231,6 +231,17 @@ class TestLimits:
         assert lines(runtime.run(bundle.script("ulimit -Sn; ulimit -Hn"))) == ["100", "200"]
 
     @pytest.mark.skipif(bool(OTHER), reason="others fail")
+    @pytest.mark.parametrize(
+        ("kind", "most", "letter"), [("NOFILE", 3, "n"), ("AS", 8192 << 10, "v")]
+    )
+    def test_what_the_way_to_the_program_takes_is_not_counted(
+        self, runtime: Runtime, bundle: Bundle, kind: str, most: int, letter: str
+    ) -> None:
+        bundle.process["rlimits"] = [{"type": f"RLIMIT_{kind}", "soft": most, "hard": most}]
+        shown = most // 1024 if letter == "v" else most
+        assert runtime.run(bundle.script(f"ulimit -{letter}")).out.split() == [str(shown)]
+
+    @pytest.mark.skipif(bool(OTHER), reason="others fail")
     def test_one_that_cannot_be_raised_is_clamped_and_said_so(
         self, runtime: Runtime, bundle: Bundle
     ) -> None:

@@ -26,6 +26,8 @@ KINDS: tuple[Literal["bounding", "effective", "inheritable", "permitted", "ambie
     "bounding", "effective", "inheritable", "permitted", "ambient",
 )  # fmt: skip
 NULL_DEVICE = os.makedev(1, 3)
+LOWERED_LAST = frozenset(("RLIMIT_NOFILE", "RLIMIT_AS", "RLIMIT_DATA"))
+"""Limits on what the way to the program takes more of than the program may be given."""
 
 
 def choose_sets(spec: Process, warn: Callable[[str], None]) -> Sets:
@@ -127,13 +129,16 @@ def own_stdio(user: User) -> None:
 def set_limits(rlimits: list[Rlimit], warn: Callable[[str], None], pid: int = 0) -> None:
     """prlimit(2) for each; a limit above what we may raise to is clamped, and said so.
 
-    `pid`: whose limits; 0 for our own.
+    What would hinder us is not lowered yet (`lower_limits`). `pid`: whose limits; 0 for our own.
     """
     for limit in rlimits:
         number = getattr(resource, limit["type"], None)
         if number is None or not limit["type"].startswith("RLIMIT_"):
             raise InvalidArgument(f"unknown resource limit {limit['type']!r}")
         soft, hard = as_rlim(limit["soft"]), as_rlim(limit["hard"])
+        if limit["type"] in LOWERED_LAST:
+            now = resource.prlimit(pid, number)
+            soft, hard = max(soft, now[0], key=as_count), max(hard, now[1], key=as_count)
         try:
             resource.prlimit(pid, number, (soft, hard))
         except (ValueError, PermissionError):
@@ -142,6 +147,17 @@ def set_limits(rlimits: list[Rlimit], warn: Callable[[str], None], pid: int = 0)
             resource.prlimit(pid, number, (as_rlim(clamped[0]), as_rlim(clamped[1])))
             name = limit["type"].removeprefix("RLIMIT_").lower()
             warn(f"ulimit {name}: {limit['hard']} is above what this host allows, using {ceiling}")
+
+
+def lower_limits(rlimits: list[Rlimit]) -> None:
+    """Those of LOWERED_LAST, for which nobody needs power: nothing is opened or made after this."""
+    for limit in rlimits:
+        if limit["type"] in LOWERED_LAST:
+            number = getattr(resource, limit["type"])
+            _, ceiling = resource.getrlimit(number)
+            soft = min(as_rlim(limit["soft"]), ceiling, key=as_count)
+            hard = min(as_rlim(limit["hard"]), ceiling, key=as_count)
+            resource.setrlimit(number, (soft, hard))
 
 
 def as_count(value: int) -> int:

@@ -341,6 +341,7 @@ def as_hook(newborn: Newborn, hook: Hook) -> NoReturn:
     # The springboard says to nobody why there is no such program; its exit code says enough.
     status_fd = newborn.channel.fileno()
     os.dup2(os.pipe()[1], status_fd)
+    credentials.lower_limits(newborn.spec.get("rlimits", []))
     launch.jump(leap, newborn.filter, status_fd)
 
 

@@ -168,6 +168,7 @@ def run(
         lsm.announce(attribute_fd, spec.get("apparmorProfile", ""), spec.get("selinuxLabel", ""))
     process.close_on_exec_from(3 + preserve_fds)
     leap = springboard.aim(springboard_fd, path, spec["args"], with_home(spec))
+    credentials.lower_limits(spec.get("rlimits", []))
     jump(leap, filter, channel.fileno(), letter_box)
 
 
