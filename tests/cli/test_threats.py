@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+import userns_expected
 from console import ENGINE, Cuddy, monitor_of, wait_until
 
 LEVERS = """
@@ -23,9 +24,10 @@ LEVERS = """
 
 PULL = """
 for f in $LEVERS; do test -e $f && { (: >>$f) 2>&1; echo "$f opened" | sed "s/^/$? /"; }; done
-for p in /proc/sys /sys /sys/fs/cgroup; do mount -o remount,rw,bind $p 2>&1; done
+for p in /proc/sys /sys /sys/fs/cgroup; do mount -o remount,rw,bind x $p 2>&1; done
 mkdir /m; mount -t cgroup -o memory x /m 2>&1; mount -t proc x /m 2>&1; mount -t tmpfs x /m 2>&1
 """
+"""`x` means nothing; without it busybox looks in /proc/mounts, until a line is too long for it."""
 
 
 def field(status: str, name: str) -> str:
@@ -33,11 +35,15 @@ def field(status: str, name: str) -> str:
 
 
 def test_no_lever_of_the_kernel_can_be_pulled(cuddy: Cuddy) -> None:
-    """They are but opened, so that a broken lock does no harm. With power over it they open."""
+    """They are but opened, so that a broken lock does no harm. With power over it they open.
+
+    To users who are nobody to the host the kernel says first that the file is not theirs.
+    """
+    words = ["ead-only file system"] + ["ermission denied"] * userns_expected.is_asked_for()
     script = f"LEVERS='{' '.join(LEVERS.split())}'; {PULL}"
     out = cuddy.ok("run", "--rm", "alpine", "sh", "-c", f"{script} :")
     tried = [line for line in out.splitlines() if "sh:" in line or " opened" in line]
-    refused = [line for line in tried if "ead-only file system" in line]
+    refused = [line for line in tried if any(word in line for word in words)]
     assert len(refused) >= 4, out
     assert [line for line in tried if line.startswith("0 ")] == []
     assert out.count("permission denied") + out.count("not permitted") >= 6, out
@@ -62,7 +68,7 @@ def test_processes_have_nothing_of_the_callers(cuddy: Cuddy) -> None:
     for text in (by_run, by_exec):
         assert "CALLERS_SECRET" not in text
         assert re.findall(r"^\d+$", text, re.MULTILINE) == ["0", "1", "2", "3"]
-    for text in (by_run, by_exec, (first / "status").read_text()):
+    for text in (by_run, by_exec, cuddy.ok("exec", "box", "cat", "/proc/1/status")):
         # Without the primary group a program that may change its group is rid of denials.
         assert "2000" in field(text, "Groups").split()
         assert set(field(text, "Groups").split()) <= {"2000", "5"}
