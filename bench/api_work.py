@@ -20,6 +20,7 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from bench import report, timing, watch
+from bench.asking import Client
 from bench.engines import Engine, running
 from bench.scenarios import Scenario
 
@@ -83,7 +84,7 @@ def measure(directory: Path, program: list[str], image: str, rounds: int) -> Non
         for scenario, work in WORKS:
             works = {name: work(each) for name, each in served.items()}
             count = max(3, round(rounds * scenario.share))
-            report.print_scenario(scenario, timing.interleaved(works, count), digits=2)
+            report.print_scenario(scenario, timing.interleaved(works, count), digits=3)
 
 
 @contextmanager
@@ -131,42 +132,37 @@ def children(pid: int) -> set[int]:
     return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
-def kept(path: str) -> Callable[[Served], Callable[[], float]]:
+def kept(target: str) -> Callable[[Served], Callable[[], float]]:
     """The median of requests on one connection."""
 
     def work(served: Served) -> Callable[[], float]:
-        connection = Connection(served.path)
-
-        def once() -> float:
-            return statistics.median(timed(connection, path) for _ in range(REQUESTS))
-
-        return once
+        client = Client(served.path, target)
+        return lambda: median_of(client.ask)
 
     return work
 
 
-def anew(path: str) -> Callable[[Served], Callable[[], float]]:
+def anew(target: str) -> Callable[[Served], Callable[[], float]]:
     """The median of requests that have a connection each."""
 
     def work(served: Served) -> Callable[[], float]:
-        def once() -> float:
-            found = []
-            for _ in range(REQUESTS):
-                began = time.perf_counter()
-                connection = Connection(served.path)
-                connection.ask("GET", path)
-                connection.close()
-                found.append(time.perf_counter() - began)
-            return statistics.median(found)
+        def ask() -> None:
+            client = Client(served.path, target)
+            client.ask()
+            client.close()
 
-        return once
+        return lambda: median_of(ask)
 
     return work
 
 
-def timed(connection: Connection, path: str) -> float:
+def median_of(ask: Callable[[], object]) -> float:
+    return statistics.median(timed(ask) for _ in range(REQUESTS))
+
+
+def timed(ask: Callable[[], object]) -> float:
     began = time.perf_counter()
-    connection.ask("GET", path)
+    ask()
     return time.perf_counter() - began
 
 

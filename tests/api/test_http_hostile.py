@@ -68,6 +68,43 @@ def test_what_is_no_request_is_answered_with_json(api: Api, data: bytes) -> None
     assert answer.partition(b"\r\n\r\n")[2].startswith(b'{"message":"malformed request: ')
 
 
+def test_no_request_is_read_out_of_a_body_that_was_none(api: Api) -> None:
+    inner = b"GET /nosuch HTTP/1.1\r\n" + HEAD + b"\r\n"
+    for framing, body in (
+        (b"Transfer-Encoding: chunked", b"zz\r\n" + inner),
+        (b"Transfer-Encoding: chunked", b"2\r\n{}" + inner),
+        (b"Content-Length: %d" % len(inner), inner),
+    ):
+        head = b"POST /networks/create HTTP/1.1\r\n" + HEAD + framing
+        answer = api.say(head + b"\r\nContent-Type: application/json\r\n\r\n" + body)
+        assert status_of(answer) == 400
+        assert answer.count(b"HTTP/1.1 ") == 1
+
+
+def test_requests_may_come_in_one_piece_or_in_many(api: Api) -> None:
+    ask = b"GET /_ping HTTP/1.1\r\n" + HEAD + b"\r\n"
+    post = b"POST /nosuch HTTP/1.1\r\n" + HEAD + b"Content-Length: 2\r\n\r\nab"
+    answer = api.say(ask + ask + post + ask + ask[:-2] + b"Connection: close\r\n\r\n" + ask)
+    assert re.findall(rb"HTTP/1.1 (\d+) ", answer) == [b"200", b"200", b"404", b"200", b"200"]
+    assert answer.count(b"Connection: close") == 1
+    with api.connect() as sock:
+        for piece in (ask[:9], ask[9:30], ask[30:] + ask[:20], ask[20:]):
+            sock.sendall(piece)
+            time.sleep(0.01)
+        sock.shutdown(socket.SHUT_WR)
+        answer = b"".join(iter(lambda: sock.recv(1 << 16), b""))
+        assert answer.count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_a_client_of_http_1_0_gets_no_chunks_and_an_end(api: Api) -> None:
+    for path in (b"/_ping", b"/events?until=1"):
+        answer = api.say(b"GET " + path + b" HTTP/1.0\r\n\r\n")
+        assert status_of(answer) == 200
+        assert b"Connection: close" in answer
+        assert b"chunked" not in answer
+    assert b"chunked" in api.say(b"GET /events?until=1 HTTP/1.1\r\n" + HEAD + b"\r\n")
+
+
 def test_heads_have_limits(api: Api) -> None:
     many = b"".join(b"X-%d: 1\r\n" % i for i in range(connections.MAX_HEADERS))
     assert status_of(api.say(b"GET /_ping HTTP/1.1\r\n" + HEAD + many + b"\r\n")) == 431

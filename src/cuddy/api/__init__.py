@@ -9,7 +9,8 @@ Nothing here would be of use to the command line: what both need belongs to the 
 server      who listens, and has workers ready
 worker      a process that serves a connection, or several that only look something up
 sockets     where it listens, and who may come
-connection  one client's bytes: heads, bodies, answers, by h11
+connection  one client's requests, and the bytes of answers
+heads       their heads: the usual request, all others by h11, and every answer
 tls         the same bytes in secret, from clients with certificates
 stream      an answer that is sent while it is made
 http        Call: one request and how it is answered

@@ -1,4 +1,4 @@
-"""One client's connection: the bytes of HTTP/1.1, by h11, on one socket.
+"""One client's connection: requests of HTTP/1.1, and bytes of answers, on one socket.
 
 A client that is slow, endless or gone is dealt with here: nobody above waits for it for ever, and a
 client that has gone raises ClientLeft wherever it is met.
@@ -9,11 +9,11 @@ from __future__ import annotations
 import select
 import socket
 import time
-from http import HTTPStatus
 
 import h11
 
 from cuddy import files
+from cuddy.api import heads
 from cuddy.errors import InvalidArgument
 from cuddy.shapes import NamedTuple
 
@@ -21,6 +21,9 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cuddy.api.heads import Request
+
+JSON = "application/json"
 MAX_HEAD_BYTES = 256 << 10
 """X-Registry-Config holds the credentials of every registry that a user has."""
 MAX_HEADERS = 100
@@ -70,75 +73,80 @@ class Connection:
     def __init__(self, sock: socket.socket, peer: Peer) -> None:
         self.socket = sock
         self.peer = peer
-        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self.has_answered = False  # whether the request has a complete answer
+        self._unread = b""  # of the next request
+        self._http: h11.Connection | None = None  # what reads this one, unless it is a usual one
         self._body_awaits_leave = False  # the client sends it when it is told to, if at all
+        self._keeps = True
 
-    def next_request(self) -> h11.Request | None:
+    def next_request(self) -> Request | None:
         """The head of the next request; None when the client has no more.
 
         Raises HeadTooLarge, TooSlow, InvalidArgument.
         """
-        begun_s: float | None = None
-        while True:
-            event = self._parse()
-            if isinstance(event, h11.Request):
-                if len(event.headers) > MAX_HEADERS:
-                    raise HeadTooLarge(f"more than {MAX_HEADERS} headers")
-                self._body_awaits_leave = self._http.they_are_waiting_for_100_continue
-                return event
-            if event is not h11.NEED_DATA:
-                return None
-            now_s = time.monotonic()
-            if begun_s is None and self._http.trailing_data[0]:
-                begun_s = now_s
-            left_s = IDLE_S if begun_s is None else begun_s + HEAD_S - now_s
-            if not self._receive(max(0.0, left_s)):
-                if begun_s is None:
-                    return None
+        data, self._unread = self._unread or self._receive(IDLE_S), b""
+        if not data:
+            return None
+        self.has_answered, self._body_awaits_leave, self._http = False, False, None
+        request = heads.read_usual(data) or self._read_by_h11(data)
+        self._keeps = not request or request.keeps
+        return request
+
+    def _read_by_h11(self, data: bytes) -> Request | None:
+        """A request that begins with these bytes, however it goes on."""
+        self._http = h11.Connection(h11.SERVER, max_incomplete_event_size=MAX_HEAD_BYTES)
+        self._http.receive_data(data)
+        deadline_s = time.monotonic() + HEAD_S
+        while (event := self._parse(self._http)) is h11.NEED_DATA:
+            more = self._receive(max(0.0, deadline_s - time.monotonic()))
+            if more is None:
                 raise TooSlow("the head of the request did not come in time")
+            self._http.receive_data(more)
+        if not isinstance(event, h11.Request):
+            return None
+        if len(event.headers) > MAX_HEADERS:
+            raise HeadTooLarge(f"more than {MAX_HEADERS} headers")
+        self._body_awaits_leave = self._http.they_are_waiting_for_100_continue
+        return heads.from_h11(event)
 
     def body(self) -> Iterator[bytes]:
         """The rest of the request's body, as it comes. Raises TooSlow, InvalidArgument."""
-        while self._http.their_state is h11.SEND_BODY:
-            event = self._parse()
+        while self._http and self._http.their_state is h11.SEND_BODY:
+            event = self._parse(self._http)
             if isinstance(event, h11.Data):
                 self._body_awaits_leave = False
                 yield bytes(event.data)
             elif event is h11.NEED_DATA:
-                if self._http.they_are_waiting_for_100_continue:
+                if self._body_awaits_leave:
                     self._body_awaits_leave = False
-                    self.send(h11.InformationalResponse(status_code=100, headers=[]))
-                if not self._receive(BODY_S):
+                    self.send(heads.CONTINUE)
+                data = self._receive(BODY_S)
+                if data is None:
                     raise TooSlow("the body of the request did not come in time")
+                self._http.receive_data(data)
             else:
                 return
 
-    def _parse(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
+    @staticmethod
+    def _parse(http: h11.Connection) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
         try:
-            return self._http.next_event()
+            return http.next_event()
         except h11.RemoteProtocolError as error:
             problem = HeadTooLarge if error.error_status_hint == 431 else InvalidArgument
             raise problem(f"malformed request: {error}") from None
 
-    def _receive(self, timeout_s: float) -> bool:
-        """Have more bytes to parse; False when none came in time. Raises ClientLeft."""
+    def _receive(self, timeout_s: float) -> bytes | None:
+        """More bytes, none at the end; None if nothing came in time. Raises ClientLeft."""
         try:
             self.socket.settimeout(timeout_s)
-            data = self.socket.recv(READ_BYTES)
+            return self.socket.recv(READ_BYTES)
         except (TimeoutError, BlockingIOError):
-            return False
+            return None
         except OSError:
             raise ClientLeft from None
-        self._http.receive_data(data)
-        return True
 
-    def send(self, *events: h11.Event, patience_s: float | None = None) -> None:
-        """Send parts of an answer, as one write. Raises ClientLeft."""
-        parts = [self._http.send(event) for event in events]
-        self.send_raw(b"".join(part for part in parts if part), patience_s=patience_s)
-
-    def send_raw(self, data: bytes, *, patience_s: float | None = None) -> None:
-        """Send bytes that are none of HTTP's. Raises ClientLeft."""
+    def send(self, data: bytes, *, patience_s: float | None = None) -> None:
+        """Send bytes, as one write if the client takes them. Raises ClientLeft."""
         try:
             self.socket.settimeout(patience_s)
             self.socket.sendall(data)
@@ -148,16 +156,19 @@ class Connection:
     def take_over(self) -> bytes:
         """HTTP ends here; what the client has sent already beyond its request."""
         self.socket.settimeout(None)
-        return self._http.trailing_data[0]
+        return self._rest()
+
+    def _rest(self) -> bytes:
+        """What has come beyond this request."""
+        return self._http.trailing_data[0] if self._http else b""
 
     def refuse(self, status: int, message: str) -> None:
         """The last answer, to what could not be read as a request. Raises ClientLeft."""
-        if self._http.our_state in (h11.IDLE, h11.SEND_RESPONSE):
-            self.send_raw(refusal(status, message), patience_s=ANSWER_S)
+        self.send(refusal(status, message), patience_s=ANSWER_S)
 
     def finish(self) -> bool:
         """Make ready for another request after a complete answer; False if there can be none."""
-        if self._http.our_state is not h11.DONE or self._body_awaits_leave:
+        if not self.has_answered or not self._keeps or self._body_awaits_leave:
             return False
         drained = 0
         try:
@@ -165,10 +176,10 @@ class Connection:
                 drained += len(piece)
                 if drained > MAX_DRAIN_BYTES:
                     return False
-            self._http.start_next_cycle()
-        except (InvalidArgument, h11.LocalProtocolError):
+        except InvalidArgument:
             return False
-        return True
+        self._unread = self._rest()
+        return self._http is None or self._http.their_state is not h11.ERROR
 
     def close(self) -> None:
         """End it in order: a client that still sends reads the answer first, not a reset."""
@@ -186,14 +197,9 @@ class Connection:
 
 def refusal(status: int, message: str) -> bytes:
     """A whole answer that needs no request."""
-    body = f"{files.format_json({'message': message})}\n"
-    head = (
-        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
-        "Content-Type: application/json",
-        f"Content-Length: {len(body)}",
-        "Connection: close",
-    )
-    return "\r\n".join([*head, "", body]).encode()
+    body = f"{files.format_json({'message': message})}\n".encode()
+    headers = {"Content-Type": JSON, "Content-Length": str(len(body)), "Connection": "close"}
+    return heads.answer(status, headers) + body
 
 
 def has_left(sock: socket.socket) -> bool:

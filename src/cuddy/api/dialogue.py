@@ -17,9 +17,8 @@ from cuddy.errors import InvalidArgument, NotPermitted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import h11
-
     from cuddy.api.connection import Peer
+    from cuddy.api.heads import Request
     from cuddy.engine.home import Home
 
 ADDRESS = re.compile(r"[0-9.]+|\[[0-9a-fA-F:.%]+\]|localhost")
@@ -56,12 +55,11 @@ def converse(home: Home, connection: Connection, *, is_logged: bool = True) -> b
 
 
 def answer(
-    home: Home, connection: Connection, request: h11.Request, *, is_logged: bool
+    home: Home, connection: Connection, request: Request, *, is_logged: bool
 ) -> tuple[Call, bool]:
     """Answer one request; whether there may be another on this connection."""
     began_s = time.monotonic()
-    target = request.target.decode("ascii")
-    path, _, query = ABSOLUTE.sub("", target).partition("?")
+    path, _, query = ABSOLUTE.sub("", request.target).partition("?")
     call = Call(
         home, connection, request, path=unquote(path, errors="surrogateescape"), query=query
     )
@@ -69,7 +67,7 @@ def answer(
         errors.attempt(call, lambda call: dispatch(call, connection.peer))
     finally:
         if is_logged:
-            log(connection, call, target, time.monotonic() - began_s)
+            log(connection, call, request.target, time.monotonic() - began_s)
     return call, not call.is_hijacked and connection.finish()
 
 

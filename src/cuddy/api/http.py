@@ -14,17 +14,14 @@ import sys
 import termios
 import time
 from contextlib import contextmanager
-from http import HTTPStatus
 from urllib.parse import parse_qs
 
-import h11
-
-from cuddy import __version__, files
+from cuddy import files
 from cuddy.api import connection as connections
-from cuddy.api.connection import ClientLeft, Connection
+from cuddy.api import heads
+from cuddy.api.connection import JSON, ClientLeft, Connection
 from cuddy.api.fields import read_filters
 from cuddy.api.stream import Stream
-from cuddy.engine.info import API_VERSION
 from cuddy.errors import InvalidArgument
 from cuddy.image import spec
 
@@ -33,14 +30,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from typing import Any
 
+    from cuddy.api.heads import Request
     from cuddy.engine.home import Home
 
     Handler = Callable[["Call"], None]
 
-JSON = "application/json"
-SERVER = f"cuddy/{__version__} (linux)"
-DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 MAX_DOCUMENT_BYTES = 4 << 20
 DOCUMENT_S = 30
 MAX_PARAMETERS = 1000
@@ -82,16 +76,14 @@ class Call:
     """One request. `path`: decoded and without the version; `ref`: the {name} in it."""
 
     def __init__(
-        self, home: Home, connection: Connection, request: h11.Request, *, path: str, query: str
+        self, home: Home, connection: Connection, request: Request, *, path: str, query: str
     ) -> None:
         self.home = home
-        self.method = request.method.decode("ascii")
+        self.method = request.method
         self.path = path
         self.version = (1, 45)
         self.ref = ""
-        self.headers = {
-            name.decode("ascii"): value.decode("latin-1") for name, value in request.headers
-        }
+        self.headers = request.headers
         self.answer_headers: dict[str, str] = {}
         """What goes into the head of the answer besides; set it before the answer."""
         self.status = 0
@@ -103,6 +95,7 @@ class Call:
         """How an error is told on a connection that is no more HTTP; None: not at all."""
         self.open_stream: Stream | None = None
         self._connection = connection
+        self._request = request
         self._query_text = query
         self._parameters: dict[str, list[str]] | None = None
 
@@ -205,34 +198,31 @@ class Call:
 
     def send(self, data: bytes, content_type: str, status: int = 200) -> None:
         """An answer of any type."""
-        headers = self._head(content_type)
-        if status not in SILENT:
-            headers.append(("Content-Length", str(len(data))))
+        length = {} if status in SILENT else {"Content-Length": str(len(data))}
+        head = self._head(status, content_type, length)
         self.status = status
-        events: list[h11.Event] = [_response(status, headers)]
-        if data and self.method != "HEAD":
-            events.append(h11.Data(data=data))
-        self._connection.send(*events, h11.EndOfMessage(), patience_s=connections.ANSWER_S)
+        self._connection.has_answered = True
+        self._connection.send(
+            head if self.method == "HEAD" else head + data, patience_s=connections.ANSWER_S
+        )
 
     def stream(self, content_type: str = JSON, status: int = 200) -> Stream:
         """An answer that is sent while it is made; its head goes out at once."""
-        headers = [*self._head(content_type), ("Transfer-Encoding", "chunked")]
+        is_chunked = not self._request.is_old
+        chunked = {"Transfer-Encoding": "chunked"} if is_chunked else {}
+        head = self._head(status, content_type, chunked)
         self.status = status
-        self._connection.send(_response(status, headers))
+        self._connection.send(head)
         is_head = self.method == "HEAD"
-        self.open_stream = Stream(self._connection, content_type, bodiless=is_head)
+        self.open_stream = Stream(
+            self._connection, content_type, bodiless=is_head, chunked=is_chunked
+        )
         return self.open_stream
 
-    def _head(self, content_type: str) -> list[tuple[str, str]]:
-        return [
-            ("Api-Version", API_VERSION),
-            *([("Content-Type", content_type)] if content_type else []),
-            ("Docker-Experimental", "false"),
-            ("Ostype", "linux"),
-            ("Server", SERVER),
-            ("Date", _date()),
-            *self.answer_headers.items(),
-        ]
+    def _head(self, status: int, content_type: str, framing: dict[str, str]) -> bytes:
+        own = {"Content-Type": content_type} if content_type else {}
+        end = {} if self._request.keeps else {"Connection": "close"}
+        return heads.answer(status, own | self.answer_headers | framing | end)
 
     def hijack(self, content_type: str, *, protocol: str = "tcp") -> Hijacked:
         """The connection itself, with no more HTTP on it, for bytes both ways.
@@ -252,7 +242,7 @@ class Call:
         self.status = 101 if asked else 200
         self.is_hijacked = True
         unread = self._connection.take_over()
-        self._connection.send_raw("\r\n".join([*lines, "", ""]).encode("latin-1"))
+        self._connection.send("\r\n".join([*lines, "", ""]).encode("latin-1"))
         hijacked = Hijacked(fileno=os.dup(self._connection.socket.fileno()))
         hijacked.unread = unread
         return hijacked
@@ -260,7 +250,7 @@ class Call:
     def say_last(self, message: str) -> None:
         """Tell of an error on a connection that is no more HTTP."""
         if self.is_hijacked and self.last_words:
-            self._connection.send_raw(self.last_words(message))
+            self._connection.send(self.last_words(message))
 
     @contextmanager
     def until_client_leaves(self) -> Iterator[None]:
@@ -285,16 +275,3 @@ class Call:
             signal.signal(signal.SIGIO, signal.SIG_IGN)
             fcntl.fcntl(sock, fcntl.F_SETFL, fcntl.fcntl(sock, fcntl.F_GETFL) & ~os.O_ASYNC)
             signal.signal(signal.SIGIO, before)
-
-
-def _response(status: int, headers: list[tuple[str, str]]) -> h11.Response:
-    reason = HTTPStatus(status).phrase.encode()
-    return h11.Response(status_code=status, headers=headers, reason=reason)
-
-
-def _date() -> str:
-    """Now, as heads have it: always in English, whatever the locale (RFC 9110, 5.6.7)."""
-    now = time.gmtime()
-    day, month = DAYS[now.tm_wday], MONTHS[now.tm_mon - 1]
-    clock = f"{now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02}"
-    return f"{day}, {now.tm_mday:02} {month} {now.tm_year} {clock} GMT"

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import h11
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from types import TracebackType
@@ -16,22 +14,27 @@ class Stream:
     tells the client, or breaks the connection off, so that nobody takes half a body for a whole.
     """
 
-    def __init__(self, connection: Connection, content_type: str, *, bodiless: bool) -> None:
+    def __init__(
+        self, connection: Connection, content_type: str, *, bodiless: bool, chunked: bool
+    ) -> None:
         self._connection = connection
         self._bodiless = bodiless  # HEAD asks for the head alone
+        self._chunked = chunked  # else it ends with the connection
         self.content_type = content_type
         self.is_open = True
 
     def write(self, data: bytes) -> None:
         """Send some of the body at once. Raises ClientLeft."""
         if data and self.is_open and not self._bodiless:
-            self._connection.send(h11.Data(data=data))
+            self._connection.send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
 
     def close(self) -> None:
         """The body is complete. Raises ClientLeft."""
         if self.is_open:
             self.is_open = False
-            self._connection.send(h11.EndOfMessage())
+            self._connection.has_answered = True
+            if self._chunked and not self._bodiless:
+                self._connection.send(b"0\r\n\r\n")
 
     def __enter__(self) -> Stream:
         return self
