@@ -50,7 +50,7 @@ LIBRARIES = {
     "compression": {"image/compression.py"},  # the standard library's from 3.14 on
     "isal": {"image/compression.py"},
     "h11": {"api/connection.py", "api/dialogue.py", "api/http.py", "api/stream.py"},
-    "rich": {"cli/build_view.py", "cli/progress.py"},
+    "rich": {"cli/build_view.py", "cli/explain_view.py", "cli/progress.py"},
 }
 ERROR_BOUNDARIES = {
     # file that may catch every CuddyError: what it does with it

@@ -56,6 +56,21 @@ def test_a_container_lives_as_any_other(user: OrdinaryUser) -> None:
     user.ok("rm", "one")
 
 
+def test_a_container_is_explained_beside_the_users_own_side(user: OrdinaryUser) -> None:
+    user.ok("run", "-d", "--name", "told", *NOWHERE, "alpine", "sleep", "1001")
+    document = json.loads(user.ok("explain", "--json", "told"))["Topics"]
+    kinds = {row["Thing"]: row for row in document["namespaces"]}
+    own = os.readlink("/proc/self/ns/user")
+    assert own == f"user:[{kinds['user']['Host']}]"
+    assert kinds["user"]["Container"] != kinds["user"]["Host"]
+    assert any(row["Note"] == "sleep 1001" for row in document["processes"])
+    assert any(row["Thing"] == "/bin/busybox" for row in document["files"])
+    user.ok("rm", "-f", "told")
+    user.ok("create", "--name", "idle", *NOWHERE, "--user", "nobody", "alpine", "true")
+    assert "uid 65534" in user.ok("explain", "-t", "users", "idle")
+    user.ok("rm", "idle")
+
+
 def test_what_a_container_changed_becomes_an_image(user: OrdinaryUser) -> None:
     """What is gone, and what took the place of a directory, as overlayfs marks it for users."""
     change = "rm /etc/motd; rm -r /etc/apk; mkdir /etc/apk; echo new > /etc/apk/only"

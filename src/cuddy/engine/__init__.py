@@ -142,6 +142,12 @@ unpause          it does again
 wait             until it ends
 top              its processes
 stats            what it uses, in plain numbers
+explain          the container beside the host, one row per thing
+explain_facts    what is looked at for that
+explain_sides    the two views: namespaces, processes, names, users, mounts, network
+explain_limits   what it may use, beside what it uses
+explain_powers   capabilities, system calls, hidden paths
+explain_layers   whose its files are
 rename           give it another name
 rm               remove it
 export           its root as an archive

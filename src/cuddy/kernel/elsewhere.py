@@ -26,7 +26,8 @@ LENGTH = struct.Struct("=Q")
 def call(netns_fd: int, action: Callable[[], T]) -> T:
     """What `action` returns, or raises, in a network namespace. Raises OSError, SystemFailure.
 
-    Only values go this way: what it changes in the process itself stays in the child.
+    `netns_fd`: -1 for our own, when it is mounts that shall be others for the while. Only values go
+    this way: what it changes in the process itself stays in the child.
     """
     heard, say = os.pipe2(os.O_CLOEXEC)
     pid = os.fork()
@@ -55,7 +56,8 @@ def call(netns_fd: int, action: Callable[[], T]) -> T:
 def outcome(netns_fd: int, action: Callable[[], Any]) -> tuple[Any, ...]:
     """A value, or an error in parts: many cannot be made again from their text alone."""
     try:
-        namespaces.setns(netns_fd, namespaces.CLONE_NEWNET)
+        if netns_fd >= 0:
+            namespaces.setns(netns_fd, namespaces.CLONE_NEWNET)
         return action(), None, (), {}
     except (OSError, CuddyError) as error:
         return None, type(error), error.args, vars(error)

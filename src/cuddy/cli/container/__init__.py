@@ -28,4 +28,5 @@ cp            files from it and into it
 export        the root file system as a tar
 commit        an image of what it has changed
 inspect       everything that is known
+explain       the container beside the host
 """
