@@ -4,7 +4,8 @@
     ├── InvalidArgument           what the user wrote cannot be meant            1  400
     │   ├── UsageError            flags and arguments of a command             125  400
     │   │   └── WrongArguments    no such command, too many or too few, at odds  1  400
-    │   └── InvalidReference      an image name outside the grammar              1  400
+    │   ├── InvalidReference      an image name outside the grammar              1  400
+    │   └── NoSuchDevice          of this host; so Docker answers              127  500
     ├── NotFound                  the thing named does not exist                 1  404
     │   ├── NoSuchContainer
     │   ├── NoSuchExec
@@ -68,6 +69,11 @@ class WrongArguments(UsageError):
 
 class InvalidReference(InvalidArgument):
     pass
+
+
+class NoSuchDevice(InvalidArgument):
+    exit_code = 127
+    http_status = 500
 
 
 class NotFound(CuddyError):

@@ -62,12 +62,20 @@ class TestOneDevice:
         cuddy.ok("run", "--rm", *words, "exec 3</dev/all/deep/own")
 
     @pytest.mark.parametrize(
-        ("device", "complaint"),
-        [("/dev/nope", "no such file or directory"), ("/etc/passwd", "not a device node")],
+        ("device", "complaint", "code"),
+        [
+            ("/dev/nope", "no such file or directory", 127),
+            ("/etc/passwd", "not a device node", 125),
+        ],
     )
-    def test_what_is_no_device_is_an_error(self, cuddy: Cuddy, device: str, complaint: str) -> None:
-        result = cuddy("run", "--rm", "--device", device, "alpine", "true")
-        assert result.code == 125
+    def test_what_is_no_device_is_an_error(
+        self, cuddy: Cuddy, device: str, complaint: str, code: int
+    ) -> None:
+        """The exit code is docker's, to whom a device that is missing is like a missing program."""
+        result = cuddy("run", "--name", "box", "--device", device, "alpine", "true")
+        assert result.code == code
+        assert cuddy.field("box", "{{.State.ExitCode}}") == "128"
+        assert cuddy("start", "box").code == 1
         assert "error gathering device information while adding custom device" in result.complaint
         assert complaint in result.complaint
 

@@ -84,6 +84,15 @@ def test_detached_it_prints_nothing_and_goes_on(box: Cuddy) -> None:
     wait_until(lambda: box("exec", "box", "cat", "/tmp/done").out == "done")
 
 
+@pytest.mark.parametrize("words", [["box", "nope"], ["-w", "/nope", "box", "true"]])
+def test_detached_it_says_what_is_wrong_in_one_line_and_one_code(
+    box: Cuddy, words: list[str]
+) -> None:
+    result = box("exec", "-d", *words)
+    assert result.code == 1
+    assert result.complaint
+
+
 def test_it_is_in_every_namespace_and_a_group_of_its_own_in_the_containers(box: Cuddy) -> None:
     with box.start("exec", "box", "sh", "-c", "echo; sleep 100") as process:
         assert process.stdout

@@ -11,7 +11,13 @@ import time
 
 from cuddy import files
 from cuddy.engine import connection, container, events, rootfs
-from cuddy.errors import CuddyError, NoSuchContainer, SystemFailure
+from cuddy.errors import (
+    CommandNotExecutable,
+    CommandNotFound,
+    CuddyError,
+    NoSuchContainer,
+    SystemFailure,
+)
 from cuddy.kernel import process
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import state
@@ -174,8 +180,9 @@ def record_failure(home: Home, record: Container, error: CuddyError) -> None:
         state = status.setdefault("State", container.initial_state())
         ever = state["StartedAt"] != container.NEVER
         state |= container.ended("exited" if ever else "created")
-        code = error.exit_code
-        state |= {"Error": error.message, "ExitCode": LOST_CAUSE if code == 1 else code}
+        of_command = isinstance(error, CommandNotFound | CommandNotExecutable)
+        code = error.exit_code if of_command else LOST_CAUSE
+        state |= {"Error": error.message, "ExitCode": code}
 
     try:
         if record["HostConfig"]["AutoRemove"]:

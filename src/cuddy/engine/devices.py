@@ -10,7 +10,7 @@ import stat
 
 from cuddy.engine import defaults
 from cuddy.engine.defaults import Granted
-from cuddy.errors import InvalidArgument
+from cuddy.errors import InvalidArgument, NoSuchDevice
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -129,7 +129,7 @@ def rule_of(node: Device, access: str) -> dict[str, Any]:
 def find_devices(source: str, target: str) -> list[Device]:
     """A device of the host, or every device in a directory; links are followed, as Docker does.
 
-    Raises InvalidArgument if there is none.
+    Raises NoSuchDevice, or InvalidArgument if it is none.
     """
     doing = f'error gathering device information while adding custom device "{source}"'
     path = os.path.realpath(source)
@@ -141,8 +141,8 @@ def find_devices(source: str, target: str) -> list[Device]:
             raise InvalidArgument(f"{doing}: not a device node")
         found = [device(target + name, child) for name, child in walk(path)]
     except OSError as error:
-        reason = os.strerror(error.errno or 0).lower()
-        raise InvalidArgument(f"{doing}: {reason}") from None
+        kind = NoSuchDevice if isinstance(error, FileNotFoundError) else InvalidArgument
+        raise kind(f"{doing}: {os.strerror(error.errno or 0).lower()}") from None
     if not found:
         raise InvalidArgument(f"{doing}: not a device node")
     return found

@@ -37,8 +37,11 @@ def exec_(home: Home, args: Args) -> int:
         timeout_s=args.timeout or 0,
     )
     if args.detach:
-        boundary.warn(exec.exec_detached(home, name, options, nursery=args.nursery))
-        return 0
+
+        def begin(name: str) -> None:
+            boundary.warn(exec.exec_detached(home, name, options, nursery=args.nursery))
+
+        return boundary.each([name], begin)  # whatever is wrong, docker answers 1
     size = terminal.size() if args.tty else None
     session = exec.exec_attached(home, name, options, size=size, nursery=args.nursery)
     boundary.warn(session.warnings)
