@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import socket
@@ -9,12 +10,13 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from urllib.parse import quote
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console import wait_until
+from console import Cuddy, wait_until
 from cuddy.api import connection as connections
 from cuddy.api import http
 from cuddy.api.connection import Connection, Peer
@@ -235,3 +237,55 @@ def test_a_handlers_process_holds_neither_listener_nor_others(api: Api) -> None:
             targets = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
             # its own, and the one on which the server gives it another
             assert sum(target.startswith("socket:") for target in targets) == 2
+            for fd in os.listdir(f"/proc/{pid}/fd"):
+                # what a request starts (ps, git, nft) must not hold a client's connection
+                flags = Path(f"/proc/{pid}/fdinfo/{fd}").read_text().partition("flags:")[2].split()
+                assert int(fd) < 3 or int(flags[0], 8) & os.O_CLOEXEC, fd
+
+
+def test_what_a_client_starts_holds_nothing_of_the_connection(api: Api, cuddy: Cuddy) -> None:
+    api("POST", "/containers/create", {"Image": "alpine", "Cmd": ["sleep", "9"]}, name="box")
+    with api.connect() as sock:
+        sock.sendall(b"POST /containers/box/start HTTP/1.1\r\n" + HEAD + b"\r\n")
+        assert status_of(sock.recv(1000)) == 204
+        exec_id = api("POST", "/containers/box/exec", {"Cmd": ["sleep", "9"]}).json["Id"]
+        assert api("POST", f"/exec/{exec_id}/start", {"Detach": True}).status == 200
+        ours = sockets_of(api.pid)
+        for pid in busy(api.pid):
+            ours |= sockets_of(int(pid))
+        others = [
+            int(pid) for pid in os.listdir("/proc")
+            if pid.isdecimal() and int(pid) not in (1, os.getpid(), api.pid)
+            and not name_of(pid).startswith("cuddy api")
+        ]  # fmt: skip
+        assert cuddy.pid("box") in others
+        for pid in others:
+            assert not ours & sockets_of(pid), Path(f"/proc/{pid}/cmdline").read_bytes()
+
+
+def sockets_of(pid: int) -> set[str]:
+    """The sockets that a process has open."""
+    try:
+        fds = [os.readlink(f"/proc/{pid}/fd/{fd}") for fd in os.listdir(f"/proc/{pid}/fd")]
+    except OSError:
+        return set()  # it has ended
+    return {each for each in fds if each.startswith("socket:")}
+
+
+def test_a_list_that_takes_for_ever_ends_with_its_client(api: Api, cuddy: Cuddy) -> None:
+    cuddy.ok("create", "--name", "a" * 40, "alpine", "true")
+    assert api("GET", "/containers/json", all=1, filters='{"name": ["^/(a+)+"]}').json
+    with api.connect() as sock:
+        evil = quote('{"name": ["(a+)+$b"]}')
+        sock.sendall(f"GET /containers/json?all=1&filters={evil} HTTP/1.1\r\n".encode() + HEAD)
+        sock.sendall(b"\r\n")
+        wait_until(lambda: bool(busy(api.pid)))
+    wait_until(lambda: not busy(api.pid))
+
+
+@pytest.mark.parametrize("pattern", ["(", "a{99999999999}", "(" * 5000, "[[a]", "(?P<a", "*"])
+@pytest.mark.parametrize("what", ["containers/json", "volumes", "networks"])
+def test_a_pattern_that_is_none_is_refused(api: Api, what: str, pattern: str) -> None:
+    answer = api("GET", f"/{what}", filters=json.dumps({"name": [pattern]}))
+    assert answer.status == (200 if pattern == "[[a]" else 400)
+    assert answer.status == 200 or "invalid filter 'name=" in answer.message

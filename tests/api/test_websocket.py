@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import socket
 import struct
+import sys
+import termios
+from contextlib import suppress
 
-from console import Cuddy
+import pytest
+
+from console import Cuddy, wait_until
 from cuddy.api import websocket
+from cuddy.api.http import Hijacked
 from engine_api import Api
 
 KEY, ACCEPTED = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="
@@ -70,3 +77,68 @@ def test_a_client_that_closes_or_talks_nonsense_leaves_it_running(api: Api, cudd
 def test_who_does_not_speak_it_is_told(api: Api, cuddy: Cuddy) -> None:
     cuddy.ok("create", "--name", "box", "alpine", "true")
     assert api("GET", "/containers/box/attach/ws", stream=1).status == 400
+
+
+def test_all_of_the_output_comes_also_when_no_more_follows(api: Api, cuddy: Cuddy) -> None:
+    script = "head -c 3000000 /dev/zero; exec sleep 1000"
+    cuddy.ok("create", "--name", "box", "alpine", "sh", "-c", script)
+    sock, _ = open_socket(api, "/containers/box/attach/ws?stream=1&stdout=1")
+    with sock:
+        cuddy.ok("start", "box")
+        wait_until(lambda: unread(sock) > 100_000)  # it is held back by a client that does not read
+        reader, length = Unmasked(), 0
+        while length < 3_000_000:
+            length += sum(map(len, reader.feed(sock.recv(1 << 16))))
+        assert length == 3_000_000
+
+
+class Unmasked:
+    """Frames of a server's."""
+
+    def __init__(self) -> None:
+        self._data = b""
+
+    def feed(self, data: bytes) -> list[bytes]:
+        self._data += data
+        found = []
+        while len(self._data) >= 10:
+            length, start = self._data[1], 2
+            if length > 125:
+                form = ">H" if length == 126 else ">Q"
+                start += struct.calcsize(form)
+                (length,) = struct.unpack(form, self._data[2:start])
+            if len(self._data) < start + length:
+                break
+            found.append(self._data[start : start + length])
+            self._data = self._data[start + length :]
+        return found
+
+
+def unread(sock: socket.socket) -> int:
+    return int.from_bytes(fcntl.ioctl(sock, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
+def test_one_who_wants_no_input_is_heard_all_the_same(api: Api, cuddy: Cuddy) -> None:
+    cuddy.ok("run", "-d", "--name", "box", "alpine", "sleep", "1000")
+    sock, _ = open_socket(api, "/containers/box/attach/ws?stream=1&stdout=1")
+    with sock:
+        say(sock, websocket.TEXT, b"nobody reads this")
+        say(sock, websocket.PING, b"here?")
+        assert sock.recv(100) == websocket.frame(websocket.PONG, b"here?")
+        say(sock, websocket.CLOSE, b"")
+        assert read_frames(sock)[-1][0] == websocket.CLOSE
+
+
+def test_one_who_pings_on_and_never_reads_is_cut_off() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs, Hijacked(fileno=os.dup(ours.fileno())) as hijacked:
+        framing = websocket.WebSocket(hijacked)
+        framing.setblocking(False)
+        theirs.setblocking(False)
+        flood = struct.pack(">BB", 0x80 | websocket.PING, 0x80 | 125) + bytes(4 + 125)
+        with pytest.raises(ConnectionResetError):
+            for _ in range(1000):
+                with suppress(BlockingIOError):
+                    theirs.send(flood * 100)
+                with suppress(BlockingIOError):
+                    framing.recv(1 << 16)

@@ -6,6 +6,7 @@ client that has gone raises ClientLeft wherever it is met.
 
 from __future__ import annotations
 
+import math
 import select
 import socket
 import time
@@ -106,11 +107,15 @@ class Connection:
             return None
         if len(event.headers) > MAX_HEADERS:
             raise HeadTooLarge(f"more than {MAX_HEADERS} headers")
+        check_framing(event)
         self._body_awaits_leave = self._http.they_are_waiting_for_100_continue
         return heads.from_h11(event)
 
-    def body(self) -> Iterator[bytes]:
-        """The rest of the request's body, as it comes. Raises TooSlow, InvalidArgument."""
+    def body(self, deadline_s: float = math.inf) -> Iterator[bytes]:
+        """The rest of the request's body, as it comes, up to a moment of time.monotonic().
+
+        Raises TooSlow, InvalidArgument.
+        """
         while self._http and self._http.their_state is h11.SEND_BODY:
             event = self._parse(self._http)
             if isinstance(event, h11.Data):
@@ -120,8 +125,9 @@ class Connection:
                 if self._body_awaits_leave:
                     self._body_awaits_leave = False
                     self.send(heads.CONTINUE)
-                data = self._receive(BODY_S)
-                if data is None:
+                left_s = min(BODY_S, deadline_s - time.monotonic())
+                data = self._receive(max(0.0, left_s))
+                if data is None or left_s <= 0:
                     raise TooSlow("the body of the request did not come in time")
                 self._http.receive_data(data)
             else:
@@ -195,6 +201,23 @@ class Connection:
         self.socket.close()
 
 
+def check_framing(request: h11.Request) -> None:
+    """Refuse a body whose end others may see elsewhere: what stands between us and the client, and
+    lets only some requests pass, must not take the next one for a part of this (RFC 9112, 6.1).
+
+    Raises InvalidArgument.
+    """
+    if not request.http_version.startswith(b"1."):
+        raise InvalidArgument(f"malformed request: HTTP/{request.http_version.decode()}")
+    names = [name for name, _ in request.headers]
+    if b"transfer-encoding" not in names:
+        return
+    if b"content-length" in names:
+        raise InvalidArgument("malformed request: a length, and a body in chunks")
+    if request.http_version < b"1.1":
+        raise InvalidArgument("malformed request: HTTP/1.0 has no body in chunks")
+
+
 def refusal(status: int, message: str) -> bytes:
     """A whole answer that needs no request."""
     body = f"{files.format_json({'message': message})}\n".encode()
@@ -202,8 +225,8 @@ def refusal(status: int, message: str) -> bytes:
     return heads.answer(status, headers) + body
 
 
-def has_left(sock: socket.socket) -> bool:
-    """Whether the other end has closed the connection, or its half of it."""
+def has_left(sock: socket.socket, *, wholly: bool = False) -> bool:
+    """Whether the other end has closed the connection, or, unless `wholly`, its half of it."""
     poll = select.poll()
-    poll.register(sock, select.POLLRDHUP)
+    poll.register(sock, 0 if wholly else select.POLLRDHUP)
     return bool(poll.poll(0))

@@ -18,9 +18,11 @@ ITEMS = container_items.Items()
 def list_(call: Call) -> None:
     """Containers, newest first. `limit`: so many of the newest, in every state."""
     limit = max(0, call.number("limit", 0) or 0)
-    found = ps.ps(
-        call.home, all=call.flag("all"), limit=limit, wanted=call.filters(), memory=ITEMS.records
-    )
+    with call.while_filtering():
+        found = ps.ps(
+            call.home, all=call.flag("all"), limit=limit, wanted=call.filters(),
+            memory=ITEMS.records,
+        )  # fmt: skip
     items = ITEMS.write(call.home, found, size=call.flag("size"))
     call.send(f"[{','.join(items)}]\n".encode(), JSON)
 

@@ -70,7 +70,8 @@ class Conversation:
         self._output = bytearray()  # on its way to the client
         self._has_said = False
         self._typed = b""  # on its way into the container
-        self._reads = stdin  # whether the client may have more to say
+        self._stdin = stdin
+        self._reads = stdin or sock.always_reads  # whether the client may have more to say
         self._closes = False  # whether the container must be told that it has not
         self._is_gone = False
         self._is_detached = False
@@ -102,7 +103,7 @@ class Conversation:
         if not self._is_gone:
             reads = self._reads and not self._typed
             wanted[self._socket.fileno()] = (select.POLLIN if reads else 0) | (
-                select.POLLOUT if self._output else 0
+                select.POLLOUT if self._output or self._socket.wants_write() else 0
             )
         if not self._has_ended:
             if len(self._output) < MAX_WAITING_BYTES:
@@ -119,7 +120,7 @@ class Conversation:
             self._read()
         elif events & (select.POLLHUP | select.POLLERR):
             self._leave()
-        if self._output and not self._is_gone:
+        if not self._is_gone and (self._output or self._socket.wants_write()):
             self._write()
 
     def _read(self) -> None:
@@ -137,6 +138,8 @@ class Conversation:
 
     def _take(self, data: bytes) -> None:
         """What the client has typed."""
+        if not self._stdin:
+            return
         if self._keys:
             data, self._is_detached = self._keys.feed(data)
         self._typed += data
@@ -156,6 +159,7 @@ class Conversation:
             while self._output:
                 sent = self._socket.send(self._output[:CHUNK_BYTES], socket.MSG_NOSIGNAL)
                 del self._output[:sent]
+            self._socket.flush()
         except BlockingIOError:
             pass
         except OSError:

@@ -13,7 +13,7 @@ import socket
 import sys
 import termios
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from urllib.parse import parse_qs
 
 from cuddy import files
@@ -28,6 +28,7 @@ from cuddy.image import spec
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
     from typing import Any
 
     from cuddy.api.heads import Request
@@ -53,6 +54,15 @@ class Hijacked(socket.socket):
     """A connection that is no more HTTP. `unread`: what the client has sent on it already."""
 
     unread = b""
+    always_reads = False
+
+    def wants_write(self) -> bool:
+        """Whether something waits until the client takes it: never, here."""
+        return False
+
+    def flush(self) -> bool:
+        """Send what waits; whether nothing does any more."""
+        return True
 
     def await_reader(self) -> None:
         """Until the client has read the head, or does not for a while.
@@ -168,14 +178,11 @@ class Call:
 
     def _read_document(self) -> bytes:
         pieces, length = [], 0
-        deadline_s = time.monotonic() + DOCUMENT_S
-        for piece in self.body():
+        for piece in self._connection.body(time.monotonic() + DOCUMENT_S):
             pieces.append(piece)
             length += len(piece)
             if length > MAX_DOCUMENT_BYTES:
                 raise DocumentTooLarge(f"the body has more than {MAX_DOCUMENT_BYTES} bytes")
-            if time.monotonic() > deadline_s:
-                raise connections.TooSlow("the body of the request did not come in time")
         return b"".join(pieces)
 
     def _check_content_type(self) -> None:
@@ -230,8 +237,7 @@ class Call:
         The client has asked for `protocol`, and is told that it has it; or it has not asked, as
         older ones do, and gets an answer without an end.
         """
-        for _ in self.body():
-            pass  # some have one that says nothing
+        self._read_document()  # some have one that says nothing
         asked = "upgrade" in self.headers
         lines = ["HTTP/1.1 101 UPGRADED" if asked else "HTTP/1.1 200 OK"]
         if content_type:
@@ -252,16 +258,22 @@ class Call:
         if self.is_hijacked and self.last_words:
             self._connection.send(self.last_words(message))
 
+    def while_filtering(self) -> AbstractContextManager[None]:
+        """`until_client_leaves` where there are filters: a pattern may take for ever."""
+        return self.until_client_leaves(wholly=True) if self.has("filters") else nullcontext()
+
     @contextmanager
-    def until_client_leaves(self) -> Iterator[None]:
-        """Inside it, ClientLeft unwinds whatever waits once the client has gone.
+    def until_client_leaves(self, *, wholly: bool = False) -> Iterator[None]:
+        """Inside it, ClientLeft unwinds whatever waits once the client has gone, or, unless
+        `wholly`, has ended its half.
 
         The kernel tells by a signal, since what waits may be anything.
         """
         sock = self._connection.socket
 
         def look(*_: object) -> None:
-            if connections.has_left(sock):
+            if connections.has_left(sock, wholly=wholly):
+                signal.signal(signal.SIGIO, signal.SIG_IGN)  # once: not again while it unwinds
                 raise ClientLeft
 
         before = signal.signal(signal.SIGIO, look)

@@ -40,7 +40,8 @@ def forbidding() -> Iterator[None]:
 
 def list_networks(call: Call) -> None:
     """GET /networks. Who is on them, only `inspect` says."""
-    found = network_filters.select(call.home, call.filters())
+    with call.while_filtering():
+        found = network_filters.select(call.home, call.filters())
     call.answer([inspect_network.document(each, {}) for each in found])
 
 

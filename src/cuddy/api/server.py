@@ -6,6 +6,7 @@ containers do not notice. What a connection's process had begun ends with it, or
 
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -30,6 +31,11 @@ LEAST_FREE, MOST_FREE = 1, 3
 """Workers that wait: a client that comes again and again takes two in turns."""
 END_S = 10
 """Until connections that were told to end are killed."""
+MOST_AT_ONCE = 64
+"""Clients that are let in before workers are heard: who comes again and again holds up nobody."""
+BROKEN = (errno.EBADF, errno.EINVAL, errno.ENOTSOCK)
+"""What no waiting mends. Everything else passes: too many files or processes, a network's moods."""
+PAUSE_S = 0.1
 
 
 class Server:
@@ -52,8 +58,7 @@ class Server:
         for fd in (self._wakeup, *(each.socket.fileno() for each in self.listeners)):
             self._poll.register(fd, select.POLLIN)
         while not self._stopping and (left_s := self._idle_left_s()) != 0:
-            while len(self._free()) < LEAST_FREE:
-                self._hire()
+            self._hire_ahead()
             ready = self._poll.poll(None if left_s is None else left_s * 1000)
             self._clear_alarm()
             self._reap()
@@ -87,6 +92,14 @@ class Server:
 
     def _free(self) -> list[Worker]:
         return [each for each in self._workers.values() if not each.owner]
+
+    def _hire_ahead(self) -> None:
+        """Have workers ready, as far as there is room for processes."""
+        try:
+            while len(self._free()) < LEAST_FREE:
+                self._hire()
+        except OSError as error:
+            _wait_for_room(error)
 
     def _hire(self, client: socket.socket | None = None) -> Worker:
         """Another worker. `client`: one that nobody has yet, of which it gets no second copy."""
@@ -132,31 +145,35 @@ class Server:
         one.owner = one.owner or "nobody"
 
     def _accept(self, number: int, listener: Listener) -> None:
-        """Give every client that waits a process."""
-        while not self._stopping:
+        """Give clients that wait a process."""
+        for _ in range(MOST_AT_ONCE):
             try:
-                found = listener.accept()
+                found = None if self._stopping else listener.accept()
             except OSError as error:
-                raise SystemFailure.from_os("cannot accept connections", error) from error
+                _wait_for_room(error)
+                return
             if not found:
                 return
             client, peer = found
             with client:
-                if self._is_welcome(peer):
-                    self._give(client, peer, number)
-                else:
+                if not self._is_welcome(peer) or not self._give(client, peer, number):
                     _turn_away(client)
 
     def _is_welcome(self, peer: Peer) -> bool:
         owners = [each.owner for each in self._workers.values() if each.owner]
         return len(owners) < MAX_CONNECTIONS and owners.count(_owner(peer)) < MAX_OF_ONE_PEER
 
-    def _give(self, client: socket.socket, peer: Peer, number: int) -> None:
+    def _give(self, client: socket.socket, peer: Peer, number: int) -> bool:
+        """Give a client to a worker; False if there is none and no room for one."""
         for one in self._free():
             if one.give(client, peer, number, _owner(peer)):
-                return
+                return True
             self._dismiss(one)  # somebody has killed it
-        self._hire(client).give(client, peer, number, _owner(peer))
+        try:
+            return self._hire(client).give(client, peer, number, _owner(peer))
+        except OSError as error:
+            _wait_for_room(error)
+            return False
 
     def _reap(self) -> None:
         while self._workers:
@@ -181,6 +198,13 @@ class Server:
         signal.set_wakeup_fd(-1)
         os.close(self._wakeup)
         os.close(self._alarm)
+
+
+def _wait_for_room(error: OSError) -> None:
+    """A machine with too many processes or files gets a moment. Raises SystemFailure."""
+    if error.errno in BROKEN:
+        raise SystemFailure.from_os("cannot accept connections", error) from error
+    time.sleep(PAUSE_S)
 
 
 def _owner(peer: Peer) -> str:

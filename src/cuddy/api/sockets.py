@@ -18,6 +18,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
     from collections.abc import Mapping
+    from typing import Any
 
 FIRST_FD = 3
 BACKLOG = 512
@@ -41,13 +42,20 @@ class Listener:
         sock.setblocking(False)
 
     def accept(self) -> tuple[socket.socket, Peer] | None:
-        """The next client; None if there is none."""
+        """The next client; None if there is none, or it has left. Raises OSError."""
         try:
             client, address = self.socket.accept()
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
                 return None
             raise
+        try:
+            return self._received(client, address)
+        except OSError:
+            client.close()
+            return None
+
+    def _received(self, client: socket.socket, address: Any) -> tuple[socket.socket, Peer]:
         if self.tls:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
@@ -147,17 +155,22 @@ def _remove_stale(path: str) -> None:
 
 
 def _bind(path: str, gid: int | None) -> socket.socket:
+    """Nobody can connect before its mode and owner are right: until listen(2) it refuses all.
+
+    What may stand at the path by then instead, put there by who may write to the directory, is left
+    as it is: nothing is changed by that name but a link itself.
+    """
+    mode = 0o600 if gid is None else 0o660
     sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM | socket.SOCK_CLOEXEC)
     try:
-        os.fchmod(sock.fileno(), 0o600)  # what bind(2) gives the file
-        before = os.umask(0o177)
+        os.fchmod(sock.fileno(), mode)  # what bind(2) gives the file
+        before = os.umask(0o777 & ~mode)
         try:
             sock.bind(path)
         finally:
             os.umask(before)
         if gid is not None:
-            os.chown(path, 0, gid)
-            os.chmod(path, 0o660)
+            os.lchown(path, 0, gid)
         sock.listen(BACKLOG)
     except BaseException:
         sock.close()

@@ -33,6 +33,9 @@ def make_context(ca: str, certificate: str, key: str) -> ssl.SSLContext:
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.verify_mode = ssl.CERT_REQUIRED
     context.set_alpn_protocols(["http/1.1"])
+    # A session taken up again would not show its certificate again, which may have ended since.
+    context.options |= ssl.OP_NO_TICKET | ssl.OP_NO_RENEGOTIATION
+    context.num_tickets = 0
     path = ca
     try:
         context.load_verify_locations(ca)
@@ -47,14 +50,20 @@ def _no_password() -> NoReturn:
     raise ValueError("the key has a password")
 
 
-def enter(client: socket.socket, peer: Peer, context: ssl.SSLContext) -> tuple[socket.socket, Peer]:
-    """A plain socket in place of the client's. Raises ssl.SSLError, OSError when TLS fails."""
+def enter(
+    client: socket.socket, peer: Peer, context: ssl.SSLContext, *, closing: socket.socket
+) -> tuple[socket.socket, Peer]:
+    """A plain socket in place of the client's. `closing`: what is the caller's alone.
+
+    Raises ssl.SSLError, OSError when TLS fails.
+    """
     session = Session(client, context)
     session.shake_hands()
     plain, ours = socket.socketpair()
     if os.fork() == 0:
         try:
             plain.close()
+            closing.close()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
             session.pump(ours)

@@ -18,7 +18,8 @@ SINCE_ANONYMOUS_ONLY = (1, 42)
 
 def list_volumes(call: Call) -> None:
     """GET /volumes."""
-    found = volume_filters.select(call.home, call.filters())
+    with call.while_filtering():
+        found = volume_filters.select(call.home, call.filters())
     call.answer({"Volumes": [volumes.shown(each) for each in found], "Warnings": None})
 
 

@@ -21,8 +21,11 @@ if TYPE_CHECKING:
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10
+KINDS = (CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG)
 MAX_FRAME_BYTES = 1 << 20
 MAX_CONTROL_BYTES = 125
+MAX_WAITING_BYTES = 1 << 20
+"""Of frames that the client does not take; one that pings on without reading is cut off."""
 LAST_S = 5
 """How long what is left is sent to a client after the end."""
 
@@ -36,31 +39,33 @@ class Reader:
     def feed(self, data: bytes) -> list[tuple[int, bytes]]:
         """The frames that are complete now: what they are, what is in them. Raises ValueError."""
         self._data += data
-        found = []
-        while frame := self._next():
-            found.append(frame)
+        found, position = [], 0
+        while read := self._next(position):
+            kind, content, position = read
+            found.append((kind, content))
+        self._data = self._data[position:]
         return found
 
-    def _next(self) -> tuple[int, bytes] | None:
-        data = self._data
-        if len(data) < 2:
+    def _next(self, begin: int) -> tuple[int, bytes, int] | None:
+        """The frame at a position: what it is, what is in it, where it ends; None if it is cut."""
+        data, start = self._data, begin + 2
+        if len(data) < start:
             return None
-        kind, length, start = data[0] & 0x0F, data[1] & 0x7F, 2
-        if data[0] & 0x70 or not data[1] & 0x80:
-            raise ValueError("a frame with extensions, or without a mask")
+        kind, length = data[begin] & 0x0F, data[begin + 1] & 0x7F
+        if data[begin] & 0x70 or not data[begin + 1] & 0x80 or kind not in KINDS:
+            raise ValueError("a frame of another kind, with extensions, or without a mask")
         if length > MAX_CONTROL_BYTES:
             form = ">H" if length == 126 else ">Q"
             start += struct.calcsize(form)
             if len(data) < start:
                 return None
-            (length,) = struct.unpack(form, data[2:start])
+            (length,) = struct.unpack(form, data[begin + 2 : start])
         if length > (MAX_CONTROL_BYTES if kind >= CLOSE else MAX_FRAME_BYTES):
             raise ValueError(f"a frame of {length} bytes")
         end = start + 4 + length
         if len(data) < end:
             return None
-        mask, self._data = data[start : start + 4], data[end:]
-        return kind, unmask(mask, data[start + 4 : end])
+        return kind, unmask(data[start : start + 4], data[start + 4 : end]), end
 
 
 def unmask(mask: bytes, data: bytes) -> bytes:
@@ -81,6 +86,9 @@ def frame(kind: int, data: bytes) -> bytes:
 
 class WebSocket:
     """The part of a socket that a conversation needs."""
+
+    always_reads = True
+    """Pings and the client's end come between what it says, and where it has nothing to say."""
 
     def __init__(self, sock: Hijacked) -> None:
         self._socket = sock
@@ -109,7 +117,9 @@ class WebSocket:
         if not data:
             raise ConnectionResetError
         said = self._take(data)
-        self._flush()
+        self.flush()
+        if len(self._waiting) > MAX_WAITING_BYTES:
+            raise ConnectionResetError
         if not said:
             raise BlockingIOError
         return said
@@ -134,14 +144,18 @@ class WebSocket:
 
     def send(self, data: bytes | bytearray, flags: int = 0) -> int:
         """Send all of it, some of it perhaps later. Raises BlockingIOError, OSError."""
-        if not self._flush():
+        if not self.flush():
             raise BlockingIOError
         self._waiting = frame(BINARY, bytes(data))
-        self._flush()
+        self.flush()
         return len(data)
 
-    def _flush(self) -> bool:
-        """Send what waits; whether nothing does any more."""
+    def wants_write(self) -> bool:
+        """Whether something waits until the client takes it."""
+        return bool(self._waiting)
+
+    def flush(self) -> bool:
+        """Send what waits; whether nothing does any more. Raises OSError."""
         try:
             while self._waiting:
                 self._waiting = self._waiting[self._socket.send(self._waiting) :]
@@ -154,7 +168,7 @@ class WebSocket:
         self._waiting += frame(CLOSE, struct.pack(">H", 1000))
         deadline_s = time.monotonic() + LAST_S
         try:
-            while not self._flush() and (left_s := deadline_s - time.monotonic()) > 0:
+            while not self.flush() and (left_s := deadline_s - time.monotonic()) > 0:
                 poll = select.poll()
                 poll.register(self._socket, select.POLLOUT)
                 poll.poll(left_s * 1000)

@@ -66,9 +66,17 @@ class Worker:
 def hire(
     home: Home, contexts: Sequence[ssl.SSLContext | None], leave: Callable[[], None]
 ) -> Worker:
-    """Fork a worker. `contexts`: TLS of each listener; `leave`: closes what is the server's."""
+    """Fork a worker. `contexts`: TLS of each listener; `leave`: closes what is the server's.
+
+    Raises OSError when there is no room for one more.
+    """
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    pid = os.fork()
+    try:
+        pid = os.fork()
+    except OSError:
+        ours.close()
+        theirs.close()
+        raise
     if pid:
         theirs.close()
         return Worker(pid, ours)
@@ -110,12 +118,14 @@ def _work(home: Home, contexts: Sequence[ssl.SSLContext | None], channel: socket
         order, fds, _, _ = socket.recv_fds(channel, MAX_ORDER_BYTES, 1)
         if not fds:
             return
+        # A program that a request starts must not hold its client's connection.
+        os.set_inheritable(fds[0], False)
         process.set_name(BUSY_NAME)
         number, *who = files.parse_json(order)
         client, peer = socket.socket(fileno=fds[0]), Peer(*who)
         context = contexts[number]
         if context:
-            client, peer = tls.enter(client, peer, context)
+            client, peer = tls.enter(client, peer, context, closing=channel)
         connection = Connection(client, peer)
         try:
             is_free = dialogue.converse(home, connection) and not context

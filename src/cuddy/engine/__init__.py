@@ -12,6 +12,7 @@ liveness         whether a container's monitor lives
 containers       find, list, and believe nothing that the kernel does not confirm
 ports            the ports of a container as a list
 filters          --filter of ps
+regexps          regular expressions in filters and in options of logs
 ps               which containers there are
 status           how a state reads to people
 signals          names of signals are numbers

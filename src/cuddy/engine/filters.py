@@ -134,23 +134,14 @@ def health(container: Container) -> str:
 
 def _name(values: list[str]) -> Test:
     """Docker's names are matched as regular expressions, with their slash or without."""
-    parts, patterns = [], []
-    for value in values:
-        if value.replace("_", "").replace("-", "").isalnum():
-            parts.append(value)
-            continue
-        import re
+    # Imported here: lists are asked for without it.
+    from cuddy.engine import regexps
 
-        try:
-            patterns.append(re.compile(value).search)
-        except re.error as error:
-            raise WrongArguments(f"invalid filter 'name={value}': {error}") from None
+    matches = [regexps.of_name(value) for value in values]
 
     def test(container: Container) -> bool:
         name = container["Name"]
-        return any(part in name for part in parts) or any(
-            match(name) or match(name[1:]) for match in patterns
-        )
+        return any(match(name) or match(name[1:]) for match in matches)
 
     return test
 

@@ -157,12 +157,10 @@ def matcher(pattern: str) -> Callable[[str], object]:
     """Whether a name matches a regular expression; '' matches none. Raises InvalidArgument."""
     if not pattern:
         return lambda name: False
-    import re
+    # Imported here: few have one.
+    from cuddy.engine import regexps
 
-    try:
-        return re.compile(pattern).search
-    except (re.error, OverflowError, RecursionError) as error:
-        raise InvalidArgument(f"error parsing regexp: {error}: `{pattern}`") from None
+    return regexps.compile(pattern)
 
 
 def expand_tag(template: str, record: Container | None) -> str:

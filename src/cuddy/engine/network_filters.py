@@ -6,8 +6,8 @@ daemon/network/filter.go).
 
 from __future__ import annotations
 
-from cuddy.engine import inspect_network, networks
-from cuddy.engine.volume_filters import FALSE, TRUE, has_label, is_named
+from cuddy.engine import inspect_network, networks, regexps
+from cuddy.engine.volume_filters import FALSE, TRUE, has_label
 from cuddy.errors import WrongArguments
 from cuddy.network import network as records
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from cuddy.engine.home import Home
+    from cuddy.engine.regexps import Matches
     from cuddy.network.network import Network
 
 NAMES = ("dangling", "driver", "id", "label", "name", "scope", "type")
@@ -28,7 +29,8 @@ def select(home: Home, filters: Iterable[tuple[str, str]]) -> list[Network]:
     for name, value in filters:
         check(name, value)
         wanted.setdefault(name, []).append(value)
-    found = [each for each in networks.list_networks(home) if passes(each, wanted)]
+    names = [regexps.of_name(value) for value in wanted.get("name", ())]
+    found = [each for each in networks.list_networks(home) if passes(each, wanted, names)]
     if "dangling" not in wanted:
         return found
     if len(set(wanted["dangling"])) > 1:
@@ -50,13 +52,13 @@ def check(name: str, value: str) -> None:
         )
 
 
-def passes(network: Network, wanted: dict[str, list[str]]) -> bool:
-    """Whether a network is as all the filters want it, but for what depends on containers."""
+def passes(network: Network, wanted: dict[str, list[str]], names: list[Matches]) -> bool:
+    """Whether a network is as all the filters want it, but for what depends on containers. Pure."""
     kind = "builtin" if network.name in records.PREDEFINED else "custom"
     return (
         _any(wanted, "driver", lambda value: value == network.driver)
         and _any(wanted, "id", lambda value: network.id.startswith(value))
-        and _any(wanted, "name", lambda value: is_named(network.name, value))
+        and ("name" not in wanted or any(match(network.name) for match in names))
         and _any(wanted, "scope", lambda value: value == "local")
         and _any(wanted, "type", lambda value: value == kind)
         and all(has_label(network.labels, value) for value in wanted.get("label", ()))

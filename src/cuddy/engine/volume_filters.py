@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.engine import volumes
+from cuddy.engine import regexps, volumes
 from cuddy.errors import WrongArguments
 
 TYPE_CHECKING = False
@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from cuddy.engine.home import Home
+    from cuddy.engine.regexps import Matches
     from cuddy.engine.volumes import Volume
 
 NAMES = ("dangling", "driver", "label", "name")
@@ -27,33 +28,22 @@ def select(home: Home, filters: Iterable[tuple[str, str]]) -> list[Volume]:
         if name == "dangling" and value.lower() not in TRUE + FALSE:
             raise WrongArguments(f"invalid filter 'dangling=[{value}]'", hint="true or false")
         wanted.setdefault(name, []).append(value)
-    found = [each for each in volumes.list_volumes(home) if passes(each, wanted)]
+    names = [regexps.of_name(value) for value in wanted.get("name", ())]
+    found = [each for each in volumes.list_volumes(home) if passes(each, wanted, names)]
     if "dangling" in wanted:
         is_wanted = wanted["dangling"][-1].lower() in TRUE
         found = [each for each in found if (not volumes.users(home, each["Name"])) == is_wanted]
     return found
 
 
-def passes(volume: Volume, wanted: dict[str, list[str]]) -> bool:
-    """Whether a volume has the driver, one of the names, and all the labels."""
+def passes(volume: Volume, wanted: dict[str, list[str]], names: list[Matches]) -> bool:
+    """Whether a volume has the driver, one of the names, and all the labels. Pure."""
     labels = volume.get("Labels") or {}
     return (
         ("driver" not in wanted or volume["Driver"] in wanted["driver"])
-        and ("name" not in wanted or any(is_named(volume["Name"], w) for w in wanted["name"]))
+        and ("name" not in wanted or any(match(volume["Name"]) for match in names))
         and all(has_label(labels, each) for each in wanted.get("label", ()))
     )
-
-
-def is_named(name: str, wanted: str) -> bool:
-    """Whether a name holds what is wanted, which may be a regular expression."""
-    if wanted.replace("_", "").replace("-", "").isalnum():
-        return wanted in name
-    import re
-
-    try:
-        return re.search(wanted, name) is not None
-    except re.error as error:
-        raise WrongArguments(f"invalid filter 'name={wanted}': {error}") from None
 
 
 def has_label(labels: dict[str, str], wanted: str) -> bool:
