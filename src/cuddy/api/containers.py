@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cuddy.api import container_items
-from cuddy.api.http import JSON
+from cuddy.api.connection import JSON
 from cuddy.engine import prune_containers, prune_filters, ps
 
 TYPE_CHECKING = False
