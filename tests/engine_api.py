@@ -137,11 +137,12 @@ class Api:
 
     @contextmanager
     def hijack(
-        self, path: str, body: object = None, *, upgrade: bool = True, **query: Any
-    ) -> Iterator[Hijacked]:
-        """A POST after which the connection is the answer."""
+        self, path: str, body: object = None, *, upgrade: bool = True, agent: str = "tests",
+        **query: Any,
+    ) -> Iterator[Hijacked]:  # fmt: skip
+        """A POST after which the connection is the answer. `agent`: which program asks."""
         text = b"" if body is None else json.dumps(body).encode()
-        head = [f"POST {path}?{urlencode(query)} HTTP/1.1", "Host: engine"]
+        head = [f"POST {path}?{urlencode(query)} HTTP/1.1", "Host: engine", f"User-Agent: {agent}"]
         if upgrade:
             head += ["Connection: Upgrade", "Upgrade: tcp"]
         head += ["Content-Type: application/json", f"Content-Length: {len(text)}", "", ""]

@@ -9,10 +9,11 @@ import time
 import pytest
 
 from console import Cuddy, wait_until
-from engine_api import Api, by_stream
+from engine_api import Api, Hijacked, by_stream
 
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
+DOCKER = "Docker-Client/28.2.2 (linux)"
 ALL = {"stream": 1, "stdout": 1, "stderr": 1}
 
 
@@ -197,3 +198,36 @@ def test_a_line_without_an_end_is_seen_by_who_comes_before_its_end(api: Api, cud
             assert by_stream(seen) == {1: b"first\nunfinished\n", 2: b"err"}
     with api.hijack("/containers/box/attach", logs=1, stdout=1, stderr=1) as after:
         assert after.read_frames() == {1: b"first\nunfinished\n", 2: b"err"}
+
+
+def test_docker_sees_the_prompt_when_its_windows_size_is_set(api: Api, cuddy: Cuddy) -> None:
+    """It watches for other sizes only from then on."""
+    for _ in range(5):  # a machine may pause at the wrong moment
+        create(cuddy, "-it", "alpine", "sh", "-c", "echo prompt; read -r _; stty size")
+        query = ALL | {"stdin": 1}
+        with api.hijack("/containers/box/attach", agent=DOCKER, **query) as stream:
+            seen: list[float] = []
+
+            def watch(stream: Hijacked = stream, seen: list[float] = seen) -> None:
+                stream.expect(b"prompt")
+                seen.append(time.monotonic())
+
+            watcher = threading.Thread(target=watch)
+            watcher.start()
+            assert api("POST", "/containers/box/start").status == 204
+            assert api("POST", "/containers/box/resize", h=40, w=120).status == 200
+            sized = time.monotonic()
+            watcher.join(60)
+            stream.sock.sendall(b"\r")
+            assert b"40 120" in stream.read()
+        cuddy.ok("rm", "-f", "box")
+        if seen[0] >= sized:
+            return
+    raise AssertionError("it has seen the prompt before it could set the size")
+
+
+def test_docker_sees_what_comes_where_it_sets_no_size(api: Api, cuddy: Cuddy) -> None:
+    create(cuddy, "-t", "alpine", "sh", "-c", "echo prompt; sleep 100")
+    with api.hijack("/containers/box/attach", agent=DOCKER, **ALL) as stream:
+        cuddy.ok("start", "box")
+        stream.expect(b"prompt")

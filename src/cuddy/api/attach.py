@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import closing
 
 from cuddy.api import websocket
 from cuddy.api.connection import ClientLeft
 from cuddy.api.conversation import Conversation, content_type, frame
 from cuddy.api.websocket import WebSocket
-from cuddy.engine import attach, containers, detach_keys, guest, seam_log, wait
+from cuddy.engine import attach, containers, detach_keys, frames, guest, seam_log, wait
 from cuddy.errors import InvalidArgument, NotRunning
 
 TYPE_CHECKING = False
@@ -21,6 +22,12 @@ if TYPE_CHECKING:
     from cuddy.engine.seam import Seam
 
 STDOUT, STDERR = 1, 2
+SIZED_S = 0.002
+"""Until a client has heard that its window's size is set."""
+WATCHES_WINDOW = "Docker-Client/"
+"""Docker's own command line: as soon as a container with a terminal has started it sets the size,
+and only when that is answered does it watch for other sizes. Whoever changes the window at the
+first prompt would not be heard, so that it does not see the prompt before."""
 
 
 def attach_(call: Call) -> None:
@@ -29,8 +36,9 @@ def attach_(call: Call) -> None:
         replay(sock, wish)
         if wish.attachment:
             Conversation(
-                sock, wish.attachment, stdin=wish.stdin, wanted=wish.wanted, keys=wish.keys
-            ).run()
+                sock, wish.attachment, stdin=wish.stdin, wanted=wish.wanted, keys=wish.keys,
+                holds=wish.watches_window,
+            ).run()  # fmt: skip
 
 
 def attach_ws(call: Call) -> None:
@@ -61,9 +69,13 @@ class Wish:
         self.reading: Reading | None = None
         self.seam: Seam | None = None
         self.attachment: Attachment | None = None
+        agent = call.headers.get("user-agent", "")
+        self.watches_window = self.tty and agent.startswith(WATCHES_WINDOW)
         wants_log = call.flag("logs")
         if call.flag("stream"):
-            self.attachment = join(call, stdin=self.stdin, wanted=self.wanted, seam=wants_log)
+            also = frames.WANT_SEAM if wants_log else 0
+            also |= frames.WANT_SIZED if self.watches_window else 0
+            self.attachment = join(call, stdin=self.stdin, wanted=self.wanted, also=also)
         if wants_log:
             try:
                 self.seam = seam_log.hear(self.attachment) if self.attachment else None
@@ -93,13 +105,13 @@ def wanted_streams(call: Call) -> set[int]:
     return {stream for stream, name in asked if call.flag(name)}
 
 
-def join(call: Call, *, stdin: bool, wanted: set[int], seam: bool) -> Attachment:
-    """Attach to this life of the container, or to the next. `seam`: for its log as well."""
+def join(call: Call, *, stdin: bool, wanted: set[int], also: int) -> Attachment:
+    """Attach to this life of the container, or to the next. `also`: other WANT_* of `frames`."""
     while True:
         try:
             return guest.attach_early(
                 call.home, call.ref, stdin=stdin, stdout=STDOUT in wanted, stderr=STDERR in wanted,
-                seam=seam,
+                also=also,
             )  # fmt: skip
         except NotRunning:  # it has ended just now
             wait.await_monitor(call.home, containers.find_id(call.home, call.ref))
@@ -130,7 +142,10 @@ def resize(call: Call) -> None:
     noting, tty = attach.noting(call.home, record), record["Config"]["Tty"]
     with closing(attach.connect(call.home, record["Id"], tty=tty, note=noting)) as connection:
         connection.resize(rows, columns)
-    call.answer()
+        call.answer()
+        if tty:
+            time.sleep(SIZED_S)
+            connection.tell_sized()
 
 
 def read_size(call: Call) -> tuple[int, int]:

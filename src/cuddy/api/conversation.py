@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import select
 import socket
+import time
 
 from cuddy.engine import frames
 from cuddy.engine.detach_keys import DetachKeys
@@ -32,6 +33,9 @@ CHUNK_BYTES = 1 << 16
 MAX_WAITING_BYTES = 1 << 20
 """Of output that the client does not take: then no more is read, and the engine holds the container
 back, as a pipe would."""
+MOST_HELD_S, MOST_HELD_BYTES = 0.25, 4096
+"""Of output before the client's window is known to it: a client that never says is not kept from it
+for long, and what is more than a prompt not at all."""
 RAW = "application/vnd.docker.raw-stream"
 MULTIPLEXED = "application/vnd.docker.multiplexed-stream"
 
@@ -48,7 +52,8 @@ def frame(stream: int, data: bytes, *, tty: bool) -> bytes:
 
 class Conversation:
     """`wanted`: the streams that the client wants to see. `keys`: what leaves a terminal. `raw`:
-    the client wants no frames, as with a terminal if it does not say.
+    the client wants no frames, as with a terminal if it does not say. `holds`: the first output of
+    a container that begins waits until the client has its window's size set.
     """
 
     def __init__(
@@ -60,6 +65,7 @@ class Conversation:
         wanted: Collection[int],
         keys: bytes,
         raw: bool | None = None,
+        holds: bool = False,
     ) -> None:
         sock.setblocking(False)
         self._socket = sock
@@ -69,6 +75,8 @@ class Conversation:
         self._keys = DetachKeys(keys) if streams.tty and stdin else None
         self._output = bytearray()  # on its way to the client
         self._has_said = False
+        self._holds = holds and not streams.has_begun
+        self._held_until_s = 0.0  # 0: there has been no output
         self._typed = b""  # on its way into the container
         self._stdin = stdin
         self._reads = stdin or sock.always_reads  # whether the client may have more to say
@@ -82,7 +90,7 @@ class Conversation:
     def run(self) -> None:
         """Go on until the end of the output, or the client's."""
         while not self._is_over():
-            ready = dict(self._interests().poll())
+            ready = dict(self._interests().poll(self._patience_ms()))
             self._serve_client(ready.get(self._socket.fileno(), 0))
             self._serve_streams()
         if self._is_detached:
@@ -93,6 +101,20 @@ class Conversation:
             return self._has_ended or not (self._streams.has_begun and self._has_input())
         return self._has_ended and not self._output
 
+    def _is_held(self) -> bool:
+        """Whether output is kept from the client for now."""
+        if self._holds and self._output:
+            self._held_until_s = self._held_until_s or time.monotonic() + MOST_HELD_S
+            has_time = time.monotonic() < self._held_until_s
+            self._holds = has_time and len(self._output) < MOST_HELD_BYTES and not self._has_ended
+        return self._holds
+
+    def _patience_ms(self) -> float | None:
+        """How long to wait for something to happen."""
+        if self._is_held() and self._output:
+            return max(0.0, self._held_until_s - time.monotonic()) * 1000 + 1
+        return None
+
     def _has_input(self) -> bool:
         """Whether what the client has said is still on its way."""
         return bool(self._typed) or self._closes or self._streams.wants_write()
@@ -102,8 +124,9 @@ class Conversation:
         wanted = {}
         if not self._is_gone:
             reads = self._reads and not self._typed
+            writes = bool(self._output) and not self._is_held()
             wanted[self._socket.fileno()] = (select.POLLIN if reads else 0) | (
-                select.POLLOUT if self._output or self._socket.wants_write() else 0
+                select.POLLOUT if writes or self._socket.wants_write() else 0
             )
         if not self._has_ended:
             if len(self._output) < MAX_WAITING_BYTES:
@@ -152,6 +175,8 @@ class Conversation:
         self._output.clear()
 
     def _write(self) -> None:
+        if self._is_held():
+            return
         if not self._has_said:
             self._socket.await_reader()
             self._has_said = True
@@ -173,6 +198,8 @@ class Conversation:
             return
         try:
             for stream, data in self._streams.receive():
+                if stream == frames.SIZED:
+                    self._holds = False
                 if stream in self._wanted and not self._is_gone:
                     self._output += frame(stream, data, tty=self._is_raw)
         except EOFError:

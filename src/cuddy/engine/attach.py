@@ -125,6 +125,10 @@ class Attachment:
         if self.tty:
             self._note("resize", {"height": str(rows), "width": str(columns)})
 
+    def tell_sized(self) -> None:
+        """Say that whoever has asked for that size knows by now that it has it."""
+        self._post(frames.SIZED)
+
     def detach(self) -> None:
         """Leave the container to itself, as the user asked."""
         self._note("detach", {})
@@ -191,23 +195,23 @@ class Attachment:
         self.flush()
 
 
-def wishes(*, stdin: bool, stdout: bool, stderr: bool, seam: bool = False) -> int:
+def wishes(*, stdin: bool, stdout: bool, stderr: bool) -> int:
     """The streams a client wants, as one number."""
     return (
         (frames.WANT_STDIN if stdin else 0)
         | (frames.WANT_STDOUT if stdout else 0)
         | (frames.WANT_STDERR if stderr else 0)
-        | (frames.WANT_SEAM if seam else 0)
     )
 
 
 def attach(
     home: Home, container_id: str, *, stdin: bool = False, stdout: bool = True, stderr: bool = True,
-    seam: bool = False,
+    also: int = 0,
 ) -> Attachment:  # fmt: skip
     """Connect to a running container. Raises NotRunning; Conflict if it is paused or restarting.
 
-    `seam`: the client wants the log as well, and the monitor's first word is where it ends.
+    `also`: what else the client wants. WANT_SEAM: the log as well, and the monitor's first word is
+    where it ends.
     """
     record = containers.find(home, container_id)
     if not record["State"]["Running"]:
@@ -219,7 +223,7 @@ def attach(
     tty = record["Config"]["Tty"]
     attachment = connect(home, record["Id"], tty=tty, note=noting(home, record))
     events.emit_container(home, "attach", record)
-    attachment.hello(wishes(stdin=stdin, stdout=stdout, stderr=stderr, seam=seam))
+    attachment.hello(wishes(stdin=stdin, stdout=stdout, stderr=stderr) | also)
     return attachment
 
 

@@ -24,10 +24,12 @@ EXIT = 6  # the container's end: JSON
 CLEAR = 7  # a client wants the log emptied; the answer is empty, or says why it could not be done
 PORTS = 8  # keep the ports that come along as descriptors; without data, let go of all first
 SEAM = 9  # the first answer to a client that wants it: where the log ends and its stream begins
+SIZED = 10  # a client has heard that the terminal has its window's size, and all others hear it
 WANT_STDIN = 1
 WANT_STDOUT = 2
 WANT_STDERR = 4
 WANT_SEAM = 8
+WANT_SIZED = 16
 
 HEADER = struct.Struct(">BxxxI")
 WINDOW = struct.Struct(">HH")

@@ -5,7 +5,7 @@ How guest and monitor come together: `waiting_room`.
 
 from __future__ import annotations
 
-from cuddy.engine import attach, container, containers, events, waiting_room
+from cuddy.engine import attach, container, containers, events, frames, waiting_room
 from cuddy.errors import NotRunning
 from cuddy.kernel import sockets
 
@@ -68,11 +68,11 @@ def attend(home: Home, name: str, *, only_this_life: bool = False) -> Attachment
 
 
 def attach_early(
-    home: Home, name: str, *, stdin: bool, stdout: bool, stderr: bool, seam: bool = False
+    home: Home, name: str, *, stdin: bool, stdout: bool, stderr: bool, also: int = 0
 ) -> Attachment:
     """Attach to a container that runs, or will: then from its first byte on.
 
-    `seam`: as in `attach`; the log of one that does not run yet ends where it ends now.
+    `also`: as in `attach`; the log of one that does not run yet ends where it ends now.
 
     Raises NoSuchContainer, Conflict; NotRunning if it has ended just now.
     """
@@ -80,14 +80,14 @@ def attach_early(
     with container.lock(home, container_id, name):
         record = containers.read(home, container_id, locked=True)
         if not record["State"]["Running"]:
-            wants = attach.wishes(stdin=stdin, stdout=stdout, stderr=stderr)
+            wants = attach.wishes(stdin=stdin, stdout=stdout, stderr=stderr) | also
             room, tty = home.waiting_dir(container_id), record["Config"]["Tty"]
             guest = Guest(room, wants, tty=tty, note=attach.noting(home, record))
-            if seam:
+            if also & frames.WANT_SEAM:
                 # Imported here: few who attach want the log as well.
                 from cuddy.engine import seam_log
 
                 guest.seam = seam_log.at_rest(record)
             events.emit_container(home, "attach", record)
             return guest
-    return attach.attach(home, container_id, stdin=stdin, stdout=stdout, stderr=stderr, seam=seam)
+    return attach.attach(home, container_id, stdin=stdin, stdout=stdout, stderr=stderr, also=also)

@@ -279,9 +279,8 @@ class Relay:
             return
         stream = self.streams.outputs[fd]
         self.log.write(stream, data)
-        self.send(
-            frames.encode(stream, data), frames.WANT_STDOUT if stream == 1 else frames.WANT_STDERR
-        )
+        wanted = frames.WANT_STDOUT if stream == 1 else frames.WANT_STDERR
+        self.send(frames.encode(stream, data), wanted)
 
     def send(self, frame: bytes, wanted: int) -> None:
         """Queue a frame for every client that wants it, and try at once."""
@@ -332,6 +331,8 @@ class Relay:
             self.end_input()
         elif frame.kind == frames.RESIZE and len(frame.data) == frames.WINDOW.size:
             self.resize(*frames.WINDOW.unpack(frame.data))
+        elif frame.kind == frames.SIZED:
+            self.send(frames.encode(frames.SIZED), frames.WANT_SIZED)
         elif frame.kind == frames.CLEAR:
             client.answer(frames.CLEAR, self.log.clear().encode())
         elif frame.kind == frames.PORTS:
