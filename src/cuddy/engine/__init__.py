@@ -149,6 +149,9 @@ explain_sides    the two views: namespaces, processes, names, users, mounts, net
 explain_limits   what it may use, beside what it uses
 explain_powers   capabilities, system calls, hidden paths
 explain_layers   whose its files are
+explain_shell    commands that make one like it by hand
+explain_shell_files  and those among them that make its files
+explain_ground   what they build upon
 rename           give it another name
 rm               remove it
 export           its root as an archive

@@ -45,3 +45,11 @@ def explain(home: Home, name: str, outside: Mapping[str, int]) -> tuple[Facts, l
         Topic("seccomp", explain_powers.seccomp(facts)),
         Topic("paths", explain_powers.paths(facts)),
     ]
+
+
+def by_hand(home: Home, name: str, outside: Mapping[str, int]) -> str:
+    """The commands that make such a container. Raises NoSuchContainer, SystemFailure."""
+    from cuddy.engine import explain_ground, explain_shell
+
+    facts = explain_facts.gather(home, name, outside)
+    return explain_shell.script(facts, explain_ground.survey(home, facts))

@@ -40,6 +40,9 @@ def explain_(home: Home, args: Args) -> int:
 
         rootless.become_root(home.run_root)
     home = open_home(*home)
+    if args.shell:
+        sys.stdout.write(explain.by_hand(home, args.names[0], outside))
+        return 0
     facts, topics = explain.explain(home, args.names[0], outside)
     topics = [topic for topic in topics if topic.name in wanted]
     if args.json:
@@ -95,6 +98,7 @@ COMMAND = Command(
     arguments="CONTAINER",
     flags=(
         Flag("json", "", BOOL, "Print in JSON format"),
+        Flag("shell", "", BOOL, "Print the commands that make such a container by hand"),
         Flag("topic", "t", LIST, f"Only these topics: {', '.join(TOPICS)}"),
     ),
     least=1,
