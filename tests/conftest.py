@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 pytest_plugins = ["hostile_registry", "peers", "registry"]
 
 TESTS = Path(__file__).parent
-NEED_ROOT = ("kernel", "runtime", "engine", "cli", "contract", "api")
+NEED_ROOT = ("kernel", "runtime", "engine", "cli", "contract", "api", "library")
 DEADLINE_S = 240 * TIME_FACTOR
 DETECTOR = pytest.StashKey[Detector]()
 

@@ -129,7 +129,7 @@ def processes() -> Iterator[str]:
                 command = file.read().replace(b"\0", b" ").decode(errors="replace").strip()
         except OSError:
             continue
-        if name.endswith("(cuddy api free"):
+        if name.endswith(("(cuddy api free", "(cuddy spare")):
             continue  # a server has so many of them as it likes; they end with it
         state, parent, *fields = rest.split()
         if isolation.asks_systemd() and parent == "2":

@@ -61,6 +61,8 @@ ERROR_BOUNDARIES = {
     "builder/driver.py": "adds where in the Dockerfile it happened",
     "builder/workshop.py": "tells the driver in which step it happened",
     "kernel/elsewhere.py": "tells its parent, which raises it",
+    "library/serving.py": "tells the program that called",
+    "library/warm.py": "tells whoever calls",
     "runtime/launch.py": "init and its kin tell their parent step and error: nobody else can",
     "engine/exec_keeper.py": "tells the command that waits",
     "engine/monitor.py": "writes it into the record and tells the command that waits",

@@ -20,20 +20,34 @@ engine    floor 3: containers as the user knows them
 builder   floor 4: a Dockerfile becomes an image
 cli       floor 5: the Docker-compatible command line
 api       floor 5: the Docker Engine API, served to other tools
-library   floor 5: what Python programs use: `cuddy.build`
+library   floor 5: what Python programs use: `cuddy.run` and all else
 """
 
 __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cuddy.errors import CommandFailed as CommandFailed
+    from cuddy.errors import CuddyError as CuddyError
+    from cuddy.errors import Timeout as Timeout
     from cuddy.library.build import build as build
+    from cuddy.library.engine import Engine as Engine
+    from cuddy.library.engine import run as run
+    from cuddy.library.values import Result as Result
+
+PUBLIC = {
+    "CommandFailed": "errors", "CuddyError": "errors", "Timeout": "errors",
+    "Engine": "library.engine", "Result": "library.values", "build": "library.build",
+    "run": "library.engine",
+}  # fmt: skip
+"""Name: the module that has it. The rest of the errors are in `cuddy.errors`."""
 
 
 def __getattr__(name: str) -> object:
     """What is public is imported when it is first used."""
-    if name == "build":
-        from cuddy.library.build import build
+    if name not in PUBLIC:
+        raise AttributeError(f"module 'cuddy' has no attribute {name!r}")
+    from importlib import import_module
 
-        return build
-    raise AttributeError(f"module 'cuddy' has no attribute {name!r}")
+    value: object = getattr(import_module(f"cuddy.{PUBLIC[name]}"), name)
+    return value

@@ -67,6 +67,10 @@ def start() -> int:
         code = runtime(sys.argv[1:])
         sys.stdout.flush()
         return code
+    if sys._xoptions.get("program") == "library":
+        from cuddy.library.warm import main as library
+
+        library(sys.argv[1:])
     from cuddy.cli.main import main
 
     return main(sys.argv[1:])

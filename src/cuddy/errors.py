@@ -27,6 +27,8 @@
     │   └── RegistryBusy          no good answer now; worth another attempt      1  500
     ├── CorruptContent            digest, size or structure is not as promised   1  500
     ├── StepFailed                a step of a build came to a bad end            1  500
+    ├── CommandFailed             a program's command has not exited with 0      1  500
+    ├── Timeout                   it was not done in the time that was given     1  500
     └── SystemFailure             the kernel or a host program said no           1  500
 
 The message says what failed, the hint what to do. They are shown in two places only:
@@ -197,6 +199,29 @@ class StepFailed(CuddyError):
         self.excerpt = excerpt
         self.status = status
         self.command = command
+
+
+class CommandFailed(CuddyError):
+    """For `check=True` of the library: how the command ended, and what it wrote."""
+
+    def __init__(
+        self, command: str, status: int, stdout: bytes, stderr: bytes, *, hint: str = ""
+    ) -> None:
+        super().__init__(f"{command} ended with exit code {status}", hint=hint)
+        self.command = command
+        self.status = status
+        self.stdout = stdout
+        self.stderr = stderr
+
+
+class Timeout(CuddyError):
+    """`stdout`, `stderr`: what was written until then. What was begun has been taken back."""
+
+    def __init__(self, timeout_s: float, stdout: bytes = b"", stderr: bytes = b"") -> None:
+        super().__init__(f"not done within {timeout_s:g} seconds")
+        self.timeout_s = timeout_s
+        self.stdout = stdout
+        self.stderr = stderr
 
 
 class SystemFailure(CuddyError):

@@ -21,6 +21,7 @@ from cuddy.api import connection as connections
 from cuddy.api import http
 from cuddy.api.connection import Connection, Peer
 from cuddy.api.http import Call
+from cuddy.engine.departure import ClientLeft
 from cuddy.engine.home import Home
 from cuddy.errors import CuddyError, InvalidArgument
 from engine_api import Api
@@ -192,7 +193,7 @@ def test_no_bytes_are_a_surprise(data: bytes) -> None:
         try:
             if connection.next_request():
                 list(connection.body())
-        except (CuddyError, connections.ClientLeft):
+        except (CuddyError, ClientLeft):
             pass
 
 

@@ -6,10 +6,10 @@ import time
 from contextlib import closing
 
 from cuddy.api import websocket
-from cuddy.api.connection import ClientLeft
 from cuddy.api.conversation import Conversation, content_type, frame
 from cuddy.api.websocket import WebSocket
 from cuddy.engine import attach, containers, detach_keys, frames, guest, seam_log, wait
+from cuddy.engine.departure import ClientLeft
 from cuddy.errors import InvalidArgument, NotRunning
 
 TYPE_CHECKING = False

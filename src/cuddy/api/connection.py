@@ -7,7 +7,6 @@ client that has gone raises ClientLeft wherever it is met.
 from __future__ import annotations
 
 import math
-import select
 import socket
 import time
 
@@ -15,6 +14,7 @@ import h11
 
 from cuddy import files
 from cuddy.api import heads
+from cuddy.engine.departure import ClientLeft
 from cuddy.errors import InvalidArgument
 from cuddy.shapes import NamedTuple
 
@@ -39,10 +39,6 @@ ANSWER_S = 300
 READ_BYTES = 1 << 16
 MAX_DRAIN_BYTES = 1 << 20
 """Of a body that nobody wanted; beyond, a new connection is cheaper."""
-
-
-class ClientLeft(BaseException):
-    """The client is gone, and what was done for it unwinds as it does for Ctrl-C."""
 
 
 class HeadTooLarge(InvalidArgument):
@@ -223,10 +219,3 @@ def refusal(status: int, message: str) -> bytes:
     body = f"{files.format_json({'message': message})}\n".encode()
     headers = {"Content-Type": JSON, "Content-Length": str(len(body)), "Connection": "close"}
     return heads.answer(status, headers) + body
-
-
-def has_left(sock: socket.socket, *, wholly: bool = False) -> bool:
-    """Whether the other end has closed the connection, or, unless `wholly`, its half of it."""
-    poll = select.poll()
-    poll.register(sock, 0 if wholly else select.POLLRDHUP)
-    return bool(poll.poll(0))

@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import fcntl
 import os
-import signal
 import socket
 import sys
 import termios
 import time
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from urllib.parse import parse_qs
 
 from cuddy import files
 from cuddy.api import connection as connections
 from cuddy.api import heads
-from cuddy.api.connection import JSON, ClientLeft, Connection
+from cuddy.api.connection import JSON, Connection
 from cuddy.api.fields import read_filters
 from cuddy.api.stream import Stream
+from cuddy.engine.departure import UntilClientLeaves
 from cuddy.errors import InvalidArgument
 from cuddy.image import spec
 
@@ -262,28 +262,8 @@ class Call:
         """`until_client_leaves` where there are filters: a pattern may take for ever."""
         return self.until_client_leaves(wholly=True) if self.has("filters") else nullcontext()
 
-    @contextmanager
-    def until_client_leaves(self, *, wholly: bool = False) -> Iterator[None]:
+    def until_client_leaves(self, *, wholly: bool = False) -> UntilClientLeaves:
         """Inside it, ClientLeft unwinds whatever waits once the client has gone, or, unless
         `wholly`, has ended its half.
-
-        The kernel tells by a signal, since what waits may be anything.
         """
-        sock = self._connection.socket
-
-        def look(*_: object) -> None:
-            if connections.has_left(sock, wholly=wholly):
-                signal.signal(signal.SIGIO, signal.SIG_IGN)  # once: not again while it unwinds
-                raise ClientLeft
-
-        before = signal.signal(signal.SIGIO, look)
-        flags = fcntl.fcntl(sock, fcntl.F_GETFL)
-        try:
-            fcntl.fcntl(sock, fcntl.F_SETOWN, os.getpid())
-            fcntl.fcntl(sock, fcntl.F_SETFL, flags | os.O_ASYNC)
-            look()  # it may have left before
-            yield
-        finally:
-            signal.signal(signal.SIGIO, signal.SIG_IGN)
-            fcntl.fcntl(sock, fcntl.F_SETFL, fcntl.fcntl(sock, fcntl.F_GETFL) & ~os.O_ASYNC)
-            signal.signal(signal.SIGIO, before)
+        return UntilClientLeaves(self._connection.socket, wholly=wholly)

@@ -17,7 +17,8 @@ import socket
 
 from cuddy import files
 from cuddy.api import dialogue, tls
-from cuddy.api.connection import ClientLeft, Connection, Peer
+from cuddy.api.connection import Connection, Peer
+from cuddy.engine.departure import ClientLeft
 from cuddy.kernel import process
 
 TYPE_CHECKING = False

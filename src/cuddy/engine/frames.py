@@ -49,9 +49,10 @@ def encode(kind: int, data: bytes = b"") -> bytes:
 
 
 class Decoder:
-    """Bytes in, whole frames out."""
+    """Bytes in, whole frames out. `limit`: how long one may be."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit: int = MAX_FRAME_BYTES) -> None:
+        self._limit = limit
         self._buffer = b""
 
     def feed(self, data: bytes) -> list[Frame]:
@@ -60,7 +61,7 @@ class Decoder:
         found, position = [], 0
         while len(buffer) - position >= HEADER.size:
             kind, length = HEADER.unpack_from(buffer, position)
-            if length > MAX_FRAME_BYTES:
+            if length > self._limit:
                 raise ValueError(f"frame of {length} bytes")
             end = position + HEADER.size + length
             if len(buffer) < end:

@@ -1,0 +1,62 @@
+"""Whoever asked for something has left: what is done for them unwinds, whatever it waits for.
+
+For those who serve others over a socket: the API, and the process behind the Python library.
+"""
+
+from __future__ import annotations
+
+import _signal
+import fcntl
+import os
+import select
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from typing import Any
+
+
+class ClientLeft(BaseException):
+    """The client is gone, and what was done for it unwinds as it does for Ctrl-C."""
+
+
+def has_left(sock: _socket.socket, *, wholly: bool = False) -> bool:
+    """Whether the other end has closed the connection, or, unless `wholly`, its half of it."""
+    poll = select.poll()
+    poll.register(sock, 0 if wholly else select.POLLRDHUP)
+    return bool(poll.poll(0))
+
+
+class UntilClientLeaves:
+    """Inside `with`, ClientLeft unwinds whatever waits once the client has gone, or, unless
+    `wholly`, has ended its half.
+
+    The kernel tells by a signal, since what waits may be anything.
+    """
+
+    def __init__(self, sock: _socket.socket, *, wholly: bool = False) -> None:
+        self._socket = sock
+        self._wholly = wholly
+        self._before: Any = _signal.SIG_DFL
+
+    def _look(self, *_: object) -> None:
+        if has_left(self._socket, wholly=self._wholly):
+            _signal.signal(_signal.SIGIO, _signal.SIG_IGN)  # once: not again while it unwinds
+            raise ClientLeft
+
+    def __enter__(self) -> None:
+        self._before = _signal.signal(_signal.SIGIO, self._look)
+        try:
+            flags = fcntl.fcntl(self._socket, fcntl.F_GETFL)
+            fcntl.fcntl(self._socket, fcntl.F_SETOWN, os.getpid())
+            fcntl.fcntl(self._socket, fcntl.F_SETFL, flags | os.O_ASYNC)
+            self._look()  # it may have left before
+        except BaseException:
+            self.__exit__()
+            raise
+
+    def __exit__(self, *_: object) -> None:
+        _signal.signal(_signal.SIGIO, _signal.SIG_IGN)
+        flags = fcntl.fcntl(self._socket, fcntl.F_GETFL)
+        fcntl.fcntl(self._socket, fcntl.F_SETFL, flags & ~os.O_ASYNC)
+        _signal.signal(_signal.SIGIO, self._before)

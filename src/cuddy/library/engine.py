@@ -1,0 +1,109 @@
+"""Engine: one home of containers, images, volumes and networks, as a program has it."""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.errors import CommandFailed
+from cuddy.library import talk, wishes
+from cuddy.library.link import Link
+from cuddy.library.requests import Request
+from cuddy.library.values import Result
+from cuddy.undo import Closing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from typing import Unpack
+
+    from cuddy.library.wishes import Wishes
+
+
+class Engine(Closing):
+    """One home. `root`, `run_root`: its directories; without them CUDDY_ROOT and CUDDY_RUNROOT, or
+    the usual ones.
+
+    The first use starts a process behind the program's, which does all the work; `close`, or the
+    program's end, ends it, and takes back what it is just doing. Containers that run go on.
+    """
+
+    def __init__(
+        self, *, root: str | os.PathLike[str] = "", run_root: str | os.PathLike[str] = ""
+    ) -> None:
+        self._link = Link(os.fspath(root), os.fspath(run_root))
+
+    def run(
+        self,
+        image: str,
+        command: str | Sequence[str] = (),
+        *,
+        input: str | bytes | None = None,
+        timeout: float | None = None,
+        check: bool = False,
+        **settings: Unpack[Wishes],
+    ) -> Result:
+        """Run a command in a new container of an image, which is pulled if it is not here; wait for
+        its end, and remove the container.
+
+        `command`: words; one text is split as a shell would, but no shell runs it. Without it the
+        image's own. `input`: what the command reads. `timeout`: seconds until the container is
+        killed and Timeout raised, with what was written so far. `check`: raise CommandFailed unless
+        the exit code is 0. `settings`: see Wishes.
+
+        Raises CommandNotFound, CommandNotExecutable, NoSuchImage, InvalidArgument and others of
+        CuddyError.
+        """
+        words = wishes.fields(image, command, settings)
+        answer = talk.ask(self._link, run_request(words, input, timeout))
+        result = Result(
+            answer.value["ExitCode"], bytes(answer.stdout), bytes(answer.stderr),
+            answer.value["OOMKilled"], tuple(answer.value["Warnings"]),
+        )  # fmt: skip
+        return checked(result, words["command"]) if check else result
+
+    def close(self) -> None:
+        """End the process behind it; the next use starts another."""
+        self._link.close()
+
+
+def run_request(
+    words: dict[str, object], input: str | bytes | None, timeout_s: float | None
+) -> Request:
+    """The call for `run`."""
+    streams = {} if input is None else {"interactive": True, "stdin_once": True}
+    options = {**words, "auto_remove": True, **streams}
+    data = input.encode() if isinstance(input, str) else input
+    return Request("run", {"options": options, "stdin": input is not None}, data, timeout_s)
+
+
+def checked(result: Result, command: Sequence[str]) -> Result:
+    """A result that is as it should be. Raises CommandFailed."""
+    if result.exit_code == 0:
+        return result
+    lines = result.stderr.strip().splitlines()
+    name = " ".join(command)[:80] or "the image's command"
+    hint = lines[-1][:200] if lines else ""
+    raise CommandFailed(name, result.exit_code, result.stdout_bytes, result.stderr_bytes, hint=hint)
+
+
+ENGINES: list[Engine] = []
+
+
+def usual() -> Engine:
+    """The engine of `cuddy.run` and its like: the usual home of this user."""
+    if not ENGINES:
+        ENGINES.append(Engine())
+    return ENGINES[0]
+
+
+def run(
+    image: str,
+    command: str | Sequence[str] = (),
+    *,
+    input: str | bytes | None = None,
+    timeout: float | None = None,
+    check: bool = False,
+    **settings: Unpack[Wishes],
+) -> Result:
+    """`Engine.run` in the usual home."""
+    return usual().run(image, command, input=input, timeout=timeout, check=check, **settings)

@@ -1,0 +1,93 @@
+"""What a program asks and is answered, before and after it travels. Pure."""
+
+from __future__ import annotations
+
+from cuddy import files
+from cuddy.engine import frames
+from cuddy.errors import SystemFailure, Timeout
+from cuddy.library import speech
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+INPUT_BYTES = 1 << 16
+SILENCE = "the process that did this for cuddy's library was killed"
+
+
+class Request(NamedTuple):
+    """A call. `input`: what it reads, None if it reads nothing. `timeout_s`: None for ever."""
+
+    name: str
+    arguments: dict[str, Any]
+    input: bytes | None = None
+    timeout_s: float | None = None
+
+    def encode(self) -> bytes:
+        """As it is said."""
+        said = [speech.encode(speech.CALL, {"name": self.name, "arguments": self.arguments})]
+        if self.input is not None:
+            view = memoryview(self.input)
+            for start in range(0, len(view), INPUT_BYTES):
+                said.append(frames.encode(frames.STDIN, bytes(view[start : start + INPUT_BYTES])))
+            said.append(frames.encode(frames.CLOSE_STDIN))
+        return b"".join(said)
+
+
+class Said(NamedTuple):
+    """A piece of an answer: output of a stream, or an item."""
+
+    stream: int  # 1 stdout, 2 stderr; 0: an item
+    data: bytes
+    value: Any = None
+
+
+class Hearing:
+    """Makes pieces of bytes, until the last word. `value` is what the call came to."""
+
+    def __init__(self) -> None:
+        self._decoder = speech.decoder()
+        self.is_over = False
+        self.value: Any = None
+
+    def feed(self, data: bytes) -> list[Said]:
+        """What is said by these bytes; b"" is silence. Raises the error that the call ends with."""
+        if not data:
+            raise SystemFailure(SILENCE)
+        found = []
+        for kind, said in self._decoder.feed(data):
+            if kind in (frames.STDOUT, frames.STDERR):
+                found.append(Said(kind, said))
+                continue
+            value = files.parse_json(said)
+            if kind == speech.ITEM:
+                found.append(Said(0, b"", value))
+            elif kind == speech.ERROR:
+                raise speech.raised(value)
+            else:
+                self.is_over, self.value = True, value
+        return found
+
+
+class Answer:
+    """All of an answer."""
+
+    def __init__(self) -> None:
+        self.stdout = bytearray()
+        self.stderr = bytearray()
+        self.items: list[Any] = []
+        self.value: Any = None
+
+    def take(self, said: Said) -> None:
+        """One more piece."""
+        if said.stream == frames.STDOUT:
+            self.stdout += said.data
+        elif said.stream == frames.STDERR:
+            self.stderr += said.data
+        else:
+            self.items.append(said.value)
+
+    def late(self, timeout_s: float | None) -> Timeout:
+        """The error for one that did not end in time, with what there was until then."""
+        return Timeout(timeout_s or 0, bytes(self.stdout), bytes(self.stderr))

@@ -1,0 +1,80 @@
+"""Calls that make containers, on the side of the process that does it."""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.engine import create, names, options, start
+from cuddy.engine.nursery import Nursery
+from cuddy.engine.options import ContainerOptions
+from cuddy.errors import NoSuchImage
+from cuddy.library.joining import Joined
+from cuddy.undo import Undo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cuddy.engine.home import Home
+    from cuddy.library.serving import Call
+
+
+def run(call: Call, options: dict[str, Any], stdin: bool) -> dict[str, Any]:
+    """Make a container, have it run to its end with its streams on the call, and remove it."""
+    nursery = Nursery()
+    container_id = names.generate_id()
+    warnings: list[str] = []
+    try:
+        wanted = read_options(options)
+        make(call.home, wanted, container_id, warnings)
+        attachment = start.start_attached(call.home, container_id, stdin=stdin, nursery=nursery)
+        call.item({"Id": container_id})
+        Joined(call, attachment, stdin=stdin).run()
+    except BaseException:
+        discard(call.home, container_id)
+        raise
+    finally:
+        nursery.close()
+    code = attachment.exit_code
+    return {
+        "ExitCode": KILLED if code is None else code,
+        "OOMKilled": attachment.out_of_memory,
+        "Warnings": [*warnings, *attachment.warnings],
+    }
+
+
+KILLED = 128 + 9
+"""Of a container whose monitor was killed: whoever saw that has removed it."""
+
+
+def read_options(given: dict[str, Any]) -> ContainerOptions:
+    """The options of a new container, as they came; what the machine's config.toml says counts
+    where the program has said nothing.
+    """
+    values = {
+        key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
+    }
+    return ContainerOptions(**{**options.configured(os.environ), **values})
+
+
+def make(home: Home, wanted: ContainerOptions, container_id: str, warnings: list[str]) -> None:
+    """Create the container, from an image that is here or else from its registry's."""
+    try:
+        create.create(home, wanted, container_id=container_id, warn=warnings.append)
+        return
+    except NoSuchImage as error:
+        if wanted.pull == "never" or error.name != wanted.image:
+            raise
+    from cuddy.engine import registries
+
+    settings = registries.settings(os.environ)
+    create.create(home, wanted, settings=settings, container_id=container_id, warn=warnings.append)
+
+
+def discard(home: Home, container_id: str) -> None:
+    """Remove a container that came to nothing, as far as it is there."""
+    from cuddy.engine import rm
+
+    undo = Undo()
+    undo.add(rm.rm, home, container_id, force=True, volumes=True)
+    undo.run()

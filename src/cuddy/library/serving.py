@@ -1,0 +1,101 @@
+"""One call, in a process of its own: it is read, done and answered."""
+
+from __future__ import annotations
+
+import _signal
+import _socket
+
+from cuddy import files, unforeseen
+from cuddy.engine import frames, nursery
+from cuddy.engine.departure import ClientLeft, UntilClientLeaves
+from cuddy.engine.home import Home, open_home
+from cuddy.errors import CuddyError, SystemFailure
+from cuddy.library import calls, speech
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn
+
+
+class Call:
+    """What a program wants, and how it is answered. `fds`: descriptors that came with it."""
+
+    def __init__(self, home: Home, sock: _socket.socket, fds: list[int]) -> None:
+        self.home = home
+        self.socket = sock
+        self.fds = fds
+        self.unread: list[frames.Frame] = []  # what came behind the call
+        self.decoder = speech.decoder()
+
+    def read(self) -> tuple[str, dict[str, Any]]:
+        """Its name and arguments. Raises ClientLeft, ValueError."""
+        while not self.unread:
+            data = self.socket.recv(speech.CHUNK_BYTES)
+            if not data:
+                raise ClientLeft
+            self.unread = self.decoder.feed(data)
+        document = files.parse_json(self.unread.pop(0).data)
+        return document["name"], document["arguments"]
+
+    def item(self, value: object) -> None:
+        """One of several answers. Raises ClientLeft."""
+        self.say(speech.ITEM, value)
+
+    def say(self, kind: int, value: object) -> None:
+        """A frame of JSON. Raises ClientLeft."""
+        self.send(speech.encode(kind, value))
+
+    def send(self, data: bytes) -> None:
+        """Bytes, however long the program takes to read them. Raises ClientLeft."""
+        try:
+            self.socket.sendall(data, _socket.MSG_NOSIGNAL)
+        except OSError:
+            raise ClientLeft from None
+
+
+def await_call(channel: _socket.socket) -> tuple[_socket.socket, list[int]] | None:
+    """The next call's socket and descriptors; None when there will be none."""
+    try:
+        packet, fds = nursery.receive(channel)
+    except OSError:
+        return None
+    return (_socket.socket(fileno=fds[0]), fds[1:]) if packet and fds else None
+
+
+def serve(home: Home | CuddyError, sock: _socket.socket, fds: list[int]) -> None:
+    """Do what is asked on a socket, and say what came of it; or why there is no home."""
+    for number in (_signal.SIGTERM, _signal.SIGHUP):
+        _signal.signal(number, _unwind)
+    try:
+        if isinstance(home, CuddyError):
+            call = Call(Home(), sock, fds)
+            last: tuple[int, object] = (speech.ERROR, speech.failure(home))
+        else:
+            call = Call(home, sock, fds)
+            with UntilClientLeaves(sock):
+                last = attempt(call)
+        call.say(*last)
+    except (ClientLeft, SystemExit):
+        pass  # nobody is there to be told
+    sock.close()
+
+
+def attempt(call: Call) -> tuple[int, object]:
+    """The last word on a call: that it is done, or why not."""
+    try:
+        name, arguments = call.read()
+        function = calls.find(name)
+        call.home = open_home(*call.home)
+        return speech.DONE, function(call, **arguments)
+    except CuddyError as error:
+        return speech.ERROR, speech.failure(error)
+    except Exception as error:
+        import traceback
+
+        trace = "".join(traceback.format_exception(error))
+        failure = SystemFailure(unforeseen.explain(error))
+        return speech.ERROR, speech.failure(failure, trace)
+
+
+def _unwind(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)

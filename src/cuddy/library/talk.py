@@ -1,0 +1,108 @@
+"""A call from the side of the program: it is made, and what comes back is heard.
+
+`aio_talk` is the same for programs with an event loop.
+"""
+
+from __future__ import annotations
+
+import _socket
+import select
+import time
+
+from cuddy.library.requests import Answer, Hearing
+from cuddy.library.speech import CHUNK_BYTES
+from cuddy.undo import Closing
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from cuddy.library.link import Link
+    from cuddy.library.requests import Request, Said
+
+LEAVE_S = 15.0
+"""How long what was begun may take to be taken back."""
+
+
+class Talk(Closing):
+    """A call that has been made. Iterate over what is said; `value` is what it came to."""
+
+    def __init__(self, link: Link, request: Request, fds: Sequence[int] = ()) -> None:
+        self._request = request
+        self._hearing = Hearing()
+        self._unsaid = memoryview(request.encode())
+        self._deadline_s = None
+        if request.timeout_s is not None:
+            self._deadline_s = time.monotonic() + request.timeout_s
+        self._socket = link.open(fds)
+        self._socket.setblocking(False)
+
+    @property
+    def value(self) -> object:
+        """What the call came to, at its end."""
+        return self._hearing.value
+
+    def __iter__(self) -> Iterator[Said]:
+        """Raises the error that it ends with; TimeoutError."""
+        while not self._hearing.is_over:
+            self._wait()
+            if self._unsaid:
+                self._say()
+            yield from self._hear()
+
+    def _wait(self) -> None:
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsaid else 0))
+        left_ms = None
+        if self._deadline_s is not None:
+            left_ms = max(0.0, self._deadline_s - time.monotonic()) * 1000
+        if not poll.poll(left_ms):
+            raise TimeoutError
+
+    def _say(self) -> None:
+        try:
+            sent = self._socket.send(self._unsaid[:CHUNK_BYTES], _socket.MSG_NOSIGNAL)
+            self._unsaid = self._unsaid[sent:]
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._unsaid = memoryview(b"")  # it listens no more; what it said last is to come
+
+    def _hear(self) -> list[Said]:
+        try:
+            return self._hearing.feed(self._socket.recv(CHUNK_BYTES))
+        except BlockingIOError:
+            return []
+        except ConnectionResetError:
+            return self._hearing.feed(b"")
+
+    def close(self) -> None:
+        """Have done with it; if it has not ended, wait until what it has begun is taken back."""
+        try:
+            if not self._hearing.is_over:
+                self._socket.shutdown(_socket.SHUT_WR)
+                self._socket.settimeout(LEAVE_S)
+                while self._socket.recv(CHUNK_BYTES):
+                    pass
+        except OSError:
+            pass  # it has ended
+        self._socket.close()
+
+
+def ask(link: Link, request: Request, fds: Sequence[int] = ()) -> Answer:
+    """Make a call and wait for its end. Raises the error that it ends with; Timeout."""
+    answer = Answer()
+    with Talk(link, request, fds) as talk:
+        try:
+            for said in talk:
+                answer.take(said)
+        except TimeoutError:
+            raise answer.late(request.timeout_s) from None
+        answer.value = talk.value
+    return answer
+
+
+def follow(link: Link, request: Request) -> Iterator[Said]:
+    """Make a call and hear what it says piece by piece; whoever stops listening ends it."""
+    with Talk(link, request) as talk:
+        yield from talk

@@ -1,0 +1,140 @@
+"""What a program can ask of a new container, and what that is to the engine. Pure."""
+
+from __future__ import annotations
+
+import os
+
+from cuddy import sizes
+from cuddy.errors import InvalidArgument
+from cuddy.shapes import TypedDict
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any
+
+    from cuddy.engine.options import ContainerOptions
+
+
+class Wishes(TypedDict, total=False):
+    """The settings of a new container, all of them optional. The words are those of `docker run`.
+
+    Whatever has no key here goes into `options`, field by field as `cuddy.engine.options` lists
+    them; keys that are given count.
+    """
+
+    name: str
+    entrypoint: str | Sequence[str]  # replaces the image's
+    env: Mapping[str, str]
+    labels: Mapping[str, str]
+    user: str | int  # NAME or UID, with :GROUP or :GID if you like
+    workdir: str  # absolute, inside
+    hostname: str
+    volumes: Mapping[str, str] | Iterable[str]  # {"./src": "/src:ro"} or ["./src:/src:ro"]
+    tmpfs: Iterable[str]  # TARGET[:OPTIONS]
+    read_only: bool  # its root
+    network: str  # "bridge" (the usual one), "none", "host", or a network's name
+    ports: Mapping[int | str, int | str] | Iterable[str]  # {80: 8080}: inside: here; 0: any free
+    egress: str | Iterable[str]  # "none", "allow:pypi.org", ...
+    memory: int | str  # bytes, or "64m"
+    cpus: float
+    pids: int  # so many processes and threads
+    privileged: bool
+    cap_add: Iterable[str]
+    cap_drop: Iterable[str]
+    devices: Iterable[str]  # HOST[:CONTAINER][:rwm]
+    init: bool  # a first process that reaps and hands signals on
+    restart: str  # "no", "always", "unless-stopped", "on-failure[:N]"
+    tty: bool
+    pull: str  # "missing" (the usual one), "always", "never"
+    platform: str  # OS/ARCHITECTURE
+    options: ContainerOptions
+
+
+def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
+    """One text is one, and not its letters."""
+    return (value,) if isinstance(value, str) else tuple(value)
+
+
+def _pairs(value: Mapping[str, str]) -> tuple[str, ...]:
+    return tuple(f"{name}={text}" for name, text in value.items())
+
+
+def _volumes(value: Mapping[str, str] | Iterable[str]) -> tuple[str, ...]:
+    if isinstance(value, (str, os.PathLike)) or not hasattr(value, "items"):
+        return tuple(_absolute(text) for text in _texts(value))
+    return tuple(_absolute(f"{os.fspath(s)}:{target}") for s, target in value.items())
+
+
+def _absolute(volume: str) -> str:
+    """A source that is a path from here: the process behind us is elsewhere."""
+    source, colon, rest = volume.partition(":")
+    is_path = colon and (source.startswith((".", "~")) or "/" in source)
+    return f"{os.path.abspath(os.path.expanduser(source))}:{rest}" if is_path else volume
+
+
+def _ports(value: Mapping[int | str, int | str] | Iterable[str]) -> tuple[str, ...]:
+    if not hasattr(value, "items"):
+        return _texts(value)
+    return tuple(f"{here}:{inside}" if here else str(inside) for inside, here in value.items())
+
+
+def _memory(value: int | str) -> int:
+    if isinstance(value, int):
+        return value
+    try:
+        return sizes.parse(value)
+    except ValueError as error:
+        raise InvalidArgument(f"memory: {error}", hint='bytes, or a text like "64m"') from None
+
+
+MEANINGS: dict[str, tuple[str, Callable[[Any], object]]] = {
+    "entrypoint": ("entrypoint", _texts),
+    "env": ("env", _pairs),
+    "labels": ("labels", _pairs),
+    "user": ("user", str),
+    "volumes": ("volumes", _volumes),
+    "tmpfs": ("tmpfs", _texts),
+    "ports": ("publish", _ports),
+    "egress": ("egress", _texts),
+    "memory": ("memory", _memory),
+    "cpus": ("nano_cpus", lambda cpus: round(cpus * 10**9)),
+    "pids": ("pids_limit", int),
+    "cap_add": ("cap_add", _texts),
+    "cap_drop": ("cap_drop", _texts),
+    "devices": ("devices", _texts),
+}
+"""Key: the field of ContainerOptions, and how its value is got."""
+PLAIN = (
+    "name", "workdir", "hostname", "read_only", "network", "privileged", "init", "restart", "tty",
+    "pull", "platform",
+)  # fmt: skip
+
+
+def fields(image: str, command: str | Sequence[str], wishes: Mapping[str, Any]) -> dict[str, Any]:
+    """The fields of ContainerOptions that say something. Raises TypeError, InvalidArgument."""
+    found: dict[str, Any] = {}
+    if options := wishes.get("options"):
+        usual = type(options)._field_defaults
+        found |= {k: v for k, v in options._asdict().items() if usual.get(k, not v) != v}
+    for key, value in wishes.items():
+        if key in MEANINGS:
+            name, meaning = MEANINGS[key]
+            found[name] = meaning(value)
+        elif key in PLAIN:
+            found[key] = value
+        elif key != "options":
+            raise TypeError(f"a container has no setting {key!r}")
+    return found | {"image": image, "command": words(command)}
+
+
+def words(command: str | Sequence[str]) -> list[str]:
+    """A command as words: one text is split as a shell would split it, and no shell runs it."""
+    if not isinstance(command, str):
+        return [os.fspath(word) for word in command]
+    import shlex
+
+    try:
+        return shlex.split(command)
+    except ValueError as error:
+        raise InvalidArgument(f"the command {command!r} cannot be split: {error}") from None
