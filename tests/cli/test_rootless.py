@@ -87,6 +87,21 @@ def test_what_a_container_changed_becomes_an_image(user: OrdinaryUser) -> None:
     user.ok("rmi", "built", "changed")
 
 
+def test_users_of_its_own_are_roots_to_give(user: OrdinaryUser) -> None:
+    """Whatever is configured, for the machine or by the user: the containers are the user's."""
+    look = ["run", "--rm", *NOWHERE, "alpine", "sh", "-c", "head -n 1 /proc/self/uid_map"]
+    # /etc is a copy of the session's.
+    for directory in (Path("/etc/cuddy"), user.home / ".config/cuddy"):
+        directory.mkdir(parents=True)
+        (directory / "config.toml").write_text('[containers]\nuserns = "auto"\n')
+        try:
+            assert user.ok(*look).split() == ["0", str(user.uid), "1"]
+        finally:
+            shutil.rmtree(directory)
+    refused = user("run", "--rm", "--userns=auto", *NOWHERE, "alpine", "true")
+    assert (refused.code, "can have no other" in refused.complaint) == (125, True)
+
+
 def test_volumes_and_directories_of_the_user(user: OrdinaryUser) -> None:
     own = user.home / "own"
     own.mkdir()

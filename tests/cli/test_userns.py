@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import shutil
 import signal
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -195,7 +197,41 @@ def test_a_map_of_one_s_own(cuddy: Cuddy) -> None:
     assert out.split() == ["0", "300000", "1000", "0", "400000", "1000", "0:0"]
 
 
+MACHINE = Path("/etc/cuddy/config.toml")
+"""Of the session: /etc is a copy."""
+
+
 class TestConfigured:
+    @pytest.fixture
+    def machine(self, cuddy: Cuddy) -> Iterator[dict[str, str]]:
+        """The environment on a machine on which `auto` is configured for everybody."""
+        MACHINE.parent.mkdir()
+        MACHINE.write_text('[containers]\nuserns = "auto"\n')
+        yield {key: text for key, text in cuddy.environment.items() if key != "CUDDY_CONFIG"}
+        shutil.rmtree(MACHINE.parent)
+
+    def test_for_the_machine_and_otherwise_for_a_user(
+        self, cuddy: Cuddy, tmp_path: Path, machine: dict[str, str]
+    ) -> None:
+        look = ["run", "--rm", "alpine", "cat", "/proc/self/uid_map"]
+        first = lambda **more: cuddy.ok(*look, env=machine | more).split()[1]  # noqa: E731
+        assert int(first()) > 65536
+        own = tmp_path / ".config/cuddy/config.toml"
+        own.parent.mkdir(parents=True)
+        own.write_text('[containers]\nuserns = "host"\n')
+        assert first(HOME=str(tmp_path)) == "0"
+        assert first(XDG_CONFIG_HOME=str(own.parent.parent)) == "0"
+        own.write_text("userns = auto")
+        broken = cuddy("run", "--rm", "alpine", env=machine | {"HOME": str(tmp_path)})
+        assert (broken.code, str(own) in broken.complaint) == (125, True)
+
+    def test_a_container_keeps_the_users_that_it_was_made_with(
+        self, cuddy: Cuddy, machine: dict[str, str]
+    ) -> None:
+        cuddy.ok("create", "--name", "box", "alpine", "cat", "/proc/self/uid_map", env=machine)
+        MACHINE.write_text("")
+        assert cuddy.ok("start", "-a", "box", env=machine).split()[1] == str(base(cuddy, "box"))
+
     def test_what_config_toml_says_counts_where_nothing_else_is_said(
         self, cuddy: Cuddy, tmp_path: Path
     ) -> None:
