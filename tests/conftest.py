@@ -21,7 +21,7 @@ import images
 import isolation
 import shares
 import userns_expected
-from console import ENGINE, TIME_FACTOR, Cuddy, wait_until
+from console import DEADLINE_S, ENGINE, Cuddy, wait_until
 from cuddy.image.storage import Storage
 from cuddy.network import drivers
 from cuddy.network import network as networks
@@ -35,7 +35,6 @@ pytest_plugins = ["hostile_registry", "peers", "registry"]
 
 TESTS = Path(__file__).parent
 NEED_ROOT = ("kernel", "runtime", "engine", "cli", "contract", "api", "library")
-DEADLINE_S = 240 * TIME_FACTOR
 DETECTOR = pytest.StashKey[Detector]()
 
 
@@ -85,7 +84,7 @@ def deadline() -> Iterator[None]:
     """Interrupt a test that hangs."""
 
     def interrupt(*_: object) -> None:
-        pytest.fail(f"not done after {DEADLINE_S} seconds")
+        pytest.fail(f"nothing done in {DEADLINE_S} seconds")
 
     signal.signal(signal.SIGALRM, interrupt)
     signal.alarm(DEADLINE_S)

@@ -29,6 +29,8 @@ ENGINE = os.environ.get("CUDDY_TESTS_ENGINE", "cuddy")
 """docker or podman: black-box tests run against them, which shows whether a test is right."""
 TIME_FACTOR = int(os.environ.get("CUDDY_TESTS_TIME_FACTOR", "1"))
 """How much longer everything may take: on an emulated machine."""
+DEADLINE_S = 240 * TIME_FACTOR
+"""After which a test is taken to hang, unless it has `gone_on`."""
 MAIN = Path(__file__).parent.parent / "src/cuddy/__main__.py"
 PROGRAM = shlex.split(os.environ.get("CUDDY", "")) or [sys.executable, "-I", "-S", str(MAIN)]
 
@@ -213,6 +215,13 @@ class Terminal:
 
     def interrupt(self) -> None:
         self.type("\x03")
+
+
+def gone_on() -> None:
+    """A step of a long test is done, and the next may take as long as any test: so a busy machine
+    makes it late, and only one that hangs makes it fail.
+    """
+    signal.alarm(DEADLINE_S)
 
 
 def wait_until(condition: Callable[[], Any], timeout: float = 20, what: str = "") -> Any:

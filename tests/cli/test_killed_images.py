@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import random
-import signal
 import subprocess
 import time
 from collections.abc import Callable
@@ -17,7 +16,7 @@ from pathlib import Path
 import pytest
 
 import images
-from console import ENGINE, Cuddy, wait_until
+from console import ENGINE, Cuddy, gone_on, wait_until
 from cuddy import files
 from cuddy.image import snapshots
 from cuddy.image.storage import Storage
@@ -54,12 +53,12 @@ class Victim:
         self.prepare = prepare
         self.chance = random.Random(SEED)
         self.done = 0
-        signal.alarm(200 + KILLS * 10)
 
     def run(self) -> None:
         self.prepare()
         took_s = self.whole()
         for number in range(KILLS):
+            gone_on()
             self.prepare()
             delay_s = self.chance.uniform(0.02, took_s)
             self.kill_after(delay_s)
@@ -80,7 +79,7 @@ class Victim:
     def whole(self, when: str = "") -> float:
         """Let the command do all its work; how long it took."""
         began = time.monotonic()
-        result = self.cuddy(*self.words, timeout=60)
+        result = self.cuddy(*self.words, timeout=240)
         assert result.code == 0, f"{when}, then: {result.err}"
         assert os.listdir(self.cuddy.root / "tmp") == [], when
         return time.monotonic() - began

@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from console import ENGINE, Cuddy, is_alive, wait_until
+from console import ENGINE, Cuddy, gone_on, is_alive, wait_until
 from cuddy.kernel import namespaces
 from leaks import nftables
 from outside import Outside
@@ -31,15 +31,11 @@ FIRST_PORT = 20_000
 SERVE = "while :; do hostname | nc -l -p 7000; done"
 
 
-@pytest.fixture(autouse=True)
-def patience() -> None:
-    signal.alarm(240 + 6 * CROWD)
-
-
 def start(cuddy: Cuddy, count: int = CROWD, *words: str) -> list[str]:
     """So many servers, which answer with the beginning of their id; their whole ids."""
     took, found = [], []
     for number in range(count):
+        gone_on()
         began = time.monotonic()
         place = ("-p", f"{FIRST_PORT + number}:7000", *words)
         found.append(cuddy.ok("run", "-d", *place, "alpine", "sh", "-c", SERVE))
@@ -108,7 +104,7 @@ def test_all_serve_and_go(cuddy: Cuddy, outside: Outside) -> None:
         stack.enter_context(namespaces.Joined(theirs, "network"))
         expect_all_to_serve(ids, outside.our_address)
     began = time.monotonic()
-    assert cuddy.ok("rm", "-f", *ids, timeout=120).split() == ids
+    assert cuddy.ok("rm", "-f", *ids, timeout=240).split() == ids
     tell("rm -f", [time.monotonic() - began])
     if ENGINE == "cuddy":
         expect_nothing_left(cuddy)
@@ -122,7 +118,7 @@ def test_after_all_monitors_are_killed_nothing_is_left_but_their_records(cuddy: 
     assert cuddy.ok("ps", "-q") == ""
     expect_nothing_left(cuddy)
     # Their ports and addresses are free for the next ones.
-    cuddy.ok("rm", "-f", *ids, timeout=120)
+    cuddy.ok("rm", "-f", *ids, timeout=240)
     expect_all_to_serve(start(cuddy, 2), "127.0.0.1")
 
 
@@ -131,10 +127,10 @@ def test_after_all_processes_are_killed_they_start_and_serve_again(cuddy: Cuddy)
     ids = start(cuddy, CROWD, "--restart", "always")
     kill_all({*monitors(cuddy), *processes("cuddy ")})
     began = time.monotonic()
-    cuddy.ok("start", *ids, timeout=120)
+    cuddy.ok("start", *ids, timeout=240)
     tell("start again", [time.monotonic() - began])
     expect_all_to_serve(ids, "127.0.0.1")
-    cuddy.ok("rm", "-f", *ids, timeout=120)
+    cuddy.ok("rm", "-f", *ids, timeout=240)
     expect_nothing_left(cuddy)
 
 
@@ -144,6 +140,7 @@ def test_networks_come_full_and_go(cuddy: Cuddy) -> None:
     count = max(CROWD * 3 // 10, 4)
     made, took = [f"net{number}" for number in range(count)], []
     for name in made:
+        gone_on()
         began = time.monotonic()
         cuddy.ok("network", "create", name)
         for number in range(3):
@@ -164,6 +161,7 @@ def test_networks_come_full_and_go(cuddy: Cuddy) -> None:
 def expect_neighbours(cuddy: Cuddy, networks: list[str]) -> None:
     """In each network, one finds the others by name and alias, and not those next door."""
     for name, other in zip(networks, networks[1:] + networks[:1], strict=True):
+        gone_on()
         script = f"nc {name}-1 7000; nc c2 7000; nslookup {other}-1 >/dev/null || echo nobody"
         out = cuddy.ok("exec", f"{name}-0", "sh", "-c", script)
         ids = [cuddy.inspect(f"{name}-{number}")["Id"][:12] for number in (1, 2)]

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from console import ENGINE, Cuddy, wait_until
+from console import ENGINE, Cuddy, gone_on, wait_until
 from cuddy.engine import volume_rest
 from cuddy.engine.home import Home
 
@@ -445,6 +445,7 @@ def test_a_kill_never_leaves_half_of_a_volume(packed: tuple[Cuddy, Path]) -> Non
     words = ["--name", "one", "--network", "none", "-v", "many:/in", "alpine", "sleep", "1000"]
     cuddy.ok("run", "-d", *words)
     for number in range(KILLS * len(commands)):
+        gone_on()
         words = commands[number % len(commands)]
         cuddy.ok("volume", "create", "empty")
         cuddy("volume", "create", "other")
@@ -454,7 +455,7 @@ def test_a_kill_never_leaves_half_of_a_volume(packed: tuple[Cuddy, Path]) -> Non
             time.sleep(chance.uniform(0, 0.4))
             process.send_signal(signal.SIGKILL)
         when = f"seed {seed}, kill {number} after {time.monotonic() - began:.3f} s of {words}"
-        assert cuddy("exec", "one", "true", timeout=10).code == 0, f"{when}: it stands still"
+        assert cuddy("exec", "one", "true").code == 0, f"{when}: it stands still"
         for name in names(cuddy):
             cuddy.ok("volume", "cp", f"{name}:/", f"{archive}.out")
             files = list((cuddy.root / f"volumes/{name}/_data").rglob("*"))
