@@ -41,6 +41,20 @@ def test_a_watched_directory_tells_of_what_is_written_made_and_renamed(
         assert not is_told(watch)
 
 
+def test_it_tells_what_kinds_of_things_have_happened(watch: inotify.Watch, tmp_path: Path) -> None:
+    watch.add(str(tmp_path), inotify.IN_MODIFY | inotify.IN_CREATE | inotify.IN_MOVED_TO)
+    assert watch.drain() == 0
+    (tmp_path / "file").touch()
+    assert watch.drain() == inotify.IN_CREATE
+    (tmp_path / "file").write_text("x")
+    assert watch.drain() == inotify.IN_MODIFY
+    for number in range(100):  # more than is read at once
+        (tmp_path / f"{'long name ' * 20}{number}").touch()
+    os.rename(tmp_path / "file", tmp_path / "other")
+    assert watch.drain() == inotify.IN_CREATE | inotify.IN_MOVED_TO
+    assert not is_told(watch)
+
+
 def test_what_is_not_asked_for_is_not_told(watch: inotify.Watch, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     watch.add(str(tmp_path), inotify.IN_CREATE)

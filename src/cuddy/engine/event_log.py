@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from cuddy.engine.home import Home
 
 
-CHUNK_BYTES = 1 << 18
+CHUNK_BYTES = 1 << 14
+MAY_BE_NEW = inotify.IN_CREATE | inotify.IN_MOVED_TO | inotify.IN_Q_OVERFLOW
+"""What is told when a log has been made or renamed."""
 START = b'{"Type":'
 """How every line begins, and nothing else: within a JSON string the quotes would be escaped."""
 
@@ -126,8 +128,8 @@ class Reader(Closing):
 
     def read(self) -> Iterator[Event]:
         """What is new."""
-        self._watch.drain()
-        self._open_new()
+        if self._watch.drain() & MAY_BE_NEW:
+            self._open_new()
         for part in self._parts:
             yield from part.read()
         while len(self._parts) > 2:
@@ -183,6 +185,8 @@ class _Part:
             for line in lines:
                 if event := parse(line):
                     yield event
+            if len(data) < CHUNK_BYTES:
+                return  # the end: what comes later is told
 
     def close(self) -> None:
         os.close(self._fd)
