@@ -5,6 +5,7 @@ Skipped without Debian's slurmctld, slurmd, slurm-client and munge.
 
 from __future__ import annotations
 
+import json
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,7 +15,7 @@ import pytest
 import isolation
 import slurm
 from bundles import PROGRAM, Bundle
-from console import wait_until
+from console import is_alive, wait_until
 from outside import Outside
 
 NAME = isolation.name()
@@ -79,6 +80,23 @@ def test_a_cancelled_job_leaves_no_container(cluster: slurm.Cluster, bundle: Pat
         assert job.stdout.readline() == b"began\n"
         assert len(cluster.containers()) == 1
         cluster("scancel", "--user=root")
+    wait_until(lambda: cluster.containers() == [])
+
+
+def test_one_that_heeds_no_sigterm_is_killed(cluster: slurm.Cluster, bundle: Path) -> None:
+    """By Slurm, KillWait seconds later; then it has the runtime delete the container."""
+    script = "trap '' TERM; echo began; sleep 1000; sleep 1000"
+    command = ["srun", f"--container={bundle}", "sh", "-c", script]
+    with subprocess.Popen(
+        command, env=cluster.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+    ) as job:  # fmt: skip
+        assert job.stdout is not None
+        assert job.stdout.readline() == b"began\n"
+        (name,) = cluster.containers()
+        pid = json.loads((cluster.directory / "run" / name / "state.json").read_text())["pid"]
+        cluster("scancel", "--user=root")
+        wait_until(lambda: not is_alive(pid), timeout=60)
     wait_until(lambda: cluster.containers() == [])
 
 
