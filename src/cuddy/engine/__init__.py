@@ -41,6 +41,7 @@ gpus             --gpus
 cdi              devices that vendors have named, and what they need
 sharing          namespaces of the host or another container that it has
 userns           whose ids its users are on the host: --userns
+id_maps          the same said id by id: --uidmap, --gidmap
 id_ranges        ids that one container has for itself
 config_toml      what is configured, if nothing else is said
 peers            those other containers: they must run

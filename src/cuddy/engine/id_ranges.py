@@ -16,7 +16,7 @@ from __future__ import annotations
 import os
 
 from cuddy import checksum, files
-from cuddy.engine import userns
+from cuddy.engine import id_maps, userns
 from cuddy.engine.home import DEFAULT_ROOT
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import idmap
@@ -143,9 +143,9 @@ def pool_of(users: Sequence[tuple[str, Span]], groups: Sequence[tuple[str, Span]
 def parse_range(text: str) -> Span:
     """START:SIZE of config.toml. Raises InvalidArgument."""
     start, _, size = text.partition(":")
-    first = userns.number(start, "config.toml: range of userns", userns.MAX_ID)
-    count = userns.number(size, "config.toml: range of userns", userns.MAX_ID)
-    if not first or not count or first + count - 1 > userns.MAX_ID:
+    first = id_maps.number(start, "config.toml: range of userns", id_maps.MAX_ID)
+    count = id_maps.number(size, "config.toml: range of userns", id_maps.MAX_ID)
+    if not first or not count or first + count - 1 > id_maps.MAX_ID:
         raise InvalidArgument(f"config.toml: range of userns: {text!r}", hint="START:SIZE, not 0")
     return Span(first, first + count)
 
@@ -158,7 +158,7 @@ def read_file(path: str) -> list[tuple[str, Span]]:
         if len(fields) != 3 or not all(f.isascii() and f.isdigit() for f in fields[1:]):
             continue
         start, size = int(fields[1]), int(fields[2])
-        if size and start and start + size - 1 <= userns.MAX_ID:
+        if size and start and start + size - 1 <= id_maps.MAX_ID:
             found.append((fields[0], Span(start, start + size)))
     return found
 

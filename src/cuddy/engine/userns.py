@@ -16,6 +16,7 @@ from __future__ import annotations
 import os
 import stat
 
+from cuddy.engine import id_maps
 from cuddy.engine.host_config import RUNTIME
 from cuddy.errors import InvalidArgument, NotPermitted
 from cuddy.kernel import namespaces
@@ -24,7 +25,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping
     from typing import Any
 
     from cuddy.engine.container import Container
@@ -37,9 +38,6 @@ PREFIX = "container:"
 SIZE = 65536
 """Ids of a container if nobody says otherwise: with fewer its `nobody` would not be there."""
 MAX_SIZE = 1 << 28
-MAX_ID = (1 << 32) - 2
-MAX_LINES = 340
-"""Of a map, to the kernel: user_namespaces(7)."""
 PING_GROUPS = "net.ipv4.ping_group_range"
 HINT = "auto[:size=N], keep-id[:uid=N,gid=N], nomap, host or container:NAME"
 
@@ -68,63 +66,18 @@ def parse(mode: str) -> Wish:
         name, _, value = word.partition("=")
         if name not in allowed:
             raise InvalidArgument(f"--userns: unknown option {word!r} of {kind}", hint=HINT)
-        values[name] = number(value, f"--userns: {name}", MAX_SIZE if name == "size" else MAX_ID)
+        values[name] = id_maps.number(
+            value, f"--userns: {name}", MAX_SIZE if name == "size" else id_maps.MAX_ID
+        )
     if values.get("size") == 0:
         raise InvalidArgument("--userns: size 0 leaves no user at all")
     return Wish(kind, **values)
 
 
-def number(text: str, what: str, most: int) -> int:
-    """A number of the user's. Raises InvalidArgument."""
-    if not (text.isascii() and text.isdigit() and len(text) <= 10 and int(text) <= most):
-        raise InvalidArgument(f"{what}: {text!r} is no number from 0 to {most}")
-    return int(text)
-
-
-def parse_maps(words: Iterable[str], flag: str) -> list[IdRange]:
-    """--uidmap or --gidmap: CONTAINER:HOST[:SIZE] of each. Raises InvalidArgument."""
-    found = []
-    for word in words:
-        parts = word.split(":")
-        if not 2 <= len(parts) <= 3:
-            raise InvalidArgument(f"{flag}: invalid map {word!r}", hint="CONTAINER:HOST[:SIZE]")
-        inside, outside = (number(part, flag, MAX_ID) for part in parts[:2])
-        size = number(parts[2], flag, MAX_ID) if len(parts) == 3 else 1
-        if not size or max(inside, outside) + size - 1 > MAX_ID:
-            raise InvalidArgument(f"{flag}: {word!r} leads to ids that there are not")
-        found.append(IdRange(inside, outside, size))
-    check_maps(found, flag)
-    return found
-
-
-def check_maps(ranges: Sequence[IdRange], flag: str) -> None:
-    """The kernel's own conditions. Raises InvalidArgument."""
-    if len(ranges) > MAX_LINES:
-        raise InvalidArgument(f"{flag}: more than {MAX_LINES} maps")
-    for starts in (
-        [(r.container_id, r.size) for r in ranges],
-        [(r.host_id, r.size) for r in ranges],
-    ):
-        end = 0
-        for start, size in sorted(starts):
-            if start < end:
-                raise InvalidArgument(f"{flag}: an id is mapped twice")
-            end = start + size
-
-
-def asked_maps(options: ContainerOptions) -> Maps | None:
-    """--uidmap and --gidmap; one alone stands for both, as podman has it. InvalidArgument."""
-    if not (options.uid_maps or options.gid_maps):
-        return None
-    uids = parse_maps(options.uid_maps, "--uidmap")
-    gids = parse_maps(options.gid_maps, "--gidmap")
-    return Maps(uids or gids, gids or uids)
-
-
 def check(options: ContainerOptions) -> None:
     """What is asked for makes sense, alone and together. Raises InvalidArgument, NotPermitted."""
     wish = parse(options.userns_mode)
-    maps = asked_maps(options)
+    maps = id_maps.asked(options)
     if maps and wish.kind:
         message = f"--userns={options.userns_mode} and --uidmap or --gidmap exclude each other"
         raise InvalidArgument(message)
@@ -263,6 +216,6 @@ def host_config(options: ContainerOptions, others: Mapping[str, Container]) -> d
         other = others["user"]
         mapped = other["HostConfig"].get("IDMappings") or {}
         return {"UsernsMode": PREFIX + other["Id"] if mapped else "", "IDMappings": mapped}
-    if maps := asked_maps(options):
+    if maps := id_maps.asked(options):
         return {"UsernsMode": "private", "IDMappings": shown(maps)}
     return {"UsernsMode": options.userns_mode, "IDMappings": {}}

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuddy.engine import userns
+from cuddy.engine import id_maps, userns
 from cuddy.engine.container import Container
 from cuddy.engine.options import ContainerOptions
 from cuddy.engine.userns import Wish
@@ -44,7 +44,7 @@ def test_whatever_is_said_is_understood_or_refused(mode: str) -> None:
 @given(st.lists(st.from_regex(r"[0-9]{0,11}(:[0-9]{0,11}){0,3}", fullmatch=True), max_size=4))
 def test_maps_that_pass_are_such_as_the_kernel_takes(words: list[str]) -> None:
     try:
-        found = userns.parse_maps(words, "--uidmap")
+        found = id_maps.parse(words, "--uidmap")
     except InvalidArgument:
         return
     for one in found:
@@ -77,7 +77,7 @@ def test_what_makes_no_sense_is_refused(values: dict[str, Any], complaint: str) 
 
 
 def test_one_map_stands_for_both() -> None:
-    maps = userns.asked_maps(ContainerOptions("image", uid_maps=("0:100:5", "5:7")))
+    maps = id_maps.asked(ContainerOptions("image", uid_maps=("0:100:5", "5:7")))
     assert maps == ([IdRange(0, 100, 5), IdRange(5, 7, 1)],) * 2
     record: Container = {"HostConfig": {"IDMappings": userns.shown(maps)}}
     assert userns.maps_of(record) == maps
