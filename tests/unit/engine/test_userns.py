@@ -41,7 +41,10 @@ def test_whatever_is_said_is_understood_or_refused(mode: str) -> None:
         pass
 
 
-@given(st.lists(st.from_regex(r"[0-9]{0,11}(:[0-9]{0,11}){0,3}", fullmatch=True), max_size=4))
+WORD = r"[+ug]{0,2}[0-9]{0,11}(:@?[0-9]{0,11}){0,3}"
+
+
+@given(st.lists(st.from_regex(WORD, fullmatch=True), max_size=4))
 def test_maps_that_pass_are_such_as_the_kernel_takes(words: list[str]) -> None:
     try:
         found = id_maps.parse(words, "--uidmap")
@@ -81,6 +84,35 @@ def test_one_map_stands_for_both() -> None:
     assert maps == ([IdRange(0, 100, 5), IdRange(5, 7, 1)],) * 2
     record: Container = {"HostConfig": {"IDMappings": userns.shown(maps)}}
     assert userns.maps_of(record) == maps
+
+
+@pytest.mark.parametrize(
+    ("words", "uids", "gids"),
+    [
+        (["0:100:9", "u9:500"], [(0, 100, 9), (9, 500, 1)], [(0, 100, 9)]),
+        (["0:100:9", "g9:@500"], [(0, 100, 9)], [(0, 100, 9), (9, 500, 1)]),
+        (["0:0:9", "u+4:700"], [(0, 0, 4), (5, 5, 4), (4, 700, 1)], [(0, 0, 9)]),
+        (["0:0:9", "+g20:2"], [(0, 0, 9)], [(0, 0, 2), (3, 3, 6), (20, 2, 1)]),
+        (["0:0:9", "ug+1:6:2"], [(0, 0, 1), (3, 3, 3), (8, 8, 1), (1, 6, 2)], None),
+    ],
+)
+def test_letters_say_of_whom_and_what_comes_first(
+    words: list[str], uids: list[tuple[int, ...]], gids: list[tuple[int, ...]] | None
+) -> None:
+    found = id_maps.asked(ContainerOptions("image", uid_maps=tuple(words)))
+    assert found == (uids, uids if gids is None else gids)
+
+
+@given(st.lists(st.tuples(*[st.integers(0, 30)] * 2, st.integers(1, 10)), max_size=5))
+def test_the_last_word_counts(ranges: list[tuple[int, int, int]]) -> None:
+    """+ of all maps is as if each id had been mapped anew, one by one."""
+    expected: dict[int, int] = {}
+    for inside, outside, size in ranges:
+        new = {inside + n: outside + n for n in range(size)}
+        expected = {i: o for i, o in expected.items() if i not in new and o not in new.values()}
+        expected |= new
+    found = id_maps.parse([f"+{i}:{o}:{n}" for i, o, n in ranges], "--uidmap")
+    assert {r.container_id + n: r.host_id + n for r in found for n in range(r.size)} == expected
 
 
 @given(st.integers(1, 1000), st.integers(0, 1200), st.integers(5000, 6000))
