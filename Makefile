@@ -14,7 +14,7 @@ NEED_PEERS := pasta=passt slirp4netns=slirp4netns dockerd=docker.io podman=podma
 NEED_BENCH := iperf3=iperf3 wrk=wrk redis-benchmark=redis-tools nsenter=util-linux
 PYTEST := CUDDY=$(CURDIR)/$(BIN)/cuddy $(BIN)/python -m pytest
 
-.PHONY: try setup test test-root test-userns check golden recordings corpus docs bench fuzz test-vm shell clean
+.PHONY: try setup test test-root test-userns check golden recordings corpus docs bench fuzz fuzz-api test-vm shell clean
 
 try: $(BIN)/cuddy
 	@if [ -t 0 ]; then $(BIN)/cuddy run --rm -it $(IMAGE) sh; \
@@ -79,6 +79,11 @@ bench: $(VENV)/tests
 fuzz: $(VENV)/tests
 	@$(BIN)/pip install --quiet --disable-pip-version-check '.[fuzz]' || echo "going on without atheris" >&2
 	@$(BIN)/python -m fuzz $(ARGS)
+
+# A quarter of an hour of requests to the API that are wrong in one place, and such as schemathesis
+# thinks of; CUDDY_TESTS_FUZZ_ONLY=/build asks only what has that in its path.
+fuzz-api: $(VENV)/tests
+	@CUDDY_TESTS_FUZZ=$(or $(CUDDY_TESTS_FUZZ),300) $(PYTEST) tests/api/test_fuzz.py -s $(ARGS)
 
 # The suites in a virtual machine with another kernel and cgroup version 2 alone; hours of emulation,
 # or ARGS="tests/runtime -k cgroup".

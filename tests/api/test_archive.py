@@ -10,6 +10,7 @@ import json
 import lzma
 import tarfile
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -158,3 +159,36 @@ def test_files_of_the_containers_own_user(api: Api, cuddy: Cuddy) -> None:
     assert api("PUT", path, data=pack(a=b""), path="/tmp", copyUIDGID="true").status == 200
     found = members(api("GET", path, path="/tmp/a"))["a"]
     assert (found.uid, found.gid) == (77, 88)
+
+
+@pytest.mark.parametrize("box", ["stopped", "running"], indirect=True)
+def test_links_of_the_container_lead_nowhere_but_inside(
+    api: Api, box: Cuddy, tmp_path: Path
+) -> None:
+    (tmp_path / "secret").write_text("of the host")
+    with io.BytesIO() as buffer, tarfile.open(fileobj=buffer, mode="w") as archive:
+        for name, target in (
+            ("out", str(tmp_path)),
+            ("up", "../../../../../../../.."),
+            ("p", "/proc/1/root"),
+        ):
+            link = tarfile.TarInfo(name)
+            link.type, link.linkname = tarfile.SYMTYPE, target
+            archive.addfile(link)
+        for name in ("out/planted", f"up{tmp_path}/planted", "p/tmp/planted"):
+            member = tarfile.TarInfo(name)
+            member.size = 1
+            archive.addfile(member, io.BytesIO(b"x"))
+        data = buffer.getvalue()
+    path = "/containers/box/archive"
+    assert api("PUT", path, data=data, path="/srv/d").status in (200, 400, 404)
+    for place in ("/srv/d/out", f"/srv/d/up{tmp_path}", f"/srv/d/out/../../../../{tmp_path}"):
+        for method in ("GET", "HEAD", "PUT"):
+            asked = f"{place}/secret" if method != "PUT" else place
+            answer = api(
+                method, path, data=pack(planted=b"x") if method == "PUT" else None, path=asked
+            )
+            assert b"of the host" not in answer.data
+            assert method == "PUT" or answer.status == 404
+    assert [each.name for each in tmp_path.iterdir()] == ["secret"]
+    assert not Path("/tmp/planted").exists()

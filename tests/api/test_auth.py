@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import base64
 import json
+import os
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 import images
 from console import Cuddy
-from engine_api import Api
+from engine_api import Api, serving
+from hostile_registry import Answer, Hostile
 from registry import PASSWORD, USER, Registry
 
 
@@ -84,3 +89,41 @@ def test_a_build_shows_each_registry_its_own(
     assert any(line.get("status") == "Pulling from alpine" for line in built.lines)
     cuddy.ok("rmi", "a/b", name)
     assert PASSWORD not in cuddy.ok("build", "log")
+
+
+def test_they_stand_in_no_log_no_message_and_no_command_line(
+    home: Cuddy, hostile: Callable[..., Hostile], tmp_path: Path
+) -> None:
+    secret = "Tr0ub4dor"
+    slow = Answer(status=401, needs="x", challenge=f'Basic realm="{secret[::-1]}"', trickle_s=0.05)
+    server = hostile({"/v2/*": [slow], "/token*": [slow]})
+    known = header(username="u", password=secret)
+    config = {server.host: {"username": "u", "password": secret}, "other.example": {"auth": secret}}
+    encoded = base64.b64encode(json.dumps(config).encode()).decode()
+    context = images.tar(images.entry("Dockerfile", f"FROM {server.host}/x\n".encode()))
+    account = {"username": "u", "password": secret, "serveraddress": server.host}
+    loud = Cuddy(home.root, home.run_root, [*home.program, "--debug"])
+    with serving(loud, tmp_path / "s.sock") as api:
+        told = [
+            api("POST", "/images/create", fromImage=f"{server.host}/x:1", headers=known),
+            api("GET", f"/distribution/{server.host}/x:1/json", headers=known),
+            api("POST", "/auth", account),
+            api("POST", "/build", data=context, headers={"X-Registry-Config": encoded}),
+        ]
+        for pid in filter(str.isdecimal, os.listdir("/proc")):
+            with suppress(OSError):
+                shown = [
+                    Path(f"/proc/{pid}/{name}").read_bytes() for name in ("cmdline", "environ")
+                ]
+                assert int(pid) == os.getpid() or secret.encode() not in b"".join(shown)
+    assert server.asked("/v2/")
+    for answer in told:
+        assert secret.encode() not in answer.data
+    log = (tmp_path / "s.log").read_text()
+    assert "POST /images/create" in log
+    for spelled in (secret, known["X-Registry-Auth"], encoded):
+        assert spelled not in log
+    kept = [
+        each for each in home.root.rglob("*") if each.is_file() and each.stat().st_size < 1 << 20
+    ]
+    assert not [each for each in kept if secret.encode() in each.read_bytes()]

@@ -78,7 +78,12 @@ def test_a_second_server_is_refused_and_the_socket_of_a_dead_one_replaced(
     with serving(home, path) as api:
         wait_until(lambda: answers(api))
     path.write_text("mine")
-    assert "is there and not a socket" in home("system", "serve", "--unix", path).complaint
+    link = tmp_path / "link"
+    link.symlink_to(path)
+    for place in (path, link):
+        assert "is there and not a socket" in home("system", "serve", "--unix", place).complaint
+    assert path.read_text() == "mine"
+    assert link.is_symlink()
 
 
 def answers(api: Api) -> bool:

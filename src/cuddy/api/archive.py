@@ -8,6 +8,7 @@ from base64 import b64encode
 from cuddy import files
 from cuddy.api import piped
 from cuddy.engine import containers, cp_archive
+from cuddy.errors import CorruptContent, InvalidArgument
 from cuddy.image import workers
 
 TYPE_CHECKING = False
@@ -58,7 +59,10 @@ def put(call: Call) -> None:
             pump(call, writer)
         finally:
             os.close(writer)
-        worker.finish()
+        try:
+            worker.finish()
+        except CorruptContent as error:  # of the client's, not of ours
+            raise InvalidArgument(error.message, hint=error.hint) from error
     call.answer()
 
 

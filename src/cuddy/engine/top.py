@@ -70,6 +70,8 @@ def pids_of(home: Home, container_id: str) -> list[int]:
 
 def check(words: list[str]) -> None:
     """No other column may pass for that of the pids. Raises InvalidArgument."""
+    if "\0" in " ".join(words):
+        raise InvalidArgument("a word for ps with a zero byte")
     for word in words:
         column, equals, title = word.partition("=")
         if equals and title.startswith("PID") and column.rpartition(",")[2] != "pid":
