@@ -130,7 +130,7 @@ def test_what_two_processes_need_is_imported_before_they_part(
 
 
 BUDGETS = [
-    (["run", "--rm", "alpine", "true"], 133),
+    (["run", "--rm", "alpine", "true"], 134),
     (["create", "alpine"], 63),
     (["exec", "box", "true"], 73),
     (["ps", "-a"], 40),
@@ -144,7 +144,8 @@ BUDGETS = [
 Whoever adds one to them says why here, or imports it where it is needed. One is `cli/verbs.py`: the
 tables of commands have outgrown `main`, whose help needs them too. Another is `namespaces.py`:
 control groups and overlays are others in a user namespace. And `runtime/mount_plan.py`:
-what a mount's options mean has outgrown making it. And `compiled.py`, which finds the others.
+what a mount's options mean has outgrown making it, and `runtime/targets.py`: so has finding its
+place, which devices and terminals need as well. And `compiled.py`, which finds the others.
 """
 FEATURES = {
     "cdi", "devices", "gpus", "health_keeper", "health_waiter", "links", "logdriver", "logoptions",

@@ -71,11 +71,11 @@ def make_directory(home: Home, source: str) -> int:
         files.make_directory(source, 0o755)
         return os.open(source, flags)
     # Imported here: few sources are in a volume.
-    from cuddy.runtime import rootfs
+    from cuddy.runtime import targets
 
     top_fd = os.open(top, flags)
     try:
-        return rootfs.make_target(top_fd, f"/{below}", directory=True)
+        return targets.make(top_fd, f"/{below}", directory=True)
     finally:
         os.close(top_fd)
 

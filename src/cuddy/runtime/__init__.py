@@ -15,6 +15,7 @@ create       the creator's side: cgroup, clone, id maps, hooks
 init         the container's side: STEPS, the ordered list that ends in execve
 mount_plan   the config's mounts and the words of their options: what is to be done
 rootfs       making the mounts below a hostile root
+targets      the places there for them, opened or made
 copy_up      a tmpfs that begins with what it covers
 dev_tree     /dev of a container with users of its own, made by the creator
 devices      device nodes and links of /dev

@@ -13,7 +13,7 @@ import stat
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import mount, resolve
 from cuddy.runtime.mount_plan import check_text, clean
-from cuddy.runtime.rootfs import make_leaf, make_parents
+from cuddy.runtime.targets import make_leaf, make_parents
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

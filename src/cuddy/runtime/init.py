@@ -24,6 +24,7 @@ from cuddy.runtime import (
     masks,
     rootfs,
     sysctls,
+    targets,
     terminal,
 )
 
@@ -219,7 +220,7 @@ def make_cwd(newborn: Newborn) -> None:
     if newborn.config["root"].get("readonly"):
         try:
             cwd = os.path.normpath(newborn.spec["cwd"])
-            os.close(rootfs.make_target(newborn.root_fd, cwd, directory=True))
+            os.close(targets.make(newborn.root_fd, cwd, directory=True))
         except OSError:
             pass  # who enters it will say what is wrong with it
 

@@ -1,8 +1,7 @@
 """The container's root: making its mounts, as `mount_plan` has them, below a hostile root.
 
-Targets lie in a file system an attacker filled. Each is opened by `openat2(RESOLVE_IN_ROOT)`, and
-the mount goes onto that descriptor, never onto a name (CVE-2021-30465 and its family). /proc, /sys
-and /dev must be real directories.
+The mount goes onto a descriptor, which `targets` opens, never onto a name (CVE-2021-30465 and its
+family). /proc, /sys and /dev must be real directories.
 """
 
 from __future__ import annotations
@@ -14,18 +13,15 @@ import stat
 from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.kernel import cgroup_v2, mount, namespaces, resolve
 from cuddy.kernel.mount import MS_BIND, MS_RDONLY, MS_REC, MS_REMOUNT, Mount
-from cuddy.runtime import mount_plan
+from cuddy.runtime import mount_plan, targets
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.kernel.cgroup import Cgroup
     from cuddy.runtime.bundle import Bundle
 
-KERNEL_DIRECTORIES = ("/proc", "/sys", "/dev")
 REFUSED = (errno.EPERM, errno.EINVAL, errno.EBUSY)
 """How the kernel says so: EBUSY for what belongs to other users already."""
-MAX_LINKS = 40
-"""The kernel's own limit on symbolic links in a path (path_resolution(7))."""
 KEPT_PRIVATE = ("private", "rprivate", "unbindable", "runbindable")
 """Values of rootfsPropagation with which no mount of ours is to travel while we make them."""
 READ_ONLY = mount.Change(mount.MOUNT_ATTR_RDONLY)
@@ -103,7 +99,7 @@ def perform(plans: list[Mount], place: Place) -> None:
 
 def is_kernels(plan: Mount) -> bool:
     """Whether a mount's target must be no link of the image's: others write through it."""
-    return plan.target in KERNEL_DIRECTORIES or plan.fstype in ("proc", "sysfs")
+    return plan.target in targets.KERNEL_DIRECTORIES or plan.fstype in ("proc", "sysfs")
 
 
 def attach_tmpfs(plan: Mount, place: Place, made_fd: int) -> None:
@@ -143,7 +139,7 @@ def attach_filled(plan: Mount, root_fd: int) -> None:
     """A tmpfs that begins with what it covers."""
     from cuddy.runtime import copy_up  # which the creator has loaded
 
-    os.close(make_target(root_fd, plan.target, directory=True))
+    os.close(targets.make(root_fd, plan.target, directory=True))
     reading = os.O_RDONLY | os.O_DIRECTORY
     covered_fd = resolve.open_in_root(root_fd, plan.target, reading)
     try:
@@ -171,7 +167,7 @@ def mode_of(root_fd: int, target: str) -> int:
 
 def attach(plan: Mount, root_fd: int) -> None:
     """Mount a new file system."""
-    target_fd = make_target(
+    target_fd = targets.make(
         root_fd, plan.target, directory=True, through_links=not is_kernels(plan)
     )
     placed = plan._replace(target=f"/proc/self/fd/{target_fd}")
@@ -260,9 +256,9 @@ def attach_tree(tree_fd: int, plan: Mount, root_fd: int) -> None:
             raise InvalidArgument(f"only proc may be mounted at /proc, not {plan.source}")
         kind = stat.S_IFMT(os.fstat(tree_fd).st_mode)
         if kind == stat.S_IFLNK and mount_plan.COPY_LINK in plan.extras:
-            make_link(root_fd, plan.target, os.readlink("", dir_fd=tree_fd))
+            targets.make_link(root_fd, plan.target, os.readlink("", dir_fd=tree_fd))
             return
-        target_fd = make_target(
+        target_fd = targets.make(
             root_fd, plan.target, directory=kind == stat.S_IFDIR,
             follow=mount_plan.TARGET_LINK not in plan.extras,
         )  # fmt: skip
@@ -318,83 +314,3 @@ def link_controller(root_fd: int, target: str, alias: str, name: str) -> None:
         os.symlink(name, alias, dir_fd=directory_fd)
     finally:
         os.close(directory_fd)
-
-
-def make_target(
-    root_fd: int, target: str, *, directory: bool, through_links: bool = True, follow: bool = True
-) -> int:
-    """Open a mount's target, making it and its parents where they are missing. An O_PATH
-    descriptor.
-
-    `through_links`: whether the image may have links on the way; never to /proc, /sys, /dev.
-    `follow`: whether a link at the end is followed. Raises OSError: ELOOP or ENOTDIR where a link
-    or file is in the way.
-    """
-    ordinary = target in KERNEL_DIRECTORIES or not through_links
-    opening = resolve.open_beneath if ordinary else resolve.open_in_root
-    path = target.lstrip("/") if ordinary else target
-    flags = os.O_PATH | (0 if follow else os.O_NOFOLLOW)
-    try:
-        fd = opening(root_fd, path, flags)
-    except FileNotFoundError:
-        make_parents(root_fd, target)
-        make_leaf(root_fd, target, directory=directory)
-        fd = opening(root_fd, path, flags)
-    is_directory = stat.S_ISDIR(os.fstat(fd).st_mode)
-    if is_directory != directory:
-        os.close(fd)
-        code = errno.ENOTDIR if directory else errno.EISDIR
-        raise OSError(code, os.strerror(code), f"mount target {target}")
-    return fd
-
-
-def make_link(root_fd: int, target: str, text: str) -> None:
-    """A symbolic link inside; one that says the same may be there."""
-    make_parents(root_fd, target)
-    parent, name = os.path.split(target)
-    parent_fd = resolve.open_in_root(root_fd, parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        os.symlink(text, name, dir_fd=parent_fd)
-    except FileExistsError:
-        if os.readlink(name, dir_fd=parent_fd) != text:
-            raise
-    finally:
-        os.close(parent_fd)
-
-
-def make_parents(root_fd: int, target: str) -> None:
-    """mkdir -p of the directory above `target`, inside the root."""
-    parent = os.path.dirname(target)
-    if parent == "/":
-        return
-    try:
-        os.close(resolve.open_in_root(root_fd, parent, os.O_PATH | os.O_DIRECTORY))
-    except FileNotFoundError:
-        make_parents(root_fd, parent)
-        make_leaf(root_fd, parent, directory=True)
-
-
-def make_leaf(root_fd: int, target: str, *, directory: bool, links: int = MAX_LINKS) -> None:
-    """Make one missing directory, or one empty file.
-
-    Either may be the end of a dangling link of the image's (/etc/resolv.conf often is): it is made
-    where the link leads, inside the root. `links`: how many more to follow.
-    """
-    parent, name = os.path.split(target)
-    parent_fd = resolve.open_in_root(root_fd, parent, os.O_PATH | os.O_DIRECTORY)
-    try:
-        if directory:
-            os.mkdir(name, 0o755, dir_fd=parent_fd)
-        else:
-            flags = os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_NOCTTY
-            os.close(resolve.open_in_root(root_fd, target, flags, mode=0o644))
-        return
-    except (FileExistsError, FileNotFoundError):
-        # A link, into nothing: for a file, into a directory that is not there either.
-        if not links or target in KERNEL_DIRECTORIES:
-            raise
-        end = os.path.join(parent, os.readlink(name, dir_fd=parent_fd))
-    finally:
-        os.close(parent_fd)
-    make_parents(root_fd, end)
-    make_leaf(root_fd, end, directory=directory, links=links - 1)

@@ -38,9 +38,9 @@ def open_terminal(root_fd: int, spec: Process, channel: Channel) -> int:
 
 def show_console(root_fd: int, slave: int) -> None:
     """The slave as /dev/console."""
-    from cuddy.runtime import masks, rootfs  # which init has loaded; `exec` shows no console
+    from cuddy.runtime import masks, targets  # which init has loaded; `exec` shows no console
 
-    rootfs.make_leaf(root_fd, "/dev/console", directory=False)
+    targets.make_leaf(root_fd, "/dev/console", directory=False)
     console_fd = resolve.open_beneath(root_fd, "dev/console", os.O_PATH)
     tree_fd = masks.clone_mount(slave)
     try:
