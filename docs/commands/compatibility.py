@@ -90,8 +90,6 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
                     "(Swarm)",
     (NEW, "network"): "also `pasta` and `slirp4netns` for an ordinary user, with options as podman has "
                       "them",
-    (NEW, "publish"): "without an address, in IPv6 too only where the container's network has it; "
-                      "`-p [::]:8080:80` always",
     (NEW, "runtime"): "`cuddy`, `runc`, `crun`, `runsc`, `youki`, `kata-runtime`, `krun` or a path",
     (NEW, "security-opt"): "no AppArmor profile is the default; SELinux labels are refused "
                             "but for `label=disable`",

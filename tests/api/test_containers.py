@@ -71,7 +71,7 @@ def test_what_was_asked_is_what_inspect_tells(api: Api, tmp_path: Path) -> None:
         api,
         Env=["Foo", "A=1", "B="],
         Entrypoint=[],
-        Labels={"a": "b", "c": ""},
+        Labels={"a": "b", "c": "", "d=e": "f=g", "": "h"},
         ExposedPorts={"81/udp": {}},
         Healthcheck={"Test": ["CMD", "true"], "Interval": 10**9},
         Shell=["/bin/ash", "-c"],
@@ -95,7 +95,7 @@ def test_what_was_asked_is_what_inspect_tells(api: Api, tmp_path: Path) -> None:
     config, host = found["Config"], found["HostConfig"]
     assert [each for each in config["Env"] if not each.startswith("PATH=")] == ["Foo", "A=1", "B="]
     assert (config["Image"], config["Cmd"]) == ("alpine", ["sleep", "100"])
-    assert config["Labels"] == {"a": "b", "c": ""}
+    assert config["Labels"] == {"a": "b", "c": "", "d=e": "f=g", "": "h"}
     assert set(config["ExposedPorts"]) == {"80/tcp", "81/udp"}
     assert config["Healthcheck"] == {"Test": ["CMD", "true"], "Interval": 10**9}
     assert config["Shell"] == ["/bin/ash", "-c"]

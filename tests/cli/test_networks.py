@@ -258,6 +258,14 @@ class TestJoined:
         assert "eth1" not in cuddy.ok("exec", "web", "ip", "addr")
 
 
+def test_what_a_killed_removal_left_goes_with_the_next_that_looks(cuddy: Cuddy) -> None:
+    left = cuddy.run_root / "networks" / f"{'e' * 64}.json.lock"
+    for verb in ("create", "rm"):
+        left.touch()
+        cuddy.ok("network", verb, "back")
+        assert not left.exists()
+
+
 def test_events_are_dockers(fresh: Cuddy) -> None:
     network_id = fresh.ok("network", "create", "back")
     container = fresh.ok("create", "--name", "web", "--network", "back", *SLEEP)

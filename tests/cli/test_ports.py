@@ -58,7 +58,8 @@ def test_port_lists_what_is_published(cuddy: Cuddy) -> None:
     assert cuddy.ok("port", "server").splitlines()[:1] == ["53/udp -> 0.0.0.0:8053"]
     assert "7000/tcp -> 0.0.0.0:8080" in cuddy.ok("port", "server").splitlines()
     assert cuddy.ok("port", "server", "7000").splitlines()[0] == "0.0.0.0:8080"
-    assert cuddy.ok("port", "server", "53/udp").splitlines()[0] == "0.0.0.0:8053"
+    assert cuddy.ok("port", "server", "53/udp").splitlines() == ["0.0.0.0:8053", "[::]:8053"]
+    assert ask("::1", 8080) == "served"
     result = cuddy("port", "server", "9000")
     assert result.code == 1
     assert "no public port '9000/tcp' published for server" in result.err

@@ -32,7 +32,7 @@ def options(document: Mapping[str, Any]) -> dict[str, Any]:
         "user": fields.text(document, "User"),
         "hostname": fields.text(document, "Hostname"),
         "domainname": fields.text(document, "Domainname"),
-        "labels": pairs(document, "Labels", "label"),
+        "labels": pairs(document, "Labels"),
         "stop_signal": fields.text(document, "StopSignal"),
         "stop_timeout_s": fields.number_or_none(document, "StopTimeout"),
         "shell": tuple(fields.words(document, "Shell")),
@@ -58,10 +58,6 @@ def health(document: Mapping[str, Any]) -> dict[str, Any]:
     return {"health_test": tuple(test), **numbers}
 
 
-def pairs(document: Mapping[str, Any], name: str, what: str) -> tuple[str, ...]:
-    """An object of strings as KEY=VALUE. Raises InvalidArgument for a key that has a `=`."""
-    found = fields.labels(document, name)
-    for key in found:
-        if "=" in key:
-            raise InvalidArgument(f"invalid {what} {key!r}", hint="no = in its name")
-    return tuple(f"{key}={value}" for key, value in found.items())
+def pairs(document: Mapping[str, Any], name: str) -> tuple[tuple[str, str], ...]:
+    """An object of strings. Raises InvalidArgument."""
+    return tuple(fields.labels(document, name).items())

@@ -32,7 +32,7 @@ NUMBERS = {
     "cpu_period": "CpuPeriod", "cpu_quota": "CpuQuota", "cpu_rt_period": "CpuRealtimePeriod",
     "cpu_rt_runtime": "CpuRealtimeRuntime", "blkio_weight": "BlkioWeight",
 }  # fmt: skip
-NAMED = {"annotations": "Annotations", "sysctls": "Sysctls", "storage_opt": "StorageOpt"}
+NAMED = {"annotations": "Annotations", "storage_opt": "StorageOpt"}
 PATHS = {"masked_paths": "MaskedPaths", "readonly_paths": "ReadonlyPaths"}
 
 
@@ -43,7 +43,8 @@ def options(document: Mapping[str, Any]) -> dict[str, Any]:
         **{name: fields.flag(document, key) for name, key in FLAGS.items()},
         **{name: tuple(fields.texts(document, key)) for name, key in LISTS.items()},
         **{name: fields.number(document, key) for name, key in NUMBERS.items()},
-        **{name: pairs(document, key, key) for name, key in NAMED.items()},
+        **{name: pairs(document, key) for name, key in NAMED.items()},
+        "sysctls": sysctls(document),
         **{name: paths(document, key) for name, key in PATHS.items()},
         "init": fields.flag(document, "Init") if fields.has(document, "Init") else None,
         "memory_swappiness": fields.number_or_none(document, "MemorySwappiness"),
@@ -87,5 +88,14 @@ def log(document: Mapping[str, Any]) -> dict[str, Any]:
     """`LogConfig` as --log-driver and --log-opt. Raises InvalidArgument."""
     return {
         "log_driver": fields.text(document, "Type"),
-        "log_opts": pairs(document, "Config", "log opt"),
+        "log_opts": pairs(document, "Config"),
     }
+
+
+def sysctls(document: Mapping[str, Any]) -> tuple[str, ...]:
+    """`Sysctls` as --sysctl has them. Raises InvalidArgument."""
+    found = fields.labels(document, "Sysctls")
+    for key in found:
+        if "=" in key:
+            raise InvalidArgument(f"invalid sysctl {key!r}", hint="no kernel has one with a =")
+    return tuple(f"{key}={value}" for key, value in found.items())

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from cuddy.engine import defaults, process
 from cuddy.engine.host_config import RUNTIME
+from cuddy.engine.options import parted
 from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from typing import Any
 
-    from cuddy.engine.options import ContainerOptions
+    from cuddy.engine.options import ContainerOptions, Pair
 
 IPC_SYSCTLS = frozenset(
     f"kernel.{name}"
@@ -132,7 +133,7 @@ def requested_devices(options: ContainerOptions) -> dict[str, list[Any]]:
 def storage_options(options: ContainerOptions) -> dict[str, str]:
     """`--storage-opt`: docker's overlay driver has only the size. Raises InvalidArgument."""
     for text in options.storage_opt:
-        key, equals, _ = text.partition("=")
+        key, equals, _ = parted(text)
         if not equals:
             raise InvalidArgument("invalid storage option", hint="KEY=VALUE")
         if key.lower() != "size":
@@ -142,12 +143,12 @@ def storage_options(options: ContainerOptions) -> dict[str, str]:
     return {}
 
 
-def pairs(texts: Iterable[str], what: str) -> dict[str, str]:
+def pairs(texts: Iterable[Pair], what: str) -> dict[str, str]:
     """KEY=VALUE of each. Raises InvalidArgument."""
     found = {}
     for text in texts:
-        key, equals, value = text.partition("=")
-        if not key or not equals or "\0" in text:
+        key, equals, value = parted(text)
+        if not key or not equals or "\0" in key + value:
             raise InvalidArgument(f"invalid {what} {text!r}", hint="KEY=VALUE")
         found[key] = value
     return found

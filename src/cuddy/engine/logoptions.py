@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cuddy.engine.container import Container
+    from cuddy.engine.options import Pair
 
 DEFAULT = "json-file"
 FILE_OPTIONS = {"max-size", "max-file", "compress"}
@@ -51,10 +52,12 @@ TAG_FIELDS: dict[str, Callable[[Container], str]] = {
 }
 
 
-def log_config(driver: str, words: tuple[str, ...]) -> dict[str, Any]:
+def log_config(driver: str, words: tuple[Pair, ...]) -> dict[str, Any]:
     """`HostConfig.LogConfig` of a new container. Raises InvalidArgument."""
-    pairs = [word.partition("=") for word in words]
-    options = {key: value for key, _, value in pairs}
+    # Imported here: monitors, which import this, make no container.
+    from cuddy.engine.options import parted
+
+    options = {key: value for key, _, value in map(parted, words)}
     driver = driver or DEFAULT
     check(driver, options)
     return {"Type": driver, "Config": options}

@@ -79,6 +79,7 @@ def create(home: Home, wish: Wish) -> Network:
     for directory in (home.networks_dir, run_dir):
         files.make_directory(directory)
     with records.lock(run_dir):
+        records.sweep_leases(run_dir, home.networks_dir)
         others = records.read_all(home.networks_dir)
         if any(each.name == wish.name for each in others):
             hint = f"'cuddy network rm {wish.name}' removes it"
@@ -226,6 +227,7 @@ def remove(home: Home, ref: str, *, force: bool = False) -> str:
         files.make_directory(run_dir)
         at_links(home, lambda: stray_links.free(home, network))
         with records.lock(run_dir):
+            records.sweep_leases(run_dir, home.networks_dir)
             if records.read(home.networks_dir, network.id) is None:
                 raise NoSuchNetwork(ref)
             _remove(home, network)

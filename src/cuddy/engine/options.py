@@ -18,6 +18,14 @@ if TYPE_CHECKING:
     from cuddy.engine.endpoint import EndpointWish
     from cuddy.engine.mount_grammar import MountSpec
 
+    Pair = str | tuple[str, str]
+    """KEY=VALUE, or the two apart: only so can a key have a = in it."""
+
+
+def parted(pair: Pair) -> tuple[str, str, str]:
+    """Key and value, and between them the = that a text may lack."""
+    return pair.partition("=") if isinstance(pair, str) else (pair[0], "=", pair[1])
+
 
 class ContainerOptions(NamedTuple):
     """Options of `run` and `create`. None means "as the image says" or "unlimited"."""
@@ -34,8 +42,8 @@ class ContainerOptions(NamedTuple):
     group_add: tuple[str, ...] = ()  # names or numbers
     hostname: str = ""
     domainname: str = ""
-    labels: tuple[str, ...] = ()  # KEY=VALUE or KEY
-    annotations: tuple[str, ...] = ()  # KEY=VALUE, for the OCI runtime
+    labels: tuple[Pair, ...] = ()  # KEY=VALUE or KEY
+    annotations: tuple[Pair, ...] = ()  # KEY=VALUE, for the OCI runtime
     stop_signal: str = ""
     stop_timeout_s: int | None = None
     init: bool | None = None  # None: not said
@@ -56,7 +64,7 @@ class ContainerOptions(NamedTuple):
     outputs: tuple[str, ...] = ("stdout", "stderr")  # those that its first client wants: a note
     console_size: tuple[int, int] = (0, 0)  # rows and columns that a terminal begins with
     log_driver: str = ""  # "" json-file, with rotation
-    log_opts: tuple[str, ...] = ()  # KEY=VALUE
+    log_opts: tuple[Pair, ...] = ()  # KEY=VALUE
     auto_remove: bool = False
     restart: str = "no"
     # what it sees
@@ -130,7 +138,7 @@ class ContainerOptions(NamedTuple):
     device_read_iops: tuple[str, ...] = ()  # PATH:NUMBER, per second
     device_write_iops: tuple[str, ...] = ()
     cgroup_parent: str = ""
-    storage_opt: tuple[str, ...] = ()  # KEY=VALUE
+    storage_opt: tuple[Pair, ...] = ()  # KEY=VALUE
     pids_limit: int | None = None
     ulimits: tuple[str, ...] = ()  # NAME=SOFT[:HARD]
     # where it is written down

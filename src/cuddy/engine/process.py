@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
-    from cuddy.engine.options import ContainerOptions
+    from cuddy.engine.options import ContainerOptions, Pair
     from cuddy.runtime.spec import Capabilities
 
 SECURITY_NAMES = (
@@ -84,12 +84,15 @@ def with_home(environment: list[str], home: str) -> list[str]:
     return [*environment, f"HOME={home}"]
 
 
-def labels(image: dict[str, str], user: Iterable[str]) -> dict[str, str]:
+def labels(image: dict[str, str], user: Iterable[Pair]) -> dict[str, str]:
     """The image's labels and the user's `KEY[=VALUE]` over them."""
+    # Imported here: monitors, which import this, make no container.
+    from cuddy.engine.options import parted
+
     merged = dict(image)
     for entry in user:
-        name, _, value = entry.partition("=")
-        if not name:
+        name, _, value = parted(entry)
+        if not name and isinstance(entry, str):
             raise InvalidArgument(f"invalid label {entry!r}", hint="KEY=VALUE")
         merged[name] = value
     return merged

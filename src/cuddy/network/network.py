@@ -143,6 +143,23 @@ def forget_leases(run_dir: str, network_id: str) -> None:
         files.remove_tree(each)
 
 
+def sweep_leases(run_dir: str, networks_dir: str) -> None:
+    """Remove what a removal that was killed has left of a network. Under `lock`."""
+    known = {*list_ids(networks_dir), predefined_id(networks_dir, DEFAULT)}
+    for name in files.list_directory(run_dir):
+        network_id = name.removesuffix(".json.lock")
+        if network_id != name and network_id not in known and _is_unused(run_dir, network_id):
+            forget_leases(run_dir, network_id)
+
+
+def _is_unused(run_dir: str, network_id: str) -> bool:
+    """Whether nobody has a lease of a network."""
+    try:
+        return not ipam.read_leases(leases_path(run_dir, network_id))
+    except CorruptContent:
+        return False  # `check` tells of it
+
+
 def lock(run_dir: str) -> files.Lock:
     """Held while networks and their links come and go."""
     return files.Lock(f"{run_dir}/lock")

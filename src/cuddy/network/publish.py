@@ -109,6 +109,8 @@ def reserve(
 def _places(binding: Binding, default: tuple[Place, ...]) -> tuple[Place, ...]:
     """Where one port is to be published. Raises InvalidArgument."""
     if not binding.host_ip:
+        if default == (Place(ANYWHERE),) and binding.port.protocol in KINDS:
+            return (*default, Place(ANYWHERE6))  # by the proxy, as docker does
         return default
     is_ipv6 = ":" in binding.host_ip
     for place in default:

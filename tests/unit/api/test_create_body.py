@@ -169,7 +169,7 @@ def test_what_the_host_gives_is_read_field_by_field() -> None:
     )  # fmt: skip
     assert found.restart == "on-failure:3"
     assert found.ulimits == ("nofile=10:20", "core=0:0")
-    assert (found.log_driver, found.log_opts) == ("json-file", ("max-size=1m",))
+    assert (found.log_driver, found.log_opts) == ("json-file", (("max-size", "1m"),))
     assert found.devices == ("/dev/fuse:/dev/f:rwm",)
     assert found.blkio_weight_device == ("/dev/sda:20",)
     assert found.device_read_bps == ("/dev/sda:1024",)
