@@ -71,6 +71,20 @@ def test_a_terminal_with_a_size_that_changes_and_keys_that_leave_it(api: Api, bo
     assert exec_id in box.inspect("box")["ExecIDs"]
 
 
+def test_a_container_tells_of_those_that_wait_and_those_that_run(api: Api, box: Cuddy) -> None:
+    def told() -> list[str]:
+        return box.inspect("box")["ExecIDs"] or []
+
+    waiting, running, ended = create(api, "true"), create(api, "sleep", "100"), create(api, "true")
+    assert sorted(told()) == sorted([waiting, running, ended])
+    assert api("POST", f"/exec/{running}/start", {"Detach": True}).status == 200
+    with api.hijack(f"/exec/{ended}/start", {}) as stream:
+        stream.read()
+    wait_until(lambda: sorted(told()) == sorted([waiting, running]))
+    box.ok("restart", "-t", "0", "box")
+    assert told() == []
+
+
 def test_frames_are_as_the_start_says_whatever_the_exec_has(api: Api, box: Cuddy) -> None:
     exec_id = create(api, "echo", "out", Tty=True)
     with api.hijack(f"/exec/{exec_id}/start", {"Tty": False}) as stream:

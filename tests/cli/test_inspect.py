@@ -102,7 +102,13 @@ def test_lists_and_maps_without_a_value_are_empty_ones(cuddy: Cuddy) -> None:
     form = "{{.HostConfig.Binds}} {{len .HostConfig.CapAdd}} {{.HostConfig.Sysctls}} {{.ExecIDs}}"
     assert cuddy.field("plain", form) == "[] 0 map[] []"
     form = "{{range .HostConfig.Dns}}x{{end}}{{.Config.Entrypoint}} {{.HostConfig.Init}}"
-    assert cuddy.field("plain", form) == "[] <no value>"
+    assert cuddy.field("plain", form) == "[] <nil>"
+    form = "{{.HostConfig.PidsLimit}} {{.State.Health}} {{.Config.StopTimeout}} {{.SizeRw}}"
+    assert cuddy.field("plain", form) == "<nil> <nil> <nil> <nil>"
+    form = (
+        "{{with .NetworkSettings.Networks.bridge}}{{.IPAMConfig}} {{.Links}} {{.DriverOpts}}{{end}}"
+    )
+    assert cuddy.field("plain", form) == "<nil> [] map[]"
     form = '{{json .HostConfig.Binds}} {{json .HostConfig.Links}} {{join .HostConfig.Links ","}}|'
     assert cuddy.field("plain", form) == "null null |"
 

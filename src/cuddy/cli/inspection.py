@@ -39,7 +39,9 @@ def renderer(form: str) -> Callable[[list[Any]], str]:
     from cuddy.cli.template import Template
 
     template = Template(form)
-    return lambda found: "".join(template.render(nil.shown(item)) + "\n" for item in found)
+    return lambda found: "".join(
+        template.render(nil.shown(item), nothing="<nil>") + "\n" for item in found
+    )
 
 
 def render_one(item: Any, form: str) -> str:

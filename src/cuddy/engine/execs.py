@@ -46,6 +46,20 @@ def running(run_dir: str) -> list[str]:
     return [exec_id for exec_id in recorded(run_dir) if lives(run_dir, exec_id)]
 
 
+def created(room: str, since: str) -> list[str]:
+    """The ids of those that were made since a time and not started yet: exec_records.py."""
+    names = set(files.list_directory(room))
+    waiting = (n[:-5] for n in names if n.endswith(".json") and f"{n[:-5]}.life" not in names)
+    found = []
+    for exec_id in waiting:
+        try:
+            if files.format_time(os.stat(f"{room}/{exec_id}.json").st_mtime_ns) >= since:
+                found.append(exec_id)
+        except FileNotFoundError:
+            pass  # just swept
+    return sorted(found)
+
+
 def recorded(run_dir: str) -> list[str]:
     """Every exec that has a file, in a lasting order."""
     names = files.list_directory(f"{run_dir}/execs")

@@ -73,9 +73,18 @@ def inspect_container(home: Home, name: str, *, size: bool = False) -> dict[str,
         from cuddy.engine import update
 
         update.settle(home, record["Id"])
-    record["ExecIDs"] = execs.running(home.run_dir(record["Id"])) or None
+    record["ExecIDs"] = exec_ids(home, record) or None
     sizes = measure(home, record) if size else {}
     return document(record, graph_driver(home, record), sizes)
+
+
+def exec_ids(home: Home, record: Mapping[str, Any]) -> list[str]:
+    """The execs that run, and those that are made and wait to be started."""
+    container_id, state = record["Id"], record["State"]
+    if not state["Running"]:
+        return []
+    waiting = execs.created(home.execs_dir(container_id), state["StartedAt"])
+    return waiting + execs.running(home.run_dir(container_id))
 
 
 def document(
