@@ -90,6 +90,7 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
                     "(Swarm)",
     (NEW, "network"): "also `pasta` and `slirp4netns` for an ordinary user, with options as podman has "
                       "them",
+    (NEW, "publish"): "an ordinary user's are published at a start, not by `network connect`",
     (NEW, "runtime"): "`cuddy`, `runc`, `crun`, `runsc`, `youki`, `kata-runtime`, `krun` or a path",
     (NEW, "security-opt"): "no AppArmor profile is the default; SELinux labels are refused "
                             "but for `label=disable`",
@@ -116,8 +117,8 @@ DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
     (("system events",), "filter"): "an unknown filter is an error; docker ignores it",
     (("inspect",), "type"): "`config`, `node`, `secret`, `service`, `task` and `plugin` find "
                             "nothing",
-    (("network create",), "driver"): "`bridge`, `macvlan`, `ipvlan`; `overlay` is Swarm's, others are "
-                                     "plugins",
+    (("network create",), "driver"): "`bridge`, `macvlan`, `ipvlan` (an ordinary user's are bridges); "
+                                     "`overlay` is Swarm's, others are plugins",
     (("network create",), "opt"): "a warning about an option that means nothing to the driver",
     (("network create",), "subnet"): "one that this host has a route or link in is refused; without "
                                      "one, a /22 is chosen in which it has none",

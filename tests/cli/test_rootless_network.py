@@ -235,11 +235,18 @@ def test_what_there_is_not_is_said(user: OrdinaryUser) -> None:
         ("network", "connect", "own", "web"): "alone on the default network stays there",
         ("network", "create", "-d", "macvlan", "wire"): "ride on a link of the host",
         ("network", "create", "--subnet", "10.0.0.0/8", "wide"): "the way out of your networks",
-        ("run", "--rm", "--egress", "none", "alpine", "true"): "--egress is not for an ordinary",
+        ("create", "--egress", "none", "alpine", "true"): "--egress is not for an ordinary",
+        ("run", "--network", "none", "--egress", "none", "alpine"): "--egress is not for an ordi",
+        ("network", "connect", "own", "inner"): "only when it starts",
     }
+    user.ok("network", "create", "--internal", "closed")
+    inner = ["--name", "inner", "--network", "closed", "-p", "80", "alpine", "sleep", "60"]
+    user.ok("run", "-d", *inner)
     for words, text in refused.items():
         assert text in user(*words).complaint, words
-    user.ok("network", "rm", "own")
+    assert list(user.inspect("inner")["NetworkSettings"]["Networks"]) == ["closed"]
+    user.ok("rm", "-f", "inner")
+    user.ok("network", "rm", "own", "closed")
 
 
 def test_a_program_can_be_named_with_options_for_it(user: OrdinaryUser, outside: Outside) -> None:

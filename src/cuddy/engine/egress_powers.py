@@ -10,7 +10,8 @@ from __future__ import annotations
 import errno
 
 from cuddy.engine import default_profile, defaults, docker_profile, process, sharing
-from cuddy.errors import Conflict
+from cuddy.errors import Conflict, NotPermitted
+from cuddy.kernel import namespaces
 from cuddy.network import egress
 
 TYPE_CHECKING = False
@@ -32,7 +33,8 @@ def is_confined(host_config: Mapping[str, Any]) -> bool:
 
 
 def check(network: str, pid_mode: str, *, privileged: bool, cap_add: Iterable[str]) -> None:
-    """What was asked for and cannot be given beside `--egress`. Raises Conflict."""
+    """What was asked for and cannot be given beside `--egress`. Raises Conflict, NotPermitted."""
+    check_user()
     if network == "host":
         refuse("the network mode host", "the rules would be the host's")
     if privileged:
@@ -45,6 +47,15 @@ def check(network: str, pid_mode: str, *, privileged: bool, cap_add: Iterable[st
             refuse(f"--cap-add {name.removeprefix('CAP_')}", f"it {reason}")
     if pid_mode == "host":
         refuse("--pid host", "the host's processes are under no rules")
+
+
+def check_user() -> None:
+    """Whether this user's containers can be under rules. Raises NotPermitted."""
+    if not namespaces.is_initial("user"):
+        raise NotPermitted(
+            "--egress is not for an ordinary user's containers yet",
+            hint="--network none keeps one from everything, an --internal network from the world",
+        )
 
 
 def refuse(what: str, reason: str = "") -> None:

@@ -58,8 +58,8 @@ def take(home: Home, record: Container, place: Place) -> list[Published]:
 
     if not namespaces.is_initial("user"):
         raise NotPermitted(
-            "an ordinary user's container has its ports published when it starts",
-            hint="restart it after the change",
+            "an ordinary user's container has its ports published only when it starts",
+            hint="stop it, change its networks, start it",
         )
     # First it lets go: of those of a command that was killed, too.
     hand_over(home, record["Id"], [])
