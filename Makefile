@@ -14,7 +14,7 @@ NEED_PEERS := pasta=passt slirp4netns=slirp4netns dockerd=docker.io podman=podma
 NEED_BENCH := iperf3=iperf3 wrk=wrk redis-benchmark=redis-tools nsenter=util-linux
 PYTEST := CUDDY=$(CURDIR)/$(BIN)/cuddy $(BIN)/python -m pytest
 
-.PHONY: try setup test test-root test-userns check golden recordings corpus docs bench fuzz fuzz-api test-vm shell clean
+.PHONY: try setup test test-root test-userns check golden recordings corpus docs bench fuzz fuzz-api test-vm shell clean aio
 
 try: $(BIN)/cuddy
 	@if [ -t 0 ]; then $(BIN)/cuddy run --rm -it $(IMAGE) sh; \
@@ -66,6 +66,10 @@ recordings: $(VENV)/tests
 # Builds the projects of tests/corpus beside docker's and podman's builders, and says what differs.
 corpus: $(VENV)/tests
 	@CUDDY=$(CURDIR)/$(BIN)/cuddy $(BIN)/python tests/compare_builds.py $(ARGS)
+
+# The library for event loops, of the one without.
+aio: $(VENV)/tests
+	$(BIN)/python tests/make_aio.py
 
 docs: $(VENV)/tests
 	$(BIN)/python docs/commands/generate.py

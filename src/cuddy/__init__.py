@@ -20,6 +20,7 @@ engine    floor 3: containers as the user knows them
 builder   floor 4: a Dockerfile becomes an image
 cli       floor 5: the Docker-compatible command line
 api       floor 5: the Docker Engine API, served to other tools
+aio       floor 5: the same for programs with an event loop
 library   floor 5: what Python programs use: `cuddy.run` and all else
 """
 
@@ -27,6 +28,7 @@ __version__ = "0.1.0"
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from cuddy import aio as aio
     from cuddy.errors import CommandFailed as CommandFailed
     from cuddy.errors import CuddyError as CuddyError
     from cuddy.errors import Timeout as Timeout
@@ -45,9 +47,12 @@ PUBLIC = {
 
 def __getattr__(name: str) -> object:
     """What is public is imported when it is first used."""
-    if name not in PUBLIC:
+    if name not in PUBLIC and name != "aio":
         raise AttributeError(f"module 'cuddy' has no attribute {name!r}")
+    # Imported here, and only now: `from cuddy import ...` of a module asks for its name first.
     from importlib import import_module
 
+    if name == "aio":
+        return import_module("cuddy.aio")
     value: object = getattr(import_module(f"cuddy.{PUBLIC[name]}"), name)
     return value

@@ -4,7 +4,13 @@
     engine ─▶ requests ─▶ talk ─▶ link ──────────▶ warm ─▶ serving ─▶ calls ─▶ engine/
 
 engine    Engine: one home of containers, images, volumes, networks; and `cuddy.run`
+containers  its containers: made, found, listed
+container  one of them
+images    its images
+volumes   its volumes
+networks  its networks
 values    what calls come to
+tars      one file as an archive
 wishes    what can be asked of a new container
 requests  what is asked and answered, before and after it travels
 talk      a call from the side of the program
@@ -14,6 +20,10 @@ warm      that process: it forks for each call
 serving   a call, in a process of its own
 calls     which there are
 running   those that make containers
+lives     about containers that are there
+flows     those that go on: logs, events, execs; files in and out
+stock     about images, volumes and networks
 joining   a call joined to the streams of a container
+aio       the same for programs with an event loop
 build     an image from a Dockerfile: `cuddy.build`
 """

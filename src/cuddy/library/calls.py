@@ -14,14 +14,32 @@ if TYPE_CHECKING:
     Function = Callable[..., object]
 
 MODULES = {
-    "running": ("run",),
-}
-"""Module of this package: the calls that it has functions for, under the same names."""
+    "running": ("run", "create", "launch"),
+    "lives": (
+        "inspect", "containers", "start", "stop", "restart", "kill", "pause", "unpause", "rename",
+        "update", "remove", "wait", "top", "stats", "diff", "commit", "prune_containers",
+    ),
+    "flows": ("logs", "events", "exec", "put", "get", "take", "unpack", "export"),
+    "stock": (
+        "inspect_image", "images", "pull", "tag", "remove_image", "load", "save", "prune_images",
+        "create_volume", "inspect_volume", "volumes", "remove_volume", "prune_volumes",
+        "create_network", "inspect_network", "networks", "connect", "disconnect",
+        "remove_network", "prune_networks",
+    ),
+}  # fmt: skip
+"""Module of this package: the calls that it has functions for."""
 PLACES = {name: module for module, names in MODULES.items() for name in names}
+NAMES = {
+    "inspect": "inspect_",
+    "exec": "exec_",
+    "containers": "list_containers",
+    "create": "create_",
+}
+"""Functions that cannot be called as their calls."""
 
 
 def find(name: str) -> Function:
     """The function of a call. Raises KeyError: program and process are of one version."""
     module = importlib.import_module(f"cuddy.library.{PLACES[name]}")
-    function: Function = getattr(module, name)
+    function: Function = getattr(module, NAMES.get(name, name))
     return function

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 
-from cuddy.errors import CommandFailed
 from cuddy.library import talk, wishes
+from cuddy.library.containers import Containers
+from cuddy.library.images import Images
 from cuddy.library.link import Link
+from cuddy.library.networks import Networks
 from cuddy.library.requests import Request
-from cuddy.library.values import Result
+from cuddy.library.values import Event, Result
+from cuddy.library.volumes import Volumes
 from cuddy.undo import Closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from typing import Unpack
 
     from cuddy.library.wishes import Wishes
@@ -31,6 +34,10 @@ class Engine(Closing):
         self, *, root: str | os.PathLike[str] = "", run_root: str | os.PathLike[str] = ""
     ) -> None:
         self._link = Link(os.fspath(root), os.fspath(run_root))
+        self.containers = Containers(self._link)
+        self.images = Images(self._link)
+        self.volumes = Volumes(self._link)
+        self.networks = Networks(self._link)
 
     def run(
         self,
@@ -53,13 +60,24 @@ class Engine(Closing):
         Raises CommandNotFound, CommandNotExecutable, NoSuchImage, InvalidArgument and others of
         CuddyError.
         """
-        words = wishes.fields(image, command, settings)
-        answer = talk.ask(self._link, run_request(words, input, timeout))
-        result = Result(
-            answer.value["ExitCode"], bytes(answer.stdout), bytes(answer.stderr),
-            answer.value["OOMKilled"], tuple(answer.value["Warnings"]),
-        )  # fmt: skip
-        return checked(result, words["command"]) if check else result
+        fields = wishes.fields(image, command, settings)
+        answer = talk.ask(self._link, run_request(fields, input, timeout))
+        result = answer.result()
+        return result.checked(fields["command"]) if check else result
+
+    def events(
+        self, *, filters: Mapping[str, str | Sequence[str]] | None = None, since: str = "",
+        until: str = "",
+    ) -> Iterator[Event]:  # fmt: skip
+        """What happens to containers, images, volumes and networks, as it happens; for ever, or
+        until a moment. Nothing is missed from the first `next` on.
+
+        `filters`: as of `docker events --filter`. `since`, `until`: moments, or how long ago.
+        """
+        arguments = {"filters": wishes.pairs(filters), "since": since, "until": until}
+        for said in talk.follow(self._link, Request("events", arguments)):
+            if said.value:
+                yield Event.of(said.value)
 
     def close(self) -> None:
         """End the process behind it; the next use starts another."""
@@ -74,16 +92,6 @@ def run_request(
     options = {**words, "auto_remove": True, **streams}
     data = input.encode() if isinstance(input, str) else input
     return Request("run", {"options": options, "stdin": input is not None}, data, timeout_s)
-
-
-def checked(result: Result, command: Sequence[str]) -> Result:
-    """A result that is as it should be. Raises CommandFailed."""
-    if result.exit_code == 0:
-        return result
-    lines = result.stderr.strip().splitlines()
-    name = " ".join(command)[:80] or "the image's command"
-    hint = lines[-1][:200] if lines else ""
-    raise CommandFailed(name, result.exit_code, result.stdout_bytes, result.stderr_bytes, hint=hint)
 
 
 ENGINES: list[Engine] = []

@@ -37,15 +37,24 @@ class Link:
         self._channel: _socket.socket | None = None
         LINKS.add(self)
 
+    @property
+    def is_open(self) -> bool:
+        """Whether the process has been started."""
+        return self._channel is not None
+
+    def start(self) -> _socket.socket:
+        """Start the process if there is none. Raises SystemFailure."""
+        with self._lock:
+            self._channel = self._channel or start(*self._places)
+            return self._channel
+
     def open(self, fds: Sequence[int] = ()) -> _socket.socket:
         """A socket on which one call may be made; `fds` go along. Raises SystemFailure."""
         ours, theirs = _socket.socketpair(_socket.AF_UNIX, _socket.SOCK_STREAM)
         rights = [sockets.rights(theirs.fileno(), *fds)]
         try:
             for _ in range(ATTEMPTS):
-                with self._lock:
-                    self._channel = self._channel or start(*self._places)
-                    channel = self._channel
+                channel = self.start()
                 try:
                     channel.sendmsg([b"!"], rights, _socket.MSG_NOSIGNAL)
                     return ours

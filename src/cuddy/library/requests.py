@@ -6,14 +6,24 @@ from cuddy import files
 from cuddy.engine import frames
 from cuddy.errors import SystemFailure, Timeout
 from cuddy.library import speech
+from cuddy.library.values import Result
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
+    from typing import Any, TypeVar
+
+    Kind = TypeVar("Kind")
 
 INPUT_BYTES = 1 << 16
 SILENCE = "the process that did this for cuddy's library was killed"
+
+
+def expect(value: object, kind: type[Kind]) -> Kind:
+    """A value that is of this kind, or a bug of ours. Raises SystemFailure."""
+    if not isinstance(value, kind):
+        raise SystemFailure(f"this is a bug in cuddy: {kind.__name__} expected, not {value!r:.80}")
+    return value
 
 
 class Request(NamedTuple):
@@ -87,6 +97,14 @@ class Answer:
             self.stderr += said.data
         else:
             self.items.append(said.value)
+
+    def result(self) -> Result:
+        """As that of a command."""
+        value = expect(self.value, dict)
+        return Result(
+            expect(value.get("ExitCode"), int), bytes(self.stdout), bytes(self.stderr),
+            bool(value.get("OOMKilled")), tuple(map(str, value.get("Warnings") or ())),
+        )  # fmt: skip
 
     def late(self, timeout_s: float | None) -> Timeout:
         """The error for one that did not end in time, with what there was until then."""

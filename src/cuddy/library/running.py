@@ -43,6 +43,32 @@ def run(call: Call, options: dict[str, Any], stdin: bool) -> dict[str, Any]:
     }
 
 
+def create_(call: Call, options: dict[str, Any]) -> dict[str, Any]:
+    """Make a container; what is known of it."""
+    from cuddy.engine import inspect
+
+    container_id = names.generate_id()
+    make(call.home, read_options(options), container_id, [])
+    return inspect.inspect_container(call.home, container_id)
+
+
+def launch(call: Call, options: dict[str, Any]) -> dict[str, Any]:
+    """Make a container and start it; what is known of it."""
+    from cuddy.engine import inspect
+
+    nursery = Nursery()
+    container_id = names.generate_id()
+    try:
+        make(call.home, read_options(options), container_id, [])
+        start.start(call.home, container_id, nursery=nursery)
+        return inspect.inspect_container(call.home, container_id)
+    except BaseException:
+        discard(call.home, container_id)
+        raise
+    finally:
+        nursery.close()
+
+
 KILLED = 128 + 9
 """Of a container whose monitor was killed: whoever saw that has removed it."""
 

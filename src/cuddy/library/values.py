@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from cuddy.errors import CommandFailed
 from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from typing import Any
+
+STREAMS = {1: "stdout", 2: "stderr"}
 
 
 class Result(NamedTuple):
@@ -23,3 +31,81 @@ class Result(NamedTuple):
     def stderr(self) -> str:
         """The same of standard error."""
         return self.stderr_bytes.decode(errors="replace")
+
+    def checked(self, command: Sequence[str] = ()) -> Result:
+        """Itself, if the exit code is 0. Raises CommandFailed."""
+        if self.exit_code == 0:
+            return self
+        lines = self.stderr.strip().splitlines()
+        raise CommandFailed(
+            " ".join(command)[:80] or "the image's command", self.exit_code,
+            self.stdout_bytes, self.stderr_bytes, hint=lines[-1][:200] if lines else "",
+        )  # fmt: skip
+
+
+class LogLine(NamedTuple):
+    """A line that a container has written, without its end."""
+
+    stream: str  # stdout or stderr
+    time: str  # RFC 3339 with nanoseconds, UTC
+    data: bytes
+
+    @property
+    def text(self) -> str:
+        """The line as text; what is no UTF-8 is U+FFFD."""
+        return self.data.decode(errors="replace")
+
+    @staticmethod
+    def of(item: Any) -> LogLine:
+        """What was said of it."""
+        stream, time, text = item
+        return LogLine(STREAMS[stream], time, text.encode(errors="surrogateescape"))
+
+
+class Event(NamedTuple):
+    """Something that happened."""
+
+    type: str  # container, image, network, volume, builder
+    action: str  # create, start, die, destroy, ...
+    id: str  # of what it happened to
+    attributes: dict[str, str]  # name, image, exitCode and others, by action; and labels
+    time_ns: int  # since 1970
+
+    @staticmethod
+    def of(item: Mapping[str, Any]) -> Event:
+        """What was said of it."""
+        actor = item["Actor"]
+        return Event(
+            item["Type"], item["Action"], actor["ID"], actor["Attributes"], item["timeNano"]
+        )
+
+
+class Change(NamedTuple):
+    """A path that a container has changed."""
+
+    letter: str  # A added, C changed, D deleted
+    path_bytes: bytes  # from the root
+
+    @property
+    def path(self) -> str:
+        """The path as text."""
+        return self.path_bytes.decode(errors="replace")
+
+
+class Top(NamedTuple):
+    """Processes of a container."""
+
+    titles: list[str]
+    rows: list[list[str]]
+
+
+class Pruned(NamedTuple):
+    """What was removed, and how many bytes that has freed."""
+
+    names: list[str]
+    freed_bytes: int
+
+    @staticmethod
+    def of(value: Mapping[str, Any]) -> Pruned:
+        """What was said of it."""
+        return Pruned(list(value["names"]), int(value["freed_bytes"]))

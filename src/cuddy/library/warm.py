@@ -20,6 +20,7 @@ import importlib
 import os
 import select
 import struct
+import time
 
 from cuddy.engine import background
 from cuddy.engine.home import DEFAULT_ROOT, DEFAULT_RUN_ROOT, Home
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 NAME, SPARE_NAME = "cuddy library", "cuddy spare"
 SPARES = 2
+UNTAKEN_S = 0.1
+"""Before a spare that has ended without a call gets a successor."""
 PID = struct.Struct("i")
 HOT = (
     "cuddy.engine.attach", "cuddy.engine.create", "cuddy.engine.exec", "cuddy.engine.exec_keeper",
@@ -111,7 +114,7 @@ class Warm:
         poll = select.poll()
         for fd in (self._program_fd, self._taken, *self._spares, *self._busy):
             poll.register(fd, select.POLLIN)
-        poll.register(self._channel, 0)  # calls are for the spares: we hear of its end only
+        poll.register(self._channel, select.POLLRDHUP)  # calls are for the spares
         return poll.poll()
 
     def _hear(self) -> None:
@@ -123,7 +126,10 @@ class Warm:
                 self._busy[pidfd] = self._spares.pop(pidfd)
 
     def _reap(self, pidfd: int) -> None:
-        pid = self._spares.pop(pidfd, 0) or self._busy.pop(pidfd, 0)
+        if pid := self._spares.pop(pidfd, 0):
+            time.sleep(UNTAKEN_S)  # it was killed, or cannot do its work
+        else:
+            pid = self._busy.pop(pidfd)
         os.close(pidfd)
         os.waitpid(pid, 0)
 

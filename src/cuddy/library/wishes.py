@@ -51,9 +51,27 @@ class Wishes(TypedDict, total=False):
     options: ContainerOptions
 
 
-def _texts(value: str | Iterable[str]) -> tuple[str, ...]:
+def texts(value: str | Iterable[str]) -> tuple[str, ...]:
     """One text is one, and not its letters."""
     return (value,) if isinstance(value, str) else tuple(value)
+
+
+def pairs(filters: Mapping[str, str | Sequence[str]] | None) -> list[tuple[str, str]]:
+    """Filters, one value each."""
+    return [(name, value) for name, values in (filters or {}).items() for value in texts(values)]
+
+
+def limits(
+    *, memory: int | str | None, cpus: float | None, pids: int | None, restart: str
+) -> dict[str, object]:
+    """The fields of UpdateOptions that say something. Raises InvalidArgument."""
+    given = {
+        "memory": None if memory is None else _memory(memory),
+        "nano_cpus": None if cpus is None else round(cpus * 10**9),
+        "pids_limit": pids,
+        "restart": restart or None,
+    }
+    return {name: value for name, value in given.items() if value is not None}
 
 
 def _pairs(value: Mapping[str, str]) -> tuple[str, ...]:
@@ -62,7 +80,7 @@ def _pairs(value: Mapping[str, str]) -> tuple[str, ...]:
 
 def _volumes(value: Mapping[str, str] | Iterable[str]) -> tuple[str, ...]:
     if isinstance(value, (str, os.PathLike)) or not hasattr(value, "items"):
-        return tuple(_absolute(text) for text in _texts(value))
+        return tuple(_absolute(text) for text in texts(value))
     return tuple(_absolute(f"{os.fspath(s)}:{target}") for s, target in value.items())
 
 
@@ -75,7 +93,7 @@ def _absolute(volume: str) -> str:
 
 def _ports(value: Mapping[int | str, int | str] | Iterable[str]) -> tuple[str, ...]:
     if not hasattr(value, "items"):
-        return _texts(value)
+        return texts(value)
     return tuple(f"{here}:{inside}" if here else str(inside) for inside, here in value.items())
 
 
@@ -89,20 +107,20 @@ def _memory(value: int | str) -> int:
 
 
 MEANINGS: dict[str, tuple[str, Callable[[Any], object]]] = {
-    "entrypoint": ("entrypoint", _texts),
+    "entrypoint": ("entrypoint", texts),
     "env": ("env", _pairs),
     "labels": ("labels", _pairs),
     "user": ("user", str),
     "volumes": ("volumes", _volumes),
-    "tmpfs": ("tmpfs", _texts),
+    "tmpfs": ("tmpfs", texts),
     "ports": ("publish", _ports),
-    "egress": ("egress", _texts),
+    "egress": ("egress", texts),
     "memory": ("memory", _memory),
     "cpus": ("nano_cpus", lambda cpus: round(cpus * 10**9)),
     "pids": ("pids_limit", int),
-    "cap_add": ("cap_add", _texts),
-    "cap_drop": ("cap_drop", _texts),
-    "devices": ("devices", _texts),
+    "cap_add": ("cap_add", texts),
+    "cap_drop": ("cap_drop", texts),
+    "devices": ("devices", texts),
 }
 """Key: the field of ContainerOptions, and how its value is got."""
 PLAIN = (

@@ -1,0 +1,234 @@
+"""A container, as a program has it: what is known of it, and what can be done with it.
+
+Made of `library/container.py` by tests/make_aio.py.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.errors import NoSuchContainer
+from cuddy.library import tars
+from cuddy.library.aio import talk
+from cuddy.library.requests import Request, expect
+from cuddy.library.values import Change, LogLine, Result, Top
+from cuddy.library.wishes import limits, words
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from typing import Any, Self
+
+    from cuddy.library.link import Link
+
+
+class Container:
+    """A container. `async with` removes it at the end of the block, however that ends.
+
+    `attrs` is what `docker inspect` shows, as of the last `refresh` or of the last thing done with
+    it here. Methods raise NoSuchContainer when it is gone, NotRunning and Conflict as the command
+    of the same name does.
+    """
+
+    def __init__(self, link: Link, attrs: object) -> None:
+        self._link = link
+        self.attrs: dict[str, Any] = expect(attrs, dict)
+        self.id: str = expect(self.attrs.get("Id"), str)
+
+    def __repr__(self) -> str:
+        return f"<Container {self.name} {self.id[:12]} {self.status}>"
+
+    @property
+    def name(self) -> str:
+        """Its name, without a slash."""
+        return str(self.attrs["Name"]).removeprefix("/")
+
+    @property
+    def status(self) -> str:
+        """created, running, paused, restarting, exited or dead."""
+        return str(self.attrs["State"]["Status"])
+
+    @property
+    def exit_code(self) -> int:
+        """How its last life ended; 0 as long as none has."""
+        return int(self.attrs["State"]["ExitCode"])
+
+    @property
+    def labels(self) -> dict[str, str]:
+        """Its labels, those of its image among them."""
+        return dict(self.attrs["Config"]["Labels"] or {})
+
+    @property
+    def ip_address(self) -> str:
+        """Its first IPv4 address; "" if it has none, as when it does not run."""
+        networks = self.attrs["NetworkSettings"]["Networks"] or {}
+        return next((n["IPAddress"] for n in networks.values() if n.get("IPAddress")), "")
+
+    def port(self, inside: int | str) -> tuple[str, int]:
+        """The address and port of this machine that lead to a port inside: 80, "53/udp".
+
+        Raises KeyError if none does, as when it does not run.
+        """
+        key = inside if "/" in str(inside) else f"{inside}/tcp"
+        found = self.attrs["NetworkSettings"]["Ports"].get(key)
+        if not found:
+            raise KeyError(f"nothing leads to port {key}")
+        return found[0]["HostIp"], int(found[0]["HostPort"])
+
+    async def refresh(self) -> None:
+        """Look at it again."""
+        await self._change("inspect")
+
+    async def start(self) -> None:
+        """Have its program begin; it has when this returns. Nothing if it runs."""
+        await self._change("start")
+
+    async def stop(self, *, timeout: float | None = None, signal: str | int = "") -> None:
+        """Ask it to end, and after `timeout` seconds (10, or its own) kill it."""
+        await self._change("stop", timeout_s=timeout, signal=str(signal))
+
+    async def restart(self, *, timeout: float | None = None) -> None:
+        """Stop it if it runs, and start it."""
+        await self._change("restart", timeout_s=timeout)
+
+    async def kill(self, signal: str | int = "KILL") -> None:
+        """Send a signal to its first process."""
+        await self._change("kill", signal=str(signal))
+
+    async def pause(self) -> None:
+        """No process of it moves from here on."""
+        await self._change("pause")
+
+    async def unpause(self) -> None:
+        """Its processes move again."""
+        await self._change("unpause")
+
+    async def rename(self, name: str) -> None:
+        """Give it another name. Raises NameTaken."""
+        await self._change("rename", new_name=name)
+
+    async def update(
+        self, *, memory: int | str | None = None, cpus: float | None = None,
+        pids: int | None = None, restart: str = "",
+    ) -> list[str]:  # fmt: skip
+        """Other limits, another restart policy, at once; returns warnings."""
+        options = limits(memory=memory, cpus=cpus, pids=pids, restart=restart)
+        warnings = await self._do("update", options=options)
+        await self.refresh()
+        return list(expect(warnings, list))
+
+    async def remove(self, *, force: bool = False, volumes: bool = False) -> None:
+        """Away with it. `force`: kill it if it runs. `volumes`: its anonymous volumes too."""
+        await self._do("remove", force=force, volumes=volumes)
+
+    async def wait(self, *, timeout: float | None = None) -> int:
+        """Its exit code, when it has ended; Timeout after so many seconds, and it goes on."""
+        code = await self._do("wait", timeout)
+        return int(expect(code, int))
+
+    async def logs(
+        self, *, follow: bool = False, tail: int | None = None, since: str = "", until: str = ""
+    ) -> AsyncIterator[LogLine]:
+        """What it has written, line by line; with `follow` until it has ended.
+
+        `tail`: so many of the last lines. `since`, `until`: moments, or how long ago ("10m").
+        """
+        arguments = {"follow": follow, "tail": tail, "since": since, "until": until}
+        request = Request("logs", {"name": self.id, **arguments})
+        async for said in talk.follow(self._link, request):
+            yield LogLine.of(said.value)
+
+    async def exec(
+        self,
+        command: str | Sequence[str],
+        *,
+        env: Mapping[str, str] | None = None,
+        user: str | int = "",
+        workdir: str = "",
+        input: str | bytes | None = None,
+        timeout: float | None = None,
+        check: bool = False,
+        privileged: bool = False,
+    ) -> Result:
+        """Run one more command in it. Arguments and errors as of `cuddy.run`.
+
+        `timeout`: seconds after which it is killed, with all that it has started.
+        """
+        options = {
+            "command": words(command), "env": [f"{k}={v}" for k, v in (env or {}).items()],
+            "user": str(user), "workdir": workdir, "interactive": input is not None,
+            "privileged": privileged, "timeout_s": timeout or 0,
+        }  # fmt: skip
+        data = input.encode() if isinstance(input, str) else input
+        answer = await talk.ask(
+            self._link, Request("exec", {"name": self.id, "options": options}, data)
+        )
+        if answer.value["TimedOut"]:
+            raise answer.late(timeout)
+        result = answer.result()
+        return result.checked(words(command)) if check else result
+
+    async def top(self) -> Top:
+        """Its processes, as ps(1) of this machine shows them."""
+        found = await self._do("top")
+        return Top(found["titles"], found["rows"])
+
+    async def stats(self) -> dict[str, Any]:
+        """What it uses right now, as Docker's API tells it."""
+        found = await self._do("stats")
+        return dict(expect(found, dict))
+
+    async def diff(self) -> list[Change]:
+        """What it has changed of its image's files."""
+        found = await self._do("diff")
+        return [Change(letter, os.fsencode(path)) for letter, path in expect(found, list)]
+
+    async def commit(self, name: str = "", *, message: str = "", author: str = "") -> str:
+        """Make an image of it as it is now; the image's id. `name`: repository[:tag]."""
+        found = await self._do("commit", new_name=name, message=message, author=author)
+        return str(expect(found, str))
+
+    async def put(self, source: str | os.PathLike[str], target: str) -> None:
+        """Copy a file or directory of this machine into it, as `cuddy cp` does."""
+        await self._do("put", source=os.path.abspath(source), target=target)
+
+    async def get(self, source: str, target: str | os.PathLike[str]) -> None:
+        """Copy a file or directory of it to this machine, as `cuddy cp` does."""
+        await self._do("get", source=source, target=os.path.abspath(target))
+
+    async def read(self, path: str) -> bytes:
+        """What a file in it holds. Raises NotFound, InvalidArgument."""
+        with tars.Room() as room:
+            await talk.ask(self._link, Request("take", {"name": self.id, "path": path}), [room.fd])
+            return room.read(path)
+
+    async def write(self, path: str, data: str | bytes, *, mode: int = 0o644) -> None:
+        """Make a file in it, in a directory that is there, or replace one. It is root's."""
+        directory, _, name = path.rpartition("/")
+        with tars.Room() as room:
+            room.write(name, data.encode() if isinstance(data, str) else data, mode)
+            arguments = {"name": self.id, "path": directory or "/"}
+            await talk.ask(self._link, Request("unpack", arguments), [room.fd])
+
+    async def export(self, target: str | os.PathLike[str]) -> None:
+        """Write its root to a file, as a tar."""
+        with open(target, "wb") as file:
+            await talk.ask(self._link, Request("export", {"name": self.id}), [file.fileno()])
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        try:
+            await self.remove(force=True, volumes=True)
+        except NoSuchContainer:
+            pass  # it has gone already
+
+    async def _do(self, verb: str, timeout_s: float | None = None, **arguments: object) -> Any:
+        request = Request(verb, {"name": self.id, **arguments}, timeout_s=timeout_s)
+        answer = await talk.ask(self._link, request)
+        return answer.value
+
+    async def _change(self, verb: str, **arguments: object) -> None:
+        answer = await talk.ask(self._link, Request(verb, {"name": self.id, **arguments}))
+        self.attrs = expect(answer.value, dict)

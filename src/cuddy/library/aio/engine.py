@@ -1,0 +1,122 @@
+"""Engine: one home of containers, images, volumes and networks, as a program has it.
+
+Made of `library/engine.py` by tests/make_aio.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+
+from cuddy.library import wishes
+from cuddy.library.aio import talk
+from cuddy.library.aio.closing import Closing
+from cuddy.library.aio.containers import Containers
+from cuddy.library.aio.images import Images
+from cuddy.library.aio.networks import Networks
+from cuddy.library.aio.volumes import Volumes
+from cuddy.library.link import Link
+from cuddy.library.requests import Request
+from cuddy.library.values import Event, Result
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Mapping, Sequence
+    from typing import Unpack
+
+    from cuddy.library.wishes import Wishes
+
+
+class Engine(Closing):
+    """One home. `root`, `run_root`: its directories; without them CUDDY_ROOT and CUDDY_RUNROOT, or
+    the usual ones.
+
+    The first use starts a process behind the program's, which does all the work; `close`, or the
+    program's end, ends it, and takes back what it is just doing. Containers that run go on.
+    """
+
+    def __init__(
+        self, *, root: str | os.PathLike[str] = "", run_root: str | os.PathLike[str] = ""
+    ) -> None:
+        self._link = Link(os.fspath(root), os.fspath(run_root))
+        self.containers = Containers(self._link)
+        self.images = Images(self._link)
+        self.volumes = Volumes(self._link)
+        self.networks = Networks(self._link)
+
+    async def run(
+        self,
+        image: str,
+        command: str | Sequence[str] = (),
+        *,
+        input: str | bytes | None = None,
+        timeout: float | None = None,
+        check: bool = False,
+        **settings: Unpack[Wishes],
+    ) -> Result:
+        """Run a command in a new container of an image, which is pulled if it is not here; wait for
+        its end, and remove the container.
+
+        `command`: words; one text is split as a shell would, but no shell runs it. Without it the
+        image's own. `input`: what the command reads. `timeout`: seconds until the container is
+        killed and Timeout raised, with what was written so far. `check`: raise CommandFailed unless
+        the exit code is 0. `settings`: see Wishes.
+
+        Raises CommandNotFound, CommandNotExecutable, NoSuchImage, InvalidArgument and others of
+        CuddyError.
+        """
+        fields = wishes.fields(image, command, settings)
+        answer = await talk.ask(self._link, run_request(fields, input, timeout))
+        result = answer.result()
+        return result.checked(fields["command"]) if check else result
+
+    async def events(
+        self, *, filters: Mapping[str, str | Sequence[str]] | None = None, since: str = "",
+        until: str = "",
+    ) -> AsyncIterator[Event]:  # fmt: skip
+        """What happens to containers, images, volumes and networks, as it happens; for ever, or
+        until a moment. Nothing is missed from the first `next` on.
+
+        `filters`: as of `docker events --filter`. `since`, `until`: moments, or how long ago.
+        """
+        arguments = {"filters": wishes.pairs(filters), "since": since, "until": until}
+        async for said in talk.follow(self._link, Request("events", arguments)):
+            if said.value:
+                yield Event.of(said.value)
+
+    async def close(self) -> None:
+        """End the process behind it; the next use starts another."""
+        await asyncio.to_thread(self._link.close)
+
+
+def run_request(
+    words: dict[str, object], input: str | bytes | None, timeout_s: float | None
+) -> Request:
+    """The call for `run`."""
+    streams = {} if input is None else {"interactive": True, "stdin_once": True}
+    options = {**words, "auto_remove": True, **streams}
+    data = input.encode() if isinstance(input, str) else input
+    return Request("run", {"options": options, "stdin": input is not None}, data, timeout_s)
+
+
+ENGINES: list[Engine] = []
+
+
+def usual() -> Engine:
+    """The engine of `cuddy.run` and its like: the usual home of this user."""
+    if not ENGINES:
+        ENGINES.append(Engine())
+    return ENGINES[0]
+
+
+async def run(
+    image: str,
+    command: str | Sequence[str] = (),
+    *,
+    input: str | bytes | None = None,
+    timeout: float | None = None,
+    check: bool = False,
+    **settings: Unpack[Wishes],
+) -> Result:
+    """`Engine.run` in the usual home."""
+    return await usual().run(image, command, input=input, timeout=timeout, check=check, **settings)

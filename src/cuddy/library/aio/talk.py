@@ -1,0 +1,106 @@
+"""A call from the side of a program with an event loop: `library/talk.py`, waiting by the loop.
+
+To cancel the task that waits is to leave the call: what was begun is taken back before the task
+ends.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from cuddy.library.requests import Answer, Hearing
+from cuddy.library.speech import CHUNK_BYTES
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import _socket
+    from collections.abc import AsyncIterator, Sequence
+
+    from cuddy.library.link import Link
+    from cuddy.library.requests import Request, Said
+
+LEAVE_S = 15.0
+"""How long what was begun may take to be taken back."""
+
+
+class Talk:
+    """A call that has been made. Iterate over what is said; `value` is what it came to."""
+
+    def __init__(self, sock: _socket.socket, request: Request) -> None:
+        import socket
+
+        self._loop = asyncio.get_running_loop()
+        self._hearing = Hearing()
+        self._socket = socket.socket(fileno=sock.detach())
+        self._socket.setblocking(False)
+        self._saying = self._loop.create_task(self._say(request.encode()))
+
+    @property
+    def value(self) -> object:
+        """What the call came to, at its end."""
+        return self._hearing.value
+
+    async def _say(self, data: bytes) -> None:
+        try:
+            await self._loop.sock_sendall(self._socket, data)
+        except OSError:
+            pass  # it listens no more; what it said last is to come
+
+    async def __aiter__(self) -> AsyncIterator[Said]:
+        """Raises the error that it ends with."""
+        while not self._hearing.is_over:
+            try:
+                data = await self._loop.sock_recv(self._socket, CHUNK_BYTES)
+            except ConnectionResetError:
+                data = b""
+            for said in self._hearing.feed(data):
+                yield said
+
+    async def close(self) -> None:
+        """Have done with it; if it has not ended, wait until what it has begun is taken back."""
+        self._saying.cancel()
+        try:
+            if not self._hearing.is_over:
+                import socket
+
+                self._socket.shutdown(socket.SHUT_WR)
+                async with asyncio.timeout(LEAVE_S):
+                    while await self._loop.sock_recv(self._socket, CHUNK_BYTES):
+                        pass
+        except (OSError, TimeoutError):
+            pass  # it has ended, or takes its time
+        finally:
+            self._socket.close()
+
+
+async def begin(link: Link, request: Request, fds: Sequence[int] = ()) -> Talk:
+    """Make a call. Only the first waits for anything, and that is the start of a process."""
+    if not link.is_open:
+        await asyncio.to_thread(link.start)
+    return Talk(link.open(fds), request)
+
+
+async def ask(link: Link, request: Request, fds: Sequence[int] = ()) -> Answer:
+    """Make a call and wait for its end. Raises the error that it ends with; Timeout."""
+    answer = Answer()
+    talk = await begin(link, request, fds)
+    try:
+        async with asyncio.timeout(request.timeout_s):
+            async for said in talk:
+                answer.take(said)
+        answer.value = talk.value
+        return answer
+    except TimeoutError:
+        raise answer.late(request.timeout_s) from None
+    finally:
+        await asyncio.shield(talk.close())
+
+
+async def follow(link: Link, request: Request) -> AsyncIterator[Said]:
+    """Make a call and hear what it says piece by piece; whoever stops listening ends it."""
+    talk = await begin(link, request)
+    try:
+        async for said in talk:
+            yield said
+    finally:
+        await asyncio.shield(talk.close())

@@ -1,0 +1,66 @@
+"""The containers of a home: made, found, listed, cleared away."""
+
+from __future__ import annotations
+
+from cuddy.library import talk, wishes
+from cuddy.library.container import Container
+from cuddy.library.requests import Request, expect
+from cuddy.library.values import Pruned
+from cuddy.library.wishes import pairs
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Mapping, Sequence
+    from typing import Unpack
+
+    from cuddy.library.link import Link
+    from cuddy.library.wishes import Wishes
+
+
+class Containers:
+    """`engine.containers`."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def create(
+        self, image: str, command: str | Sequence[str] = (), **settings: Unpack[Wishes]
+    ) -> Container:
+        """Make a container of an image, which is pulled if it is not here. Nothing runs yet.
+
+        Arguments and errors as of `cuddy.run`.
+        """
+        fields = wishes.fields(image, command, settings)
+        answer = talk.ask(self._link, Request("create", {"options": fields}))
+        return Container(self._link, answer.value)
+
+    def run(
+        self, image: str, command: str | Sequence[str] = (), **settings: Unpack[Wishes]
+    ) -> Container:
+        """Make a container and start it; its program has begun when this returns.
+
+        It goes on until it ends or somebody ends it, and stays until it is removed, for example
+        by `with`.
+        """
+        fields = wishes.fields(image, command, settings)
+        answer = talk.ask(self._link, Request("launch", {"options": fields}))
+        return Container(self._link, answer.value)
+
+    def get(self, name: str) -> Container:
+        """The container of that name, id or beginning of an id. Raises NoSuchContainer."""
+        answer = talk.ask(self._link, Request("inspect", {"name": name}))
+        return Container(self._link, answer.value)
+
+    def list(
+        self, *, all: bool = False, filters: Mapping[str, str | Sequence[str]] | None = None
+    ) -> builtins.list[Container]:
+        """Those that run, or `all`, newest first. `filters`: as of `docker ps --filter`."""
+        request = Request("containers", {"all": all, "filters": pairs(filters)})
+        answer = talk.ask(self._link, request)
+        return [Container(self._link, attrs) for attrs in answer.items]
+
+    def prune(self) -> Pruned:
+        """Remove all that do not run."""
+        answer = talk.ask(self._link, Request("prune_containers", {}))
+        return Pruned.of(expect(answer.value, dict))

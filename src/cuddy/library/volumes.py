@@ -1,0 +1,65 @@
+"""The volumes of a home: directories that outlive containers."""
+
+from __future__ import annotations
+
+from cuddy.library import talk
+from cuddy.library.requests import Request, expect
+from cuddy.library.values import Pruned
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import builtins
+    from collections.abc import Mapping
+    from typing import Any, Self
+
+    from cuddy.library.link import Link
+
+
+class Volume:
+    """A volume. `attrs`: what `docker volume inspect` shows. `with` removes it at the end."""
+
+    def __init__(self, link: Link, attrs: object) -> None:
+        self._link = link
+        self.attrs: dict[str, Any] = expect(attrs, dict)
+        self.name: str = expect(self.attrs.get("Name"), str)
+
+    def __repr__(self) -> str:
+        return f"<Volume {self.name}>"
+
+    def remove(self, *, force: bool = False) -> None:
+        """Away with it and all that is in it. Raises InUse. `force`: it may be gone already."""
+        talk.ask(self._link, Request("remove_volume", {"name": self.name, "force": force}))
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.remove(force=True)
+
+
+class Volumes:
+    """`engine.volumes`."""
+
+    def __init__(self, link: Link) -> None:
+        self._link = link
+
+    def create(self, name: str = "", *, labels: Mapping[str, str] | None = None) -> Volume:
+        """Make one; one of that name that is there is as good. Without a name it gets one."""
+        request = Request("create_volume", {"name": name, "labels": dict(labels or {})})
+        answer = talk.ask(self._link, request)
+        return Volume(self._link, answer.value)
+
+    def get(self, name: str) -> Volume:
+        """The volume of that name. Raises NoSuchVolume."""
+        answer = talk.ask(self._link, Request("inspect_volume", {"name": name}))
+        return Volume(self._link, answer.value)
+
+    def list(self) -> builtins.list[Volume]:
+        """All of them."""
+        answer = talk.ask(self._link, Request("volumes", {}))
+        return [Volume(self._link, attrs) for attrs in answer.items]
+
+    def prune(self, *, all: bool = False) -> Pruned:
+        """Remove those without a name that no container has; `all`: those with one as well."""
+        answer = talk.ask(self._link, Request("prune_volumes", {"all": all}))
+        return Pruned.of(expect(answer.value, dict))

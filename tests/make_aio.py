@@ -1,0 +1,85 @@
+"""Makes `cuddy.library.aio` of the library: same names and words, with `async` and `await`.
+
+A function becomes a coroutine if it talks (`talk.ask`, `talk.follow`, `link.close`) or calls one of
+its own class that does. Run by `make aio`; a test sees that it was.
+"""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+LIBRARY = Path(__file__).parent.parent / "src/cuddy/library"
+NAMES = ("engine", "containers", "container", "images", "volumes", "networks")
+TALKS = re.compile(r"\btalk\.(ask|follow)\(|\b_link\.close\(|\busual\(\)\.")
+NOTE = "\n\nMade of `library/{}.py` by tests/make_aio.py.\n"
+
+
+def coroutines(text: str) -> set[tuple[int, str]]:
+    """Line and name of every function that has to be one."""
+    tree = ast.parse(text)
+    found: set[tuple[int, str]] = set()
+    for scope in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
+        functions = [node for node in scope.body if isinstance(node, ast.FunctionDef)]
+        while True:
+            own = "|".join(name for _, name in found) or "-"
+            calls = re.compile(rf"\bself\.({own})\(")
+            more = {
+                (node.lineno, node.name)
+                for node in functions
+                if TALKS.search(source := ast.get_source_segment(text, node) or "")
+                or calls.search(source)
+                or (node.name in ("__enter__", "__exit__"))
+            }
+            if more <= found:
+                break
+            found |= more
+    return found
+
+
+def made(name: str) -> str:
+    """The module of that name for event loops."""
+    text = (LIBRARY / f"{name}.py").read_text()
+    found = coroutines(text)
+    lines = text.split("\n")
+    for number, _ in found:
+        lines[number - 1] = re.sub(r"^( *)def ", r"\1async def ", lines[number - 1])
+    own = "|".join(sorted({name for _, name in found} - {"close"})) or "-"
+    text = "\n".join(lines)
+    text = re.sub(r"\bfor (\w+) in talk\.follow\(", r"async for \1 in talk.follow(", text)
+    text = re.sub(rf"(talk\.ask\(|self\.({own})\(|usual\(\)\.)", r"await \1", text)
+    text = text.replace("self._link.close()", "await asyncio.to_thread(self._link.close)")
+    if "asyncio." in text:
+        text = text.replace("annotations\n\n", "annotations\n\nimport asyncio\n", 1)
+    text = re.sub(r"\bIterator\b", "AsyncIterator", text)
+    for enter in ("enter", "exit"):
+        text = text.replace(f"def __{enter}__", f"def __a{enter}__")
+    text = re.sub(rf"cuddy\.library\.({'|'.join(NAMES)})\b", r"cuddy.library.aio.\1", text)
+    text = text.replace("from cuddy.library import talk\n", "from cuddy.library.aio import talk\n")
+    text = text.replace(
+        "from cuddy.library import talk, ",
+        "from cuddy.library.aio import talk\nfrom cuddy.library import ",
+    )
+    text = text.replace("from cuddy.undo import", "from cuddy.library.aio.closing import")
+    text = text.replace("`with`", "`async with`")
+    end = text.index('"""', 3)
+    text = text[:end].rstrip() + NOTE.format(name) + text[end:]
+    return formatted(text)
+
+
+def formatted(text: str) -> str:
+    """As `make check` wants it."""
+    ruff = [str(Path(sys.executable).parent / "ruff"), "--quiet"]
+    for words in (["check", "--fix", "--select", "I", "-"], ["format", "-"]):
+        options = [f"--stdin-filename={LIBRARY}/aio/made.py", *words[1:]]
+        command = [ruff[0], words[0], *ruff[1:], *options]
+        text = subprocess.run(command, input=text, capture_output=True, text=True).stdout
+    return text
+
+
+if __name__ == "__main__":
+    for name in NAMES:
+        (LIBRARY / f"aio/{name}.py").write_text(made(name))
