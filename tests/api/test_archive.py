@@ -17,6 +17,7 @@ import pytest
 
 from console import Cuddy, wait_until
 from engine_api import Answer, Api
+from images import compress_zstd
 
 STAT = "X-Docker-Container-Path-Stat"
 DIRECTORY, LINK, SETUID, STICKY = 1 << 31, 1 << 27, 1 << 23, 1 << 20
@@ -96,7 +97,7 @@ def test_out_of_it(api: Api, box: Cuddy) -> None:
 @pytest.mark.parametrize("box", ["running", "stopped"], indirect=True)
 def test_into_it_however_it_is_compressed(api: Api, box: Cuddy) -> None:
     compressors: list[Callable[[bytes], bytes]]
-    compressors = [bytes, gzip.compress, bz2.compress, lzma.compress]
+    compressors = [bytes, gzip.compress, bz2.compress, lzma.compress, compress_zstd]
     for number, compress in enumerate(compressors):
         data = compress(pack(**{f"new{number}": b"new\n", f"deep{number}/er": b"deep\n"}))
         answer = api("PUT", "/containers/box/archive", data=data, path="/srv/link")

@@ -55,11 +55,16 @@ def port(
 ) -> Iterator[int]:
     """The port of a server that serves by TCP too."""
     path = tmp_path_factory.mktemp("api") / "cuddy.sock"
-    files = {"--tlscacert": "ca.pem", "--tlscert": "server.pem", "--tlskey": "server.key"}
-    flags = [word for flag, name in files.items() for word in (flag, str(certificates / name))]
-    with serving(home, path, "--tcp", "127.0.0.1:0", "--tlsverify", *flags):
+    with serving(home, path, "--tcp", "127.0.0.1:0", *flags_of(certificates)):
         log = path.with_suffix(".log").read_text()
         yield int(log.partition("tcp://127.0.0.1:")[2].split()[0])
+
+
+def flags_of(certificates: Path) -> list[str]:
+    """Of a server that serves by TCP."""
+    files = {"--tlscacert": "ca.pem", "--tlscert": "server.pem", "--tlskey": "server.key"}
+    words = [word for flag, name in files.items() for word in (flag, str(certificates / name))]
+    return ["--tlsverify", *words]
 
 
 def client_context(certificates: Path, client: str) -> ssl.SSLContext:
@@ -212,8 +217,8 @@ class Talk:
 
 
 @contextmanager
-def talking(certificates: Path, port: int) -> Iterator[Talk]:
-    with socket.create_connection(("127.0.0.1", port), timeout=20) as sock:
+def talking(certificates: Path, port: int, address: str = "127.0.0.1") -> Iterator[Talk]:
+    with socket.create_connection((address, port), timeout=20) as sock:
         yield Talk(sock, client_context(certificates, "client"))
 
 
@@ -260,3 +265,19 @@ def test_a_client_that_is_gone_without_a_word_leaves_nothing(
             assert talk.read()
     # the leak detector sees whatever stays
     assert cuddy.field("box", "{{.State.Running}}") == "true"
+
+
+def test_ipv6_is_spoken(certificates: Path, cuddy: Cuddy, tmp_path: Path) -> None:
+    cuddy.ok("create", "-i", "--name", "box", "alpine", "cat")
+    path = tmp_path / "cuddy.sock"
+    with serving(cuddy, path, "--tcp", "[::1]:0", *flags_of(certificates)):
+        port = int(path.with_suffix(".log").read_text().partition("tcp://[::1]:")[2].split()[0])
+        with talking(certificates, port, "::1") as talk:
+            target = "/containers/box/attach?stream=1&stdin=1&stdout=1"
+            head = HIJACK.replace("localhost", f"[::1]:{port}")
+            talk.send(f"POST {target} {head}\r\n".encode())
+            assert talk.read().startswith(b"HTTP/1.1 101 ")
+            cuddy.ok("start", "box")
+            talk.send(b"over IPv6")
+            talk.half_close()
+            assert by_stream(talk.read_all()) == {1: b"over IPv6"}

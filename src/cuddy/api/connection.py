@@ -118,9 +118,7 @@ class Connection:
                 self._body_awaits_leave = False
                 yield bytes(event.data)
             elif event is h11.NEED_DATA:
-                if self._body_awaits_leave:
-                    self._body_awaits_leave = False
-                    self.send(heads.CONTINUE)
+                self.invite_body()
                 left_s = min(BODY_S, deadline_s - time.monotonic())
                 data = self._receive(max(0.0, left_s))
                 if data is None or left_s <= 0:
@@ -128,6 +126,12 @@ class Connection:
                 self._http.receive_data(data)
             else:
                 return
+
+    def invite_body(self) -> None:
+        """Tell a client that waits with the body to send it: before an answer begins, or never."""
+        if self._body_awaits_leave:
+            self._body_awaits_leave = False
+            self.send(heads.CONTINUE)
 
     @staticmethod
     def _parse(http: h11.Connection) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:

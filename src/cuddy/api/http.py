@@ -219,6 +219,7 @@ class Call:
         chunked = {"Transfer-Encoding": "chunked"} if is_chunked else {}
         head = self._head(status, content_type, chunked)
         self.status = status
+        self._connection.invite_body()  # such answers may begin before the body is read
         self._connection.send(head)
         is_head = self.method == "HEAD"
         self.open_stream = Stream(
