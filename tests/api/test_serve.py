@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -89,7 +90,7 @@ def test_a_second_server_is_refused_and_the_socket_of_a_dead_one_replaced(
 def answers(api: Api) -> bool:
     try:
         return api("GET", "/_ping").status == 200
-    except ConnectionRefusedError:
+    except (ConnectionRefusedError, FileNotFoundError):
         return False
 
 
@@ -184,8 +185,9 @@ def test_requests_are_logged_only_when_asked_for(home: Cuddy, tmp_path: Path) ->
         path = tmp_path / f"{lines}.sock"
         command = [*home.program, *flags, "system", "serve", "--unix", str(path)]
         with subprocess.Popen(command, env=home.environment, stderr=subprocess.PIPE) as process:
-            wait_until(path.exists)
-            assert Api(path, process.pid)("GET", "/v1.45/nosuch?x=1").status == 404
+            api = Api(path, process.pid)
+            wait_until(partial(answers, api))
+            assert api("GET", "/v1.45/nosuch?x=1").status == 404
             process.send_signal(signal.SIGTERM)
             assert process.stderr
             log = process.stderr.read().decode()

@@ -80,7 +80,7 @@ def test_the_older_protocol_has_no_chunks(api: Api) -> None:
         b"4\r\nnullX\n0\r\n\r\n",
         b"4\r\nnull0\r\n\r\n",
         b"4" + b"0" * 25 + b"\r\nnull\r\n0\r\n\r\n",
-        b"4;" + b"x" * 300_000 + b"\r\nnull\r\n0\r\n\r\n",
+        b"4;" + b"x" * 600_000 + b"\r\nnull\r\n0\r\n\r\n",
         b"4\r\nnull\r\n0\r\nno trailer\r\n\r\n",
     ],
 )

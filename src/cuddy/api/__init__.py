@@ -8,6 +8,8 @@ Nothing here would be of use to the command line: what both need belongs to the 
 
 server      who listens, and has workers ready
 worker      a process that serves a connection, or several that only look something up
+post        where it waits for them beside the others
+board       what each of them does, in memory that they share
 sockets     where it listens, and who may come
 connection  one client's requests, and the bytes of answers
 heads       their heads: the usual request, all others by h11, and every answer

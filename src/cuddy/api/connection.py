@@ -36,6 +36,8 @@ BODY_S = 300
 """From one piece of a body to the next."""
 ANSWER_S = 300
 """Until a client takes a piece of an answer that is not a stream."""
+LINGER_S = 1
+"""Until a client that still sends reads why nobody listens."""
 READ_BYTES = 1 << 16
 MAX_DRAIN_BYTES = 1 << 20
 """Of a body that nobody wanted; beyond, a new connection is cheaper."""
@@ -71,6 +73,7 @@ class Connection:
         self.socket = sock
         self.peer = peer
         self.has_answered = False  # whether the request has a complete answer
+        self._client_wrote_all = False
         self._unread = b""  # of the next request
         self._http: h11.Connection | None = None  # what reads this one, unless it is a usual one
         self._body_awaits_leave = False  # the client sends it when it is told to, if at all
@@ -145,11 +148,13 @@ class Connection:
         """More bytes, none at the end; None if nothing came in time. Raises ClientLeft."""
         try:
             self.socket.settimeout(timeout_s)
-            return self.socket.recv(READ_BYTES)
+            data = self.socket.recv(READ_BYTES)
         except (TimeoutError, BlockingIOError):
             return None
         except OSError:
             raise ClientLeft from None
+        self._client_wrote_all = not data
+        return data
 
     def send(self, data: bytes, *, patience_s: float | None = None) -> None:
         """Send bytes, as one write if the client takes them. Raises ClientLeft."""
@@ -176,6 +181,8 @@ class Connection:
         """Make ready for another request after a complete answer; False if there can be none."""
         if not self.has_answered or not self._keeps or self._body_awaits_leave:
             return False
+        if not self._http:
+            return True
         drained = 0
         try:
             for piece in self.body():
@@ -185,19 +192,19 @@ class Connection:
         except InvalidArgument:
             return False
         self._unread = self._rest()
-        return self._http is None or self._http.their_state is not h11.ERROR
+        return self._http.their_state is not h11.ERROR
 
     def close(self) -> None:
         """End it in order: a client that still sends reads the answer first, not a reset."""
+        deadline_s = time.monotonic() + LINGER_S
         try:
-            self.socket.shutdown(socket.SHUT_WR)
-            deadline_s = time.monotonic() + 1
-            while (left_s := deadline_s - time.monotonic()) > 0:
+            if not self._client_wrote_all:
+                self.socket.shutdown(socket.SHUT_WR)
+            while not self._client_wrote_all and (left_s := deadline_s - time.monotonic()) > 0:
                 self.socket.settimeout(left_s)
-                if not self.socket.recv(READ_BYTES):
-                    break
+                self._client_wrote_all = not self.socket.recv(READ_BYTES)
         except OSError:
-            pass
+            pass  # it is gone, or takes its time
         self.socket.close()
 
 
@@ -221,5 +228,5 @@ def check_framing(request: h11.Request) -> None:
 def refusal(status: int, message: str) -> bytes:
     """A whole answer that needs no request."""
     body = f"{files.format_json({'message': message})}\n".encode()
-    headers = {"Content-Type": JSON, "Content-Length": str(len(body)), "Connection": "close"}
-    return heads.answer(status, headers) + body
+    lines = (f"Content-Type: {JSON}", f"Content-Length: {len(body)}", "Connection: close")
+    return heads.answer(status, *lines) + body

@@ -17,6 +17,8 @@ from cuddy.errors import InvalidArgument, NotPermitted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cuddy.api.connection import Peer
     from cuddy.api.heads import Request
     from cuddy.engine.home import Home
@@ -32,31 +34,33 @@ class Misdirected(InvalidArgument):
     http_status = 421
 
 
-def converse(home: Home, connection: Connection, *, is_logged: bool = True) -> bool:
-    """Answer requests until there are no more; whether they have left this process as it was.
+def converse(
+    home: Home, connection: Connection, *, before_change: Callable[[], None], is_logged: bool
+) -> None:
+    """Answer requests until there are no more. Raises ClientLeft.
 
-    Raises ClientLeft.
+    `before_change` is called before the first of them that may leave this process another one.
     """
-    are_plain = True
-    while True:
+    may_go_on = True
+    while may_go_on:
         try:
             request = connection.next_request()
         except InvalidArgument as error:
             connection.refuse(error.http_status, error.message)
-            return are_plain
+            return
         if request is None:
-            return are_plain
-        call, may_go_on = answer(home, connection, request, is_logged=is_logged)
-        are_plain &= call.is_plain
-        if not may_go_on:
-            return are_plain
-        if not call.is_plain:
-            reap()
+            return
+        may_go_on = answer(home, connection, request, before_change, is_logged=is_logged)
 
 
 def answer(
-    home: Home, connection: Connection, request: Request, *, is_logged: bool
-) -> tuple[Call, bool]:
+    home: Home,
+    connection: Connection,
+    request: Request,
+    before_change: Callable[[], None],
+    *,
+    is_logged: bool,
+) -> bool:
     """Answer one request; whether there may be another on this connection."""
     began_s = time.monotonic()
     path, _, query = ABSOLUTE.sub("", request.target).partition("?")
@@ -64,14 +68,14 @@ def answer(
         home, connection, request, path=unquote(path, errors="surrogateescape"), query=query
     )
     try:
-        errors.attempt(call, lambda call: dispatch(call, connection.peer))
+        errors.attempt(call, lambda call: dispatch(call, connection.peer, before_change))
     finally:
         if is_logged:
             log(connection, call, request.target, time.monotonic() - began_s)
-    return call, not call.is_hijacked and connection.finish()
+    return not call.is_hijacked and connection.finish()
 
 
-def dispatch(call: Call, peer: Peer) -> None:
+def dispatch(call: Call, peer: Peer, before_change: Callable[[], None]) -> None:
     """Find out what is meant, and have it done."""
     if peer.address:
         check_origin(call, peer)
@@ -85,10 +89,15 @@ def dispatch(call: Call, peer: Peer) -> None:
         call.version = check_version(found[1])
         call.path = found[2]
     handler, call.ref = routes.find(call.method, call.path)
-    call.is_plain = handler in routes.PLAIN
-    if not call.is_plain:
-        files.sweep_temporary(call.home.tmp_dir)  # as every command does first
-    handler(call)
+    if handler in routes.PLAIN:
+        handler(call)
+        return
+    before_change()
+    files.sweep_temporary(call.home.tmp_dir)  # as every command does first
+    try:
+        handler(call)
+    finally:
+        reap()
 
 
 def check_origin(call: Call, peer: Peer) -> None:
@@ -142,8 +151,13 @@ def log(connection: Connection, call: Call, target: str, took_s: float) -> None:
 
 def note(line: str) -> None:
     """Say something on standard error, with --debug."""
-    if os.environ.get("CUDDY_DEBUG") == "1":
+    if is_debugging():
         os.write(2, f"{line}\n".encode("utf-8", "replace"))
+
+
+def is_debugging() -> bool:
+    """Whether somebody wants to know."""
+    return os.environ.get("CUDDY_DEBUG") == "1"
 
 
 def reap() -> None:

@@ -10,7 +10,7 @@ import os
 import sys
 
 from cuddy import files, unforeseen
-from cuddy.api.connection import JSON
+from cuddy.api.http import JSON
 from cuddy.errors import CuddyError, InvalidReference, NameTaken, NoSuchImage, NotFound
 from cuddy.image import reference
 

@@ -19,8 +19,6 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     import h11
 
 USUAL = re.compile(
@@ -32,9 +30,12 @@ FRAMING = frozenset(
 """Headers that say what follows the head, or what becomes of the connection."""
 MAX_USUAL_HEADERS = 20
 CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
+STATUS_LINES = {each.value: f"HTTP/1.1 {each} {each.phrase}" for each in HTTPStatus}
 STANDING = (
-    f"Api-Version: {API_VERSION}\r\nDocker-Experimental: false\r\nOstype: linux\r\n"
-    f"Server: cuddy/{__version__} (linux)\r\n"
+    f"Api-Version: {API_VERSION}",
+    "Docker-Experimental: false",
+    "Ostype: linux",
+    f"Server: cuddy/{__version__} (linux)",
 )
 """What every answer says."""
 DAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
@@ -82,20 +83,19 @@ def from_h11(request: h11.Request) -> Request:
     )
 
 
-def answer(status: int, headers: Mapping[str, str]) -> bytes:
-    """The head of an answer. Raises ValueError for what would be more than a header."""
-    lines = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
-    if not lines.replace("\r\n", "", len(headers)).isprintable():
-        raise ValueError(f"a header with control characters: {headers}")
-    phrase = HTTPStatus(status).phrase
-    head = f"HTTP/1.1 {status} {phrase}\r\n{STANDING}Date: {_date(int(time.time()))}\r\n{lines}\r\n"
+def answer(status: int, *lines: str) -> bytes:
+    """The head of an answer. Raises ValueError for what would be more than these headers."""
+    if not "".join(lines).isprintable():
+        raise ValueError(f"headers with control characters: {lines}")
+    date = _date(int(time.time()))
+    head = "\r\n".join((STATUS_LINES[status], *STANDING, date, *lines, "", ""))
     return head.encode("latin-1")
 
 
 @lru_cache(1)
 def _date(now_s: int) -> str:
-    """A moment as heads have it: always in English, whatever the locale (RFC 9110, 5.6.7)."""
+    """The line of a moment: always in English, whatever the locale (RFC 9110, 5.6.7)."""
     now = time.gmtime(now_s)
     day, month = DAYS[now.tm_wday], MONTHS[now.tm_mon - 1]
     clock = f"{now.tm_hour:02}:{now.tm_min:02}:{now.tm_sec:02}"
-    return f"{day}, {now.tm_mday:02} {month} {now.tm_year} {clock} GMT"
+    return f"Date: {day}, {now.tm_mday:02} {month} {now.tm_year} {clock} GMT"

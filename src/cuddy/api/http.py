@@ -18,7 +18,7 @@ from urllib.parse import parse_qs
 from cuddy import files
 from cuddy.api import connection as connections
 from cuddy.api import heads
-from cuddy.api.connection import JSON, Connection
+from cuddy.api.connection import Connection
 from cuddy.api.fields import read_filters
 from cuddy.api.stream import Stream
 from cuddy.engine.departure import UntilClientLeaves
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[["Call"], None]
 
+JSON = connections.JSON
 MAX_DOCUMENT_BYTES = 4 << 20
 DOCUMENT_S = 30
 MAX_PARAMETERS = 1000
@@ -99,8 +100,6 @@ class Call:
         self.status = 0
         """Of the answer, once there is one."""
         self.is_hijacked = False
-        self.is_plain = True
-        """Whether it has left the process as it was."""
         self.last_words: Callable[[str], bytes] | None = None
         """How an error is told on a connection that is no more HTTP; None: not at all."""
         self.open_stream: Stream | None = None
@@ -205,8 +204,8 @@ class Call:
 
     def send(self, data: bytes, content_type: str, status: int = 200) -> None:
         """An answer of any type."""
-        length = {} if status in SILENT else {"Content-Length": str(len(data))}
-        head = self._head(status, content_type, length)
+        length = () if status in SILENT else (f"Content-Length: {len(data)}",)
+        head = self._head(status, content_type, *length)
         self.status = status
         self._connection.has_answered = True
         self._connection.send(
@@ -216,8 +215,8 @@ class Call:
     def stream(self, content_type: str = JSON, status: int = 200) -> Stream:
         """An answer that is sent while it is made; its head goes out at once."""
         is_chunked = not self._request.is_old
-        chunked = {"Transfer-Encoding": "chunked"} if is_chunked else {}
-        head = self._head(status, content_type, chunked)
+        chunked = ("Transfer-Encoding: chunked",) if is_chunked else ()
+        head = self._head(status, content_type, *chunked)
         self.status = status
         self._connection.invite_body()  # such answers may begin before the body is read
         self._connection.send(head)
@@ -227,10 +226,13 @@ class Call:
         )
         return self.open_stream
 
-    def _head(self, status: int, content_type: str, framing: dict[str, str]) -> bytes:
-        own = {"Content-Type": content_type} if content_type else {}
-        end = {} if self._request.keeps else {"Connection": "close"}
-        return heads.answer(status, own | self.answer_headers | framing | end)
+    def _head(self, status: int, content_type: str, *framing: str) -> bytes:
+        lines = [f"{name}: {value}" for name, value in self.answer_headers.items()]
+        if content_type:
+            lines.append(f"Content-Type: {content_type}")
+        if not self._request.keeps:
+            lines.append("Connection: close")
+        return heads.answer(status, *lines, *framing)
 
     def hijack(self, content_type: str, *, protocol: str = "tcp") -> Hijacked:
         """The connection itself, with no more HTTP on it, for bytes both ways.

@@ -50,20 +50,14 @@ def _no_password() -> NoReturn:
     raise ValueError("the key has a password")
 
 
-def enter(
-    client: socket.socket, peer: Peer, context: ssl.SSLContext, *, closing: socket.socket
-) -> tuple[socket.socket, Peer]:
-    """A plain socket in place of the client's. `closing`: what is the caller's alone.
-
-    Raises ssl.SSLError, OSError when TLS fails.
-    """
+def enter(client: socket.socket, peer: Peer, context: ssl.SSLContext) -> tuple[socket.socket, Peer]:
+    """A plain socket in place of the client's. Raises ssl.SSLError, OSError when TLS fails."""
     session = Session(client, context)
     session.shake_hands()
     plain, ours = socket.socketpair()
     if os.fork() == 0:
         try:
             plain.close()
-            closing.close()
             signal.signal(signal.SIGTERM, signal.SIG_DFL)
             signal.signal(signal.SIGHUP, signal.SIG_DFL)
             session.pump(ours)

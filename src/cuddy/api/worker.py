@@ -2,11 +2,13 @@
 
     server                              worker
     fork ─────────────────────────────▶ answers a ping to itself, which touches its memory
-    a client, and who it is ──────────▶ its requests
-          ◀──────────────────────────── free again, if all it did was to look something up
+                                        waits at its post for a client, with all others
+          ◀──────────────────────────── "too few are left that wait"
+                                        back at its post, if all it did was to look something up
 
-A worker has one connection at a time, and after any other request it ends with that: what such a
-request may have changed in a process is gone with the process.
+A worker has one connection at a time. Before it does anything that may last it leaves its post, and
+ends with that connection: what such a request may have changed in a process is gone with the
+process, and no container's process holds what the server listens on.
 """
 
 from __future__ import annotations
@@ -15,80 +17,43 @@ import os
 import signal
 import socket
 
-from cuddy import files
 from cuddy.api import dialogue, tls
 from cuddy.api.connection import Connection, Peer
+from cuddy.api.post import RETIRE, Post
 from cuddy.engine.departure import ClientLeft
 from cuddy.kernel import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import ssl
     from collections.abc import Callable, Sequence
     from typing import NoReturn
 
+    from cuddy.api.board import Board
+    from cuddy.api.sockets import Listener
     from cuddy.engine.home import Home
-
-MAX_ORDER_BYTES = 4096
-FREE = b"."
-BUSY_NAME, FREE_NAME = "cuddy api", "cuddy api free"
-"""What ps(1) calls a worker that has a connection, and one that waits for one."""
-
-
-class Worker:
-    """The server's end."""
-
-    def __init__(self, pid: int, channel: socket.socket) -> None:
-        self.pid = pid
-        self.channel = channel
-        self.owner = ""  # whose connection it has; '' if it has none
-
-    def give(self, client: socket.socket, peer: Peer, number: int, owner: str) -> bool:
-        """A client for it, from the listener of that number; False if it is dead."""
-        order = files.format_json([number, *peer]).encode()
-        try:
-            socket.send_fds(self.channel, [order], [client.fileno()])
-        except OSError:
-            return False
-        self.owner = owner
-        return True
-
-    def is_done(self) -> bool:
-        """Hear what it says; whether it has become free again."""
-        try:
-            is_free = self.channel.recv(1, socket.MSG_DONTWAIT) == FREE
-        except OSError:
-            return False
-        if is_free:
-            self.owner = ""
-        return is_free
 
 
 def hire(
-    home: Home, contexts: Sequence[ssl.SSLContext | None], leave: Callable[[], None]
-) -> Worker:
-    """Fork a worker. `contexts`: TLS of each listener; `leave`: closes what is the server's.
+    home: Home, listeners: Sequence[Listener], board: Board, place: int, leave: Callable[[], int]
+) -> int:
+    """Fork a worker; its pid. `leave`: closes what is the server's, and says how to wake it.
 
     Raises OSError when there is no room for one more.
     """
-    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-    try:
-        pid = os.fork()
-    except OSError:
-        ours.close()
-        theirs.close()
-        raise
+    server = os.getpid()
+    pid = os.fork()
     if pid:
-        theirs.close()
-        return Worker(pid, ours)
+        return pid
     code = 1
     try:
-        ours.close()
-        leave()
+        bell = leave()
         _set_signals()
         process.set_title("cuddy api worker")
         _warm_up(home)
-        _work(home, contexts, theirs)
+        post = Post(listeners, board, place, bell)
+        process.prctl(process.PR_SET_PDEATHSIG, RETIRE)
+        if os.getppid() == server:
+            _work(home, post)
         code = 0
     except OSError as error:
         dialogue.note(str(error))
@@ -108,33 +73,25 @@ def _warm_up(home: Home) -> None:
     ours, theirs = socket.socketpair()
     with ours, theirs:
         theirs.sendall(b"GET /_ping HTTP/1.1\r\nHost: warm\r\nConnection: close\r\n\r\n")
-        dialogue.converse(home, Connection(ours, Peer()), is_logged=False)
+        dialogue.converse(
+            home, Connection(ours, Peer()), before_change=lambda: None, is_logged=False
+        )
 
 
-def _work(home: Home, contexts: Sequence[ssl.SSLContext | None], channel: socket.socket) -> None:
+def _work(home: Home, post: Post) -> None:
     """One client after the other, as long as nothing is left of the last."""
-    is_free = True
-    while is_free:
-        process.set_name(FREE_NAME)
-        order, fds, _, _ = socket.recv_fds(channel, MAX_ORDER_BYTES, 1)
-        if not fds:
-            return
-        # A program that a request starts must not hold its client's connection.
-        os.set_inheritable(fds[0], False)
-        process.set_name(BUSY_NAME)
-        number, *who = files.parse_json(order)
-        client, peer = socket.socket(fileno=fds[0]), Peer(*who)
-        context = contexts[number]
+    is_logged = dialogue.is_debugging()
+    while found := post.await_client():
+        client, peer, context = found
         if context:
-            client, peer = tls.enter(client, peer, context, closing=channel)
+            post.leave()
+            client, peer = tls.enter(client, peer, context)
         connection = Connection(client, peer)
         try:
-            is_free = dialogue.converse(home, connection) and not context
+            dialogue.converse(home, connection, before_change=post.leave, is_logged=is_logged)
         except ClientLeft:
-            is_free = False
+            post.leave()
         connection.close()
-        if is_free:
-            channel.send(FREE)
 
 
 def _unwind(number: int, frame: object) -> NoReturn:

@@ -1,0 +1,95 @@
+"""Who serves whom, in memory that a server shares with its workers: a number for each of them.
+
+A worker writes its own, the server what a new one begins with and what a dead one leaves. Numbers
+are written whole, so nobody waits for a lock; who reads may be late by one change, never wrong.
+"""
+
+from __future__ import annotations
+
+import mmap
+import time
+
+from cuddy.shapes import NamedTuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from cuddy.api.connection import Peer
+
+VACANT, FREE, TAKEN = -3, -2, -1
+"""No worker, one that waits, one to whom somebody has come just now. From 0 on: whose connection
+it has."""
+NUMBER_BYTES = 8
+PLACES, ENDED = 0, 1
+"""Before the workers' numbers: how many there are, and when a connection has last ended."""
+FIRST = 2
+
+
+class Count(NamedTuple):
+    """What the board says at one moment."""
+
+    free: int
+    busy: int
+    owners: list[int]
+
+    def of(self, owner: int) -> int:
+        """How many connections an owner has."""
+        return self.owners.count(owner)
+
+
+class Board:
+    """Room for so many workers."""
+
+    def __init__(self, room: int) -> None:
+        self._memory = mmap.mmap(-1, (FIRST + room) * NUMBER_BYTES)
+        self._numbers = memoryview(self._memory).cast("q")
+        self._room = room
+        self.note_end()
+
+    def find_place(self) -> int | None:
+        """Where a new worker may write; it is free already. None: there is no room."""
+        used = self._numbers[PLACES]
+        for place in range(FIRST, FIRST + min(used + 1, self._room)):
+            if place == FIRST + used:
+                self._numbers[place] = VACANT
+                self._numbers[PLACES] = used + 1
+            if self._numbers[place] == VACANT:
+                self._numbers[place] = FREE
+                return place
+        return None
+
+    def set(self, place: int, number: int) -> None:
+        """What a worker does now."""
+        self._numbers[place] = number
+
+    def count(self) -> Count:
+        """Who does what."""
+        numbers = self._numbers[FIRST : FIRST + self._numbers[PLACES]].tolist()
+        free = numbers.count(FREE)
+        return Count(free, len(numbers) - free - numbers.count(VACANT), numbers)
+
+    def vacate(self, place: int) -> bool:
+        """The worker of a place has ended, with its connection; False if it had one."""
+        was_free = self._numbers[place] == FREE
+        self._numbers[place] = VACANT
+        if not was_free:
+            self.note_end()
+        return was_free
+
+    def note_end(self) -> None:
+        """A connection has ended now."""
+        self._numbers[ENDED] = time.monotonic_ns()
+
+    @property
+    def ended_s(self) -> float:
+        """When one last did."""
+        return self._numbers[ENDED] / 10**9
+
+    def close(self) -> None:
+        """Look at it no more."""
+        self._numbers.release()
+        self._memory.close()
+
+
+def owner(peer: Peer) -> int:
+    """Whose connections count together: a user's, or those from one address."""
+    return (1 << 32) + hash(peer.address) % (1 << 32) if peer.address else peer.uid

@@ -1,0 +1,131 @@
+"""A worker's post: where it waits for clients, beside the others, until it leaves it for good.
+
+The kernel wakes one of those that wait for each client that comes (EPOLLEXCLUSIVE, epoll_ctl(2)).
+"""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import time
+
+from cuddy.api import board as boards
+from cuddy.api.connection import refusal
+from cuddy.kernel import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    import ssl
+    from collections.abc import Sequence
+
+    from cuddy.api.board import Board
+    from cuddy.api.connection import Peer
+    from cuddy.api.sockets import Listener
+
+MAX_CONNECTIONS = 1000
+MAX_OF_ONE_PEER = 500
+LEAST_FREE, MOST_FREE = 1, 3
+"""Workers that wait: a client that comes again and again takes two in turns."""
+PAUSE_S = 0.1
+RETIRE = signal.SIGUSR1
+"""Whoever waits ends; whoever has a connection ends with it. The kernel sends it when the server
+has died, and the server when it may be needed no more."""
+FREE_NAME, OWN_NAME = "cuddy api free", "cuddy api"
+"""What ps(1) calls a worker at its post, and one that has left it for the sake of a connection."""
+
+
+class Post:
+    """`place`: the worker's on the board. `bell`: a descriptor that wakes the server."""
+
+    def __init__(self, listeners: Sequence[Listener], board: Board, place: int, bell: int) -> None:
+        self._listeners = {each.socket.fileno(): each for each in listeners}
+        self._board, self._place, self._bell = board, place, bell
+        self._is_serving = self._is_retired = False
+        self._poll: select.epoll | None = select.epoll()
+        for fd in self._listeners:
+            self._poll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
+        # A signal that comes just before we wait wakes us as well.
+        self._signals, self._wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
+        self._poll.register(self._signals, select.EPOLLIN)
+        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+        signal.signal(RETIRE, self._retire)
+        process.set_name(FREE_NAME)
+
+    def await_client(self) -> tuple[socket.socket, Peer, ssl.SSLContext | None] | None:
+        """The next client; None when this worker is to end."""
+        self._is_serving = False
+        if self._poll:
+            self._board.note_end()
+            if self._board.count().free >= MOST_FREE:
+                return None
+            self._board.set(self._place, boards.FREE)
+        while self._poll and not self._is_retired:
+            for fd, _ in self._poll.poll():
+                if fd == self._signals:
+                    os.read(fd, 64)  # what they were is known by now
+                elif found := self._accept(self._listeners[fd]):
+                    return found
+        return None
+
+    def _accept(
+        self, listener: Listener
+    ) -> tuple[socket.socket, Peer, ssl.SSLContext | None] | None:
+        """A client, unless there are too many, or another worker has it already."""
+        self._board.set(self._place, boards.TAKEN)  # before: nobody must take us for idle
+        try:
+            found = listener.accept()
+        except OSError:
+            time.sleep(PAUSE_S)  # this machine has too much of something just now
+            found = None
+        if found:
+            owner = boards.owner(found[1])
+            self._board.set(self._place, owner)
+            count = self._board.count()
+            if count.free < LEAST_FREE:
+                self._ring()
+            if count.busy <= MAX_CONNECTIONS and count.of(owner) <= MAX_OF_ONE_PEER:
+                self._is_serving = True
+                if self._is_retired:
+                    self.leave()
+                return *found, listener.tls
+            _turn_away(found[0])
+        self._board.set(self._place, boards.FREE)
+        return None
+
+    def _ring(self) -> None:
+        try:
+            os.write(self._bell, b"\0")
+        except BlockingIOError:
+            pass  # it has not come round to much that it has been told
+
+    def _retire(self, *_: object) -> None:
+        """Wait no more; what the server listens on ends with the server."""
+        self._is_retired = True
+        if self._is_serving:
+            self.leave()
+
+    def leave(self) -> None:
+        """Give up all that is the server's: no process from here on may have any of it."""
+        if not self._poll:
+            return
+        process.set_name(OWN_NAME)
+        self._poll.close()
+        self._poll = None
+        for listener in self._listeners.values():
+            listener.socket.close()
+        signal.set_wakeup_fd(-1)
+        for fd in (self._signals, self._wakeup, self._bell):
+            os.close(fd)
+        self._board.close()
+
+
+def _turn_away(client: socket.socket) -> None:
+    """Say that there are too many, without waiting for anything."""
+    with client:
+        try:
+            client.setblocking(False)
+            client.send(refusal(503, "too many connections"))
+        except OSError:
+            pass
