@@ -111,6 +111,11 @@ class NoSuchPlugin(NotFound):
         self.name = name
 
 
+class NoSuchTrial(NotFound):
+    def __init__(self, name: str) -> None:
+        super().__init__(f"no such trial: {name}", hint="'cuddy try ls' lists them")
+
+
 class NoSuchVolume(NotFound):
     def __init__(self, name: str) -> None:
         super().__init__(f"get {name}: no such volume", hint="'cuddy volume ls' lists them")

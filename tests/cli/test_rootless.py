@@ -71,6 +71,27 @@ def test_a_container_is_explained_beside_the_users_own_side(user: OrdinaryUser) 
     user.ok("rm", "idle")
 
 
+def test_a_user_tries_a_command_as_oneself(user: OrdinaryUser) -> None:
+    """No overlay can be over /, as the machine's mounts are below it: it is made of parts."""
+    own = user.home / "tried"
+    own.mkdir()
+    (own / "old").write_text("old")
+    for path in (own, own / "old"):
+        os.chown(path, user.uid, user.uid)
+    script = f"id -u; cd {own}; stat -c %u old; echo new > old; echo x > made; ls -d /usr/bin/env"
+    refused = "touch /etc/new /usr/new /new-here 2>/dev/null || echo refused"
+    said = user.ok("try", "--name", "one", "--", "sh", "-c", f"{script}; {refused}", cwd="/")
+    assert said.split() == [str(user.uid), str(user.uid), "/usr/bin/env", "refused"]
+    assert (own / "old").read_text() == "old"
+    told = user.ok("try", "diff", "one").splitlines()
+    assert {f"C {own}/old", f"A {own}/made"} <= set(told)
+    assert len(told) == len(own.parts) + 1
+    user.ok("try", "apply", "one")
+    assert (own / "old").read_text() == "new\n"
+    assert (own / "made").stat().st_uid == user.uid
+    assert user.ok("try", "ls", "-q") == ""
+
+
 def test_what_a_container_changed_becomes_an_image(user: OrdinaryUser) -> None:
     """What is gone, and what took the place of a directory, as overlayfs marks it for users."""
     change = "rm /etc/motd; rm -r /etc/apk; mkdir /etc/apk; echo new > /etc/apk/only"

@@ -47,5 +47,6 @@ image               commands about images
 network             commands about networks
 volume              commands about volumes
 system              commands about the engine
+trial               commands about trials of other commands
 runtime             cuddy-runtime: the command line of the OCI runtime
 """

@@ -93,6 +93,15 @@ GROUPS: dict[str, dict[str, str]] = {
         "serve": "system.serve",
         "prune": "system.prune",
     },
+    "try": {
+        "run": "trial.try_",
+        "ls": "trial.ls",
+        "list": "trial.ls",
+        "diff": "trial.diff",
+        "apply": "trial.apply",
+        "discard": "trial.discard",
+        "commit": "trial.commit",
+    },
     "volume": {
         "cp": "volume.cp",
         "create": "volume.create",
@@ -118,6 +127,7 @@ GROUP_SUMMARIES = {
     "image": "Manage images",
     "network": "Manage networks",
     "system": "Manage cuddy",
+    "try": "Run commands on a copy-on-write view of this machine: cuddy try -- COMMAND",
     "volume": "Manage volumes",
 }
 VERBS: dict[str, str] = {
@@ -168,6 +178,8 @@ VERBS: dict[str, str] = {
 }
 SUBVERBS = {"build": {"log": "builder.log", "shell": "builder.shell"}}
 """Verbs that have verbs of their own beside what they take; see `find_command`."""
+UNSAID = {"try": "run"}
+"""The verb of a group that need not be said where a flag or `--` follows."""
 STARTING = {"container.run": "monitor", "container.exec": "keeper"}
 """Commands that will need exactly one process that stays, and its trade (engine/nursery.py)."""
 MOST_USED = ("run", "exec", "ps", "build", "pull", "push", "images", "version", "info")
@@ -188,6 +200,8 @@ def find_command(words: list[str]) -> tuple[str, str, list[str]]:
     `cuddy build log` is a verb, unless there is a directory `log` that can be built.
     """
     group, [verb, *rest] = split_group(words)
+    if group in UNSAID and verb.startswith("-"):
+        return GROUPS[group][UNSAID[group]], f"cuddy {group}", [verb, *rest]
     verbs = GROUPS[group] if group else VERBS
     name = f"cuddy {group} {verb}" if group else f"cuddy {verb}"
     if (
@@ -217,6 +231,8 @@ def _unknown_command(group: str, verb: str) -> WrongArguments:
     path = f"cuddy {group}" if group else "cuddy"
     found = suggest.closest(verb, GROUPS[group] if group else [*VERBS, *GROUPS, "help"])
     meant = f"did you mean '{path} {found}'? " if found else ""
+    if group in UNSAID:
+        meant = f"a command comes after two dashes: '{path} -- {verb} ...'; "
     return WrongArguments(f"unknown command: {path} {verb}", hint=f"{meant}see '{path} --help'")
 
 

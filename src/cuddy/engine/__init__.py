@@ -221,6 +221,14 @@ check_networks   is nothing left of networks that are gone
 check_volumes     are volumes what containers expect
 check             is everything what it says it is, and making it so
 info              everything known of the engine
+trials           what commands have done to views of this machine: the store
+trial            run one in such a view
+trial_plan       of which parts the view is
+trial_view       making it
+trial_diff       what was changed
+trial_apply      the machine is changed so
+trial_discard    or it is not
+trial_commit     or an image is made of it
 doctor            what this machine lacks, and what mends it
 doctor_facts      looking, and trying
 """

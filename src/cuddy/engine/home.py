@@ -51,6 +51,11 @@ class Home(NamedTuple):
         return f"{self.root}/volumes"
 
     @property
+    def trials_dir(self) -> str:
+        """One directory per trial of `cuddy try`; made with the first one."""
+        return f"{self.root}/trials"
+
+    @property
     def build_dir(self) -> str:
         """What builds keep: steps/ of the cache, mounts/ of it, digests/, logs/; made with the
         first one.

@@ -1,0 +1,190 @@
+"""Try: run a command on a copy-on-write view of this machine, and decide later on what it did.
+
+The command has the caller's ids, directory, terminal and environment, and the host's network and
+processes. It is not kept from anything but files: who is hostile needs a container. As root it has
+a container's powers, or it could undo the view.
+"""
+
+from __future__ import annotations
+
+import _signal
+import errno
+import os
+
+from cuddy.engine import defaults, trial_plan, trial_view, trials
+from cuddy.errors import (
+    CommandNotExecutable,
+    CommandNotFound,
+    NoSuchTrial,
+    SystemFailure,
+)
+from cuddy.kernel import capabilities, idmap, namespaces, process
+from cuddy.kernel.idmap import IdRange
+from cuddy.shapes import NamedTuple
+from cuddy.undo import Undo
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import NoReturn
+
+    from cuddy.engine.home import Home
+    from cuddy.engine.trials import Trial
+
+MORE_POWERS = frozenset((
+    "CAP_DAC_READ_SEARCH", "CAP_IPC_LOCK", "CAP_LEASE", "CAP_NET_ADMIN", "CAP_SYS_NICE",
+    "CAP_SYS_RESOURCE",
+))  # fmt: skip
+"""What root's command has besides a container's powers: nothing that reaches files another way."""
+DISKS = frozenset(("CAP_MKNOD",))
+"""And what a container has because its devices are limited otherwise."""
+NOT_FOUND, NOT_EXECUTABLE, OTHER = b"f", b"x", b"o"
+
+
+class Caller(NamedTuple):
+    """Who asks, from where."""
+
+    uid: int
+    gid: int
+    cwd: str
+    environment: Mapping[str, str]
+
+    @property
+    def places(self) -> list[str]:
+        """Where the caller has files."""
+        named = (self.environment.get(name, "") for name in ("HOME", "XDG_RUNTIME_DIR"))
+        return [path for path in (self.cwd, *named) if path.startswith("/")]
+
+
+def run(home: Home, name: str, words: list[str], caller: Caller) -> tuple[Trial, int]:
+    """Run a command in a trial of that name, new or not; its exit code.
+
+    Raises Conflict, CommandNotFound, CommandNotExecutable, SystemFailure.
+    """
+    try:
+        trial = trials.read(home, name) if name else trials.create(home, "", caller.uid)
+    except NoSuchTrial:
+        trial = trials.create(home, name, caller.uid)
+    is_new = not trial["Parts"]
+    where = trials.where(home, trial["Name"])
+    with trials.Turn(home, trial["Name"]):
+        try:
+            if is_new:
+                parts = trial_view.decide((home.root, home.run_root), caller.places)
+                trial["Copied"] = trial_view.prepare(where, parts)
+                trial["Parts"] = [list(part) for part in parts]
+        except OSError as error:
+            raise SystemFailure.from_os("cannot prepare the view of this machine", error) from error
+        trial["Commands"].append(words)
+        trial["ExitCode"] = -1
+        trials.write(home, trial)
+        with Undo() as undo:
+            if is_new:
+                undo.add(trials.remove, home, trial["Name"])  # if nothing was run in it
+            trial["ExitCode"] = attend(where, trial, words, caller)
+        trials.write(home, trial)
+    return trial, trial["ExitCode"]
+
+
+def attend(where: str, trial: Trial, words: list[str], caller: Caller) -> int:
+    """Run the command in a child and wait, also for all that it leaves running; its exit code."""
+    process.prctl(process.PR_SET_CHILD_SUBREAPER, 1)
+    heard, say = os.pipe2(os.O_CLOEXEC)
+    child = os.fork()
+    if child == 0:
+        os.close(heard)
+        begin(where, trial, words, caller, say)
+    os.close(say)
+    # Keys of the terminal are for the command; who ends us means it as well.
+    ignored = (_signal.SIGINT, _signal.SIGQUIT)
+    before = {number: _signal.signal(number, _signal.SIG_IGN) for number in ignored}
+    for number in (_signal.SIGTERM, _signal.SIGHUP):
+        before[number] = _signal.signal(number, lambda number, _: os.kill(child, number))
+    try:
+        complaint = hear(heard)
+        _, status = os.waitpid(child, 0)
+        end_rest()
+    finally:
+        os.close(heard)
+        for number, handler in before.items():
+            _signal.signal(number, handler)
+    refuse(complaint, words[0])
+    return process.exit_code(status)
+
+
+def hear(fd: int) -> bytes:
+    """What the child says before it becomes the command: mostly nothing."""
+    said = b""
+    while part := os.read(fd, 4096):
+        said += part
+    return said
+
+
+def refuse(complaint: bytes, program: str) -> None:
+    """Raise what a child has said."""
+    kind, text = complaint[:1], os.fsdecode(complaint[1:])
+    if kind == NOT_FOUND:
+        raise CommandNotFound(f"{program}: {text}")
+    if kind == NOT_EXECUTABLE:
+        raise CommandNotExecutable(f"{program}: {text}")
+    if complaint:
+        raise SystemFailure(f"cannot make the view of this machine: {text}")
+
+
+def end_rest() -> None:
+    """End what the command has left running: the view ends with it, and nobody else would."""
+    while True:
+        try:
+            for pid in children():
+                os.kill(pid, _signal.SIGKILL)
+            if os.waitpid(-1, 0)[0] == 0:
+                return
+        except ChildProcessError:
+            return
+
+
+def children() -> list[int]:
+    """Our own children, those included that were left to us."""
+    us = os.getpid()
+    with open(f"/proc/self/task/{us}/children") as file:
+        return [int(word) for word in file.read().split()]
+
+
+def begin(where: str, trial: Trial, words: list[str], caller: Caller, say: int) -> NoReturn:
+    """The child: into the view, then the command."""
+    kind = OTHER
+    try:
+        process.reset_signals()
+        parts = [trial_plan.Part(*part) for part in trial["Parts"]]
+        trial_view.enter(where, parts, warn)
+        become(caller)
+        os.chdir(caller.cwd)
+        kind = NOT_FOUND
+        os.execvpe(words[0], words, dict(caller.environment))
+    except OSError as error:
+        if kind == NOT_FOUND and error.errno not in (errno.ENOENT, errno.ENOTDIR):
+            kind = NOT_EXECUTABLE
+        what = f": {error.filename}" if kind == OTHER and error.filename else ""
+        os.write(say, kind + f"{error.strerror}{what}".encode(errors="replace")[:2000])
+    finally:
+        os._exit(126)
+
+
+def warn(path: str) -> None:
+    """Tell the user of what is shown read-only."""
+    os.write(2, f"cuddy: {path} is read-only in here: no overlay over it is possible\n".encode())
+
+
+def become(caller: Caller) -> None:
+    """The caller again: of root's powers those of a container; in a user namespace its own ids."""
+    if caller.uid == 0 and namespaces.is_initial("user"):
+        kept = (defaults.CAPABILITIES - DISKS | MORE_POWERS) & capabilities.own()
+        capabilities.drop_bounding(kept, capabilities.bounding())
+        capabilities.set_sets(permitted=kept, effective=kept, inheritable=())
+        return
+    if caller.uid == 0:
+        return
+    namespaces.unshare(namespaces.CLONE_NEWUSER)
+    idmap.deny_setgroups()
+    uids, gids = [IdRange(caller.uid, 0, 1)], [IdRange(caller.gid, 0, 1)]
+    idmap.write_maps(os.getpid(), uids, gids)
