@@ -44,7 +44,7 @@ class Watch:
         told = 0
         try:
             while data := os.read(self._fd, BUFFER_BYTES):
-                told |= _masks(data)
+                told |= masks(data)
                 if len(data) < BUFFER_BYTES - MAX_EVENT_BYTES:
                     break  # the next one would have come along
         except BlockingIOError:
@@ -56,7 +56,7 @@ class Watch:
         os.close(self._fd)
 
 
-def _masks(data: bytes) -> int:
+def masks(data: bytes) -> int:
     """The masks of all events in what was read: struct inotify_event, one after the other."""
     found = at = 0
     while at < len(data):
