@@ -333,6 +333,22 @@ class TestOtherRoots:
             "/mnt\n/proc/1"
         )
 
+    @pytest.mark.skipif(bool(OTHER), reason="others leave them")
+    @pytest.mark.parametrize("program", ["true", "no-such-program"])
+    def test_they_are_what_they_were_when_it_is_deleted(
+        self, runtime: Runtime, bundle: Bundle, program: str
+    ) -> None:
+        bundle.namespace("mount", None)
+        rootfs = f"{bundle.path}/rootfs"
+
+        def action() -> str:
+            mount.bind(rootfs, rootfs)  # somebody's, which stays
+            code = runtime.run(bundle.runs(program)).code
+            found = [each.target for each in mount.list_mounts() if rootfs in each.target]
+            return f"{code == 0} {found}"
+
+        assert in_private(action) == f"{program == 'true'} {[rootfs]}"
+
 
 class TestDevices:
     def test_have_the_owners_and_permissions_that_are_asked_for(

@@ -44,6 +44,7 @@ pause        stop its processes where they are, let them go on
 update       other limits for one that runs
 resources_file  and how callers write them
 statistics   what its groups count, in runc's shape
+shared_mounts  a root among its caller's mounts
 delete       remove what is left of a stopped container
 exec         one more process inside a running container
 entrant      that process on its way in

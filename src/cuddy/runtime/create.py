@@ -87,6 +87,7 @@ class Birth:
         self.listener = filters.listener_of(bundle.config)
         self.cgroup = Cgroup({})
         self.scope: Scope | None = None  # of the cgroup, if systemd manages it
+        self.root_mount: dict[str, int] = {}  # of who shares its caller's mounts
         self.channel: Channel | None = None
         self.scheduling: Plan | None = None
 
@@ -288,6 +289,8 @@ def load_rarities(newborn: Newborn) -> None:
     """Import for init what few containers need: it can import nothing where it is going."""
     if not (newborn.options.pivot and newborn.bundle.has_namespace("mount")):
         __import__("cuddy.kernel.move_root")
+    if not newborn.bundle.has_namespace("mount"):
+        __import__("cuddy.runtime.shared_mounts")
     if any(mount_plan.COPY_UP in plan.extras for plan in newborn.plans):
         __import__("cuddy.runtime.copy_up")
 
@@ -339,6 +342,10 @@ def answer(birth: Birth, message: Message) -> None:
         birth.warnings.append(message.text)
     elif message.kind == "terminal":
         birth.terminal_fd = message.fd
+    elif message.kind == "shared":
+        from cuddy.runtime import shared_mounts  # which `load_rarities` has loaded
+
+        shared_mounts.note(birth, message.number)
     elif message.kind == "source":
         from cuddy.runtime import trees  # which `open_trees` has loaded
 
@@ -383,6 +390,7 @@ def abort(birth: Birth) -> None:
 
     leaving = Undo()
     leaving.add(files.remove_tree, birth.directory)
+    leaving.add(delete.take_root_away, birth.root_mount)
     leaving.add(delete.remove_cgroup, birth.cgroup, birth.scope)
     leaving.add(kill_init, birth)
     leaving.add(birth.close)

@@ -41,6 +41,7 @@ def delete(state_root: str, container_id: str, *, force: bool = False) -> list[s
         remove_cgroup(Cgroup(paths), document.get("scope"))
     else:
         kill_first(document)
+    take_root_away(document.get("rootMount", {}))
     files.remove_tree(state.directory(state_root, container_id))
     document["status"] = "stopped"
     return hooks.run_poststop(document)
@@ -55,6 +56,14 @@ def remove_cgroup(group: Cgroup, scope: Scope | None) -> None:
 
         systemd_scope.stop(scope)
     group.remove()
+
+
+def take_root_away(root_mount: dict[str, int]) -> None:
+    """What a container has left among its caller's mounts. Raises OSError."""
+    if root_mount:
+        from cuddy.runtime import shared_mounts  # hardly any shares them
+
+        shared_mounts.take_away(root_mount)
 
 
 def kill_first(document: State) -> None:

@@ -5,6 +5,7 @@
     ids mapped                             enters its cgroups
     "tree" number + mount ─────────────▶  keeps it              those it could not open itself
     "go" ──────────────────────────────▶  mounts
+           ◀─────────────────────────────  "shared" number      of a root mounted among others'
            ◀─────────────────────────────  "source" number      of a mount that others have to
     "tree" number + mount ─────────────▶  attaches it           precede: trees.py
            ◀─────────────────────────────  "mounted"            only if there are hooks

@@ -163,7 +163,12 @@ def enter_mounts(newborn: Newborn) -> None:
 
 def mount_rootfs(newborn: Newborn) -> None:
     """Everything the config mounts, below the rootfs."""
-    newborn.place = place = find_place(newborn, rootfs.open_root(newborn.bundle))
+    root_fd = rootfs.open_root(newborn.bundle)
+    if not newborn.bundle.has_namespace("mount"):
+        from cuddy.runtime import shared_mounts  # which the creator has loaded
+
+        shared_mounts.tell(newborn.channel, root_fd)
+    newborn.place = place = find_place(newborn, root_fd)
     rootfs.perform(newborn.plans, place)
     newborn.root_fd = place.root_fd
 

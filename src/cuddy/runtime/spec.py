@@ -158,4 +158,5 @@ class State(TypedDict, total=False):
     hooks: dict[str, list[Hook]]  # those of after the creation
     runtime: list[str]  # another program than ours that made it, with its flags
     attendants: list[int]  # pids of what that one left running beside init
+    rootMount: dict[str, int]  # path -> number of who shares its caller's mounts
     listener: dict[str, str]  # whom seccomp's SCMP_ACT_NOTIFY asks

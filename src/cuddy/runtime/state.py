@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 FIFO = "exec.fifo"
 ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_+-.")
-OWN = ("startTime", "cgroupPaths", "scope", "hooks", "listener", "runtime", "attendants")
+OWN = (
+    "startTime", "cgroupPaths", "scope", "hooks", "listener", "rootMount", "runtime", "attendants",
+)  # fmt: skip
 """Fields of state.json that are nobody else's affair."""
 
 
