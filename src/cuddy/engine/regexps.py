@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.errors import InvalidArgument
+from cuddy.errors import InvalidArgument, WrongArguments
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ def compile(pattern: str) -> Matches:
 def of_name(wanted: str) -> Matches:
     """Whether a name has `wanted` in it, which a filter may have as a pattern.
 
-    Raises InvalidArgument.
+    Raises WrongArguments.
     """
     if wanted.replace("_", "").replace("-", "").isalnum():
         return lambda name: wanted in name
     try:
         return compile(wanted)
     except InvalidArgument as error:
-        raise InvalidArgument(f"invalid filter 'name={wanted}': {error.message}") from None
+        raise WrongArguments(f"invalid filter 'name={wanted}': {error.message}") from None
