@@ -138,3 +138,11 @@ def test_what_cannot_be_is_said(api: Api, box: Cuddy) -> None:
     box.ok("wait", "box")
     assert "is not running" in api("POST", "/containers/box/exec", {"Cmd": ["true"]}).message
     assert api("POST", f"/exec/{exec_id}/start", {}).status == 409
+
+
+def test_a_word_that_is_very_long_is_still_an_error(api: Api, box: Cuddy) -> None:
+    asked = {"Cmd": ["true"], "User": "\x01" * 70_000}
+    exec_id = api("POST", "/containers/box/exec", asked).json["Id"]
+    answer = api("POST", f"/exec/{exec_id}/start", {"Detach": True})
+    assert answer.status == 400
+    assert "unable to find user" in answer.message

@@ -36,6 +36,8 @@ ONLY = os.environ.get("CUDDY_TESTS_FUZZ_ONLY", "")
 FEW = 2
 AWAY = ("/auth", "/images/create", "/images/search", "/push", "/distribution")
 """What asks other machines, which may fail with 500, and take its time."""
+NEXT = {"/containers/create": "/containers/{}/start", "/containers/{name}/exec": "/exec/{}/start"}
+"""What is begun by another request, with all that was odd about it."""
 BREAKING = ("disconnect", "kill", "pause", "prune", "rename", "restart", "stop", "update")
 PATIENCE_S = 0.3
 """Streams and waits without an end have begun by then."""
@@ -131,6 +133,8 @@ def test_nothing_that_schemathesis_thinks_of_is_a_surprise(api: Api) -> None:
         for mode in schemathesis.GenerationMode:
             cases = result.ok().as_strategy(generation_mode=mode)
             found += thought_of(api, operation, cases)
+        if AMOUNT:
+            print(operation.method, operation.path, len(found), flush=True)
         tidy(api, operation)
     assert not found, "\n".join(sorted(set(found)))
 
@@ -188,11 +192,23 @@ def surprises(api: Api, operation: Operation, probe: Probe) -> list[str]:
         answer = exchange(api, probe)
     except (http.client.HTTPException, ConnectionError) as error:
         return [f"{probe}: {error!r}"]
+    if answer and answer.status == 201 and operation.path in NEXT:
+        return begun(api, operation, probe, answer.json["Id"])
     took_s = time.monotonic() - began_s
     problem = "" if answer is None else complaint(operation, probe, answer)
     if took_s > 5 and not any(part in operation.path for part in AWAY):
         problem = problem or f"{took_s:.1f} s"
     return [f"{probe}: {problem}"] if problem else []
+
+
+def begun(api: Api, operation: Operation, probe: Probe, made: str) -> list[str]:
+    """What should not be in the answer when what has been made is begun. It may fail."""
+    path = NEXT[operation.path].format(made)
+    answer = exchange(api, Probe("POST", path.encode(), probes.JSON, b"{}"))
+    if not answer or (answer.status != 500 and not complaint(operation, probe, answer)):
+        return []
+    text = answer.data.decode(errors="replace")
+    return [f"{probe}, begun: {text}"] if BUG.search(text) else []
 
 
 def complaint(operation: Operation, probe: Probe, answer: Answer) -> str:

@@ -11,6 +11,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+MOST_TEXT = 8000
+"""Characters of an error that is told to who waits: all of it must fit into one packet."""
 IGNORED_SIGNALS = (
     _signal.SIGHUP,
     _signal.SIGINT,

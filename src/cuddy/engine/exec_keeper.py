@@ -75,7 +75,7 @@ def main(
 def report_bug(channel: _socket.socket, error: Exception) -> None:
     """An exception that nobody foresaw, for the command to show if it still waits."""
     text = f"this is a bug in cuddy: {type(error).__name__}: {error}"
-    say(channel, {"error": ["SystemFailure", text, ""]})
+    say(channel, {"error": ["SystemFailure", text[: background.MOST_TEXT], ""]})
 
 
 def say(channel: _socket.socket, message: dict[str, object], fd: int = -1) -> None:
@@ -245,7 +245,8 @@ class Keeper:
         message = error.message if isinstance(error, CuddyError) else str(error)
         hint = error.hint if isinstance(error, CuddyError) else ""
         self.note_life(0, NOT_FOUND if isinstance(error, CommandNotFound) else NOT_EXECUTABLE)
-        say(self.channel, {"error": [type(error).__name__, message, hint]})
+        told = message[: background.MOST_TEXT]
+        say(self.channel, {"error": [type(error).__name__, told, hint]})
 
     def has_ended(self) -> bool:
         """Whether the life is over in which the program was to run: its first process is dead, or

@@ -63,7 +63,8 @@ def live(home: Home, order: Order, attached: int, channel: _socket.socket) -> No
     except (CuddyError, OSError, ValueError) as error:
         problem = burial.explain(error)
         burial.record_failure(home, delivery.record, problem)
-        report(channel, {"error": [type(problem).__name__, problem.message, problem.hint]})
+        told = problem.message[: background.MOST_TEXT]
+        report(channel, {"error": [type(problem).__name__, told, problem.hint]})
         return
     report(channel, {"warnings": delivery.warnings})
     assert listener
