@@ -12,6 +12,7 @@
     │   ├── NoSuchImage
     │   ├── NoSuchNetwork
     │   ├── NoSuchPlugin
+    │   ├── NoSuchTrial
     │   └── NoSuchVolume
     ├── Conflict                  the thing exists, or is in the wrong state     1  409
     │   ├── NameTaken
