@@ -35,11 +35,11 @@ test-userns: $(VENV)/tests
 	 $(PYTEST) $(or $(ARGS),tests/cli)
 
 # A hundred kills of each command that changes the image store or a volume, a thousand among
-# containers, long races in volumes, and a crowd of a hundred with published ports; CUDDY_TESTS_SEED
-# repeats a run.
+# containers, long races in volumes, a crowd of a hundred with published ports, and one of clients of
+# servers that are killed; CUDDY_TESTS_SEED repeats a run.
 soak: $(VENV)/tests
 	@CUDDY_TESTS_KILLS=100 CUDDY_TESTS_CROWD=100 $(PYTEST) tests/cli/test_killed_images.py \
-	 tests/cli/test_killed_lives.py tests/cli/test_network_crowd.py \
+	 tests/cli/test_killed_lives.py tests/cli/test_network_crowd.py tests/api/test_killed_servers.py \
 	 tests/cli/test_volume_races.py tests/cli/test_volume_verbs.py \
 	 tests/cli/test_build_run.py tests/cli/test_build_mounts.py $(ARGS)
 
