@@ -20,7 +20,7 @@ fields      what nested JSON of a stranger's says
 errors      what a client is told when something went wrong
 routes      which handler answers which request
 dialogue    the requests of one connection, one after the other
-preload     what is imported before the first connection comes
+preload     what is there before the first connection comes
 system      ping, version, info
 absent      endpoints with nothing behind them: swarms, plugins
 containers  containers: lists, prune

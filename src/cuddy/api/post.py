@@ -5,9 +5,9 @@ The kernel wakes one of those that wait for each client that comes (EPOLLEXCLUSI
 
 from __future__ import annotations
 
+import _signal
 import os
 import select
-import signal
 import time
 
 from cuddy.api import board as boards
@@ -29,7 +29,7 @@ MAX_OF_ONE_PEER = 500
 LEAST_FREE, MOST_FREE = 1, 3
 """Workers that wait: a client that comes again and again takes two in turns."""
 PAUSE_S = 0.1
-RETIRE = signal.SIGUSR1
+RETIRE = _signal.SIGUSR1
 """Whoever waits ends; whoever has a connection ends with it. The kernel sends it when the server
 has died, and the server when it may be needed no more."""
 FREE_NAME, OWN_NAME = "cuddy api free", "cuddy api"
@@ -49,8 +49,8 @@ class Post:
         # A signal that comes just before we wait wakes us as well.
         self._signals, self._wakeup = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
         self._poll.register(self._signals, select.EPOLLIN)
-        signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
-        signal.signal(RETIRE, self._retire)
+        _signal.set_wakeup_fd(self._wakeup, warn_on_full_buffer=False)
+        _signal.signal(RETIRE, self._retire)
         process.set_name(FREE_NAME)
 
     def await_client(self) -> tuple[socket.socket, Peer, ssl.SSLContext | None] | None:
@@ -115,7 +115,7 @@ class Post:
         self._poll = None
         for listener in self._listeners.values():
             listener.socket.close()
-        signal.set_wakeup_fd(-1)
+        _signal.set_wakeup_fd(-1)
         for fd in (self._signals, self._wakeup, self._bell):
             os.close(fd)
         self._board.close()

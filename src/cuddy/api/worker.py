@@ -13,12 +13,11 @@ process, and no container's process holds what the server listens on.
 
 from __future__ import annotations
 
+import _signal
 import os
-import signal
-import socket
 
-from cuddy.api import dialogue, tls
-from cuddy.api.connection import Connection, Peer
+from cuddy.api import dialogue, preload, tls
+from cuddy.api.connection import Connection
 from cuddy.api.post import RETIRE, Post
 from cuddy.engine.departure import ClientLeft
 from cuddy.kernel import process
@@ -49,7 +48,7 @@ def hire(
         bell = leave()
         _set_signals()
         process.set_title("cuddy api worker")
-        _warm_up(home)
+        preload.warm_up(home)
         post = Post(listeners, board, place, bell)
         process.prctl(process.PR_SET_PDEATHSIG, RETIRE)
         if os.getppid() == server:
@@ -62,20 +61,10 @@ def hire(
 
 
 def _set_signals() -> None:
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, _unwind)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the server tells us
-    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-
-
-def _warm_up(home: Home) -> None:
-    """Memory is shared with the server until it is touched: touch it while nobody waits."""
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.sendall(b"GET /_ping HTTP/1.1\r\nHost: warm\r\nConnection: close\r\n\r\n")
-        dialogue.converse(
-            home, Connection(ours, Peer()), before_change=lambda: None, is_logged=False
-        )
+    for number in (_signal.SIGTERM, _signal.SIGHUP):
+        _signal.signal(number, _unwind)
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # the server tells us
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
 
 
 def _work(home: Home, post: Post) -> None:

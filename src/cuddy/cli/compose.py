@@ -116,8 +116,9 @@ def _serve(home: Home, listener: Listener, parent: int) -> None:
         process.prctl(PR_SET_PDEATHSIG, _signal.SIGTERM)
         if os.getppid() != parent:
             return
-        preload.preload()
-        serving = server.Server(open_home(*home), [listener], idle_timeout_s=0)
+        own = open_home(*home)
+        preload.preload(own)
+        serving = server.Server(own, [listener], idle_timeout_s=0)
         try:
             serving.serve()
         finally:

@@ -25,7 +25,6 @@ PR_SET_PDEATHSIG = 1
 PR_GET_PDEATHSIG = 2
 PR_SET_DUMPABLE = 4
 PR_SET_KEEPCAPS = 8
-PR_SET_NAME = 15
 PR_SET_SECUREBITS = 28
 PR_SET_CHILD_SUBREAPER = 36
 PR_SET_NO_NEW_PRIVS = 38
@@ -160,8 +159,13 @@ def join_session_keyring(name: str) -> None:
 
 
 def set_name(name: str) -> None:
-    """The name of this process: at most 15 bytes (PR_SET_NAME)."""
-    prctl(PR_SET_NAME, name.encode()[:15])
+    """The name of this process: at most 15 bytes (comm: proc(5))."""
+    # PR_SET_NAME does the same; ctypes would make a type for each length, in 400 KiB of memory.
+    fd = os.open("/proc/self/comm", os.O_WRONLY | os.O_CLOEXEC)
+    try:
+        os.write(fd, name.encode()[:15])
+    finally:
+        os.close(fd)
 
 
 def set_title(title: str) -> None:

@@ -64,7 +64,7 @@ def serve(home: Home, args: Args) -> int:
 
     serving = server.Server(home, _listeners(home, args), idle_timeout_s=args.idle_timeout)
     try:
-        preload.preload()
+        preload.preload(home)
         for listener in serving.listeners:
             sys.stderr.write(f"cuddy serves the Docker API at {listener.url}\n")
         serving.serve()
