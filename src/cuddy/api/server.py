@@ -47,7 +47,9 @@ class Server:
         poll.register(self._wakeup, select.POLLIN)
         while not self._stopping:
             left_s = self._idle_left_s()
-            if left_s == 0 and self._retire():
+            if left_s == 0 and self._is_wanted():
+                left_s = PAUSE_S  # no worker has come so far yet, on a slow machine
+            elif left_s == 0 and self._retire():
                 return
             self._hire_ahead()
             poll.poll(None if left_s is None else left_s * 1000)
@@ -77,6 +79,10 @@ class Server:
         if self._board.count().busy:
             return self.idle_timeout_s
         return max(0.0, self._board.ended_s + self.idle_timeout_s - time.monotonic())
+
+    def _is_wanted(self) -> bool:
+        """Whether a client waits: systemd would start us again at once, for ever."""
+        return bool(select.select([each.socket for each in self.listeners], [], [], 0)[0])
 
     def _hire_ahead(self) -> None:
         """Have workers ready, as far as there is room for processes."""

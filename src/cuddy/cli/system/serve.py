@@ -32,7 +32,8 @@ Description=Docker API of cuddy
 [Socket]
 ListenStream={path}
 SocketMode={mode}
-{group}# Others may go through to the socket, and look at nothing beside it.
+{group}RemoveOnStop=yes
+# Others may go through to the socket, and look at nothing beside it.
 DirectoryMode=0711
 
 [Install]
