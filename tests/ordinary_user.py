@@ -37,8 +37,8 @@ class OrdinaryUser(Cuddy):
     """The command line as somebody else runs it. `has_ids`: with ranges in /etc/subuid.
 
     `on_overlay`: the home directory is on an overlay, as in a container, which the kernel takes for
-    no upper layer of another one. Only the user sees what is in it. `lacks`: programs, or devices,
-    that the user's machine does not have.
+    no upper layer of another one. Only the user sees what is in it. `lacks`: programs that the
+    user's machine does not have, or devices that are root's alone there.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class OrdinaryUser(Cuddy):
                 isolation.mount(source, path, "", isolation.MS_BIND | isolation.MS_REC)
 
     def _open_devices(self) -> None:
-        """/dev/fuse and /dev/net/tun are everybody's, as they are on most machines."""
+        """/dev/fuse and /dev/net/tun are everybody's, as on most machines, where it has them."""
         own = self._databases / "dev"
         own.mkdir()
         isolation.mount("tmpfs", str(own), "tmpfs", 0, "mode=755")
@@ -137,10 +137,10 @@ class OrdinaryUser(Cuddy):
             nothing.touch()
             isolation.mount(str(nothing), path, "", isolation.MS_BIND)
         for path in ("/dev/fuse", "/dev/net/tun"):
-            if os.path.exists(path) and path not in self.lacks:
+            if os.path.exists(path):
                 node = own / Path(path).name
-                os.mknod(node, 0o020666, os.stat(path).st_rdev)
-                os.chmod(node, 0o666)
+                os.mknod(node, 0o020600, os.stat(path).st_rdev)
+                os.chmod(node, 0o600 if path in self.lacks else 0o666)
                 isolation.mount(str(node), path, "", isolation.MS_BIND)
 
     def close(self) -> None:
