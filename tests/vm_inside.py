@@ -2,9 +2,10 @@
 
     python tests/vm_inside.py [--limit=SECONDS] [PYTEST ARGUMENT...]
 
-A file's result is told as soon as it is known, and a failure at once, so that a run that is broken
-off has results too. A test that makes no progress for so long is shown (where each of its threads
-is), killed, and counted as hung; another session goes on behind it.
+Two sessions take the files from one queue (`shares.py`). A file's result is told as soon as it is
+known, and a failure at once, so that a run that is broken off has results too. A test that makes no
+progress for so long is shown (where each of its threads is), killed, and counted as hung; other
+sessions go on behind it.
 
 Loaded by pytest as a plugin, this module writes down which test begins and how it ends.
 """
@@ -23,14 +24,17 @@ import time
 from collections import Counter
 from pathlib import Path
 
+import isolation
+
 REPORT = "CUDDY_TESTS_REPORT"
-"""Where the plugin writes to: lines of JSON, [test, "begun", "ended" or outcome, text]."""
+"""Where the plugin writes to: lines of JSON, [session, test, "begun", "ended" or outcome, text]."""
 LIMIT_S = 900
 """How long a test may take; `--limit` says otherwise."""
 RESULT = "cuddy-vm: result "
 BAD = ("failed", "hung")
-SYSTEMD = "tests/runtime/test_systemd.py"
-"""Runs twice: the second time with systemd itself."""
+SYSTEMD = ("tests/runtime/test_systemd.py", "tests/api/test_units.py")
+"""Run twice: the first time with systemd itself."""
+SESSIONS = "2"
 
 
 def pytest_runtest_logstart(nodeid: str) -> None:
@@ -53,47 +57,64 @@ def pytest_runtest_logreport(report: object) -> None:
 
 def note(test: str, outcome: str, text: str = "") -> None:
     with open(os.environ[REPORT], "a") as file:
-        file.write(json.dumps([test, outcome, text]) + "\n")
+        file.write(json.dumps([isolation.name(), test, outcome, text]) + "\n")
 
 
 class Results:
-    """Outcomes by test; a file's are told when a test of another one begins."""
+    """Outcomes by test; a file's are told when its session begins a test of another one."""
 
     def __init__(self, kind: str = "") -> None:
         self.kind = kind
         self.outcomes: dict[str, str] = {}
-        self.running = ""
-        self._file = ""
-        self._begun = time.monotonic()
+        self.running: dict[str, str] = {}
+        self._files: dict[str, str] = {}
+        self._untold: dict[str, float] = {}
+        self._heard: dict[str, float] = {}
 
-    def take(self, test: str, event: str, text: str) -> None:
+    def take(self, session: str, test: str, event: str, text: str) -> None:
         """One line of the plugin's."""
+        self._heard[session] = time.monotonic()
         if event == "begun":
-            self.running = test
-            if (file := test.partition("::")[0]) != self._file:
-                self.tell()
-                self._file, self._begun = file, time.monotonic()
+            file = test.partition("::")[0]
+            before = self._files.get(session, file)
+            if before != file and before in self._untold:
+                self.tell(before)
+            self._files[session], self.running[session] = file, test
+            self._untold.setdefault(file, time.monotonic())
         elif event == "ended":
-            self.running = ""
+            self.running.pop(session, None)
         elif self.outcomes.get(test) not in BAD:
             self.outcomes[test] = event
             if event != "passed":
                 say(f"{event} {test}\n{text}")
 
-    def tell(self) -> None:
-        """How the tests of the file have ended that is done now."""
-        if not self._file:
-            return
-        own = {test: how for test, how in self.outcomes.items()
-               if test.startswith(self._file + "::")}  # fmt: skip
+    def stuck(self, limit: int) -> list[str]:
+        """Tests of which nothing has been heard for so long."""
+        since = time.monotonic() - limit
+        return [test for session, test in self.running.items() if self._heard[session] < since]
+
+    def give_up(self, tests: list[str], output: str) -> None:
+        """Count these as hung; what else ran has been killed with them, and is to run again."""
+        for test in tests:
+            self.outcomes[test] = "hung"
+            say(f"hung {test}\n{output}")
+        self.running.clear()
+        self._files.clear()
+
+    def tell_all(self) -> None:
+        for file in list(self._untold):
+            self.tell(file)
+
+    def tell(self, file: str) -> None:
+        """How the tests of a file have ended that is done now."""
+        own = {test: how for test, how in self.outcomes.items() if test.startswith(file + "::")}
         counts = Counter(own.values())
         numbers = " ".join(f"{how}={counts[how]}" for how in ("passed", "skipped", *BAD))
-        seconds = time.monotonic() - self._begun
-        say(f"{RESULT}{self._file}{self.kind} {numbers} seconds={seconds:.0f}")
+        seconds = time.monotonic() - self._untold.pop(file)
+        say(f"{RESULT}{file}{self.kind} {numbers} seconds={seconds:.0f}")
         for test, how in own.items():
             if how in BAD:
                 say(f"{RESULT}{how} {test}")
-        self._file = ""
 
 
 def say(text: str) -> None:
@@ -110,11 +131,13 @@ def main(words: list[str]) -> int:
 
 def run_systemds(words: list[str], limit: int) -> int:
     """With systemd itself, what else runs with one of ours, if it is among the words."""
-    files = [word for word in words if SYSTEMD.startswith(word.partition("::")[0].rstrip("/"))]
-    if not files:
-        return 0
     others = [word for word in words if not Path(word.partition("::")[0]).exists()]
-    about = [word for word in files if "::" in word] or [SYSTEMD]
+    about = []
+    for file in SYSTEMD:
+        named = [word for word in words if file.startswith(word.partition("::")[0].rstrip("/"))]
+        about += [word for word in named if "::" in word] or [file] * bool(named)
+    if not about:
+        return 0
     os.environ["CUDDY_TESTS_SYSTEMD"] = "1"
     try:
         return run([*about, *others], limit, Results("@systemd"))
@@ -133,10 +156,9 @@ def run(words: list[str], limit: int, results: Results) -> int:
             code = run_session([*words, f"@{done}"], report, output, results, limit)
             if not results.running:
                 break
-            results.outcomes[results.running] = "hung"
-            say(f"hung {results.running}\n{output.read_text(errors='replace')[-8000:]}")
-            results.running = ""
-        results.tell()
+            stuck = results.stuck(limit) or list(results.running.values())
+            results.give_up(stuck, output.read_text(errors="replace")[-8000:])
+        results.tell_all()
         say(output.read_text(errors="replace")[-2000:])
     return code if not set(BAD) & set(results.outcomes.values()) else 1
 
@@ -145,10 +167,12 @@ def run_session(words: list[str], report: Path, output: Path, results: Results, 
     """Run pytest to its end, or to the test that hangs; its exit code."""
     command = [sys.executable, "-m", "pytest", "-q", "-p", "vm_inside", "--color=no", "--tb=short",
                "-o", f"faulthandler_timeout={limit}", *words]  # fmt: skip
+    # Those that systemd may start belong to no session's namespaces: one at a time.
+    sessions = "1" if results.kind else SESSIONS
     with output.open("wb") as file, report.open() as lines:
         session = subprocess.Popen(
-            command, env=os.environ | {REPORT: str(report)}, start_new_session=True,
-            stdout=file, stderr=file,
+            command, env=os.environ | {REPORT: str(report), "CUDDY_TESTS_SESSIONS": sessions},
+            start_new_session=True, stdout=file, stderr=file,
         )  # fmt: skip
         fd = os.pidfd_open(session.pid)
         is_done = False
@@ -156,7 +180,8 @@ def run_session(words: list[str], report: Path, output: Path, results: Results, 
             is_done = bool(select.select([fd], [], [], 2)[0])
             for line in lines:
                 results.take(*json.loads(line))
-            if time.time() - report.stat().st_mtime > limit + 60:
+            is_silent = time.time() - report.stat().st_mtime > limit + 60
+            if is_silent or results.stuck(limit + 60):
                 with contextlib.suppress(ProcessLookupError):
                     os.killpg(session.pid, signal.SIGKILL)
         os.close(fd)
