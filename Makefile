@@ -44,9 +44,10 @@ soak: $(VENV)/tests
 	 tests/cli/test_build_run.py tests/cli/test_build_mounts.py $(ARGS)
 
 check: $(VENV)/tests
-	$(BIN)/ruff check src tests bench fuzz
-	$(BIN)/ruff format --check src tests bench fuzz
+	$(BIN)/ruff check src tests bench fuzz examples
+	$(BIN)/ruff format --check src tests bench fuzz examples
 	$(BIN)/mypy
+	$(BIN)/mypy --strict examples
 	$(PYTEST) -q tests/test_architecture.py tests/test_docs.py tests/test_startup.py
 
 golden: $(VENV)/tests

@@ -30,6 +30,7 @@ from bench import (  # noqa: E402
     report,
     timing,
     users,
+    warm,
 )
 from bench.engines import Engine, makers, running  # noqa: E402
 from bench.scenarios import (  # noqa: E402
@@ -83,6 +84,9 @@ def main() -> int:
     if options.only in ("", api_work.TITLE):
         image = server.push(images.alpine(), "bench")
         api_work.measure(directory / "api", program, image, options.rounds)
+    if options.only in ("", warm.TITLE):
+        image = server.push(images.alpine(), "bench")
+        warm.measure(directory / "warm", program, image, options.rounds)
     if image_work.is_asked_for(options.only):
         image_work.measure(directory / "disks", program, server, options)
     if build_work.is_asked_for(options.only):

@@ -81,6 +81,10 @@ class Link:
                 pass  # it takes long, and ends all the same
             channel.close()
 
+    def __del__(self) -> None:
+        if channel := getattr(self, "_channel", None):
+            channel.close()  # whoever has dropped an engine needs its process no more
+
     def forget(self) -> None:
         """In a child of the program's: the process is another's."""
         self._lock = _thread.allocate_lock()

@@ -34,7 +34,8 @@ class Wishes(TypedDict, total=False):
     tmpfs: Iterable[str]  # TARGET[:OPTIONS]
     read_only: bool  # its root
     network: str  # "bridge" (the usual one), "none", "host", or a network's name
-    ports: Mapping[int | str, int | str] | Iterable[str]  # {80: 8080}: inside: here; 0: any free
+    # {80: 8080}: inside: here; 0: any that is free
+    ports: Mapping[int, int | str] | Mapping[str, int | str] | Iterable[str]
     egress: str | Iterable[str]  # "none", "allow:pypi.org", ...
     memory: int | str  # bytes, or "64m"
     cpus: float
@@ -91,7 +92,7 @@ def _absolute(volume: str) -> str:
     return f"{os.path.abspath(os.path.expanduser(source))}:{rest}" if is_path else volume
 
 
-def _ports(value: Mapping[int | str, int | str] | Iterable[str]) -> tuple[str, ...]:
+def _ports(value: Mapping[Any, int | str] | Iterable[str]) -> tuple[str, ...]:
     if not hasattr(value, "items"):
         return texts(value)
     return tuple(f"{here}:{inside}" if here else str(inside) for inside, here in value.items())
