@@ -58,6 +58,19 @@ def test_users_and_addresses_count_apart() -> None:
     assert min(owners) >= 0
 
 
+def test_those_who_come_by_tcp_leave_room_for_others() -> None:
+    many, addresses = posts.MAX_OF_ONE_ADDRESS, [boards.REMOTE + i for i in range(4)]
+    full = boards.Count(1, many, [addresses[0]] * many)
+    assert posts.is_welcome(full, addresses[0])
+    over = boards.Count(1, many + 1, [*full.owners, addresses[0]])
+    assert not posts.is_welcome(over, addresses[0])
+    assert posts.is_welcome(over, 0)
+    crowd = [each for each in addresses for _ in range(many)][: posts.MAX_REMOTE + 1]
+    assert not posts.is_welcome(boards.Count(1, len(crowd), crowd), addresses[-1])
+    assert posts.is_welcome(boards.Count(1, len(crowd), crowd), 1000)
+    assert not posts.is_welcome(boards.Count(1, posts.MAX_CONNECTIONS + 1, []), 1000)
+
+
 def test_a_user_with_too_many_connections_is_turned_away(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

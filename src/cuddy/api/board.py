@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 VACANT, FREE, TAKEN = -3, -2, -1
 """No worker, one that waits, one to whom somebody has come just now. From 0 on: whose connection
 it has."""
+REMOTE = 1 << 32
+"""From here on it is an address instead of a user."""
 NUMBER_BYTES = 8
 PLACES, ENDED = 0, 1
 """Before the workers' numbers: how many there are, and when a connection has last ended."""
@@ -34,6 +36,11 @@ class Count(NamedTuple):
     def of(self, owner: int) -> int:
         """How many connections an owner has."""
         return self.owners.count(owner)
+
+    @property
+    def remote(self) -> int:
+        """How many connections there are by TCP."""
+        return sum(owner >= REMOTE for owner in self.owners)
 
 
 class Board:
@@ -92,4 +99,4 @@ class Board:
 
 def owner(peer: Peer) -> int:
     """Whose connections count together: a user's, or those from one address."""
-    return (1 << 32) + hash(peer.address) % (1 << 32) if peer.address else peer.uid
+    return REMOTE + hash(peer.address) % (1 << 32) if peer.address else peer.uid

@@ -20,12 +20,16 @@ if TYPE_CHECKING:
     import ssl
     from collections.abc import Sequence
 
-    from cuddy.api.board import Board
+    from cuddy.api.board import Board, Count
     from cuddy.api.connection import Peer
     from cuddy.api.sockets import Listener
 
 MAX_CONNECTIONS = 1000
 MAX_OF_ONE_PEER = 500
+MAX_OF_ONE_ADDRESS, MAX_REMOTE = 250, 500
+"""By TCP anybody may come, and keep a process until it is clear that he has no certificate: that
+must leave room for others, and for who is on this machine.
+"""
 LEAST_FREE, MOST_FREE = 1, 3
 """Workers that wait: a client that comes again and again takes two in turns."""
 PAUSE_S = 0.1
@@ -85,7 +89,7 @@ class Post:
             count = self._board.count()
             if count.free < LEAST_FREE:
                 self._ring()
-            if count.busy <= MAX_CONNECTIONS and count.of(owner) <= MAX_OF_ONE_PEER:
+            if is_welcome(count, owner):
                 self._is_serving = True
                 if self._is_retired:
                     self.leave()
@@ -119,6 +123,15 @@ class Post:
         for fd in (self._signals, self._wakeup, self._bell):
             os.close(fd)
         self._board.close()
+
+
+def is_welcome(count: Count, owner: int) -> bool:
+    """Whether there are not too many connections with the one that has just come. Pure."""
+    if count.busy > MAX_CONNECTIONS:
+        return False
+    if owner < boards.REMOTE:
+        return count.of(owner) <= MAX_OF_ONE_PEER
+    return count.of(owner) <= MAX_OF_ONE_ADDRESS and count.remote <= MAX_REMOTE
 
 
 def _turn_away(client: socket.socket) -> None:
