@@ -125,7 +125,8 @@ def demo(cuddy: Cuddy) -> Iterator[list[str]]:
     """The page's example, run: the lines that it prints."""
     lines = [line[4:] for line in PAGE.read_text().splitlines() if line.startswith("    $ cuddy ")]
     begin, show = (line.removeprefix("$ cuddy ").split() for line in lines[:2])
-    cuddy.ok(*begin)
+    usual = {name: value for name, value in cuddy.environment.items() if name != "CUDDY_CONFIG"}
+    cuddy.ok(*begin, env=usual)
     yield cuddy.ok(*show).splitlines()
 
 

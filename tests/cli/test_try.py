@@ -161,11 +161,13 @@ def test_a_directory_that_became_a_link_leads_nowhere(cuddy: Cuddy, top: Path) -
 def test_what_lies_in_a_file_system_that_is_gone_comes_whole(cuddy: Cuddy, top: Path) -> None:
     inner = top / "directory"
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", inner], check=True)
-    cuddy.ok("try", "-q", "--name", "one", "--", "sh", "-c", f"echo x > {inner}/made")
+    cuddy.ok(
+        "try", "-q", "--name", "one", "--", "sh", "-c", f"mkdir {inner}/d; echo x > {inner}/d/made"
+    )
     subprocess.run(["umount", inner], check=True)
     shutil.rmtree(inner)
     cuddy.ok("try", "apply", "one")
-    assert (inner / "made").read_text() == "x\n"
+    assert (inner / "d/made").read_text() == "x\n"
 
 
 def test_killed_at_any_moment_each_file_is_old_or_new(cuddy: Cuddy, top: Path) -> None:

@@ -14,6 +14,7 @@ import stat
 
 from cuddy.engine import trial_diff, trials
 from cuddy.errors import Conflict, SystemFailure
+from cuddy.image import walk
 from cuddy.kernel import resolve, transfer
 from cuddy.kernel.syscall import syscall
 
@@ -114,12 +115,7 @@ class Target:
             return True
         fd = resolve.open_beneath(parent_fd, name, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            with os.scandir(fd) as entries:
-                names = [os.fsencode(entry.name) for entry in entries]
-            return all(
-                (inner := look(fd, each)) is None or self.is_untouched(fd, each, inner)
-                for each in names
-            )
+            return all(inner.st_ctime_ns < self.since for _, inner in walk.walk(fd))
         finally:
             os.close(fd)
 

@@ -8,7 +8,7 @@ import stat
 from cuddy.engine import diff, trials
 from cuddy.engine.trial_plan import OVERLAY, SPLIT, Part
 from cuddy.errors import SystemFailure
-from cuddy.image import changeset
+from cuddy.image import changeset, walk
 from cuddy.image.stack import Stack, join
 from cuddy.kernel import overlay
 from cuddy.shapes import NamedTuple
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from cuddy.engine.home import Home
     from cuddy.engine.trials import Trial
+
+OPEN = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Change(NamedTuple):
@@ -117,11 +119,15 @@ def added(top: str, inside: bytes, place: bytes, status: os.stat_result) -> Iter
     if overlay.is_whiteout(status):
         return
     yield Change("A", place, top, inside)
-    if stat.S_ISDIR(status.st_mode):
-        directory = os.path.join(os.fsencode(top), inside)
-        for name in sorted(os.listdir(directory)):
-            found = os.lstat(os.path.join(directory, name))
-            yield from added(top, join(inside, name), join(place, name), found)
+    if not stat.S_ISDIR(status.st_mode):
+        return
+    fd = os.open(os.path.join(os.fsencode(top), inside), OPEN)
+    try:
+        for path, found in walk.walk(fd):
+            if not overlay.is_whiteout(found):
+                yield Change("A", join(place, path), top, join(inside, path))
+    finally:
+        os.close(fd)
 
 
 def shown(found: list[Change]) -> list[diff.Change]:
