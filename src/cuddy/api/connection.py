@@ -7,6 +7,7 @@ client that has gone raises ClientLeft wherever it is met.
 from __future__ import annotations
 
 import math
+import os
 import socket
 import time
 
@@ -147,7 +148,7 @@ class Connection:
     def _receive(self, timeout_s: float) -> bytes | None:
         """More bytes, none at the end; None if nothing came in time. Raises ClientLeft."""
         try:
-            self.socket.settimeout(timeout_s)
+            self._set_timeout(timeout_s)
             data = self.socket.recv(READ_BYTES)
         except (TimeoutError, BlockingIOError):
             return None
@@ -159,10 +160,20 @@ class Connection:
     def send(self, data: bytes, *, patience_s: float | None = None) -> None:
         """Send bytes, as one write if the client takes them. Raises ClientLeft."""
         try:
-            self.socket.settimeout(patience_s)
-            self.socket.sendall(data)
+            try:
+                # Not by the socket's method, which asks first whether it may: it nearly always may.
+                sent = os.write(self.socket.fileno(), data)
+            except BlockingIOError:
+                sent = 0
+            if sent < len(data):
+                self._set_timeout(patience_s)
+                self.socket.sendall(data[sent:])
         except OSError:
             raise ClientLeft from None
+
+    def _set_timeout(self, timeout_s: float | None) -> None:
+        if timeout_s != self.socket.gettimeout():
+            self.socket.settimeout(timeout_s)
 
     def take_over(self) -> bytes:
         """HTTP ends here; what the client has sent already beyond its request."""
