@@ -147,6 +147,24 @@ def test_dockers_command_line_runs_there(rootless: Api, user: OrdinaryUser, tmp_
         assert terminal.ends() == 3
 
 
+@pytest.mark.filterwarnings("ignore")
+def test_docker_py_runs_there(rootless: Api) -> None:
+    docker = pytest.importorskip("docker")
+    client = docker.DockerClient(base_url=f"unix://{rootless.path}")
+    assert client.containers.run("alpine", ["echo", "hello"], remove=True) == b"hello\n"
+    network = client.networks.create("back")
+    kept = client.containers.run(
+        "alpine", ["sh", "-c", "echo up; sleep 1000"], detach=True, network="back", tty=True
+    )
+    wait_until(lambda: kept.logs().startswith(b"up"))
+    assert kept.exec_run(["sh", "-c", "exit 4"]).exit_code == 4
+    kept.stop(timeout=0)
+    assert kept.wait()["StatusCode"] == 137
+    kept.remove()
+    network.remove()
+    client.close()
+
+
 def test_a_server_that_nobody_needs_ends_and_leaves_the_containers(user: OrdinaryUser) -> None:
     path = user.run_root / "idle.sock"
     words = ("system", "serve", "--unix", str(path), "--idle-timeout", "1")

@@ -40,7 +40,6 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 17
 PATIENCE_S = 10  # for the answer of a monitor
-ANSWER_S = 2  # for what only newer ones say
 
 
 class Attachment:
@@ -145,7 +144,7 @@ class Attachment:
         """
         poll = select.poll()
         poll.register(self._socket, select.POLLIN)
-        if not poll.poll(ANSWER_S * 1000):
+        if not poll.poll(PATIENCE_S * 1000):
             return b""
         head_bytes = frames.HEADER.size
         try:

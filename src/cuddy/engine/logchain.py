@@ -12,6 +12,7 @@ from __future__ import annotations
 import errno
 import os
 import stat
+import time
 
 from cuddy import files
 from cuddy.engine import logrotation
@@ -19,12 +20,13 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from cuddy.engine.logrotation import Name
 
 ATTEMPTS = 100
 """To open a file whose name changes meanwhile: a rotation moves all of them in a moment."""
+PAUSE_S = 0.01
 CHUNK_BYTES = 1 << 18
 MAX_UNPACKED_BYTES = 1 << 32
 
@@ -99,7 +101,7 @@ def open_file(path: str, inode: int) -> Link | None:
 
 def is_older(path: str, link: Link, other: Link) -> bool:
     """Whether a file is of those before another one that is still there. Raises OSError."""
-    for _ in range(ATTEMPTS):
+    for _ in attempts():
         try:
             names = _place(path)
             if names == _place(path):
@@ -107,6 +109,14 @@ def is_older(path: str, link: Link, other: Link) -> bool:
         except FileNotFoundError:
             continue
     return False
+
+
+def attempts() -> Iterator[None]:
+    """So many, of which the later ones leave a busy writer time to end its rotation."""
+    for number in range(ATTEMPTS):
+        if number >= ATTEMPTS // 2:
+            time.sleep(PAUSE_S)
+        yield
 
 
 def _position(names: list[Placed], link: Link) -> int:
@@ -140,7 +150,7 @@ def _retry(path: str, choose: Callable[[list[Placed]], Placed | None]) -> Link |
 
     What was read of them twice with the same result was so in between.
     """
-    for _ in range(ATTEMPTS):
+    for _ in attempts():
         try:
             names = _place(path)
             if names != _place(path):
