@@ -17,7 +17,7 @@ import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -57,7 +57,8 @@ def kill(api: Api, *, wholly: bool = True) -> None:
     children = Path(f"/proc/{api.pid}/task/{api.pid}/children").read_text().split()
     os.kill(api.pid, signal.SIGKILL)
     for pid in children if wholly else ():
-        os.kill(int(pid), signal.SIGKILL)
+        with suppress(ProcessLookupError):  # it may have ended by itself, without its server
+            os.kill(int(pid), signal.SIGKILL)
 
 
 def processes(*words: str) -> list[int]:
