@@ -271,3 +271,11 @@ def test_at_a_terminal_it_is_the_callers(cuddy: Cuddy) -> None:
         assert it.ends() == 0
         assert any("/dev/pts/" in line for line in it.screen())
     cuddy.ok("try", "discard", "one")
+
+
+def test_a_trial_is_nothing_to_repair(fresh: Cuddy) -> None:
+    """It is the user's: `system check --repair` may not take it away."""
+    assert not fresh.ok("system", "check").startswith("broken")
+    (fresh.root / "trials/kept").mkdir(parents=True)
+    assert "trials" not in fresh("system", "check", "--repair").out
+    assert (fresh.root / "trials/kept").is_dir()

@@ -41,7 +41,7 @@ if TYPE_CHECKING:
     from cuddy.image.garbage import Removal
 
 ROOT_NAMES = frozenset(
-    ("build", "containers", "ids", "images", "layers", "lost", "names", "networks", "tmp",
+    ("build", "containers", "ids", "images", "layers", "lost", "names", "networks", "tmp", "trials",
      "volumes", "doomed.json", "events.log", "events.log.1")
 )  # fmt: skip
 
