@@ -232,7 +232,7 @@ def test_a_handlers_process_holds_neither_listener_nor_others(api: Api) -> None:
             sock.sendall(b"GET /_ping HTTP/1.1\r\nHost: a\r\n\r\n")
             assert sock.recv(1000)
         for sock in several:
-            sock.sendall(b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n")
+            sock.sendall(b"GET /events?since=1 HTTP/1.1\r\nHost: a\r\n\r\n")
             assert sock.recv(1000)
         pids = busy(api.pid)
         assert len(pids) == len(several)

@@ -19,7 +19,7 @@ from cuddy.api.sockets import listen
 from engine_api import Api, serving
 
 PING = b"GET /_ping HTTP/1.1\r\nHost: a\r\n\r\n"
-EVENTS = b"GET /events HTTP/1.1\r\nHost: a\r\n\r\n"
+EVENTS = b"GET /events?since=1 HTTP/1.1\r\nHost: a\r\n\r\n"
 
 
 def workers(pid: int) -> list[int]:
@@ -81,11 +81,11 @@ def test_a_user_with_too_many_connections_is_turned_away(
     assert mine is not None
     assert other is not None
     board.set(other, os.getuid())
-    bell = os.open(os.devnull, os.O_WRONLY)
+    bell, outbox = os.open(os.devnull, os.O_WRONLY), socket.socket()
     pid = os.fork()
     if pid == 0:
         try:
-            found = posts.Post([listener], board, mine, bell).await_client()
+            found = posts.Post([listener], board, mine, bell, outbox).await_client()
             assert found
             found[0].sendall(b"welcome")
         finally:
@@ -97,6 +97,7 @@ def test_a_user_with_too_many_connections_is_turned_away(
             assert sock.recv(100).startswith(said)
     assert os.waitpid(pid, 0)[1] == 0
     listener.close()
+    outbox.close()
     os.close(bell)
 
 

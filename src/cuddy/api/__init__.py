@@ -11,6 +11,8 @@ worker      a process that serves a connection, or several that only look someth
 post        where it waits for them beside the others
 board       what each of them does, in memory that they share
 sockets     where it listens, and who may come
+fork        how its processes begin
+fanout      one that sends events to all who listen
 connection  one client's requests, and the bytes of answers
 heads       their heads: the usual request, all others by h11, and every answer
 tls         the same bytes in secret, from clients with certificates

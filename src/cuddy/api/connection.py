@@ -70,9 +70,12 @@ class Peer(NamedTuple):
 class Connection:
     """HTTP on a socket, from the side of the server."""
 
-    def __init__(self, sock: socket.socket, peer: Peer) -> None:
+    def __init__(
+        self, sock: socket.socket, peer: Peer, outbox: socket.socket | None = None
+    ) -> None:
         self.socket = sock
         self.peer = peer
+        self.outbox = outbox  # where connections of clients that only listen may go
         self.has_answered = False  # whether the request has a complete answer
         self._client_wrote_all = False
         self._unread = b""  # of the next request

@@ -89,7 +89,8 @@ def dispatch(call: Call, peer: Peer, before_change: Callable[[], None]) -> None:
         call.version = check_version(found[1])
         call.path = found[2]
     handler, call.ref = routes.find(call.method, call.path)
-    if handler in routes.PLAIN:
+    call.before_change = before_change
+    if handler in routes.PLAIN or handler in routes.MAY_CHANGE:
         handler(call)
         return
     before_change()

@@ -16,13 +16,13 @@ from contextlib import nullcontext
 from urllib.parse import parse_qs
 
 from cuddy import files
+from cuddy.api import board, fanout, heads
 from cuddy.api import connection as connections
-from cuddy.api import heads
 from cuddy.api.connection import Connection
 from cuddy.api.fields import read_filters
 from cuddy.api.stream import Stream
 from cuddy.engine.departure import UntilClientLeaves
-from cuddy.errors import InvalidArgument
+from cuddy.errors import InvalidArgument, SystemFailure
 from cuddy.image import spec
 
 TYPE_CHECKING = False
@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from typing import Any
 
     from cuddy.api.heads import Request
+    from cuddy.engine.event_filters import Filters
     from cuddy.engine.home import Home
 
     Handler = Callable[["Call"], None]
@@ -100,6 +101,8 @@ class Call:
         self.status = 0
         """Of the answer, once there is one."""
         self.is_hijacked = False
+        self.before_change: Callable[[], None] = lambda: None
+        """What is to be called before anything that lasts, or may change this process."""
         self.last_words: Callable[[str], bytes] | None = None
         """How an error is told on a connection that is no more HTTP; None: not at all."""
         self.open_stream: Stream | None = None
@@ -214,17 +217,43 @@ class Call:
 
     def stream(self, content_type: str = JSON, status: int = 200) -> Stream:
         """An answer that is sent while it is made; its head goes out at once."""
-        is_chunked = not self._request.is_old
-        chunked = ("Transfer-Encoding: chunked",) if is_chunked else ()
-        head = self._head(status, content_type, *chunked)
+        head = self._stream_head(status, content_type)
         self.status = status
         self._connection.invite_body()  # such answers may begin before the body is read
         self._connection.send(head)
         is_head = self.method == "HEAD"
         self.open_stream = Stream(
-            self._connection, content_type, bodiless=is_head, chunked=is_chunked
+            self._connection, content_type, bodiless=is_head, chunked=self._is_chunked
         )
         return self.open_stream
+
+    def hand_over(self, filters: Filters) -> bool:
+        """Let the process that sends events to all who listen answer this; False if there is none.
+
+        Raises InvalidArgument.
+        """
+        outbox, sock = self._connection.outbox, self._connection.socket
+        if not outbox or outbox.fileno() < 0:  # as after a request that has changed something
+            return False
+        owner = board.owner(self._connection.peer)
+        head = self._stream_head(200, JSON).decode("latin-1")
+        self._connection.invite_body()
+        try:
+            fanout.send(outbox, fanout.Order(owner, head, self._is_chunked, filters), sock)
+        except OSError as error:
+            raise SystemFailure.from_os("cannot hand the connection over", error) from error
+        self.status = 200
+        self.is_hijacked = True
+        sock.close()
+        return True
+
+    @property
+    def _is_chunked(self) -> bool:
+        return not self._request.is_old
+
+    def _stream_head(self, status: int, content_type: str) -> bytes:
+        chunked = ("Transfer-Encoding: chunked",) if self._is_chunked else ()
+        return self._head(status, content_type, *chunked)
 
     def _head(self, status: int, content_type: str, *framing: str) -> bytes:
         lines = [f"{name}: {value}" for name, value in self.answer_headers.items()]

@@ -32,6 +32,7 @@ must leave room for others, and for who is on this machine.
 """
 LEAST_FREE, MOST_FREE = 1, 3
 """Workers that wait: a client that comes again and again takes two in turns."""
+TOO_MANY = refusal(503, "too many connections")
 PAUSE_S = 0.1
 RETIRE = _signal.SIGUSR1
 """Whoever waits ends; whoever has a connection ends with it. The kernel sends it when the server
@@ -41,9 +42,19 @@ FREE_NAME, OWN_NAME = "cuddy api free", "cuddy api"
 
 
 class Post:
-    """`place`: the worker's on the board. `bell`: a descriptor that wakes the server."""
+    """`place`: the worker's on the board. `bell`: a descriptor that wakes the server. `outbox`: the
+    way for clients that only listen (fanout.py).
+    """
 
-    def __init__(self, listeners: Sequence[Listener], board: Board, place: int, bell: int) -> None:
+    def __init__(
+        self,
+        listeners: Sequence[Listener],
+        board: Board,
+        place: int,
+        bell: int,
+        outbox: socket.socket,
+    ) -> None:
+        self.outbox = outbox
         self._listeners = {each.socket.fileno(): each for each in listeners}
         self._board, self._place, self._bell = board, place, bell
         self._is_serving = self._is_retired = False
@@ -117,6 +128,7 @@ class Post:
         process.set_name(OWN_NAME)
         self._poll.close()
         self._poll = None
+        self.outbox.close()
         for listener in self._listeners.values():
             listener.socket.close()
         _signal.set_wakeup_fd(-1)
@@ -139,6 +151,6 @@ def _turn_away(client: socket.socket) -> None:
     with client:
         try:
             client.setblocking(False)
-            client.send(refusal(503, "too many connections"))
+            client.send(TOO_MANY)
         except OSError:
             pass

@@ -135,6 +135,9 @@ PLAIN = {
 }
 """What only looks something up: afterwards its process can serve another connection."""
 
+MAY_CHANGE = {events.events_}
+"""What calls `before_change` itself, if it comes to that."""
+
 Route = tuple[re.Pattern[str], "Handler"]
 
 

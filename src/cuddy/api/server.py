@@ -9,10 +9,11 @@ from __future__ import annotations
 import os
 import select
 import signal
+import socket
 import time
 
-from cuddy.api import worker
-from cuddy.api.board import Board
+from cuddy.api import fanout, fork, worker
+from cuddy.api.board import TAKEN, Board
 from cuddy.api.post import LEAST_FREE, MAX_CONNECTIONS, MOST_FREE, RETIRE
 
 TYPE_CHECKING = False
@@ -36,7 +37,10 @@ class Server:
         self.listeners = listeners
         self.idle_timeout_s = idle_timeout_s
         self._board = Board(MAX_CONNECTIONS + MOST_FREE)
-        self._places: dict[int, int] = {}  # of workers on the board, by pid
+        self._places: dict[int, int] = {}  # of our processes on the board, by pid
+        self._inbox, self._outbox = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        self._inbox.setblocking(False)
+        self._fanout = 0  # the process that reads the inbox; 0: there is none
         self._stopping = False
         self._wakeup, self._bell = os.pipe2(os.O_CLOEXEC | os.O_NONBLOCK)
 
@@ -52,9 +56,12 @@ class Server:
             elif left_s == 0 and self._retire():
                 return
             self._hire_ahead()
-            poll.poll(None if left_s is None else left_s * 1000)
+            poll.register(self._inbox, 0 if self._fanout else select.POLLIN)
+            ready = poll.poll(None if left_s is None else left_s * 1000)
             self._clear_alarm()
             self._reap()
+            if any(fd == self._inbox.fileno() for fd, _ in ready):
+                self._begin_fanout()
 
     def _catch_signals(self) -> None:
         def stop(*_: object) -> None:
@@ -91,7 +98,9 @@ class Server:
             if place is None:
                 return
             try:
-                pid = worker.hire(self.home, self.listeners, self._board, place, self._leave)
+                pid = worker.hire(
+                    self.home, self.listeners, self._board, place, self._leave_to_work, self._outbox
+                )
             except OSError:
                 self._board.vacate(place)
                 time.sleep(PAUSE_S)
@@ -99,10 +108,36 @@ class Server:
                 self._places[pid] = place
 
     def _leave(self) -> int:
-        """In a worker: what it has no use for. How it wakes us."""
+        """In a process of ours: what it has no use for. How it wakes us."""
         signal.set_wakeup_fd(-1)
         os.close(self._wakeup)
         return self._bell
+
+    def _leave_to_work(self) -> int:
+        self._inbox.close()
+        return self._leave()
+
+    def _begin_fanout(self) -> None:
+        """Somebody is to be sent events, and nobody does that now."""
+        place = self._board.find_place()
+        if self._fanout or place is None:
+            return
+
+        def leave() -> int:
+            signal.signal(RETIRE, signal.SIG_IGN)  # whoever waits in the inbox has come already
+            self._outbox.close()
+            for listener in self.listeners:
+                listener.socket.close()
+            return self._leave()
+
+        self._board.set(place, TAKEN)
+        try:
+            self._fanout = fork.begin(leave, lambda _: fanout.serve(self.home, self._inbox))
+        except OSError:
+            self._board.vacate(place)
+            time.sleep(PAUSE_S)
+        else:
+            self._places[self._fanout] = place
 
     def _retire(self) -> bool:
         """Let all workers end; False if somebody has come to one just now."""
@@ -122,6 +157,8 @@ class Server:
             pid, status = os.waitpid(-1, os.WNOHANG)
             if not pid:
                 return
+            if pid == self._fanout:
+                self._fanout = 0
             if pid in self._places and self._board.vacate(self._places.pop(pid)) and status:
                 time.sleep(PAUSE_S)
 
@@ -136,4 +173,6 @@ class Server:
         signal.set_wakeup_fd(-1)
         os.close(self._wakeup)
         os.close(self._bell)
+        self._inbox.close()
+        self._outbox.close()
         self._board.close()

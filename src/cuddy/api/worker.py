@@ -13,10 +13,9 @@ process, and no container's process holds what the server listens on.
 
 from __future__ import annotations
 
-import _signal
 import os
 
-from cuddy.api import dialogue, preload, tls
+from cuddy.api import dialogue, fork, preload, tls
 from cuddy.api.connection import Connection
 from cuddy.api.post import RETIRE, Post
 from cuddy.engine.departure import ClientLeft
@@ -24,8 +23,8 @@ from cuddy.kernel import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Callable, Sequence
-    from typing import NoReturn
 
     from cuddy.api.board import Board
     from cuddy.api.sockets import Listener
@@ -33,38 +32,28 @@ if TYPE_CHECKING:
 
 
 def hire(
-    home: Home, listeners: Sequence[Listener], board: Board, place: int, leave: Callable[[], int]
+    home: Home,
+    listeners: Sequence[Listener],
+    board: Board,
+    place: int,
+    leave: Callable[[], int],
+    outbox: socket.socket,
 ) -> int:
     """Fork a worker; its pid. `leave`: closes what is the server's, and says how to wake it.
+    `outbox`: leads to the fan-out process.
 
     Raises OSError when there is no room for one more.
     """
     server = os.getpid()
-    pid = os.fork()
-    if pid:
-        return pid
-    code = 1
-    try:
-        bell = leave()
-        _set_signals()
-        process.set_title("cuddy api worker")
+
+    def work(bell: int) -> None:
         preload.warm_up(home)
-        post = Post(listeners, board, place, bell)
+        post = Post(listeners, board, place, bell, outbox)
         process.prctl(process.PR_SET_PDEATHSIG, RETIRE)
         if os.getppid() == server:
             _work(home, post)
-        code = 0
-    except OSError as error:
-        dialogue.note(str(error))
-    finally:
-        os._exit(code)
 
-
-def _set_signals() -> None:
-    for number in (_signal.SIGTERM, _signal.SIGHUP):
-        _signal.signal(number, _unwind)
-    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # the server tells us
-    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+    return fork.begin(leave, work)
 
 
 def _work(home: Home, post: Post) -> None:
@@ -75,13 +64,9 @@ def _work(home: Home, post: Post) -> None:
         if context:
             post.leave()
             client, peer = tls.enter(client, peer, context)
-        connection = Connection(client, peer)
+        connection = Connection(client, peer, post.outbox)
         try:
             dialogue.converse(home, connection, before_change=post.leave, is_logged=is_logged)
         except ClientLeft:
             post.leave()
         connection.close()
-
-
-def _unwind(number: int, frame: object) -> NoReturn:
-    raise SystemExit(128 + number)

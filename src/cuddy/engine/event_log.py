@@ -32,10 +32,6 @@ MAY_BE_NEW = inotify.IN_CREATE | inotify.IN_MOVED_TO | inotify.IN_Q_OVERFLOW
 """What is told when a log has been made or renamed."""
 START = b'{"Type":'
 """How every line begins, and nothing else: within a JSON string the quotes would be escaped."""
-SAMPLE = (
-    b'{"Type":"container","Action":"die","Actor":{"ID":"1","Attributes":{"image":"i","name":"n"}},'
-    b'"scope":"local","time":1,"timeNano":1}\n'
-)
 
 
 class Actor(TypedDict):
@@ -98,17 +94,9 @@ def document(event: Event) -> dict[str, Any]:
     return {**older, **event, "Actor": {"ID": actor, "Attributes": ordered}}
 
 
-def rehearse() -> list[Event]:
-    """Read an event that is none, for a process that is to be quick when the first one comes."""
-    inotify.masks(bytes(inotify.HEAD_BYTES))
-    fd = os.memfd_create("rehearsal", os.MFD_CLOEXEC)
-    part = _Part(fd)
-    try:
-        os.write(fd, SAMPLE)
-        os.lseek(fd, 0, os.SEEK_SET)
-        return list(part.read())
-    finally:
-        part.close()
+def line(event: Event) -> bytes:
+    """The same as a line of JSON."""
+    return files.format_json(document(event)).encode() + b"\n"
 
 
 class Reader(Closing):

@@ -1,0 +1,58 @@
+"""How a process of the server's begins, and that it ends there whatever becomes of it."""
+
+from __future__ import annotations
+
+import _signal
+import os
+
+from cuddy.api import dialogue
+from cuddy.kernel import process
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from typing import NoReturn
+
+
+ENDING = (_signal.SIGTERM, _signal.SIGHUP)
+
+
+def begin(leave: Callable[[], int], work: Callable[[int], None]) -> int:
+    """Fork a process; its pid. `leave`: closes what is the server's, and says how to wake it, which
+    `work` is told.
+
+    Raises OSError when there is no room for one more.
+    """
+    # A signal that came before the child has handlers of its own would be lost in the server's.
+    before = _signal.pthread_sigmask(_signal.SIG_BLOCK, ENDING)
+    pid = -1
+    try:
+        pid = os.fork()
+    finally:
+        if pid:
+            _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
+    if pid:
+        return pid
+    code = 1
+    try:
+        bell = leave()
+        _set_signals()
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
+        process.set_title("cuddy api worker")
+        work(bell)
+        code = 0
+    except OSError as error:
+        dialogue.note(str(error))
+    finally:
+        os._exit(code)
+
+
+def _set_signals() -> None:
+    for number in ENDING:
+        _signal.signal(number, _unwind)
+    _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # the server tells us
+    _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
+
+
+def _unwind(number: int, frame: object) -> NoReturn:
+    raise SystemExit(128 + number)
