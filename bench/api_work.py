@@ -34,6 +34,7 @@ PING_ANEW = Scenario("api, _ping, a connection each", (), 1.0, "docker")
 LIST = Scenario(f"api, list, {CONTAINERS} containers", (), 1.0, "docker")
 EXEC = Scenario("api, exec to its output", (), 1.0, "docker", share=0.67)
 EVENTS = Scenario(f"api, {STREAMS} streams of events", (), 1.0, "docker", share=0.34)
+HEARD = Scenario(f"api, {STREAMS} streams, from the event", (), 1.0, "docker", share=0.34)
 LOGS = Scenario(f"api, {STREAMS} streams of logs", (), 1.0, "docker", share=0.34)
 SERVER_MB, STREAM_MB = 40.0, 3.0
 
@@ -205,6 +206,26 @@ def streams(path: str, cause: str) -> Callable[[Served], Callable[[], float]]:
     return work
 
 
+def heard() -> Callable[[Served], Callable[[], float]]:
+    """The same from the moment that the event has in itself, without what it tells of."""
+
+    def work(served: Served) -> Callable[[], float]:
+        def once() -> float:
+            opened = [open_stream(served, f"/events?filters={FILTERS}") for _ in range(STREAMS)]
+            time.sleep(0.2)
+            asking = Connection(served.path)
+            asking.ask("POST", f"/containers/{served.container}/rename?name=n{time.time_ns()}")
+            lines = [answer.readline() for _, answer in opened]
+            ended_ns = time.time_ns()
+            for connection in (asking, *(each for each, _ in opened)):
+                connection.close()
+            return float(ended_ns - json.loads(lines[-1])["timeNano"]) / 10**9
+
+        return once
+
+    return work
+
+
 def hear(served: Served, path: str, cause: str) -> float:
     opened = [open_stream(served, path) for _ in range(STREAMS)]
     time.sleep(0.2)
@@ -233,5 +254,6 @@ WORKS = (
     (LIST, kept("/containers/json?all=1")),
     (EXEC, execs),
     (EVENTS, streams(f"/events?filters={FILTERS}", "rename")),
+    (HEARD, heard()),
     (LOGS, streams(FOLLOW, "echo")),
 )
