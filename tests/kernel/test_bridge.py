@@ -670,7 +670,7 @@ def test_containers_do_not_reach_the_hosts_loopback_by_its_bridge(home: Home) ->
 def test_udp_ports_and_ranges_are_published_too(home: Home) -> None:
     container = home.container()
     with published(container, "5353:53/udp", "9000-9001:80-81") as found:
-        assert [entry.host_port for entry in found] == [5353, 9000, 9001]
+        assert sorted({entry.host_port for entry in found}) == [5353, 9000, 9001]
         with container.netns.inside():
             server = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
             server.bind(("", 53))
