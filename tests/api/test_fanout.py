@@ -29,8 +29,11 @@ def listening(api: Api, query: str = "", version: str = "1.1") -> Iterator[socke
 
 def of_process(pid: int) -> list[int]:
     """The fan-out process of a server."""
-    children = map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())
-    return [each for each in children if name_of(each) == fanout.NAME[:15]]
+    return [each for each in children(pid) if name_of(each) == fanout.NAME[:15]]
+
+
+def children(pid: int) -> set[int]:
+    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
 
 
 def name_of(pid: int) -> str:
@@ -91,6 +94,27 @@ def test_a_server_is_not_idle_while_somebody_listens(home: Cuddy, tmp_path: Path
             home.ok("volume", "create", "vol")
             assert b'"vol"' in sock.recv(1 << 16)
         home.ok("volume", "rm", "vol")
+
+
+def test_it_goes_on_without_the_server_and_without_haste(home: Cuddy, tmp_path: Path) -> None:
+    with serving(home, tmp_path / "cuddy.sock") as api, listening(api) as sock:
+        (pid,) = of_process(api.pid)
+        workers = children(api.pid) - {pid}
+        os.kill(api.pid, signal.SIGKILL)
+        wait_until(lambda: not any(map(name_of, workers)))
+        before = ticks(pid)
+        time.sleep(0.3)
+        assert ticks(pid) - before < 5
+        home.ok("volume", "create", "vol")
+        assert b'"vol"' in sock.recv(1 << 16)
+    wait_until(lambda: not name_of(pid))
+    home.ok("volume", "rm", "vol")
+
+
+def ticks(pid: int) -> int:
+    """Hundredths of a second that a process has worked for."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
 
 
 def test_too_many_filters_are_refused(api: Api) -> None:

@@ -70,7 +70,7 @@ def receive(inbox: socket.socket) -> Iterator[Newcomer]:
 
 def serve(home: Home, inbox: socket.socket) -> None:
     """Be the fan-out process, as long as anybody listens."""
-    process.set_name(NAME)
+    process.set_title(NAME)
     try:
         log = event_log.Reader(home, from_start=False)
     except SystemFailure as error:
@@ -131,6 +131,9 @@ class Fanout:
             for fd, events in ready:
                 if client := self._clients.get(fd):
                     self._keep(fd, client, is_kept=not events & LEFT and client.send(b""))
+                elif fd == self._inbox.fileno() and events & LEFT:
+                    # The server is gone, and its workers: its end would wake us for ever.
+                    self._poll.unregister(fd)
             self._welcome()
 
     def _welcome(self) -> None:

@@ -6,7 +6,6 @@ import _signal
 import os
 
 from cuddy.api import dialogue
-from cuddy.kernel import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -38,7 +37,6 @@ def begin(leave: Callable[[], int], work: Callable[[int], None]) -> int:
         bell = leave()
         _set_signals()
         _signal.pthread_sigmask(_signal.SIG_SETMASK, before)
-        process.set_title("cuddy api worker")
         work(bell)
         code = 0
     except OSError as error:

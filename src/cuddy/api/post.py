@@ -123,11 +123,11 @@ class Post:
 
     def leave(self) -> None:
         """Give up all that is the server's: no process from here on may have any of it."""
-        if not self._poll:
+        poll, self._poll = self._poll, None  # first: a signal may have us leave meanwhile
+        if not poll:
             return
         process.set_name(OWN_NAME)
-        self._poll.close()
-        self._poll = None
+        poll.close()
         self.outbox.close()
         for listener in self._listeners.values():
             listener.socket.close()

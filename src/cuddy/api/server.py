@@ -60,7 +60,7 @@ class Server:
             ready = poll.poll(None if left_s is None else left_s * 1000)
             self._clear_alarm()
             self._reap()
-            if any(fd == self._inbox.fileno() for fd, _ in ready):
+            if not self._fanout and any(fd == self._inbox.fileno() for fd, _ in ready):
                 self._begin_fanout()
 
     def _catch_signals(self) -> None:
@@ -120,7 +120,8 @@ class Server:
     def _begin_fanout(self) -> None:
         """Somebody is to be sent events, and nobody does that now."""
         place = self._board.find_place()
-        if self._fanout or place is None:
+        if place is None:
+            time.sleep(PAUSE_S)  # he goes on waiting, and would wake us at once
             return
 
         def leave() -> int:
@@ -159,6 +160,8 @@ class Server:
                 return
             if pid == self._fanout:
                 self._fanout = 0
+                if status:
+                    time.sleep(PAUSE_S)  # it may have begun for nothing, with somebody waiting
             if pid in self._places and self._board.vacate(self._places.pop(pid)) and status:
                 time.sleep(PAUSE_S)
 

@@ -47,6 +47,7 @@ def hire(
     server = os.getpid()
 
     def work(bell: int) -> None:
+        process.set_title("cuddy api worker")
         preload.warm_up(home)
         post = Post(listeners, board, place, bell, outbox)
         process.prctl(process.PR_SET_PDEATHSIG, RETIRE)
