@@ -8,7 +8,7 @@ from __future__ import annotations
 import posixpath
 
 from cuddy import files
-from cuddy.api import fields, names
+from cuddy.api import create_host, fields, names
 from cuddy.builder import git_source, remote
 from cuddy.builder.options import BuildOptions
 from cuddy.errors import InvalidArgument
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
 SENT = "-"
 """The context comes in the body of the request."""
-CLASSIC = ("", "1")
 NO_OUTPUTS = ("", "null", "[]")
 SESSION = "client-session"
 
@@ -131,10 +130,7 @@ def read_ulimits(text: str) -> tuple[str, ...]:
     """[{"Name": "nofile", "Soft": 1, "Hard": 2}] as NAME=SOFT:HARD. Raises InvalidArgument."""
     found = parse(text, "error reading ulimits")
     limits = fields.mappings({"ulimits": found}, "ulimits")
-    return tuple(
-        f"{fields.text(each, 'Name')}={fields.number(each, 'Soft')}:{fields.number(each, 'Hard')}"
-        for each in limits
-    )
+    return tuple(map(create_host.ulimit, limits))
 
 
 def read_cache_from(text: str) -> tuple[str, ...] | None:

@@ -38,7 +38,7 @@ def options(document: dict[str, Any], *, name: str = "", platform: str = "") -> 
         "platform": platform,
         "pull": "never",  # who wants it pulled asks for that first
         **create_config.options(document),
-        **create_host.options({"Runtime": fields.text(document, "Runtime"), **host}),
+        **create_host.options(host),
         **create_devices.options(host),
         **create_mounts.options(document, host),
         **create_networks.options(document, host, endpoints),

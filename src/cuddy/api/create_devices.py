@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 THROTTLES = {
     "device_read_bps": "BlkioDeviceReadBps", "device_write_bps": "BlkioDeviceWriteBps",
     "device_read_iops": "BlkioDeviceReadIOps", "device_write_iops": "BlkioDeviceWriteIOps",
-}  # fmt: skip  # fmt: skip
+}  # fmt: skip
 
 
 def options(host: Mapping[str, Any]) -> dict[str, Any]:

@@ -47,14 +47,13 @@ def start(call: Call) -> None:
     record = exec_records.read(call.home, call.ref)
     asked = call.document()
     size = _size(asked) or record.size
-    if fields.flag(asked, "Detach"):
-        exec_records.claim(call.home, record)
+    # Whether there are frames is up to who starts it, whatever terminal it has.
+    is_detached, tty = fields.flag(asked, "Detach"), fields.flag(asked, "Tty")
+    exec_records.claim(call.home, record)
+    if is_detached:
         exec.exec_detached(call.home, record.name, record.options, size=size, recorded=record.id)
         call.answer()
         return
-    exec_records.claim(call.home, record)
-    # Whether there are frames is up to who starts it, whatever terminal it has.
-    tty = fields.flag(asked, "Tty")
     with call.hijack(content_type(call, tty=tty)) as sock:
         # The client has its stream already: there it hears why the program could not be started.
         call.last_words = lambda problem: frame(
