@@ -54,6 +54,7 @@ def test_empty_steps_of_a_path_are_redirected(api: Api) -> None:
     answer = api("GET", "/v1.45/images/a.b//c/json")
     assert (answer.status, answer.headers["Location"]) == (301, "/v1.45/images/a.b/c/json")
     assert answer.data == b""
+    assert api("GET", "//info?a=%2F&b").headers["Location"] == "/info?a=%2F&b"
 
 
 def test_a_connection_takes_one_request_after_the_other(api: Api) -> None:

@@ -68,20 +68,21 @@ def answer(
         home, connection, request, path=unquote(path, errors="surrogateescape"), query=query
     )
     try:
-        errors.attempt(call, lambda call: dispatch(call, connection.peer, before_change))
+        errors.attempt(call, lambda call: dispatch(call, connection.peer, query, before_change))
     finally:
         if is_logged:
             log(connection, call, request.target, time.monotonic() - began_s)
     return not call.is_hijacked and connection.finish()
 
 
-def dispatch(call: Call, peer: Peer, before_change: Callable[[], None]) -> None:
+def dispatch(call: Call, peer: Peer, query: str, before_change: Callable[[], None]) -> None:
     """Find out what is meant, and have it done."""
     if peer.address:
         check_origin(call, peer)
     clean = clean_path(call.path)
     if clean != call.path:
-        call.answer_headers["Location"] = quote(clean, errors="surrogateescape", safe="/:@")
+        where = quote(clean, errors="surrogateescape", safe="/:@")
+        call.answer_headers["Location"] = f"{where}?{query}" if query else where
         call.answer(status=301)
         return
     found = VERSION.fullmatch(call.path)
