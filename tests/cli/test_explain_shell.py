@@ -166,6 +166,23 @@ def test_links_of_a_hostile_image_lead_nowhere(cuddy: Cuddy, tmp_path: Path) -> 
     assert leftovers() == []
 
 
+def test_an_image_does_not_reach_the_shell_that_begins_it(cuddy: Cuddy, tmp_path: Path) -> None:
+    """Neither by what the shell is told, nor by /proc/self/exe (CVE-2019-5736)."""
+    words = ["-e", "LD_PRELOAD=/nowhere.so", "-e", "ESC=a\x1b[201~\x15b"]
+    say = "printenv LD_PRELOAD ESC | od -An -c"
+    cuddy.ok("create", "--name", "one", "--network", "none", *words, "alpine", "sh", "-c", say)
+    path = tmp_path / "script"
+    text = script_of(cuddy, "one")
+    assert "\x1b" not in text
+    assert '"$S" -c' in text  # a copy
+    path.write_text(text)
+    with at_a_shell("sh") as hands:
+        said = hands.ask(f"sh {path} 2>&1")
+    assert "033" in said
+    assert "ld.so" not in said  # the host's loader complains so
+    assert leftovers() == []
+
+
 def test_the_view_of_the_host_by_hand(cuddy: Cuddy, tmp_path: Path) -> None:
     say = "grep -c '^root:[*]' /etc/shadow; ls -d /usr/bin/env; ls /home; touch /usr/made && id -u"
     cuddy.ok("create", "--name", "one", "--network", "none", "host", "sh", "-c", say)

@@ -11,10 +11,10 @@ line runs the program, and takes away what was made when it has ended.
 
 from __future__ import annotations
 
-from shlex import quote
+import re
 
 from cuddy.engine import explain_shell_files as files
-from cuddy.engine.explain_shell_files import Step
+from cuddy.engine.explain_shell_files import Step, quote
 from cuddy.runtime import resources
 
 TYPE_CHECKING = False
@@ -28,6 +28,9 @@ NAMES = {"mount": "mount", "uts": "uts", "ipc": "ipc", "network": "net", "pid": 
          "cgroup": "cgroup", "time": "time"}  # fmt: skip
 """Kinds of namespaces as unshare(1) and nsenter(1) call them. Not users: see `left_out`."""
 LIMITS = {"RLIMIT_RTPRIO": "rtprio", "RLIMIT_NPROC": "nproc"}
+CONSTANTS = "BASHOPTS|BASH_VERSINFO|EUID|PPID|SHELLOPTS|UID"
+VARIABLE = re.compile(rf"(?!({CONSTANTS})=)[A-Za-z_]\w*=", re.ASCII)
+"""Beginning of what a shell can export: some names are constants of bash."""
 
 
 def script(facts: Facts, ground: Ground) -> str:
@@ -66,6 +69,8 @@ def left_out(facts: Facts) -> list[str]:
         found.append("the AppArmor profile (aa-exec would set it)")
     if facts.record["HostConfig"]["IDMappings"]:
         found.append("users of its own (unshare --map-users would): root in there is root out here")
+    if not all(map(VARIABLE.match, facts.config["process"]["env"])):
+        found.append("variables of its environment with names that a shell does not take")
     if is_v2_devices(facts):
         found.append("which devices it may open: on version 2 that is a BPF program")
     return found
@@ -80,7 +85,14 @@ def is_v2_devices(facts: Facts) -> bool:
 def begin() -> list[Step]:
     """A directory to build in."""
     why = "A directory for it. $R will be its root."
-    return [Step(why, ["C=$(mktemp -d /tmp/byhand.XXXXXX); G=${C##*/}; R=$C/root"])]
+    copying = (
+        "A copy of the shell that becomes its program: by /proc/self/exe that could write to the\n"
+        "shell it came from."
+    )
+    return [
+        Step(why, ["C=$(mktemp -d /tmp/byhand.XXXXXX); G=${C##*/}; R=$C/root"]),
+        Step(copying, ['S=$(mktemp /tmp/byhand.XXXXXX); cp /bin/sh "$S"; chmod 755 "$S"']),
+    ]
 
 
 def plan(facts: Facts) -> tuple[list[Hierarchy], list[CgroupWrite]]:
@@ -137,14 +149,14 @@ def birth(facts: Facts) -> list[Step]:
         *(["nsenter", *others] if others else []),
         "unshare", "--fork", "--kill-child", *new,
         *limits(facts), *powers(facts),
-        "env", "-i", "--default-signal=INT,QUIT", *map(quote, process["env"]),
+        "env", "-i", "--default-signal=INT,QUIT",
     ]  # fmt: skip
-    wait = 'echo here >&7; read go <&9; cd "$0" && exec "$@" 7<&- 8<&- 9<&-'
-    command = " ".join(map(quote, process["args"]))
+    wait = f'echo here >&7; read go <&9; cd "$0" && {exports(facts)}exec "$@" 7<&- 8<&- 9<&-'
+    cwd, command = quote(process["cwd"]), " ".join(map(quote, process["args"]))
     gates = ['mkfifo "$C/here" "$C/gate"; exec 7<> "$C/here" 8<&0 9<> "$C/gate"']
     spawn = [
         f"( {enter}exec {' '.join(words)} \\",
-        f"  /bin/sh -c {quote(wait)} {quote(process['cwd'])} {command} ) <&8 & J=$!",
+        f'  "$S" -c {quote(wait)} {cwd} {command} ) <&8 & J=$!',
     ]
     find = ['read here <&7; read P < "/proc/$J/task/$J/children"']
     inside = ["--target", '"$P"', *(f"--{name}" for name, _ in kinds(facts))]
@@ -155,12 +167,23 @@ def birth(facts: Facts) -> list[Step]:
         ),
         Step(
             "A process: it enters the groups, gets namespaces of its own, gives up powers, and\n"
-            "waits. Its shell is the host's; what it runs in the end is the container's.",
+            "waits. Its shell is the host's; what it runs in the end is the container's, and so\n"
+            "are the variables: the host's programs have none of them.",
             spawn,
         ),
         Step("Wait for it. $P is its number out here; in there it is 1 (ls -l /proc/$P/ns).", find),
         Step("To do something from out here in its namespaces.", reach),
     ]
+
+
+def exports(facts: Facts) -> str:
+    """Its environment, set when the gate has opened.
+
+    Before that it would be obeyed by programs of the host's: an image could have its own code
+    loaded into them (LD_PRELOAD), or options and a command read by env(1).
+    """
+    words = [quote(each) for each in facts.config["process"]["env"] if VARIABLE.match(each)]
+    return f"export {' '.join(words)} && " if words else ""
 
 
 def limits(facts: Facts) -> list[str]:
@@ -230,7 +253,7 @@ def network(facts: Facts, ground: Ground) -> list[Step]:
 def end(facts: Facts, ground: Ground) -> list[Step]:
     """The root changes, the gate opens; afterwards everything goes."""
     joined, _ = plan(facts)
-    leave = ['exec 7<&- 8<&- 9<&-; rm -rf --one-file-system "${C:?}"']
+    leave = ['exec 7<&- 8<&- 9<&-; rm -rf --one-file-system "${C:?}" "$S"']
     if joined:
         leave.append(f"rmdir {' '.join(map(place, joined))}")
     if ground.wiring and not ground.wiring.is_there and ("net", "") in kinds(facts):

@@ -6,8 +6,9 @@ is built from outside, no link of its file system is followed (nosymfollow, Linu
 
 from __future__ import annotations
 
+import itertools
 import os
-from shlex import quote
+import shlex
 
 from cuddy.image import host
 from cuddy.kernel import mount, overlay
@@ -39,8 +40,32 @@ class Step(NamedTuple):
     lines: list[str]
 
 
+def quote(text: str) -> str:
+    """A text as one word of the shell's, without anything that a terminal or a line editor obeys.
+
+    Whoever pastes it types it: an escape sequence would end the paste, and what follows be a line.
+    """
+    return (
+        "".join(shlex.quote(part) if is_plain else spelt(part) for is_plain, part in runs(text))
+        or "''"
+    )
+
+
+def runs(text: str) -> list[tuple[bool, str]]:
+    """The text in pieces that can be shown, and those that cannot."""
+    groups = itertools.groupby(text, lambda each: each.isprintable() or each == "\n")
+    return [(is_plain, "".join(found)) for is_plain, found in groups]
+
+
+def spelt(text: str) -> str:
+    """Characters by the numbers of their bytes."""
+    data = text.encode(errors="surrogateescape")
+    return f"\"$(printf '{''.join(f'{chr(92)}{byte:03o}' for byte in data)}')\""
+
+
 def at(path: str) -> str:
-    """A path in the root, for the shell."""
+    """A path in the root, for the shell. An image may say `..`."""
+    path = "/" + os.path.normpath("/" + path).lstrip("/")
     return f'"$R"{quote(path)}' if path != "/" else '"$R"'
 
 
@@ -114,7 +139,7 @@ def make(entry: MountEntry, facts: Facts) -> list[str]:
         source = quote(entry.get("source") or fstype)
         return [
             *lines,
-            f"inside mount -t {fstype} -o {quote(','.join(words))} {source} {at(target)}",
+            f"inside mount -t {quote(fstype)} -o {quote(','.join(words))} {source} {at(target)}",
         ]
     joined = facts.hierarchies.joined(())
     ones = [hierarchy for hierarchy in joined if hierarchy.version == 1]

@@ -32,10 +32,11 @@ if TYPE_CHECKING:
     from cuddy.engine.trials import Trial
 
 MORE_POWERS = frozenset((
-    "CAP_DAC_READ_SEARCH", "CAP_IPC_LOCK", "CAP_LEASE", "CAP_NET_ADMIN", "CAP_SYS_NICE",
-    "CAP_SYS_RESOURCE",
+    "CAP_IPC_LOCK", "CAP_LEASE", "CAP_NET_ADMIN", "CAP_SYS_NICE", "CAP_SYS_RESOURCE",
 ))  # fmt: skip
-"""What root's command has besides a container's powers: nothing that reaches files another way."""
+"""What root's command has besides a container's powers: nothing that reaches files another way, as
+CAP_DAC_READ_SEARCH does: by open_by_handle_at(2), past the view through any descriptor of a file.
+"""
 DISKS = frozenset(("CAP_MKNOD",))
 """And what a container has because its devices are limited otherwise."""
 NOT_FOUND, NOT_EXECUTABLE, OTHER = b"f", b"x", b"o"
@@ -172,7 +173,8 @@ def begin(where: str, trial: Trial, words: list[str], caller: Caller, say: int) 
 
 def warn(path: str) -> None:
     """Tell the user of what is shown read-only."""
-    os.write(2, f"cuddy: {path} is read-only in here: no overlay over it is possible\n".encode())
+    said = f"cuddy: {path!r} is read-only in here: no overlay over it is possible\n"
+    os.write(2, said.encode(errors="backslashreplace"))
 
 
 def become(caller: Caller) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from typing import Any
 
 import pytest
@@ -15,11 +16,14 @@ from cuddy.kernel.cgroup_hierarchies import Hierarchies, Hierarchy
 V2 = Hierarchies((Hierarchy(2, "/sys/fs/cgroup", ("cpu", "memory", "pids"), "/"),))
 
 
-def script(hierarchies: Hierarchies, ground: Ground | None = None, **linux: Any) -> str:
+def script(
+    hierarchies: Hierarchies, ground: Ground | None = None, *, env: tuple[str, ...] = ("A=x y",),
+    cwd: str = "/", **linux: Any,
+) -> str:  # fmt: skip
     record: Any = {"Name": "/one", "HostConfig": {"IDMappings": {}}}
     config: Any = {
         "root": {"path": "rootfs"},
-        "process": {"args": ["echo", "a b; c"], "env": ["A=x y"], "cwd": "/", "user": {"uid": 7}},
+        "process": {"args": ["echo", "a b; c"], "env": [*env], "cwd": cwd, "user": {"uid": 7}},
         "mounts": [],
         "linux": {
             "namespaces": [{"type": "mount"}, {"type": "network"}],
@@ -44,10 +48,32 @@ def test_version_2_gives_controllers_to_groups_below_and_has_no_file_for_devices
 
 def test_words_of_others_stay_words() -> None:
     text = script(V2)
-    assert "'A=x y'" in text
+    assert """export '"'"'A=x y'"'"' &&""" in text
     assert "echo 'a b; c'" in text
     assert "--reuid=7" in text
     assert r"lowerdir=/layers/a\:b:/layers/c" in text
+
+
+def test_variables_of_an_image_reach_no_program_of_the_hosts() -> None:
+    text = script(V2, env=("LD_PRELOAD=/layers/c/evil.so", "-Sevil x=", "evil", "UID=1", "a.b=1"))
+    assert text.index("read go <&9; cd") < text.index("export LD_PRELOAD=/layers/c/evil.so && exec")
+    assert text.count("evil") == 1
+    assert "UID=1" not in text
+    assert "names that a shell does not take" in text
+
+
+def test_what_a_terminal_would_obey_is_spelt() -> None:
+    value = "A=\x1b[201~\x15evil\r\t\x9b\u202e\udcff$(evil)'\n b"
+    text = script(V2, env=(value,))
+    assert text.replace("\n", "").isprintable()
+    said = subprocess.run(
+        ["sh", "-c", f"printf %s {explain_shell.quote(value)}"], stdout=subprocess.PIPE, check=True
+    )
+    assert said.stdout == value.encode(errors="surrogateescape")
+
+
+def test_no_path_of_an_image_leads_out_of_its_root() -> None:
+    assert 'inside mkdir -p "$R"/tmp/x\n' in script(V2, cwd="/a/../../../tmp/x")
 
 
 def test_somebody_elses_namespace_is_entered_and_not_made() -> None:
