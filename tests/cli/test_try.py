@@ -44,7 +44,7 @@ def top(tmp_path: Path) -> Path:
 CHANGES = """
 cd "$0"
 echo new > changed; rm gone; rm -r directory/deep; mkdir made; echo made > made/file
-chmod 750 made; ln -s target link; mkfifo pipe; chmod 600 directory/kept
+chmod 750 made; ln -s target link; mkfifo -m 666 pipe; chmod 600 directory/kept
 rm becomes-directory; mkdir becomes-directory; echo in > becomes-directory/inner
 rm -r becomes-file; echo file > becomes-file
 """
@@ -74,7 +74,7 @@ NEW = {
     "link": "lrwxrwxrwx ",
     "made": "drwxr-x--- ",
     "made/file": "-rw-r--r-- made",
-    "pipe": "prw-r--r-- ",
+    "pipe": "prw-rw-rw- ",
 }
 
 

@@ -283,7 +283,11 @@ class Source:
             os.symlink(os.readlink(self.name, dir_fd=self.fd), name, dir_fd=parent_fd)
             self.give(parent_fd, name)
         elif not stat.S_ISSOCK(mode):
-            os.mknod(name, mode, self.status.st_rdev, dir_fd=parent_fd)
+            before = os.umask(0)  # a mode that is set later could be set to another file
+            try:
+                os.mknod(name, mode, self.status.st_rdev, dir_fd=parent_fd)
+            finally:
+                os.umask(before)
             self.give(parent_fd, name)
 
     def give(self, parent_fd: int, name: bytes) -> None:
