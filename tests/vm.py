@@ -38,8 +38,9 @@ PACKAGES = (
     "linux-image-cloud-amd64", "initramfs-tools", "systemd-sysv", "dbus", "udev", "kmod",
     "python3-venv", "iproute2", "nftables", "docker-registry", "skopeo", "busybox-static", "procps",
     "curl", "openssl", "bind9-dnsutils", "git", "tcc", "libc6-dev", "lua5.4", "tcl", "sqlite3",
-    "make", "util-linux", "runc", "crun", "uidmap", "ca-certificates", "strace", "redis-tools",
-    "redis-server", "fuse-overlayfs", "slirp4netns", "passt", "dbus-user-session", "libpam-systemd",
+    "make", "zstd", "util-linux", "runc", "crun", "uidmap", "ca-certificates", "strace",
+    "redis-tools", "redis-server", "fuse-overlayfs", "slirp4netns", "passt", "dbus-user-session",
+    "libpam-systemd",
 )  # fmt: skip
 ROOT_BYTES, SOURCES_BYTES = 8 << 30, 1 << 30
 EXIT = "cuddy-vm: exit code "

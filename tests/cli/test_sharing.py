@@ -126,7 +126,9 @@ class TestTheHosts:
 
     def test_its_control_groups_are_seen_but_not_others(self, cuddy: Cuddy) -> None:
         words = ["--cgroupns", "host", "alpine", "sh", "-c"]
-        out = cuddy.ok("run", "--rm", *words, "cat /proc/self/cgroup; ls -d /sys/fs/cgroup/pids/*")
+        out = cuddy.ok(
+            "run", "--rm", *words, "cat /proc/self/cgroup; ls -d /sys/fs/cgroup/pids/* || :"
+        )
         assert ":/cuddy/" in out
         if Path("/sys/fs/cgroup/pids").exists():
             assert "/sys/fs/cgroup/pids/pids.max" in out  # the root group has no such file
