@@ -103,20 +103,22 @@ def write(
     directory of the same one, `aside`, where whoever lists the files does not meet it.
     """
     temporary = f"{aside}/{name_temporary()}" if aside else f"{path}.{name_temporary()}"
-    fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
+    fd = -1
     try:
+        fd = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, mode)
         write_all(fd, data)
         if durable:
             os.fsync(fd)
         os.rename(temporary, path)
-    except BaseException:
+    except BaseException:  # Ctrl-C may come between any two of them
         try:
             os.unlink(temporary)
-        except FileNotFoundError:  # interrupted just after the rename
-            pass
+        except OSError:
+            pass  # it was never made, or renamed just before
         raise
     finally:
-        os.close(fd)
+        if fd >= 0:
+            os.close(fd)
 
 
 def write_json(
