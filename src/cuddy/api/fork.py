@@ -6,6 +6,7 @@ import _signal
 import os
 
 from cuddy.api import dialogue
+from cuddy.engine.departure import unwind_once
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -53,4 +54,5 @@ def _set_signals() -> None:
 
 
 def _unwind(number: int, frame: object) -> NoReturn:
+    unwind_once()
     raise SystemExit(128 + number)

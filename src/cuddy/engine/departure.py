@@ -27,6 +27,12 @@ def has_left(sock: _socket.socket, *, wholly: bool = False) -> bool:
     return bool(poll.poll(0))
 
 
+def unwind_once() -> None:
+    """Whoever raises what unwinds calls it before: no signal interrupts what is taken back then."""
+    for number in (_signal.SIGIO, _signal.SIGTERM, _signal.SIGHUP):
+        _signal.signal(number, lambda *_: None)  # no SIG_IGN, which programs would inherit
+
+
 class UntilClientLeaves:
     """Inside `with`, ClientLeft unwinds whatever waits once the client has gone, or, unless
     `wholly`, has ended its half.
@@ -41,7 +47,7 @@ class UntilClientLeaves:
 
     def _look(self, *_: object) -> None:
         if has_left(self._socket, wholly=self._wholly):
-            _signal.signal(_signal.SIGIO, _signal.SIG_IGN)  # once: not again while it unwinds
+            unwind_once()
             raise ClientLeft
 
     def __enter__(self) -> None:

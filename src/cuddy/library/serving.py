@@ -7,7 +7,7 @@ import _socket
 
 from cuddy import files, unforeseen
 from cuddy.engine import frames, nursery
-from cuddy.engine.departure import ClientLeft, UntilClientLeaves
+from cuddy.engine.departure import ClientLeft, UntilClientLeaves, unwind_once
 from cuddy.engine.home import Home, open_home
 from cuddy.errors import CuddyError, SystemFailure
 from cuddy.library import calls, speech
@@ -98,4 +98,5 @@ def attempt(call: Call) -> tuple[int, object]:
 
 
 def _unwind(number: int, frame: object) -> NoReturn:
+    unwind_once()
     raise SystemExit(128 + number)
