@@ -56,6 +56,7 @@ ERROR_BOUNDARIES = {
     # file that may catch every CuddyError: what it does with it
     "cli/boundary.py": "shows it",
     "api/errors.py": "answers it",
+    "api/fork.py": "tells of what ends a process of the server's",
     "undo.py": "goes on taking back",
     "image/workers.py": "tells its parent",
     "builder/driver.py": "adds where in the Dockerfile it happened",

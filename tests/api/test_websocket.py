@@ -14,7 +14,7 @@ import pytest
 
 from console import Cuddy, wait_until
 from cuddy.api import websocket
-from cuddy.api.http import Hijacked
+from cuddy.api.hijacked import Hijacked
 from engine_api import Api
 
 KEY, ACCEPTED = "dGhlIHNhbXBsZSBub25jZQ==", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="

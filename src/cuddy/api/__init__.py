@@ -12,11 +12,13 @@ post        where it waits for them beside the others
 board       what each of them does, in memory that they share
 sockets     where it listens, and who may come
 fork        how its processes begin
+log         what is said of all this on standard error
 fanout      one that sends events to all who listen
 connection  one client's requests, and the bytes of answers
 heads       their heads: the usual request, all others by h11, and every answer
 tls         the same bytes in secret, from clients with certificates
 stream      an answer that is sent while it is made
+hijacked    a connection that is no more HTTP
 http        Call: one request and how it is answered
 fields      what nested JSON of a stranger's says
 errors      what a client is told when something went wrong

@@ -16,7 +16,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cuddy.api.http import Call, Hijacked
+    from cuddy.api.hijacked import Hijacked
+    from cuddy.api.http import Call
     from cuddy.engine.attach import Attachment
     from cuddy.engine.logs import Reading
     from cuddy.engine.seam import Seam

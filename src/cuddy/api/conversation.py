@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection
     from typing import Protocol
 
-    from cuddy.api.http import Call, Hijacked
+    from cuddy.api.hijacked import Hijacked
+    from cuddy.api.http import Call
     from cuddy.api.websocket import WebSocket
     from cuddy.engine.attach import Streams
 

@@ -9,7 +9,7 @@ from posixpath import normpath
 from urllib.parse import quote, unquote
 
 from cuddy import files
-from cuddy.api import errors, routes
+from cuddy.api import errors, log, routes
 from cuddy.api.connection import Connection
 from cuddy.api.http import Call
 from cuddy.engine.info import API_VERSION, MIN_API_VERSION
@@ -71,7 +71,7 @@ def answer(
         errors.attempt(call, lambda call: dispatch(call, connection.peer, query, before_change))
     finally:
         if is_logged:
-            log(connection, call, request.target, time.monotonic() - began_s)
+            log.request(connection.peer, call, request.target, time.monotonic() - began_s)
     return not call.is_hijacked and connection.finish()
 
 
@@ -91,7 +91,7 @@ def dispatch(call: Call, peer: Peer, query: str, before_change: Callable[[], Non
         call.path = found[2]
     handler, call.ref = routes.find(call.method, call.path)
     call.before_change = before_change
-    if handler in routes.PLAIN or handler in routes.MAY_CHANGE:
+    if handler in routes.PLAIN or handler in routes.LEAVE_THEMSELVES:
         handler(call)
         return
     before_change()
@@ -143,23 +143,6 @@ def read_version(text: str) -> tuple[int, int]:
     """The first two numbers of a version."""
     numbers = [int(each[:9]) if each else 0 for each in text.split(".")]
     return (numbers[0], numbers[1] if len(numbers) > 1 else 0)
-
-
-def log(connection: Connection, call: Call, target: str, took_s: float) -> None:
-    """One line for a request, with --debug."""
-    milliseconds = f"{took_s * 1000:.1f} ms"
-    note(f"{connection.peer}: {call.method} {target} {call.status} {milliseconds}")
-
-
-def note(line: str) -> None:
-    """Say something on standard error, with --debug."""
-    if is_debugging():
-        os.write(2, f"{line}\n".encode("utf-8", "replace"))
-
-
-def is_debugging() -> bool:
-    """Whether somebody wants to know."""
-    return os.environ.get("CUDDY_DEBUG") == "1"
 
 
 def reap() -> None:

@@ -6,10 +6,8 @@ Docker's words alone; what went wrong here comes with our hint.
 
 from __future__ import annotations
 
-import os
-import sys
-
 from cuddy import files, unforeseen
+from cuddy.api import log
 from cuddy.api.http import JSON
 from cuddy.errors import CuddyError, InvalidReference, NameTaken, NoSuchImage, NotFound
 from cuddy.image import reference
@@ -35,8 +33,7 @@ def attempt(call: Call, handle: Handler) -> None:
     except CuddyError as error:
         fail(call, error.http_status, words(error))
     except Exception as error:
-        if os.environ.get("CUDDY_DEBUG") == "1":
-            sys.excepthook(type(error), error, error.__traceback__)
+        log.trace(error)
         fail(call, 500, unforeseen.explain(error))
 
 

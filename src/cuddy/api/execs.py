@@ -15,7 +15,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
-    from cuddy.api.http import Call, Hijacked
+    from cuddy.api.hijacked import Hijacked
+    from cuddy.api.http import Call
     from cuddy.engine.exec_records import ExecRecord
     from cuddy.engine.exec_session import ExecSession
 

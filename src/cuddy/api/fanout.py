@@ -75,7 +75,7 @@ def serve(home: Home, inbox: socket.socket) -> None:
         log = event_log.Reader(home, from_start=False)
     except SystemFailure as error:
         for _, client in receive(inbox):
-            _turn_away(client, refusal(500, str(error)))
+            post.turn_away(client, refusal(500, str(error)))
         return
     with log:
         Fanout(inbox, log).run()
@@ -142,7 +142,7 @@ class Fanout:
             owners = [each.order.owner for each in self._clients.values()]
             count = Count(0, len(owners) + 1, [*owners, order.owner])
             if not post.is_welcome(count, order.owner):
-                _turn_away(sock, post.TOO_MANY)
+                post.turn_away(sock)
                 continue
             client, fd = Client(order, sock), sock.fileno()
             self._clients[fd] = client
@@ -167,11 +167,3 @@ class Fanout:
         self._poll.unregister(fd)
         del self._clients[fd]
         client.close()
-
-
-def _turn_away(client: socket.socket, answer: bytes) -> None:
-    with client:
-        try:
-            client.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
-        except OSError:
-            pass  # it is gone

@@ -5,7 +5,8 @@ from __future__ import annotations
 import _signal
 import os
 
-from cuddy.api import dialogue
+from cuddy import unforeseen
+from cuddy.api import log
 from cuddy.engine.departure import unwind_once
 
 TYPE_CHECKING = False
@@ -41,7 +42,10 @@ def begin(leave: Callable[[], int], work: Callable[[int], None]) -> int:
         work(bell)
         code = 0
     except OSError as error:
-        dialogue.note(str(error))
+        log.note(str(error))
+    except Exception as error:
+        log.say(unforeseen.explain(error))
+        log.trace(error)
     finally:
         os._exit(code)
 

@@ -6,11 +6,7 @@ Handlers see nothing else of HTTP. Each answers once, with one of `answer`, `sen
 
 from __future__ import annotations
 
-import fcntl
 import os
-import socket
-import sys
-import termios
 import time
 from contextlib import nullcontext
 from urllib.parse import parse_qs
@@ -20,9 +16,10 @@ from cuddy.api import board, fanout, heads
 from cuddy.api import connection as connections
 from cuddy.api.connection import Connection
 from cuddy.api.fields import read_filters
+from cuddy.api.hijacked import Hijacked
 from cuddy.api.stream import Stream
 from cuddy.engine.departure import UntilClientLeaves
-from cuddy.errors import InvalidArgument, SystemFailure
+from cuddy.errors import InvalidArgument
 from cuddy.image import spec
 
 TYPE_CHECKING = False
@@ -41,7 +38,6 @@ JSON = connections.JSON
 MAX_DOCUMENT_BYTES = 4 << 20
 DOCUMENT_S = 30
 MAX_PARAMETERS = 1000
-HEAD_PATIENCE_S = 0.25
 FALSE = ("", "0", "no", "false", "none")
 """Docker's booleans: everything else is true."""
 SILENT = (204, 304)
@@ -50,38 +46,6 @@ SILENT = (204, 304)
 
 class DocumentTooLarge(InvalidArgument):
     http_status = 413
-
-
-class Hijacked(socket.socket):
-    """A connection that is no more HTTP. `unread`: what the client has sent on it already."""
-
-    unread = b""
-    always_reads = False
-
-    def wants_write(self) -> bool:
-        """Whether something waits until the client takes it: never, here."""
-        return False
-
-    def flush(self) -> bool:
-        """Send what waits; whether nothing does any more."""
-        return True
-
-    def await_reader(self) -> None:
-        """Until the client has read the head, or does not for a while.
-
-        docker-py reads heads through a buffer of its own, and loses what has come along with one.
-        """
-        if self.family != socket.AF_UNIX:
-            return
-        deadline_s = time.monotonic() + HEAD_PATIENCE_S
-        while _unread_bytes(self) and time.monotonic() < deadline_s:
-            time.sleep(0.0005)
-
-
-def _unread_bytes(sock: socket.socket) -> int:
-    """What the other side has not read yet, and what the kernel needs for that (unix(7))."""
-    answer = fcntl.ioctl(sock.fileno(), termios.TIOCOUTQ, bytes(4))
-    return int.from_bytes(answer, sys.byteorder)
 
 
 class Call:
@@ -240,8 +204,8 @@ class Call:
         self._connection.invite_body()
         try:
             fanout.send(outbox, fanout.Order(owner, head, self._is_chunked, filters), sock)
-        except OSError as error:
-            raise SystemFailure.from_os("cannot hand the connection over", error) from error
+        except OSError:
+            return False  # the server has just gone
         self.status = 200
         self.is_hijacked = True
         sock.close()

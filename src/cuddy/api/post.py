@@ -8,6 +8,7 @@ from __future__ import annotations
 import _signal
 import os
 import select
+import socket
 import time
 
 from cuddy.api import board as boards
@@ -16,13 +17,10 @@ from cuddy.kernel import process
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import socket
-    import ssl
     from collections.abc import Sequence
 
     from cuddy.api.board import Board, Count
-    from cuddy.api.connection import Peer
-    from cuddy.api.sockets import Listener
+    from cuddy.api.sockets import Listener, Visitor
 
 MAX_CONNECTIONS = 1000
 MAX_OF_ONE_PEER = 500
@@ -68,7 +66,7 @@ class Post:
         _signal.signal(RETIRE, self._retire)
         process.set_name(FREE_NAME)
 
-    def await_client(self) -> tuple[socket.socket, Peer, ssl.SSLContext | None] | None:
+    def await_client(self) -> Visitor | None:
         """The next client; None when this worker is to end."""
         self._is_serving = False
         if self._poll:
@@ -84,9 +82,7 @@ class Post:
                     return found
         return None
 
-    def _accept(
-        self, listener: Listener
-    ) -> tuple[socket.socket, Peer, ssl.SSLContext | None] | None:
+    def _accept(self, listener: Listener) -> Visitor | None:
         """A client, unless there are too many, or another worker has it already."""
         self._board.set(self._place, boards.TAKEN)  # before: nobody must take us for idle
         try:
@@ -95,7 +91,7 @@ class Post:
             time.sleep(PAUSE_S)  # this machine has too much of something just now
             found = None
         if found:
-            owner = boards.owner(found[1])
+            owner = boards.owner(found.peer)
             self._board.set(self._place, owner)
             count = self._board.count()
             if count.free < LEAST_FREE:
@@ -104,8 +100,8 @@ class Post:
                 self._is_serving = True
                 if self._is_retired:
                     self.leave()
-                return *found, listener.tls
-            _turn_away(found[0])
+                return found
+            turn_away(found.socket)
         self._board.set(self._place, boards.FREE)
         return None
 
@@ -146,11 +142,10 @@ def is_welcome(count: Count, owner: int) -> bool:
     return count.of(owner) <= MAX_OF_ONE_ADDRESS and count.remote <= MAX_REMOTE
 
 
-def _turn_away(client: socket.socket) -> None:
-    """Say that there are too many, without waiting for anything."""
+def turn_away(client: socket.socket, answer: bytes = TOO_MANY) -> None:
+    """Say why nobody serves a client, without waiting for anything."""
     with client:
         try:
-            client.setblocking(False)
-            client.send(TOO_MANY)
+            client.send(answer, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         except OSError:
-            pass
+            pass  # it is gone

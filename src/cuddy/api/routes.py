@@ -135,8 +135,8 @@ PLAIN = {
 }
 """What only looks something up: afterwards its process can serve another connection."""
 
-MAY_CHANGE = {events.events_}
-"""What calls `before_change` itself, if it comes to that."""
+LEAVE_THEMSELVES = {events.events_}
+"""What only has another process answer, or else calls `before_change` itself."""
 
 Route = tuple[re.Pattern[str], "Handler"]
 

@@ -13,6 +13,7 @@ import struct
 
 from cuddy.api.connection import Peer
 from cuddy.errors import Conflict, InvalidArgument, SystemFailure
+from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,6 +30,14 @@ MAX_PATH_BYTES = 107
 """unix(7)."""
 
 
+class Visitor(NamedTuple):
+    """Who has come. `tls`: how to speak with him in secret; None: he is on this machine."""
+
+    socket: socket.socket
+    peer: Peer
+    tls: ssl.SSLContext | None
+
+
 class Listener:
     """A socket that clients come to. `path`: its file, which goes with it; "" if it is not ours."""
 
@@ -41,7 +50,7 @@ class Listener:
         self._identity = _identity(path) if path else None
         sock.setblocking(False)
 
-    def accept(self) -> tuple[socket.socket, Peer] | None:
+    def accept(self) -> Visitor | None:
         """The next client; None if there is none, or it has left. Raises OSError."""
         try:
             client, address = self.socket.accept()
@@ -50,21 +59,21 @@ class Listener:
                 return None
             raise
         try:
-            return self._received(client, address)
+            return Visitor(client, self._received(client, address), self.tls)
         except OSError:
             client.close()
             return None
 
-    def _received(self, client: socket.socket, address: Any) -> tuple[socket.socket, Peer]:
+    def _received(self, client: socket.socket, address: Any) -> Peer:
         if self.tls:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_USER_TIMEOUT, SILENCE_S * 1000)
-            return client, Peer(address=address[0])
+            return Peer(address=address[0])
         packed = client.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, struct.calcsize("3i"))
         pid, uid, _ = struct.unpack("3i", packed)
-        return client, Peer(uid=uid, pid=pid)
+        return Peer(uid=uid, pid=pid)
 
     @property
     def url(self) -> str:

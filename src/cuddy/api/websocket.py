@@ -17,7 +17,8 @@ from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from cuddy.api.http import Call, Hijacked
+    from cuddy.api.hijacked import Hijacked
+    from cuddy.api.http import Call
 
 GUID = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 CONTINUATION, TEXT, BINARY, CLOSE, PING, PONG = 0, 1, 2, 8, 9, 10

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import os
 
-from cuddy.api import dialogue, fork, preload, tls
+from cuddy.api import dialogue, fork, log, preload, tls
 from cuddy.api.connection import Connection
 from cuddy.api.post import RETIRE, Post
 from cuddy.engine.departure import ClientLeft
@@ -59,7 +59,7 @@ def hire(
 
 def _work(home: Home, post: Post) -> None:
     """One client after the other, as long as nothing is left of the last."""
-    is_logged = dialogue.is_debugging()
+    is_logged = log.is_wanted()
     while found := post.await_client():
         client, peer, context = found
         if context:
