@@ -140,8 +140,9 @@ def test_what_cannot_be_is_said(api: Api, box: Cuddy) -> None:
     assert api("POST", f"/exec/{exec_id}/start", {}).status == 409
 
 
-def test_a_word_that_is_very_long_is_still_an_error(api: Api, box: Cuddy) -> None:
-    asked = {"Cmd": ["true"], "User": "\x01" * 70_000}
+@pytest.mark.parametrize("letter", ["\x01", "\U0001f600"], ids=ascii)
+def test_a_word_that_is_very_long_is_still_an_error(api: Api, box: Cuddy, letter: str) -> None:
+    asked = {"Cmd": ["true"], "User": letter * 70_000}
     exec_id = api("POST", "/containers/box/exec", asked).json["Id"]
     answer = api("POST", f"/exec/{exec_id}/start", {"Detach": True})
     assert answer.status == 400

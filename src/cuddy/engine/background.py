@@ -11,8 +11,11 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-MOST_TEXT = 8000
-"""Characters of an error that is told to who waits: all of it must fit into one packet."""
+    from cuddy.errors import CuddyError
+
+MOST_TEXT = 2500
+"""Characters of an error's message, and of its hint, that whoever waits is told. Both must fit into
+one packet (`nursery.receive`), in which one outside the BMP takes twelve bytes of JSON."""
 IGNORED_SIGNALS = (
     _signal.SIGHUP,
     _signal.SIGINT,
@@ -51,6 +54,11 @@ def leave(title: str, kept: set[int]) -> None:
     for number in IGNORED_SIGNALS:
         _signal.signal(number, _signal.SIG_IGN)
     process.set_title(title)
+
+
+def failure(error: CuddyError) -> dict[str, object]:
+    """An error for the command that waits, which raises it: `nursery.read_report`."""
+    return {"error": [type(error).__name__, error.message[:MOST_TEXT], error.hint[:MOST_TEXT]]}
 
 
 def close_all_but(kept: list[int]) -> None:

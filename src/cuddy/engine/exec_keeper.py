@@ -75,7 +75,7 @@ def main(
 def report_bug(channel: _socket.socket, error: Exception) -> None:
     """An exception that nobody foresaw, for the command to show if it still waits."""
     text = f"this is a bug in cuddy: {type(error).__name__}: {error}"
-    say(channel, {"error": ["SystemFailure", text[: background.MOST_TEXT], ""]})
+    say(channel, background.failure(SystemFailure(text)))
 
 
 def say(channel: _socket.socket, message: dict[str, object], fd: int = -1) -> None:
@@ -242,11 +242,9 @@ class Keeper:
             error = SystemFailure.from_os("cannot enter the container", error)
         if isinstance(error, SystemFailure) and self.has_ended():
             error = NotRunning(self.order.container_id[:12])
-        message = error.message if isinstance(error, CuddyError) else str(error)
-        hint = error.hint if isinstance(error, CuddyError) else ""
+        problem = error if isinstance(error, CuddyError) else SystemFailure(str(error))
         self.note_life(0, NOT_FOUND if isinstance(error, CommandNotFound) else NOT_EXECUTABLE)
-        told = message[: background.MOST_TEXT]
-        say(self.channel, {"error": [type(error).__name__, told, hint]})
+        say(self.channel, background.failure(problem))
 
     def has_ended(self) -> bool:
         """Whether the life is over in which the program was to run: its first process is dead, or

@@ -63,8 +63,7 @@ def live(home: Home, order: Order, attached: int, channel: _socket.socket) -> No
     except (CuddyError, OSError, ValueError) as error:
         problem = burial.explain(error)
         burial.record_failure(home, delivery.record, problem)
-        told = problem.message[: background.MOST_TEXT]
-        report(channel, {"error": [type(problem).__name__, told, problem.hint]})
+        report(channel, background.failure(problem))
         return
     report(channel, {"warnings": delivery.warnings})
     assert listener
