@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import subprocess
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -68,9 +69,9 @@ def test_what_cannot_be_run_is_said(cluster: slurm.Cluster, bundle: Path) -> Non
     assert 'exec: \\"no-such-program\\": executable file not found' in done.err
 
 
-def test_a_cancelled_job_leaves_no_container(cluster: slurm.Cluster, bundle: Path) -> None:
-    """One that heeds SIGTERM: Slurm takes seconds until it kills those that do not."""
-    script = "trap exit TERM; echo began; sleep 1000 & wait"
+@contextmanager
+def begun(cluster: slurm.Cluster, bundle: Path, script: str) -> Iterator[None]:
+    """A job that has said in its container that it began; it is waited for."""
     command = ["srun", f"--container={bundle}", "sh", "-c", script]
     with subprocess.Popen(
         command, env=cluster.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
@@ -78,6 +79,12 @@ def test_a_cancelled_job_leaves_no_container(cluster: slurm.Cluster, bundle: Pat
     ) as job:  # fmt: skip
         assert job.stdout is not None
         assert job.stdout.readline() == b"began\n"
+        yield
+
+
+def test_a_cancelled_job_leaves_no_container(cluster: slurm.Cluster, bundle: Path) -> None:
+    """One that heeds SIGTERM: Slurm takes seconds until it kills those that do not."""
+    with begun(cluster, bundle, "trap exit TERM; echo began; sleep 1000 & wait"):
         assert len(cluster.containers()) == 1
         cluster("scancel", "--user=root")
     wait_until(lambda: cluster.containers() == [])
@@ -85,14 +92,7 @@ def test_a_cancelled_job_leaves_no_container(cluster: slurm.Cluster, bundle: Pat
 
 def test_one_that_heeds_no_sigterm_is_killed(cluster: slurm.Cluster, bundle: Path) -> None:
     """By Slurm, KillWait seconds later; then it has the runtime delete the container."""
-    script = "trap '' TERM; echo began; sleep 1000; sleep 1000"
-    command = ["srun", f"--container={bundle}", "sh", "-c", script]
-    with subprocess.Popen(
-        command, env=cluster.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-    ) as job:  # fmt: skip
-        assert job.stdout is not None
-        assert job.stdout.readline() == b"began\n"
+    with begun(cluster, bundle, "trap '' TERM; echo began; sleep 1000; sleep 1000"):
         (name,) = cluster.containers()
         pid = json.loads((cluster.directory / "run" / name / "state.json").read_text())["pid"]
         cluster("scancel", "--user=root")
