@@ -4,16 +4,15 @@ filter, name, header and archive, with every odd value there is for it.
 
 from __future__ import annotations
 
-import io
 import json
 import random
-import tarfile
 from base64 import b64encode, urlsafe_b64encode
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from typing import Any, NamedTuple
 from urllib.parse import quote, quote_from_bytes
 
+import images
 import openapi
 
 JSON = b"Content-Type: application/json\r\n"
@@ -191,13 +190,7 @@ def encode(query: dict[str, Any]) -> bytes:
 
 
 def archive(**files: bytes) -> bytes:
-    buffer = io.BytesIO()
-    with tarfile.open(fileobj=buffer, mode="w") as file:
-        for name, content in files.items():
-            member = tarfile.TarInfo(name)
-            member.size = len(content)
-            file.addfile(member, io.BytesIO(content))
-    return buffer.getvalue()
+    return images.tar(*(images.entry(name, content) for name, content in files.items()))
 
 
 def operations() -> Iterator[Operation]:

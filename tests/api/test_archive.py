@@ -15,9 +15,9 @@ from typing import Any
 
 import pytest
 
+import images
 from console import Cuddy, wait_until
 from engine_api import Answer, Api
-from images import compress_zstd
 
 STAT = "X-Docker-Container-Path-Stat"
 DIRECTORY, LINK, SETUID, STICKY = 1 << 31, 1 << 27, 1 << 23, 1 << 20
@@ -97,7 +97,7 @@ def test_out_of_it(api: Api, box: Cuddy) -> None:
 @pytest.mark.parametrize("box", ["running", "stopped"], indirect=True)
 def test_into_it_however_it_is_compressed(api: Api, box: Cuddy) -> None:
     compressors: list[Callable[[bytes], bytes]]
-    compressors = [bytes, gzip.compress, bz2.compress, lzma.compress, compress_zstd]
+    compressors = [bytes, gzip.compress, bz2.compress, lzma.compress, images.compress_zstd]
     for number, compress in enumerate(compressors):
         data = compress(pack(**{f"new{number}": b"new\n", f"deep{number}/er": b"deep\n"}))
         answer = api("PUT", "/containers/box/archive", data=data, path="/srv/link")
@@ -167,20 +167,13 @@ def test_links_of_the_container_lead_nowhere_but_inside(
     api: Api, box: Cuddy, tmp_path: Path
 ) -> None:
     (tmp_path / "secret").write_text("of the host")
-    with io.BytesIO() as buffer, tarfile.open(fileobj=buffer, mode="w") as archive:
-        for name, target in (
-            ("out", str(tmp_path)),
-            ("up", "../../../../../../../.."),
-            ("p", "/proc/1/root"),
-        ):
-            link = tarfile.TarInfo(name)
-            link.type, link.linkname = tarfile.SYMTYPE, target
-            archive.addfile(link)
-        for name in ("out/planted", f"up{tmp_path}/planted", "p/tmp/planted"):
-            member = tarfile.TarInfo(name)
-            member.size = 1
-            archive.addfile(member, io.BytesIO(b"x"))
-        data = buffer.getvalue()
+    up = "../../../../../../../.."
+    links = (("out", str(tmp_path)), ("up", up), ("p", "/proc/1/root"))
+    planted = ("out/planted", f"up{tmp_path}/planted", "p/tmp/planted")
+    data = images.tar(
+        *(images.link(name, target) for name, target in links),
+        *(images.entry(name, b"x") for name in planted),
+    )
     path = "/containers/box/archive"
     assert api("PUT", path, data=data, path="/srv/d").status in (200, 400, 404)
     for place in ("/srv/d/out", f"/srv/d/up{tmp_path}", f"/srv/d/out/../../../../{tmp_path}"):

@@ -4,10 +4,8 @@ works for it, no half of anything. What there is of that besides is in the files
 
 from __future__ import annotations
 
-import io
 import socket
 import struct
-import tarfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -15,6 +13,7 @@ from typing import Any
 
 import pytest
 
+import images
 from console import Cuddy, wait_until
 from engine_api import Api
 from hostile_registry import Answer, Hostile
@@ -95,11 +94,7 @@ def test_one_that_reads(api: Api, big: Cuddy, request_line: str) -> None:
 
 
 def test_one_that_saves_an_image(api: Api, cuddy: Cuddy) -> None:
-    with io.BytesIO() as file, tarfile.open(fileobj=file, mode="w") as archive:
-        root = tarfile.TarInfo("noise")
-        root.size = SIZE
-        archive.addfile(root, io.BytesIO(bytes(SIZE)))
-        cuddy.ok("import", "-", "noise", input=file.getvalue())
+    cuddy.ok("import", "-", "noise", input=images.tar(images.entry("noise", bytes(SIZE))))
     for request_line in ("GET /images/noise/get", "GET /images/get?names=noise,alpine"):
         die(begin(api, request_line, b"\r\n", wanted=b"\r\n\r\n"))
     nothing_works(api, cuddy)
@@ -119,11 +114,7 @@ def test_one_that_saves_an_image(api: Api, cuddy: Cuddy) -> None:
 @pytest.mark.parametrize("part", [0, 100, 5000])
 def test_one_that_sends(api: Api, cuddy: Cuddy, request_line: str, part: int) -> None:
     cuddy.ok("create", "--name", "box", "alpine", "true")
-    with io.BytesIO() as file, tarfile.open(fileobj=file, mode="w") as archive:
-        member = tarfile.TarInfo("Dockerfile")
-        member.size = SIZE
-        archive.addfile(member, io.BytesIO(bytes(SIZE)))
-        data = file.getvalue()[:part]
+    data = images.tar(images.entry("Dockerfile", bytes(SIZE)))[:part]
     kind = b"Content-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n"
     sock = begin(api, request_line, kind + (b"%x\r\n%b" % (SIZE, data) if part else b""))
     time.sleep(0.02)

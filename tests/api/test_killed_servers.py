@@ -7,12 +7,10 @@ hundred.
 from __future__ import annotations
 
 import http.client
-import io
 import json
 import os
 import random
 import signal
-import tarfile
 import threading
 import time
 from collections.abc import Iterator
@@ -23,6 +21,7 @@ from typing import Any
 
 import pytest
 
+import images
 from console import ENGINE, TIME_FACTOR, Cuddy, wait_until
 from engine_api import Answer, Api, by_stream
 
@@ -118,13 +117,8 @@ def test_who_was_cut_off_has_done_no_harm(cuddy: Cuddy, tmp_path: Path) -> None:
 
 
 def build(api: Api) -> None:
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as archive:
-        entry = tarfile.TarInfo("Dockerfile")
-        entry.size = len(BUILD)
-        archive.addfile(entry, io.BytesIO(BUILD))
     try:
-        api("POST", "/build", data=context.getvalue())
+        api("POST", "/build", data=images.tar(images.entry("Dockerfile", BUILD)))
     except (OSError, http.client.HTTPException):
         return
     raise AssertionError("the build has come to an end")

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+import images
 from console import ENGINE, TIME_FACTOR, Cuddy, wait_until
 from engine_api import Api, serving
 from ordinary_user import OrdinaryUser, with_alpine
@@ -103,13 +104,9 @@ def test_an_image_is_built_and_events_tell_of_it_all(rootless: Api, user: Ordina
     listener = threading.Thread(target=listen, args=(rootless, heard))
     listener.start()
     wait_until(lambda: "listening" in heard)
-    context = io.BytesIO()
-    with tarfile.open(fileobj=context, mode="w") as archive:
-        data = b"FROM alpine\nRUN id -u > /made\nCMD cat /made\n"
-        entry = tarfile.TarInfo("Dockerfile")
-        entry.size = len(data)
-        archive.addfile(entry, io.BytesIO(data))
-    built = rootless("POST", "/build", data=context.getvalue(), t="made:1")
+    recipe = b"FROM alpine\nRUN id -u > /made\nCMD cat /made\n"
+    context = images.tar(images.entry("Dockerfile", recipe))
+    built = rootless("POST", "/build", data=context, t="made:1")
     assert built.lines[-1] == {"stream": "Successfully tagged made:1\n"}
     assert user.ok("run", "--rm", "made:1") == "0"
     listener.join(60)
