@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
 
 from child import in_child
-from console import Cuddy
+from console import Cuddy, children_of
 from cuddy.engine import build_run
 from cuddy.engine.home import Home
 from cuddy.engine.options import ContainerOptions
@@ -81,14 +81,9 @@ class Root:
         return sorted(each.removeprefix(str(self.upper)) for each in found)
 
 
-def children(pid: int) -> list[int]:
-    """The processes that a process has made."""
-    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
-
 def kill_worker(pid: int) -> None:
     """Kill a child of `within` in the middle of its work, and who waits for it."""
-    for each in (*children(pid), pid):
+    for each in (*children_of(pid), pid):
         try:
             os.kill(each, signal.SIGKILL)
         except ProcessLookupError:

@@ -255,5 +255,24 @@ def is_alive(pid: int) -> bool:
     return True
 
 
+def children_of(pid: int) -> list[int]:
+    """The processes that a process has made and not buried yet, in this order."""
+    return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def title_of(pid: int) -> str:
+    """What a process calls itself, as far as the kernel keeps it; "" if there is none."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
+def cpu_ticks(pid: int) -> int:
+    """Hundredths of a second that a process has computed for: proc(5)."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return int(fields[11]) + int(fields[12])
+
+
 def kill(pid: int) -> None:
     os.kill(pid, signal.SIGKILL)

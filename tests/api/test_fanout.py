@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
-from console import Cuddy, wait_until
+from console import Cuddy, children_of, cpu_ticks, title_of, wait_until
 from cuddy.api import fanout
 from engine_api import Api, serving
 
@@ -29,18 +29,7 @@ def listening(api: Api, query: str = "", version: str = "1.1") -> Iterator[socke
 
 def of_process(pid: int) -> list[int]:
     """The fan-out process of a server."""
-    return [each for each in children(pid) if name_of(each) == fanout.NAME[:15]]
-
-
-def children(pid: int) -> set[int]:
-    return set(map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split()))
-
-
-def name_of(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except FileNotFoundError:
-        return ""
+    return [each for each in children_of(pid) if title_of(each) == fanout.NAME[:15]]
 
 
 def test_all_are_told_by_one_process_which_ends_with_the_last(api: Api, cuddy: Cuddy) -> None:
@@ -99,22 +88,16 @@ def test_a_server_is_not_idle_while_somebody_listens(home: Cuddy, tmp_path: Path
 def test_it_goes_on_without_the_server_and_without_haste(home: Cuddy, tmp_path: Path) -> None:
     with serving(home, tmp_path / "cuddy.sock") as api, listening(api) as sock:
         (pid,) = of_process(api.pid)
-        workers = children(api.pid) - {pid}
+        workers = {*children_of(api.pid)} - {pid}
         os.kill(api.pid, signal.SIGKILL)
-        wait_until(lambda: not any(map(name_of, workers)))
-        before = ticks(pid)
+        wait_until(lambda: not any(map(title_of, workers)))
+        before = cpu_ticks(pid)
         time.sleep(0.3)
-        assert ticks(pid) - before < 5
+        assert cpu_ticks(pid) - before < 5
         home.ok("volume", "create", "vol")
         assert b'"vol"' in sock.recv(1 << 16)
-    wait_until(lambda: not name_of(pid))
+    wait_until(lambda: not title_of(pid))
     home.ok("volume", "rm", "vol")
-
-
-def ticks(pid: int) -> int:
-    """Hundredths of a second that a process has worked for."""
-    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-    return int(fields[11]) + int(fields[12])
 
 
 def test_too_many_filters_are_refused(api: Api) -> None:

@@ -8,13 +8,13 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from pathlib import Path
+from contextlib import suppress
 from typing import Any
 
 import pytest
 
 import images
-from console import Cuddy, wait_until
+from console import Cuddy, children_of, title_of, wait_until
 from engine_api import Api
 from hostile_registry import Answer, Hostile
 
@@ -24,17 +24,14 @@ SIZE = 16 << 20
 
 def working(pid: int) -> list[str]:
     """The processes of connections, and theirs."""
-    found, waiting = [], [str(pid)]
+    found, waiting = [], [pid]
     while waiting:
         each = waiting.pop()
-        try:
-            children = Path(f"/proc/{each}/task/{each}/children").read_text().split()
-            name = Path(f"/proc/{each}/comm").read_text().strip()
-        except OSError:
-            continue
-        if int(each) != pid and name != "cuddy api free":
-            found.append(f"{each} {name}")
-        waiting += children
+        with suppress(OSError):  # it has just ended
+            waiting += children_of(each)
+            title = title_of(each)
+            if title and each != pid and title != "cuddy api free":
+                found.append(f"{each} {title}")
     return found
 
 

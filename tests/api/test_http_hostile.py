@@ -8,7 +8,7 @@ import re
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from console import Cuddy, wait_until
+from console import Cuddy, children_of, cpu_ticks, title_of, wait_until
 from cuddy.api import connection as connections
 from cuddy.api import http
 from cuddy.api.connection import Connection, Peer
@@ -211,17 +211,9 @@ def test_clients_that_leave_in_the_middle_leave_nothing(api: Api) -> None:
     wait_until(lambda: not busy(api.pid))
 
 
-def busy(pid: int) -> list[str]:
+def busy(pid: int) -> list[int]:
     """The processes that have left their post for a connection."""
-    pids = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return [each for each in pids if name_of(each) == "cuddy api"]
-
-
-def name_of(pid: str) -> str:
-    try:
-        return Path(f"/proc/{pid}/comm").read_text().strip()
-    except FileNotFoundError:
-        return ""
+    return [each for each in children_of(pid) if title_of(each) == "cuddy api"]
 
 
 def test_a_handlers_process_holds_neither_listener_nor_others(api: Api) -> None:
@@ -255,11 +247,10 @@ def test_what_a_client_starts_holds_nothing_of_the_connection(api: Api, cuddy: C
         assert api("POST", f"/exec/{exec_id}/start", {"Detach": True}).status == 200
         ours = sockets_of(api.pid)
         for pid in busy(api.pid):
-            ours |= sockets_of(int(pid))
+            ours |= sockets_of(pid)
         others = [
-            int(pid) for pid in os.listdir("/proc")
-            if pid.isdecimal() and int(pid) not in (1, os.getpid(), api.pid)
-            and not name_of(pid).startswith("cuddy api")
+            pid for pid in map(int, filter(str.isdecimal, os.listdir("/proc")))
+            if pid not in (1, os.getpid(), api.pid) and not title_of(pid).startswith("cuddy api")
         ]  # fmt: skip
         assert cuddy.pid("box") in others
         for pid in others:
@@ -293,15 +284,12 @@ def runs_long(pid: int) -> bool:
     return any(took - began.get(each, took) > 5 for each, took in cpu_times(pid).items())
 
 
-def cpu_times(pid: int) -> dict[str, int]:
-    """What the processes of a server have computed, in ticks: proc(5)."""
+def cpu_times(pid: int) -> dict[int, int]:
+    """What each process of a server has computed for."""
     found = {}
-    for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split():
-        try:
-            fields = Path(f"/proc/{each}/stat").read_text().rpartition(")")[2].split()
-        except FileNotFoundError:
-            continue  # it has just ended
-        found[each] = int(fields[11]) + int(fields[12])
+    for each in children_of(pid):
+        with suppress(FileNotFoundError):  # it has just ended
+            found[each] = cpu_ticks(each)
     return found
 
 

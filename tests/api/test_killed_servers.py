@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 import images
-from console import ENGINE, TIME_FACTOR, Cuddy, wait_until
+from console import ENGINE, TIME_FACTOR, Cuddy, children_of, wait_until
 from engine_api import Answer, Api, by_stream
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="others have one server")
@@ -53,11 +53,11 @@ def answers(api: Api) -> bool:
 
 def kill(api: Api, *, wholly: bool = True) -> None:
     """The server, and `wholly` the processes of all its connections as well."""
-    children = Path(f"/proc/{api.pid}/task/{api.pid}/children").read_text().split()
+    children = children_of(api.pid)
     os.kill(api.pid, signal.SIGKILL)
     for pid in children if wholly else ():
         with suppress(ProcessLookupError):  # it may have ended by itself, without its server
-            os.kill(int(pid), signal.SIGKILL)
+            os.kill(pid, signal.SIGKILL)
 
 
 def processes(*words: str) -> list[int]:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from console import Cuddy, wait_until
+from console import Cuddy, children_of, title_of, wait_until
 from cuddy.api import board as boards
 from cuddy.api import post as posts
 from cuddy.api.board import Board
@@ -20,10 +20,6 @@ from engine_api import Api, serving
 
 PING = b"GET /_ping HTTP/1.1\r\nHost: a\r\n\r\n"
 EVENTS = b"GET /events?since=1 HTTP/1.1\r\nHost: a\r\n\r\n"
-
-
-def workers(pid: int) -> list[int]:
-    return [*map(int, Path(f"/proc/{pid}/task/{pid}/children").read_text().split())]
 
 
 def is_over(pid: int) -> bool:
@@ -105,26 +101,22 @@ def test_a_worker_goes_back_to_its_post_unless_something_may_have_changed(api: A
     with api.connect() as sock:
         sock.sendall(PING)
         assert sock.recv(1000)
-    before = workers(api.pid)
+    before = children_of(api.pid)
     for _ in range(20):
         with api.connect() as sock:
             sock.sendall(PING)
             assert sock.recv(1000)
-    assert before[0] in workers(api.pid)
-    assert len(workers(api.pid)) <= len(before) + posts.MOST_FREE
+    assert before[0] in children_of(api.pid)
+    assert len(children_of(api.pid)) <= len(before) + posts.MOST_FREE
     with api.connect() as sock:
         sock.sendall(EVENTS)
         assert sock.recv(1000)
-        (own,) = (pid for pid in workers(api.pid) if name_of(pid) == posts.OWN_NAME)
-    wait_until(lambda: own not in workers(api.pid))
-
-
-def name_of(pid: int) -> str:
-    return Path(f"/proc/{pid}/comm").read_text().strip()
+        (own,) = (pid for pid in children_of(api.pid) if title_of(pid) == posts.OWN_NAME)
+    wait_until(lambda: own not in children_of(api.pid))
 
 
 def test_a_worker_that_was_killed_is_replaced(api: Api) -> None:
-    for pid in workers(api.pid):
+    for pid in children_of(api.pid):
         os.kill(pid, signal.SIGKILL)
     assert api("GET", "/_ping").status == 200
 
@@ -138,7 +130,7 @@ def test_nobody_listens_once_the_server_is_dead(home: Cuddy, tmp_path: Path) -> 
             for sock in (kept, other):
                 sock.sendall(PING)
                 assert sock.recv(1000)
-            pids = workers(process.pid)
+            pids = children_of(process.pid)
             other.close()
             process.kill()
             process.wait()
@@ -164,7 +156,7 @@ def test_an_idle_server_that_ends_loses_no_client(home: Cuddy, tmp_path: Path) -
         with api.connect() as sock:
             sock.sendall(PING)
             assert sock.recv(1000)
-            for pid in workers(process.pid):
+            for pid in children_of(process.pid):
                 os.kill(pid, posts.RETIRE)  # as if it had taken us all for idle
             sock.sendall(PING)
             assert sock.recv(1000)

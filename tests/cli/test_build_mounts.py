@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from build_steps import Ran, Root, children, kill_worker
-from console import ENGINE, Cuddy, is_alive, kill, wait_until
+from build_steps import Ran, Root, kill_worker
+from console import ENGINE, Cuddy, children_of, is_alive, kill, wait_until
 from cuddy.builder import dockerignore
 from cuddy.builder import run as runs
 from cuddy.builder.instructions import Heredoc, Place, Run
@@ -494,13 +494,13 @@ class TestKilled:
 
 
 def descendants(pid: int) -> list[int]:
-    found = children(pid)
+    found = children_of(pid)
     return found + [each for child in found for each in descendants(child)]
 
 
 def step_of(pid: int) -> int:
     """The first process of the step that a worker runs: the one with a root of its own."""
-    for each in children(pid):
+    for each in children_of(pid):
         if os.readlink(f"/proc/{each}/ns/mnt") != os.readlink(f"/proc/{pid}/ns/mnt"):
             return each
     raise AssertionError("no step")

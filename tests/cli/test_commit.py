@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from console import ENGINE, Cuddy, wait_until
+from console import ENGINE, Cuddy, children_of, wait_until
 
 ours = pytest.mark.skipif(ENGINE != "cuddy", reason="it is about how cuddy does it")
 
@@ -247,9 +247,9 @@ class TestKilled:
         pid = big(cuddy)
         with cuddy.start("commit", "box", new) as process:
             # The second child reads: the guard has said that it is frozen.
-            wait_until(lambda: len(children(process.pid)) > 1, what="it was not frozen")
+            wait_until(lambda: len(children_of(process.pid)) > 1, what="it was not frozen")
             assert is_frozen(pid)
-            for child in children(process.pid):
+            for child in children_of(process.pid):
                 if os.getsid(child) == child:
                     os.kill(child, signal.SIGKILL)
             assert process.wait() == 0
@@ -266,8 +266,3 @@ class TestKilled:
         cuddy.ok("commit", "box", new)
         assert in_image(cuddy, new, "stat -c %s /big") == "20000000"
         assert os.listdir(cuddy.root / "tmp") == []
-
-
-def children(pid: int) -> list[int]:
-    text = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(word) for word in text.split()]

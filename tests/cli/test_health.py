@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from console import Cuddy, kill, monitor_of, wait_until
+from console import Cuddy, children_of, kill, monitor_of, wait_until
 
 QUICK = ("--health-interval", "50ms")
 FLAG = "test -e /well"
@@ -37,8 +37,7 @@ def becomes(cuddy: Cuddy, status: str) -> Any:
 def keepers(cuddy: Cuddy) -> list[int]:
     """The processes that run probes: children of the monitor beside the container's own."""
     monitor = monitor_of(cuddy, "box")
-    children = Path(f"/proc/{monitor}/task/{monitor}/children").read_text().split()
-    return [int(pid) for pid in children if int(pid) != cuddy.pid("box")]
+    return [pid for pid in children_of(monitor) if pid != cuddy.pid("box")]
 
 
 def test_it_starts_falls_ill_and_gets_well(cuddy: Cuddy, run: Callable[..., None]) -> None:

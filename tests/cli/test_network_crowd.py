@@ -13,13 +13,12 @@ import signal
 import socket
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
 
+import netns
 from console import ENGINE, Cuddy, gone_on, is_alive, wait_until
-from cuddy.kernel import namespaces
 from leaks import nftables
 from outside import Outside
 from serving import ask
@@ -98,10 +97,7 @@ def expect_nothing_left(cuddy: Cuddy) -> None:
 def test_all_serve_and_go(cuddy: Cuddy, outside: Outside) -> None:
     ids = start(cuddy)
     expect_all_to_serve(ids, "127.0.0.1")
-    theirs = os.open(f"/proc/{outside.pid}/ns/net", os.O_RDONLY)
-    with ExitStack() as stack:
-        stack.callback(os.close, theirs)
-        stack.enter_context(namespaces.Joined(theirs, "network"))
+    with netns.entered(outside.pid):
         expect_all_to_serve(ids, outside.our_address)
     began = time.monotonic()
     assert cuddy.ok("rm", "-f", *ids, timeout=240).split() == ids

@@ -13,8 +13,8 @@ from pathlib import Path
 
 import pytest
 
+import netns
 from console import ENGINE, TIME_FACTOR, Cuddy, bridge_of, wait_until
-from cuddy.kernel import namespaces
 from outside import Outside
 from serving import SERVE, ask
 
@@ -126,12 +126,8 @@ class TestAnAddressGivenBack:
 
 def datagrams(cuddy: Cuddy, name: str) -> socket.socket:
     """A server's socket in a container."""
-    netns_fd = namespaces.open_namespace(cuddy.inspect(name)["State"]["Pid"], "network")
-    try:
-        with namespaces.Joined(netns_fd, "network"):
-            made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    finally:
-        os.close(netns_fd)
+    with netns.entered(cuddy.pid(name)):
+        made = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     made.bind(("0.0.0.0", 7000))
     made.settimeout(0.3)
     return made

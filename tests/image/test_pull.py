@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 import images
+from console import children_of
 from cuddy.errors import InvalidReference, NoSuchImage, RegistryError, Unauthorized
 from cuddy.image import blobs, index, pull, snapshots, store
 from cuddy.image.progress import Progress
@@ -283,9 +284,6 @@ class TestInterruption:
         command = [sys.executable, "-c", PULLER, storage.root, name]
         return subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=environment)
 
-    def children(self, pid: int) -> list[int]:
-        return [int(word) for word in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-
     @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
     @pytest.mark.parametrize("after_s", [0.0, 0.03])
     def test_the_next_pull_goes_on(
@@ -296,7 +294,7 @@ class TestInterruption:
             while "Downloading" not in process.stdout.readline():
                 pass
             time.sleep(after_s)
-            workers = self.children(process.pid)
+            workers = children_of(process.pid)
             process.send_signal(how)
             process.communicate()
         deadline = time.monotonic() + 5
