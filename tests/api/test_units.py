@@ -91,7 +91,8 @@ def users() -> Iterator[Units]:
 @pytest.fixture(params=["roots", "users"])
 def units(request: pytest.FixtureRequest, home: Cuddy) -> Units:
     """`home` for the leak detector, which is to look when the session's network is made."""
-    return request.getfixturevalue(request.param)  # type: ignore[no-any-return]
+    units: Units = request.getfixturevalue(request.param)
+    return units
 
 
 def begin_box(api: Api) -> None:

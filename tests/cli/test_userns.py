@@ -214,7 +214,10 @@ class TestConfigured:
         self, cuddy: Cuddy, tmp_path: Path, machine: dict[str, str]
     ) -> None:
         look = ["run", "--rm", "alpine", "cat", "/proc/self/uid_map"]
-        first = lambda **more: cuddy.ok(*look, env=machine | more).split()[1]  # noqa: E731
+
+        def first(**more: str) -> str:
+            return cuddy.ok(*look, env=machine | more).split()[1]
+
         assert int(first()) > 65536
         own = tmp_path / ".config/cuddy/config.toml"
         own.parent.mkdir(parents=True)

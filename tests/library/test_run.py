@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -68,8 +69,9 @@ def test_a_path_of_a_volume_is_one_from_where_the_program_is(
 
 
 def test_a_setting_that_there_is_not_is_a_type_error(engine: Engine) -> None:
+    settings: dict[str, Any] = {"colour": "red"}
     with pytest.raises(TypeError, match="colour"):
-        engine.run("alpine", colour="red")  # type: ignore[call-arg]
+        engine.run("alpine", **settings)
 
 
 def test_a_size_that_is_none_is_told_with_what_would_be_one(engine: Engine) -> None:

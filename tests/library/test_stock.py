@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -39,11 +40,11 @@ def test_an_image_of_a_container_and_an_archive_of_it(engine: Engine, tmp_path: 
 
 def test_a_volume_outlives_containers_and_goes_with_its_block(engine: Engine) -> None:
     with engine.volumes.create("kept", labels={"a": "b"}) as volume:
-        mounted = {"volumes": {volume.name: "/data"}, "network": "none"}
-        engine.run("alpine", ["sh", "-c", "echo text >/data/file"], **mounted)  # type: ignore[arg-type]
-        assert engine.run("alpine", "cat /data/file", **mounted).stdout == "text\n"  # type: ignore[arg-type]
+        mounted: dict[str, Any] = {"volumes": {volume.name: "/data"}, "network": "none"}
+        engine.run("alpine", ["sh", "-c", "echo text >/data/file"], **mounted)
+        assert engine.run("alpine", "cat /data/file", **mounted).stdout == "text\n"
         assert [each.name for each in engine.volumes.list()] == ["kept"]
-        with engine.containers.create("alpine", **mounted), pytest.raises(InUse):  # type: ignore[arg-type]
+        with engine.containers.create("alpine", **mounted), pytest.raises(InUse):
             volume.remove()
     with pytest.raises(NoSuchVolume):
         engine.volumes.get("kept")
