@@ -206,24 +206,26 @@ def streams(path: str, cause: str) -> Callable[[Served], Callable[[], float]]:
     return work
 
 
-def heard() -> Callable[[Served], Callable[[], float]]:
+def heard(served: Served) -> Callable[[], float]:
     """The same from the moment that the event has in itself, without what it tells of."""
 
-    def work(served: Served) -> Callable[[], float]:
-        def once() -> float:
-            opened = [open_stream(served, f"/events?filters={FILTERS}") for _ in range(STREAMS)]
-            time.sleep(0.2)
-            asking = Connection(served.path)
-            asking.ask("POST", f"/containers/{served.container}/rename?name=n{time.time_ns()}")
-            lines = [answer.readline() for _, answer in opened]
-            ended_ns = time.time_ns()
-            for connection in (asking, *(each for each, _ in opened)):
-                connection.close()
-            return float(ended_ns - json.loads(lines[-1])["timeNano"]) / 10**9
+    def once() -> float:
+        opened = [open_stream(served, f"/events?filters={FILTERS}") for _ in range(STREAMS)]
+        time.sleep(0.2)
+        asking = Connection(served.path)
+        rename(asking, served)
+        lines = [answer.readline() for _, answer in opened]
+        ended_ns = time.time_ns()
+        for connection in (asking, *(each for each, _ in opened)):
+            connection.close()
+        return float(ended_ns - json.loads(lines[-1])["timeNano"]) / 10**9
 
-        return once
+    return once
 
-    return work
+
+def rename(asking: Connection, served: Served) -> None:
+    """What streams of events tell of."""
+    asking.ask("POST", f"/containers/{served.container}/rename?name=n{time.time_ns()}")
 
 
 def hear(served: Served, path: str, cause: str) -> float:
@@ -232,7 +234,7 @@ def hear(served: Served, path: str, cause: str) -> float:
     asking = Connection(served.path)
     began = time.perf_counter()
     if cause == "rename":
-        asking.ask("POST", f"/containers/{served.container}/rename?name=n{time.time_ns()}")
+        rename(asking, served)
     else:
         wish = {"Cmd": ["sh", "-c", "echo hello > /proc/1/fd/1"]}
         made = json.loads(asking.ask("POST", f"/containers/{served.container}/exec", wish))
@@ -254,6 +256,6 @@ WORKS = (
     (LIST, kept("/containers/json?all=1")),
     (EXEC, execs),
     (EVENTS, streams(f"/events?filters={FILTERS}", "rename")),
-    (HEARD, heard()),
+    (HEARD, heard),
     (LOGS, streams(FOLLOW, "echo")),
 )

@@ -58,10 +58,12 @@ def make_works(
     works = {"library": run, "floor": timing.work(FLOOR)}
     words = ("run", "--rm", "--network", "none", image, "true")
     works |= {each.name: timing.work(each.words(*words)) for each in engines}
-    cuddy_words = next(each for each in engines if each.name == "cuddy")
-    bundle = make_bundle(directory / "bundle", cuddy_words, image)
-    for runtime in ("runc", "crun"):
-        if shutil.which(runtime) and (found := runtime_work(runtime, directory, bundle)):
+    runtimes = [name for name in ("runc", "crun") if shutil.which(name)]
+    if runtimes:
+        ours = next(each for each in engines if each.name == "cuddy")
+        bundle = make_bundle(directory / "bundle", ours, image, runtimes[0])
+    for runtime in runtimes:
+        if found := runtime_work(runtime, directory, bundle):
             works[runtime] = found
     return works
 
@@ -83,15 +85,15 @@ def runtime_work(runtime: str, directory: Path, bundle: Path) -> Callable[[], fl
     return run
 
 
-def make_bundle(directory: Path, engine: peers.Engine, image: str) -> Path:
-    """The image's files, and runc's own idea of a config."""
+def make_bundle(directory: Path, engine: peers.Engine, image: str, runtime: str) -> Path:
+    """The image's files, and a runtime's own idea of a config."""
     root = directory / "rootfs"
     root.mkdir(parents=True)
     name = engine.ask("create", "--network", "none", image, "true")
     archive = directory / "root.tar"
     engine.ask("export", "-o", str(archive), name)
     subprocess.run(["tar", "-xf", archive, "-C", root], check=True)
-    subprocess.run(["runc", "spec"], cwd=directory, check=True)
+    subprocess.run([runtime, "spec"], cwd=directory, check=True)
     config = json.loads((directory / "config.json").read_text())
     config["process"] |= {"args": ["true"], "terminal": False}
     (directory / "config.json").write_text(json.dumps(config))
