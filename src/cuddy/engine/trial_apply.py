@@ -12,11 +12,11 @@ from __future__ import annotations
 import os
 import stat
 
+from cuddy import files
 from cuddy.engine import trial_diff, trials
 from cuddy.errors import Conflict, SystemFailure
 from cuddy.image import walk
 from cuddy.kernel import resolve, transfer
-from cuddy.kernel.syscall import syscall
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """So many paths are named where many stand in the way."""
-AT_ONCE = 1 << 20
 READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
 
 
@@ -190,7 +189,7 @@ class Target:
                 return
             source.make(parent_fd, self.mark)
             if status and (is_directory or stat.S_ISDIR(status.st_mode)):
-                exchange(parent_fd, self.mark, name)
+                resolve.renameat2(self.mark, name, resolve.RENAME_EXCHANGE, dir_fd=parent_fd)
                 self.remove(parent_fd, self.mark)
             else:
                 os.rename(self.mark, name, src_dir_fd=parent_fd, dst_dir_fd=parent_fd)
@@ -198,8 +197,6 @@ class Target:
 
     def remove(self, parent_fd: int, name: bytes) -> None:
         """What is called so in a directory goes, if it is there."""
-        from cuddy import files
-
         if look(parent_fd, name):
             files.remove_below(parent_fd, os.fsdecode(name))
 
@@ -210,12 +207,6 @@ def look(parent_fd: int, name: bytes) -> os.stat_result | None:
         return os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
     except FileNotFoundError:
         return None
-
-
-def exchange(parent_fd: int, one: bytes, other: bytes) -> None:
-    """Two names of a directory change places (renameat2(2))."""
-    flags = resolve.RENAME_EXCHANGE
-    syscall("renameat2", parent_fd, one, parent_fd, other, flags, about=os.fsdecode(other))
 
 
 class Source:
@@ -259,10 +250,7 @@ class Source:
             return False
         one, two = self.open(), resolve.open_beneath(parent_fd, name, READING)
         try:
-            while part := os.read(one, AT_ONCE):
-                if os.read(two, len(part)) != part:
-                    return False
-            return True
+            return transfer.is_same(one, two, other.st_size)
         finally:
             os.close(one)
             os.close(two)

@@ -87,6 +87,9 @@ RENAME_EXCHANGE = 2
 AT_FDCWD = -100
 
 
-def renameat2(old: str, new: str, flags: int) -> None:
-    """rename(2) that replaces nothing, or lets two change places. Raises OSError."""
-    syscall("renameat2", AT_FDCWD, old, AT_FDCWD, new, flags, about=f"{old} {new}")
+def renameat2(old: str | bytes, new: str | bytes, flags: int, *, dir_fd: int = AT_FDCWD) -> None:
+    """rename(2) that replaces nothing, or lets two change places, both relative to one directory.
+    Raises OSError.
+    """
+    about = f"{os.fsdecode(old)} {os.fsdecode(new)}"
+    syscall("renameat2", dir_fd, old, dir_fd, new, flags, about=about)
