@@ -155,6 +155,7 @@ NOBODY = """
 import os, sys
 from cuddy import suggest
 from cuddy.cli import main
+from cuddy.engine import rootless
 import cuddy.cli.container.run
 os.setgroups([])
 os.setgid(65534)
