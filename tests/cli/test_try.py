@@ -232,6 +232,16 @@ def test_one_at_a_time_decides(cuddy: Cuddy, top: Path) -> None:
     wait_until(lambda: cuddy("try", "discard", "one").code == 0)
 
 
+def test_a_trial_that_was_killed_as_it_was_made_can_be_begun(cuddy: Cuddy, top: Path) -> None:
+    do_changes(cuddy, top)
+    record = Path(Home(str(cuddy.root)).trials_dir, "changes/trial.json")
+    record.write_text(re.sub(r'"Parts":.*?]],', '"Parts":[],', record.read_text()))
+    cuddy.ok("try", "-q", "--name", "changes", "--", "touch", top / "again")
+    assert cuddy.ok("try", "diff", "changes").splitlines()[-1] == f"A {top}/again"
+    assert "changed" not in cuddy.ok("try", "diff", "changes")
+    cuddy.ok("try", "discard", "changes")
+
+
 def test_no_command_is_taken_for_a_verb(cuddy: Cuddy, tmp_path: Path) -> None:
     for name in ("diff", "apply", "run"):
         path = tmp_path / name

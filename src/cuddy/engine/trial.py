@@ -11,6 +11,7 @@ import _signal
 import errno
 import os
 
+from cuddy import files
 from cuddy.engine import defaults, trial_plan, trial_view, trials
 from cuddy.errors import (
     CommandNotExecutable,
@@ -66,25 +67,33 @@ def run(home: Home, name: str, words: list[str], caller: Caller) -> tuple[Trial,
         trial = trials.read(home, name) if name else trials.create(home, "", caller.uid)
     except NoSuchTrial:
         trial = trials.create(home, name, caller.uid)
-    is_new = not trial["Parts"]
     where = trials.where(home, trial["Name"])
     with trials.Turn(home, trial["Name"]):
-        try:
-            if is_new:
-                parts = trial_view.decide((home.root, home.run_root), caller.places)
-                trial["Copied"] = trial_view.prepare(where, parts)
-                trial["Parts"] = [list(part) for part in parts]
-        except OSError as error:
-            raise SystemFailure.from_os("cannot prepare the view of this machine", error) from error
-        trial["Commands"].append(words)
-        trial["ExitCode"] = -1
-        trials.write(home, trial)
+        trial = trials.read(home, trial["Name"])  # others may have had their turn meanwhile
         with Undo() as undo:
-            if is_new:
-                undo.add(trials.remove, home, trial["Name"])  # if nothing was run in it
+            if not trial["Parts"]:
+                undo.add(trials.remove, home, trial["Name"])  # if nothing is run in it
+                prepare(home, trial, caller)
+            trial["Commands"].append(words)
+            trial["ExitCode"] = -1
+            trials.write(home, trial)
             trial["ExitCode"] = attend(where, trial, words, caller)
         trials.write(home, trial)
     return trial, trial["ExitCode"]
+
+
+def prepare(home: Home, trial: Trial, caller: Caller) -> None:
+    """Decide what the view shows, and make what it writes to. Raises SystemFailure."""
+    where = trials.where(home, trial["Name"])
+    try:
+        for directory in trials.DIRECTORIES:
+            # Of a preparation that was killed.
+            files.clear_directory(f"{where}/{directory}", but=())
+        parts = trial_view.decide((home.root, home.run_root), caller.places)
+        trial["Copied"] = trial_view.prepare(where, parts)
+        trial["Parts"] = [list(part) for part in parts]
+    except OSError as error:
+        raise SystemFailure.from_os("cannot prepare the view of this machine", error) from error
 
 
 def attend(where: str, trial: Trial, words: list[str], caller: Caller) -> int:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from cuddy.engine.home import Home
 
 RECORD = "trial.json"
+DIRECTORIES = ("upper", "work", "tree", "root")
 
 
 class Trial(TypedDict, total=False):
@@ -85,7 +86,7 @@ def create(home: Home, name: str, user: int) -> Trial:
     files.make_directory(home.trials_dir)
     fresh = f"{home.tmp_dir}/{files.name_temporary()}"
     os.mkdir(fresh, 0o700)
-    for directory in ("upper", "work", "tree", "root"):
+    for directory in DIRECTORIES:
         os.mkdir(f"{fresh}/{directory}", 0o755)
     trial: Trial = {
         "Id": os.urandom(6).hex(),
