@@ -36,7 +36,7 @@ SURNAMES = (
 )  # fmt: skip
 
 
-def check(name: str) -> None:
+def check(name: str, kind: str = "container") -> None:
     """Refuse a name outside Docker's grammar: [a-zA-Z0-9][a-zA-Z0-9_.-]+"""
     if (
         len(name) < 2
@@ -45,7 +45,7 @@ def check(name: str) -> None:
         or not CHARACTERS.issuperset(name)
     ):
         raise InvalidArgument(
-            f"Invalid container name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+            f"Invalid {kind} name ({name}), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
             hint="two or more of a-z A-Z 0-9 _ . -, beginning with a letter or digit",
         )
 

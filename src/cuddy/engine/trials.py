@@ -12,11 +12,12 @@ A trial becomes visible by one rename, and goes by one.
 
 from __future__ import annotations
 
+import errno
 import os
 
 from cuddy import files
 from cuddy.engine import names
-from cuddy.errors import Conflict, CorruptContent, InvalidArgument, NoSuchTrial
+from cuddy.errors import Conflict, CorruptContent, NoSuchTrial, SystemFailure
 from cuddy.shapes import TypedDict
 
 TYPE_CHECKING = False
@@ -82,7 +83,7 @@ def list_all(home: Home) -> list[Trial]:
 def create(home: Home, name: str, user: int) -> Trial:
     """A new trial of nothing yet; a free random name if none is wanted. Raises Conflict."""
     if name:
-        check(name)
+        names.check(name, "trial")
     files.make_directory(home.trials_dir)
     fresh = f"{home.tmp_dir}/{files.name_temporary()}"
     os.mkdir(fresh, 0o700)
@@ -106,20 +107,13 @@ def create(home: Home, name: str, user: int) -> Trial:
         try:
             os.rename(fresh, f"{home.trials_dir}/{trial['Name']}")
             return trial
-        except OSError:
+        except OSError as error:
+            if error.errno not in (errno.EEXIST, errno.ENOTEMPTY):
+                raise SystemFailure.from_os(f"cannot make trial {trial['Name']}", error) from error
             if name:
                 break
     files.remove_tree(fresh)
-    raise Conflict(f"there is a trial {name} already")
-
-
-def check(name: str) -> None:
-    """The grammar is that of containers. Raises InvalidArgument."""
-    try:
-        names.check(name)
-    except InvalidArgument as error:
-        message = str(error).replace("container", "trial", 1)
-        raise InvalidArgument(message, hint=error.hint) from None
+    raise Conflict(f"there is a trial {name} already", hint="go on in it, or choose another name")
 
 
 class Turn(files.Lock):
