@@ -20,31 +20,36 @@ from cuddy.engine.explain_facts import Topic
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from cuddy.engine.explain_facts import Facts
     from cuddy.engine.home import Home
 
 
-def explain(home: Home, name: str, outside: Mapping[str, int]) -> tuple[Facts, list[Topic]]:
-    """All that there is to tell. `outside`: the namespaces of the host's side.
+def explain(
+    home: Home, name: str, outside: Mapping[str, int], wanted: Collection[str]
+) -> tuple[Facts, list[Topic]]:
+    """What there is to tell of the topics that are wanted. `outside`: the namespaces of the host's
+    side.
 
     Raises NoSuchContainer, SystemFailure.
     """
     facts = explain_facts.gather(home, name, outside)
-    return facts, [
-        Topic("namespaces", explain_sides.namespaces(facts)),
-        Topic("processes", explain_sides.processes(facts)),
-        Topic("names", explain_sides.names(facts)),
-        Topic("users", explain_sides.users(facts)),
-        Topic("mounts", explain_sides.mounts(facts)),
-        Topic("network", explain_sides.network(facts)),
-        Topic("limits", explain_limits.limits(facts)),
-        Topic("files", explain_layers.layers(home, facts)),
-        Topic("capabilities", explain_powers.powers(facts)),
-        Topic("seccomp", explain_powers.seccomp(facts)),
-        Topic("paths", explain_powers.paths(facts)),
-    ]
+    tellers = {
+        "namespaces": explain_sides.namespaces,
+        "processes": explain_sides.processes,
+        "names": explain_sides.names,
+        "users": explain_sides.users,
+        "mounts": explain_sides.mounts,
+        "network": explain_sides.network,
+        "limits": explain_limits.limits,
+        # Reads every directory of the image.
+        "files": lambda facts: explain_layers.layers(home, facts),
+        "capabilities": explain_powers.powers,
+        "seccomp": explain_powers.seccomp,
+        "paths": explain_powers.paths,
+    }
+    return facts, [Topic(each, tell(facts)) for each, tell in tellers.items() if each in wanted]
 
 
 def by_hand(home: Home, name: str, outside: Mapping[str, int]) -> str:

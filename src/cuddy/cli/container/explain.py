@@ -43,8 +43,7 @@ def explain_(home: Home, args: Args) -> int:
     if args.shell:
         sys.stdout.write(explain.by_hand(home, args.names[0], outside))
         return 0
-    facts, topics = explain.explain(home, args.names[0], outside)
-    topics = [topic for topic in topics if topic.name in wanted]
+    facts, topics = explain.explain(home, args.names[0], outside, wanted)
     if args.json:
         print(document.indented(describe(facts, topics)))
     elif os.isatty(1):
