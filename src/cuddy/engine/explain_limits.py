@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from cuddy.kernel.cgroup_limits import CgroupWrite
 
 UNLIMITED = "no limit"
-KNOWN = ("memory.limit_in_bytes", "memory.max", "pids.max")
+KNOWN = ("memory.limit_in_bytes", "memory.max", "pids.max", "cpu.max", "cpu.cfs_quota_us")
 """Files that have a row of their own."""
 SECOND = 1_000_000_000
 
@@ -29,13 +29,12 @@ def limits(facts: Facts) -> list[Row]:
         memory(facts, writes),
         pids(facts, writes),
         cpu(facts, writes),
-        *(Row(w.limit or w.file, "", w.value, place(facts, w)) for w in writes if is_other(w)),
+        *(
+            Row(write.limit or write.file, "", write.value, place(facts, write))
+            for write in writes
+            if write.file not in KNOWN
+        ),
     ]
-
-
-def is_other(write: CgroupWrite) -> bool:
-    """Whether a limit has no row of its own."""
-    return write.file not in KNOWN and write.file not in ("cpu.max", "cpu.cfs_quota_us")
 
 
 def group(facts: Facts) -> Row:
