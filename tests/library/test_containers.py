@@ -162,3 +162,9 @@ def test_one_that_cannot_start_is_not_kept(engine: Engine, cuddy: Cuddy) -> None
     with pytest.raises(Exception, match="not found"):
         engine.containers.run("alpine", "no-such-command", network="none")
     assert cuddy.ok("ps", "-aq") == ""
+
+
+def test_input_that_a_command_in_it_reads_no_more_is_no_error(engine: Engine) -> None:
+    with box(engine) as container:
+        words = ["sh", "-c", "exec <&-; sleep 0.5; echo done"]
+        assert container.exec(words, input=bytes(1 << 20)).stdout == "done\n"

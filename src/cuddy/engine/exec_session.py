@@ -105,9 +105,11 @@ class ExecSession:
         return self._streams.stdin
 
     def flush(self) -> None:
-        """Write what waits, as far as it goes."""
+        """Write what waits, as far as it goes. What the process reads no more is dropped."""
+        if self._streams.stdin < 0:
+            self._input.clear()
         try:
-            while self._input and self._streams.stdin >= 0:
+            while self._input:
                 written = os.write(self._streams.stdin, self._input[: relay.CHUNK_BYTES])
                 del self._input[:written]
         except BlockingIOError:
