@@ -13,6 +13,7 @@ import time
 
 from cuddy.engine import frames
 from cuddy.engine.detach_keys import DetachKeys
+from cuddy.engine.inlet import Inlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,10 +79,9 @@ class Conversation:
         self._has_said = False
         self._holds = holds and not streams.has_begun
         self._held_until_s = 0.0  # 0: there has been no output
-        self._typed = b""  # on its way into the container
+        self._inlet = Inlet(streams)
         self._stdin = stdin
         self._reads = stdin or sock.always_reads  # whether the client may have more to say
-        self._closes = False  # whether the container must be told that it has not
         self._is_gone = False
         self._is_detached = False
         self._has_ended = False
@@ -99,7 +99,7 @@ class Conversation:
 
     def _is_over(self) -> bool:
         if self._is_gone or self._is_detached:
-            return self._has_ended or not (self._streams.has_begun and self._has_input())
+            return self._has_ended or not self._streams.has_begun or self._inlet.is_empty()
         return self._has_ended and not self._output
 
     def _is_held(self) -> bool:
@@ -116,25 +116,17 @@ class Conversation:
             return max(0.0, self._held_until_s - time.monotonic()) * 1000 + 1
         return None
 
-    def _has_input(self) -> bool:
-        """Whether what the client has said is still on its way."""
-        return bool(self._typed) or self._closes or self._streams.wants_write()
-
     def _interests(self) -> select.poll:
         poll = select.poll()
         wanted = {}
         if not self._is_gone:
-            reads = self._reads and not self._typed
+            reads = self._reads and self._inlet.has_room()
             writes = bool(self._output) and not self._is_held()
             wanted[self._socket.fileno()] = (select.POLLIN if reads else 0) | (
                 select.POLLOUT if writes or self._socket.wants_write() else 0
             )
         if not self._has_ended:
-            if len(self._output) < MAX_WAITING_BYTES:
-                wanted[self._streams.fileno()] = select.POLLIN
-            if self._streams.wants_write():
-                fd = self._streams.write_fileno()
-                wanted[fd] = wanted.get(fd, 0) | select.POLLOUT
+            wanted |= self._inlet.interests(reads=len(self._output) < MAX_WAITING_BYTES)
         for fd, mask in wanted.items():
             poll.register(fd, mask)
         return poll
@@ -158,7 +150,8 @@ class Conversation:
         if data:
             self._take(data)
         else:
-            self._reads, self._closes = False, True
+            self._reads = False
+            self._inlet.end()
 
     def _take(self, data: bytes) -> None:
         """What the client has typed."""
@@ -166,7 +159,7 @@ class Conversation:
             return
         if self._keys:
             data, self._is_detached = self._keys.feed(data)
-        self._typed += data
+        self._inlet.put(data)
         if self._is_detached:
             self._reads = False
 
@@ -194,7 +187,7 @@ class Conversation:
     def _serve_streams(self) -> None:
         if self._has_ended:
             return
-        self._send_input()
+        self._inlet.send()
         if len(self._output) >= MAX_WAITING_BYTES:
             return
         try:
@@ -204,17 +197,9 @@ class Conversation:
                 if stream in self._wanted and not self._is_gone:
                     self._output += frame(stream, data, tty=self._is_raw)
         except EOFError:
-            self._has_ended, self._typed, self._closes = True, b"", False
+            self._has_ended = True
+            self._inlet.drop()
         else:
-            self._send_input()  # one that has just begun takes what has been waiting
+            self._inlet.send()  # one that has just begun takes what has been waiting
         if self._output:
             self._write()
-
-    def _send_input(self) -> None:
-        if self._streams.wants_write():
-            self._streams.flush()
-        if self._typed:
-            self._typed = self._typed[self._streams.send(self._typed) :]
-        if self._closes and not self._typed:
-            self._closes = False
-            self._streams.close_stdin()

@@ -120,6 +120,7 @@ journal          the driver journald
 logoptions       --log-driver and --log-opt: what they mean
 logdriver        and what they open
 attach           a client of the monitor
+inlet            what such a client says, which waits until it is taken
 seam             where in the log it comes in
 seam_log         the log as far as that
 waiting_room     where others wait until there is one

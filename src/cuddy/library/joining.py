@@ -10,6 +10,7 @@ import select
 
 from cuddy.engine import frames
 from cuddy.engine.departure import ClientLeft
+from cuddy.engine.inlet import Inlet
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -27,8 +28,7 @@ class Joined:
         self._call = call
         self._streams = streams
         self._reads = stdin  # whether the program may have more to say
-        self._typed = b""  # on its way into the container
-        self._closes = False  # whether the container must be told that no more comes
+        self._inlet = Inlet(streams)
         self._output = bytearray()  # on its way to the program
         self._has_ended = False
 
@@ -36,14 +36,15 @@ class Joined:
         """Go on until all of the output is delivered. Raises ClientLeft."""
         self._obey(self._call.unread)
         try:
-            self._send_input()
+            self._inlet.send()
             while not self._has_ended or self._output:
                 ready = dict(self._interests().poll())
                 events = ready.get(self._call.socket.fileno(), 0)
                 if events & ~select.POLLOUT:
                     self._hear()
                 self._receive()
-                self._send_input()
+                if not self._has_ended:
+                    self._inlet.send()
                 if self._output:
                     self._write()
         finally:
@@ -51,18 +52,14 @@ class Joined:
 
     def _interests(self) -> select.poll:
         poll = select.poll()
-        may_read = self._reads and not self._typed
+        may_read = self._reads and self._inlet.has_room()
         wanted = {
             self._call.socket.fileno(): (select.POLLIN if may_read else 0)
             | (select.POLLOUT if self._output else 0)
             | select.POLLRDHUP
         }
         if not self._has_ended:
-            if len(self._output) < MAX_WAITING_BYTES:
-                wanted[self._streams.fileno()] = select.POLLIN
-            if self._streams.wants_write():
-                fd = self._streams.write_fileno()
-                wanted[fd] = wanted.get(fd, 0) | select.POLLOUT
+            wanted |= self._inlet.interests(reads=len(self._output) < MAX_WAITING_BYTES)
         for fd, mask in wanted.items():
             poll.register(fd, mask)
         return poll
@@ -82,9 +79,10 @@ class Joined:
     def _obey(self, said: list[frames.Frame]) -> None:
         for kind, data in said:
             if kind == frames.STDIN:
-                self._typed += data
+                self._inlet.put(data)
             elif kind == frames.CLOSE_STDIN:
-                self._reads, self._closes = False, True
+                self._reads = False
+                self._inlet.end()
             elif kind == frames.RESIZE and len(data) == frames.WINDOW.size:
                 self._streams.resize(*frames.WINDOW.unpack(data))
         self._call.unread = []
@@ -97,21 +95,8 @@ class Joined:
             for stream, data in self._streams.receive():
                 self._output += frames.encode(stream, data)
         except EOFError:
-            self._has_ended, self._typed, self._closes = True, b"", False
-
-    def _send_input(self) -> None:
-        if self._has_ended:
-            return
-        try:
-            if self._streams.wants_write():
-                self._streams.flush()
-            if self._typed:
-                self._typed = self._typed[self._streams.send(self._typed) :]
-            if self._closes and not self._typed:
-                self._closes = False
-                self._streams.close_stdin()
-        except (BrokenPipeError, ConnectionResetError):
-            self._typed, self._closes = b"", False  # it reads no more
+            self._has_ended = True
+            self._inlet.drop()
 
     def _write(self) -> None:
         flags = _socket.MSG_NOSIGNAL | _socket.MSG_DONTWAIT
