@@ -66,13 +66,8 @@ def limits(
     *, memory: int | str | None, cpus: float | None, pids: int | None, restart: str
 ) -> dict[str, object]:
     """The fields of UpdateOptions that say something. Raises InvalidArgument."""
-    given = {
-        "memory": None if memory is None else _memory(memory),
-        "nano_cpus": None if cpus is None else round(cpus * 10**9),
-        "pids_limit": pids,
-        "restart": restart or None,
-    }
-    return {name: value for name, value in given.items() if value is not None}
+    given = {"memory": memory, "cpus": cpus, "pids": pids, "restart": restart or None}
+    return meant({key: value for key, value in given.items() if value is not None})
 
 
 def _pairs(value: Mapping[str, str]) -> tuple[str, ...]:
@@ -80,7 +75,7 @@ def _pairs(value: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def _volumes(value: Mapping[str, str] | Iterable[str]) -> tuple[str, ...]:
-    if isinstance(value, (str, os.PathLike)) or not hasattr(value, "items"):
+    if not hasattr(value, "items"):
         return tuple(_absolute(text) for text in texts(value))
     return tuple(_absolute(f"{os.fspath(s)}:{target}") for s, target in value.items())
 
@@ -136,15 +131,22 @@ def fields(image: str, command: str | Sequence[str], wishes: Mapping[str, Any]) 
     if options := wishes.get("options"):
         usual = type(options)._field_defaults
         found |= {k: v for k, v in options._asdict().items() if usual.get(k, not v) != v}
+    found |= meant({key: value for key, value in wishes.items() if key != "options"})
+    return found | {"image": image, "command": words(command)}
+
+
+def meant(wishes: Mapping[str, Any]) -> dict[str, object]:
+    """The same as fields of the engine's options. Raises TypeError, InvalidArgument."""
+    found: dict[str, object] = {}
     for key, value in wishes.items():
         if key in MEANINGS:
             name, meaning = MEANINGS[key]
             found[name] = meaning(value)
         elif key in PLAIN:
             found[key] = value
-        elif key != "options":
+        else:
             raise TypeError(f"a container has no setting {key!r}")
-    return found | {"image": image, "command": words(command)}
+    return found
 
 
 def words(command: str | Sequence[str]) -> list[str]:
