@@ -108,6 +108,10 @@ def test_one_that_takes_too_long_is_killed_and_what_it_wrote_is_not_lost(
     assert cuddy.ok("ps", "-aq") == ""
 
 
+def test_a_timeout_may_be_as_long_as_one_likes(engine: Engine) -> None:
+    assert engine.run("alpine", "true", timeout=1e8, network="none").exit_code == 0
+
+
 def test_threads_run_containers_side_by_side(engine: Engine) -> None:
     def echo(number: int) -> str:
         return engine.run("alpine", ["echo", str(number)], network="none").stdout

@@ -1,6 +1,6 @@
 """A call from the side of the program: it is made, and what comes back is heard.
 
-`aio_talk` is the same for programs with an event loop.
+`aio/talk.py` is the same for programs with an event loop.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import _socket
 import select
 import time
 
+from cuddy.kernel import process
 from cuddy.library.requests import Answer, Hearing
 from cuddy.library.speech import CHUNK_BYTES
 from cuddy.undo import Closing
@@ -53,10 +54,8 @@ class Talk(Closing):
     def _wait(self) -> None:
         poll = select.poll()
         poll.register(self._socket, select.POLLIN | (select.POLLOUT if self._unsaid else 0))
-        left_ms = None
-        if self._deadline_s is not None:
-            left_ms = max(0.0, self._deadline_s - time.monotonic()) * 1000
-        if not poll.poll(left_ms):
+        left_s = None if self._deadline_s is None else self._deadline_s - time.monotonic()
+        if not poll.poll(process.poll_ms(left_s)):
             raise TimeoutError
 
     def _say(self) -> None:
