@@ -1,4 +1,4 @@
-"""Run a program that nobody trusts: no network, little memory, few processes, five seconds."""
+"""Run a program that nobody trusts: no network, little memory, few processes, one second."""
 
 import cuddy
 

@@ -66,7 +66,8 @@ class Link:
         finally:
             theirs.close()
         ours.close()
-        raise SystemFailure("the process behind cuddy's library does not live")
+        hint = f"try again; standard error says if {sys.executable} could not run it"
+        raise SystemFailure("the process behind cuddy's library ends at once", hint=hint)
 
     def close(self) -> None:
         """Let the process end, and wait for that. The next call starts another."""

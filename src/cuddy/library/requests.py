@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 INPUT_BYTES = 1 << 16
 SILENCE = "the process that did this for cuddy's library was killed"
+TRY_AGAIN = "try again; dmesg tells if it was for want of memory"
 
 
 def expect(value: object, kind: type[Kind]) -> Kind:
@@ -64,7 +65,7 @@ class Hearing:
     def feed(self, data: bytes) -> list[Said]:
         """What is said by these bytes; b"" is silence. Raises the error that the call ends with."""
         if not data:
-            raise SystemFailure(SILENCE)
+            raise SystemFailure(SILENCE, hint=TRY_AGAIN)
         found = []
         for kind, said in self._decoder.feed(data):
             if kind in (frames.STDOUT, frames.STDERR):

@@ -25,7 +25,7 @@ class Room(Closing):
                 with tarfile.open(fileobj=file, mode="r|") as tar:
                     for entry in tar:
                         if not entry.isreg():
-                            raise InvalidArgument(f"{path} is not a file")
+                            raise InvalidArgument(f"{path} is not a file", hint="`get` copies it")
                         content = tar.extractfile(entry)
                         return content.read() if content else b""
             except tarfile.TarError as error:

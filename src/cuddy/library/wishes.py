@@ -158,4 +158,6 @@ def words(command: str | Sequence[str]) -> list[str]:
     try:
         return shlex.split(command)
     except ValueError as error:
-        raise InvalidArgument(f"the command {command!r} cannot be split: {error}") from None
+        message = f"the command {command!r} cannot be split: {error}"
+        hint = "close the quotation, or give a list of words"
+        raise InvalidArgument(message, hint=hint) from None
