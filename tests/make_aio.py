@@ -54,7 +54,8 @@ def made(name: str) -> str:
     text = text.replace("self._link.close()", "await asyncio.to_thread(self._link.close)")
     if "asyncio." in text:
         text = text.replace("annotations\n\n", "annotations\n\nimport asyncio\n", 1)
-    text = re.sub(r"\bIterator\b", "AsyncIterator", text)
+    text = text.replace("import Generator", "import AsyncGenerator")
+    text = re.sub(r"\bGenerator\[(\w+), None, None\]", r"AsyncGenerator[\1, None]", text)
     for enter in ("enter", "exit"):
         text = text.replace(f"def __{enter}__", f"def __a{enter}__")
     text = re.sub(rf"cuddy\.library\.({'|'.join(NAMES)})\b", r"cuddy.library.aio.\1", text)
@@ -72,11 +73,11 @@ def made(name: str) -> str:
 
 def formatted(text: str) -> str:
     """As `make check` wants it."""
-    ruff = [str(Path(sys.executable).parent / "ruff"), "--quiet"]
-    for words in (["check", "--fix", "--select", "I", "-"], ["format", "-"]):
-        options = [f"--stdin-filename={LIBRARY}/aio/made.py", *words[1:]]
-        command = [ruff[0], words[0], *ruff[1:], *options]
-        text = subprocess.run(command, input=text, capture_output=True, text=True).stdout
+    ruff, name = Path(sys.executable).parent / "ruff", f"--stdin-filename={LIBRARY}/aio/made.py"
+    for words in (["check", "--fix", "--select=I"], ["format"]):
+        command = [ruff, *words, "--quiet", name, "-"]
+        done = subprocess.run(command, input=text, stdout=subprocess.PIPE, text=True, check=True)
+        text = done.stdout
     return text
 
 

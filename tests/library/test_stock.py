@@ -9,6 +9,7 @@ import pytest
 
 from cuddy import Engine
 from cuddy.errors import InUse, NoSuchImage, NoSuchNetwork, NoSuchVolume
+from cuddy.library.wishes import Wishes
 from registry import Registry
 
 
@@ -40,7 +41,7 @@ def test_an_image_of_a_container_and_an_archive_of_it(engine: Engine, tmp_path: 
 
 def test_a_volume_outlives_containers_and_goes_with_its_block(engine: Engine) -> None:
     with engine.volumes.create("kept", labels={"a": "b"}) as volume:
-        mounted: dict[str, Any] = {"volumes": {volume.name: "/data"}, "network": "none"}
+        mounted: Wishes = {"volumes": {volume.name: "/data"}, "network": "none"}
         engine.run("alpine", ["sh", "-c", "echo text >/data/file"], **mounted)
         assert engine.run("alpine", "cat /data/file", **mounted).stdout == "text\n"
         assert [each.name for each in engine.volumes.list()] == ["kept"]

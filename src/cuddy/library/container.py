@@ -12,7 +12,7 @@ from cuddy.library.wishes import limits, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from typing import Any, Self
 
     from cuddy.library.link import Link
@@ -124,7 +124,7 @@ class Container:
 
     def logs(
         self, *, follow: bool = False, tail: int | None = None, since: str = "", until: str = ""
-    ) -> Iterator[LogLine]:
+    ) -> Generator[LogLine, None, None]:
         """What it has written, line by line; with `follow` until it has ended.
 
         `tail`: so many of the last lines. `since`, `until`: moments, or how long ago ("10m").

@@ -16,7 +16,7 @@ from cuddy.undo import Closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Generator, Mapping, Sequence
     from typing import Unpack
 
     from cuddy.library.wishes import Wishes
@@ -68,7 +68,7 @@ class Engine(Closing):
     def events(
         self, *, filters: Mapping[str, str | Sequence[str]] | None = None, since: str = "",
         until: str = "",
-    ) -> Iterator[Event]:  # fmt: skip
+    ) -> Generator[Event, None, None]:  # fmt: skip
         """What happens to containers, images, volumes and networks, as it happens; for ever, or
         until a moment. Nothing is missed from the first `next` on.
 

@@ -16,7 +16,7 @@ from cuddy.library.wishes import limits, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from typing import Any, Self
 
     from cuddy.library.link import Link
@@ -128,7 +128,7 @@ class Container:
 
     async def logs(
         self, *, follow: bool = False, tail: int | None = None, since: str = "", until: str = ""
-    ) -> AsyncIterator[LogLine]:
+    ) -> AsyncGenerator[LogLine, None]:
         """What it has written, line by line; with `follow` until it has ended.
 
         `tail`: so many of the last lines. `since`, `until`: moments, or how long ago ("10m").

@@ -21,7 +21,7 @@ from cuddy.library.values import Event, Result
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping, Sequence
+    from collections.abc import AsyncGenerator, Mapping, Sequence
     from typing import Unpack
 
     from cuddy.library.wishes import Wishes
@@ -73,7 +73,7 @@ class Engine(Closing):
     async def events(
         self, *, filters: Mapping[str, str | Sequence[str]] | None = None, since: str = "",
         until: str = "",
-    ) -> AsyncIterator[Event]:  # fmt: skip
+    ) -> AsyncGenerator[Event, None]:  # fmt: skip
         """What happens to containers, images, volumes and networks, as it happens; for ever, or
         until a moment. Nothing is missed from the first `next` on.
 
