@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tarfile
-from collections.abc import Generator
 from pathlib import Path
 
 import pytest

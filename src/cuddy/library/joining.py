@@ -105,6 +105,6 @@ class Joined:
                 sent = self._call.socket.send(self._output[:CHUNK_BYTES], flags)
                 del self._output[:sent]
         except BlockingIOError:
-            pass
+            pass  # the rest when there is room
         except OSError:
             raise ClientLeft from None

@@ -63,7 +63,7 @@ class Talk(Closing):
             sent = self._socket.send(self._unsaid[:CHUNK_BYTES], _socket.MSG_NOSIGNAL)
             self._unsaid = self._unsaid[sent:]
         except BlockingIOError:
-            pass
+            pass  # there was no room after all
         except OSError:
             self._unsaid = memoryview(b"")  # it listens no more; what it said last is to come
 
