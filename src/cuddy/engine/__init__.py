@@ -146,6 +146,7 @@ unpause          it does again
 wait             until it ends
 top              its processes
 stats            what it uses, in plain numbers
+samples          what all use, again and again
 explain          the container beside the host, one row per thing
 explain_facts    what is looked at for that
 explain_sides    the two views: namespaces, processes, names, users, mounts, network
