@@ -16,7 +16,7 @@ SOURCE = Path(__file__).parent.parent / "src/cuddy"
 FLOORS = {
     "errors": 0, "shapes": 0, "files": 0, "undo": 0, "usage": 0, "checksum": 0,
     "suggest": 0, "sizes": 0, "comma_separated": 0, "whole_file": 0, "compiled": 0,
-    "unforeseen": 0,
+    "unforeseen": 0, "escape": 0,
     "kernel": 1,
     "image": 2, "network": 2, "runtime": 2,
     "engine": 3,

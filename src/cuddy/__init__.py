@@ -2,6 +2,7 @@
 
 compiled  its own modules are found where they must be
 errors    the error tree; exit codes and HTTP statuses
+escape    what may reach a terminal
 shapes    NamedTuple, TypedDict and NewType without the import cost of typing
 checksum  ids that follow from names
 files     JSON, atomic writes, locks, temporary names, removal of trees

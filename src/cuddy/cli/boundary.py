@@ -11,8 +11,8 @@ from __future__ import annotations
 import os
 import sys
 
-from cuddy.cli.escape import printable
 from cuddy.errors import CuddyError, UsageError
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

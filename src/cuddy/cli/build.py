@@ -9,9 +9,9 @@ from cuddy.builder import journal, report
 from cuddy.cli import boundary, build_options, build_progress
 from cuddy.cli.build_flags import FLAGS
 from cuddy.cli.build_lines import Tail, write_error
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import Args, Command
 from cuddy.errors import StepFailed, SystemFailure
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import sys
 from cuddy import files
 from cuddy.builder import arguments, dockerfile, outline
 from cuddy.cli import build_options, document, table
-from cuddy.cli.escape import printable
 from cuddy.errors import WrongArguments
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

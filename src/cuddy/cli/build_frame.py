@@ -12,8 +12,8 @@ from __future__ import annotations
 
 from cuddy.builder import report
 from cuddy.cli.build_lines import Lines
-from cuddy.cli.escape import printable
 from cuddy.cli.width import cut, pad, width
+from cuddy.escape import printable
 from cuddy.shapes import NamedTuple
 from cuddy.sizes import human_size
 

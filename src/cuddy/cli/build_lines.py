@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from cuddy.cli.escape import printable
+from cuddy.escape import printable
 
 _LONGEST = 1 << 16
 _TAIL_BYTES = 1 << 15

@@ -16,8 +16,8 @@ import os
 
 from cuddy.builder import report
 from cuddy.cli.build_lines import Lines, warnings_text, write_error
-from cuddy.cli.escape import printable
 from cuddy.errors import InvalidArgument
+from cuddy.escape import printable
 from cuddy.sizes import human_size
 
 TYPE_CHECKING = False

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import binascii
 
-from cuddy import checksum, files
+from cuddy import checksum, escape, files
 from cuddy.builder import report
-from cuddy.cli import escape
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

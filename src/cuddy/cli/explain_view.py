@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.cli.escape import printable
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

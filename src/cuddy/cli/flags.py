@@ -22,8 +22,8 @@ A flag that is not given has its kind's zero, or the default that its row names:
 from __future__ import annotations
 
 from cuddy.cli import values
-from cuddy.cli.escape import quote
 from cuddy.errors import UsageError, WrongArguments
+from cuddy.escape import quote
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False

@@ -6,7 +6,7 @@ import os
 import sys
 
 from cuddy.cli import boundary, document
-from cuddy.cli.escape import printable
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -40,7 +40,7 @@ class Meter:
 
     def finish(self, before: str, total: int, after: str) -> None:
         """All of it has: `before`, the size, and `after` it where."""
-        from cuddy.cli.escape import printable
+        from cuddy.escape import printable
 
         if not self.quiet:
             clear = CLEAR_LINE if self.is_live else ""

@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 
 from cuddy.cli import document
-from cuddy.cli.escape import printable
 from cuddy.cli.width import pad, width
+from cuddy.escape import printable
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False

@@ -10,11 +10,11 @@ people look them up. Reference: https://pkg.go.dev/text/template
 from __future__ import annotations
 
 from cuddy.cli import template_run
-from cuddy.cli.escape import quote
 from cuddy.cli.template_functions import FUNCTIONS, kind, printed
 from cuddy.cli.template_run import State
 from cuddy.cli.template_tokens import BadTemplate, Token, line_of, tokens
 from cuddy.errors import WrongArguments
+from cuddy.escape import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

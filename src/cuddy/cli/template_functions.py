@@ -6,8 +6,8 @@ Objects are JSON values: str, int, float, bool, None, list and dict. Messages ar
 from __future__ import annotations
 
 from cuddy.cli import document, times
-from cuddy.cli.escape import quote
 from cuddy.cli.nil import NilList, NilMap
+from cuddy.escape import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ wrong; `flags.py` adds which flag it was. Grammars: docker/go-units, docker/cli 
 
 from __future__ import annotations
 
-from cuddy.cli.escape import quote
 from cuddy.errors import InvalidArgument
+from cuddy.escape import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuddy import sizes, suggest
-from cuddy.cli import document, escape
+from cuddy import escape, sizes, suggest
+from cuddy.cli import document
 
 
 @pytest.mark.parametrize(

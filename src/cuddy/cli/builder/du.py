@@ -9,10 +9,10 @@ import time
 from cuddy.builder import du as cache
 from cuddy.builder import prune
 from cuddy.cli import table, values
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, FILTER, STRING, Args, Command, Flag
 from cuddy.engine import moments, status
 from cuddy.errors import InvalidArgument
+from cuddy.escape import printable
 from cuddy.sizes import human_size
 
 TYPE_CHECKING = False

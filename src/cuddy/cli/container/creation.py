@@ -11,12 +11,12 @@ import sys
 
 from cuddy import files
 from cuddy.cli import boundary, proxies, settings, values
-from cuddy.cli.escape import quote
 from cuddy.cli.flags import BOOL, BYTES, INT, LIST, STRING, Args, Flag, Kind
 from cuddy.engine import create, limits
 from cuddy.engine.endpoint import EndpointWish
 from cuddy.engine.options import ContainerOptions, configured
 from cuddy.errors import InvalidArgument, NoSuchImage, SystemFailure, UsageError
+from cuddy.escape import quote
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False

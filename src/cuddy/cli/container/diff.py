@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import Args, Command
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import os
 import sys
 
 from cuddy.cli import document, table
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, LIST, Args, Command, Flag
 from cuddy.cli.width import cut
 from cuddy.engine.home import open_home
 from cuddy.errors import UsageError
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

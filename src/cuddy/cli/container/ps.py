@@ -8,10 +8,10 @@ import time
 
 from cuddy import files
 from cuddy.cli import boundary, configuration, table
-from cuddy.cli.escape import quote
 from cuddy.cli.flags import BOOL, FILTER, INT, STRING, Args, Command, Flag
 from cuddy.cli.width import cut
 from cuddy.engine import ps, status
+from cuddy.escape import quote
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

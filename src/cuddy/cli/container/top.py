@@ -6,9 +6,9 @@ import os
 import sys
 
 from cuddy.cli import table
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import Args, Command
 from cuddy.engine import top
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -6,11 +6,11 @@ import os
 import sys
 
 from cuddy.cli import document, inspection
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.cli.table import JSON_FORMAT_HELP
 from cuddy.cli.width import cut
 from cuddy.engine import images
+from cuddy.escape import printable
 from cuddy.sizes import human_size
 
 TYPE_CHECKING = False

@@ -6,12 +6,12 @@ import os
 import sys
 
 from cuddy.cli import inspection
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, INT, STRING, Args, Command, Flag
 from cuddy.cli.table import JSON_FORMAT_HELP
 from cuddy.cli.width import cut, width
 from cuddy.engine import images
 from cuddy.errors import UsageError
+from cuddy.escape import printable
 from cuddy.image import digest as digests
 from cuddy.image import history
 from cuddy.sizes import human_size

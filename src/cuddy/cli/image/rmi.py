@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 
 from cuddy.cli import boundary
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, STRINGS, Args, Command, Flag
 from cuddy.engine import rmi
 from cuddy.errors import NoSuchImage
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import time
 
 from cuddy import files
 from cuddy.cli import table
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.engine import egress_log, moments
 from cuddy.errors import UsageError
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 
 from cuddy.cli import inspection
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.cli.table import JSON_FORMAT_HELP
 from cuddy.engine import network_why, network_why_facts
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 
 from cuddy.cli import table
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import BOOL, STRING, Args, Command, Flag
 from cuddy.engine import doctor, doctor_facts
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

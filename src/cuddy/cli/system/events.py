@@ -7,10 +7,10 @@ import sys
 import time
 
 from cuddy.cli import document, times, values
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import FILTER, STRING, Args, Command, Flag
 from cuddy.cli.table import JSON_FORMAT_HELP
 from cuddy.engine import event_filters, event_log, moments
+from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

@@ -7,10 +7,10 @@ import sys
 
 from cuddy import __version__
 from cuddy.cli import boundary, inspection
-from cuddy.cli.escape import printable
 from cuddy.cli.flags import STRING, Args, Command, Flag
 from cuddy.cli.table import JSON_FORMAT_HELP
 from cuddy.engine import info
+from cuddy.escape import printable
 from cuddy.sizes import human_memory
 
 TYPE_CHECKING = False
