@@ -14,7 +14,7 @@ from pathlib import Path
 
 LIBRARY = Path(__file__).parent.parent / "src/cuddy/library"
 NAMES = ("engine", "containers", "container", "images", "volumes", "networks")
-TALKS = re.compile(r"\btalk\.(ask|follow)\(|\b_link\.close\(|\busual\(\)\.")
+TALKS = re.compile(r"\btalk\.(ask|follow|hold)\(|\b_link\.close\(|\busual\(\)\.")
 NOTE = "\n\nMade of `library/{}.py` by tests/make_aio.py.\n"
 
 
@@ -50,7 +50,11 @@ def made(name: str) -> str:
     own = "|".join(sorted({name for _, name in found} - {"close"})) or "-"
     text = "\n".join(lines)
     text = re.sub(r"\bfor (\w+) in talk\.follow\(", r"async for \1 in talk.follow(", text)
-    text = re.sub(rf"(talk\.ask\(|self\.({own})\(|usual\(\)\.)", r"await \1", text)
+    text = re.sub(
+        rf"(talk\.(?:ask|hold)\(|self\._held\.close\(|self\.({own})\(|usual\(\)\.)",
+        r"await \1",
+        text,
+    )
     text = text.replace("self._link.close()", "await asyncio.to_thread(self._link.close)")
     if "asyncio." in text:
         text = text.replace("annotations\n\n", "annotations\n\nimport asyncio\n", 1)

@@ -30,6 +30,7 @@
     ├── StepFailed                a step of a build came to a bad end            1  500
     ├── CommandFailed             a program's command has not exited with 0      1  500
     ├── Timeout                   it was not done in the time that was given     1  500
+    ├── NotReady                  a container did not become what was awaited    1  500
     └── SystemFailure             the kernel or a host program said no           1  500
 
 The message says what failed, the hint what to do. They are shown in two places only:
@@ -228,6 +229,24 @@ class Timeout(CuddyError):
         self.timeout_s = timeout_s
         self.stdout = stdout
         self.stderr = stderr
+
+
+class NotReady(CuddyError):
+    """`excerpt`: what the container wrote last, line by line. `status`: its exit code if it has
+    ended, None if the time was up.
+    """
+
+    status: int | None = None
+
+    def __init__(self, message: str, excerpt: str, status: int | None) -> None:
+        hint = "" if excerpt else "it has written nothing"
+        super().__init__(message, hint=hint)
+        self.excerpt = excerpt
+        self.status = status
+
+    def __str__(self) -> str:
+        lines = [f"    {line}" for line in self.excerpt.splitlines()]
+        return "\n".join([super().__str__(), *(["its last words:", *lines] if lines else [])])
 
 
 class SystemFailure(CuddyError):

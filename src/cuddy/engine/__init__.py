@@ -144,6 +144,8 @@ exit_report      who ended it, and what it had used
 pause            it does not move
 unpause          it does again
 wait             until it ends
+wait_for         until it is ready
+scopes           what goes when somebody has no more use for it
 top              its processes
 stats            what it uses, in plain numbers
 samples          what all use, again and again

@@ -22,6 +22,7 @@ calls     which there are
 running   those that make containers
 lives     about containers that are there
 flows     those that go on: logs, events, execs; files in and out
+scoping   those that keep what goes at the end
 stock     about images, volumes and networks
 joining   a call joined to the streams of a container
 aio       the same for programs with an event loop

@@ -17,9 +17,11 @@ MODULES = {
     "running": ("run", "create", "launch"),
     "lives": (
         "inspect", "containers", "start", "stop", "restart", "kill", "pause", "unpause", "rename",
-        "update", "remove", "wait", "top", "stats", "diff", "commit", "prune_containers",
+        "update", "remove", "wait", "wait_for", "top", "stats", "diff", "commit",
+        "prune_containers",
     ),
     "flows": ("logs", "events", "exec", "put", "get", "take", "unpack", "export"),
+    "scoping": ("scope", "end_scope"),
     "stock": (
         "inspect_image", "images", "pull", "tag", "remove_image", "load", "save", "prune_images",
         "create_volume", "inspect_volume", "volumes", "remove_volume", "prune_volumes",

@@ -8,11 +8,12 @@ from cuddy.errors import NoSuchContainer
 from cuddy.library import talk, tars
 from cuddy.library.requests import Request, expect
 from cuddy.library.values import Change, LogLine, Result, Top
-from cuddy.library.wishes import limits, words
+from cuddy.library.wishes import limits, pattern, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Mapping, Sequence
+    import re
+    from collections.abc import Generator, Iterable, Mapping, Sequence
     from typing import Any, Self
 
     from cuddy.library.link import Link
@@ -121,6 +122,23 @@ class Container:
         """Its exit code, when it has ended; Timeout after so many seconds, and it goes on."""
         code = self._do("wait", timeout)
         return int(expect(code, int))
+
+    def wait_for(
+        self, *, port: int | str | Iterable[int | str] = (), log: str | re.Pattern[str] = "",
+        healthy: bool = False, timeout: float = 60,
+    ) -> Self:  # fmt: skip
+        """Wait until it is ready, which is all that is asked for; itself, so that it can be said
+        behind `run`.
+
+        `port`: somebody in it listens there: 80, "53/udp", or several. `log`: a text, or what a
+        pattern finds, in a line of its log. `healthy`: its health check says so. Raises NotReady,
+        which shows its last words, when it ends first, or after `timeout` seconds; InvalidArgument
+        if it has no health check or keeps no log.
+        """
+        numbers = [str(port)] if isinstance(port, (int, str)) else [str(each) for each in port]
+        arguments = {"ports": numbers, "healthy": healthy, "timeout_s": timeout}
+        self._change("wait_for", log=pattern(log), **arguments)
+        return self
 
     def logs(
         self, *, follow: bool = False, tail: int | None = None, since: str = "", until: str = ""

@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 class Containers:
     """`engine.containers`."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, usual: Wishes) -> None:
         self._link = link
+        self._usual = usual
 
     def create(
         self, image: str, command: str | Sequence[str] = (), **settings: Unpack[Wishes]
@@ -31,7 +32,7 @@ class Containers:
 
         Arguments and errors as of `cuddy.run`.
         """
-        fields = wishes.fields(image, command, settings)
+        fields = wishes.fields(image, command, wishes.over(self._usual, settings))
         answer = talk.ask(self._link, Request("create", {"options": fields}))
         return Container(self._link, answer.value)
 
@@ -43,7 +44,7 @@ class Containers:
         It goes on until it ends or somebody ends it, and stays until it is removed, for example
         by `with`.
         """
-        fields = wishes.fields(image, command, settings)
+        fields = wishes.fields(image, command, wishes.over(self._usual, settings))
         answer = talk.ask(self._link, Request("launch", {"options": fields}))
         return Container(self._link, answer.value)
 

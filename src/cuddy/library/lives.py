@@ -122,6 +122,20 @@ def wait(call: Call, name: str) -> int:
     return waiting.wait(call.home, name)
 
 
+def wait_for(
+    call: Call, name: str, ports: list[str], log: list[Any], healthy: bool, timeout_s: float
+) -> Document:
+    """Until it is ready. `log`: a regular expression and its flags."""
+    import re
+
+    from cuddy.engine import wait_for as waiting
+
+    numbers = tuple(map(waiting.parse_port, ports))
+    wanted = waiting.Readiness(numbers, re.compile(*log) if log else None, healthy)
+    waiting.wait_for(call.home, name, wanted, timeout_s)
+    return shown(call.home, name)
+
+
 def top(call: Call, name: str) -> Document:
     """Its processes."""
     from cuddy.engine import top as processes

@@ -101,6 +101,16 @@ def ask(link: Link, request: Request, fds: Sequence[int] = ()) -> Answer:
     return answer
 
 
+def hold(link: Link, request: Request) -> tuple[Talk, Said]:
+    """Make a call that goes on until it is closed, and what it says first."""
+    talk = Talk(link, request)
+    try:
+        return talk, next(iter(talk))
+    except BaseException:
+        talk.close()
+        raise
+
+
 def follow(link: Link, request: Request) -> Iterator[Said]:
     """Make a call and hear what it says piece by piece; whoever stops listening ends it."""
     with Talk(link, request) as talk:

@@ -40,12 +40,15 @@ class Volume:
 class Volumes:
     """`engine.volumes`."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, labels: Mapping[str, str]) -> None:
         self._link = link
+        self._labels = labels
 
     def create(self, name: str = "", *, labels: Mapping[str, str] | None = None) -> Volume:
         """Make one; one of that name that is there is as good. Without a name it gets one."""
-        request = Request("create_volume", {"name": name, "labels": dict(labels or {})})
+        request = Request(
+            "create_volume", {"name": name, "labels": {**self._labels, **(labels or {})}}
+        )
         answer = talk.ask(self._link, request)
         return Volume(self._link, answer.value)
 

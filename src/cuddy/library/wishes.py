@@ -10,6 +10,7 @@ from cuddy.shapes import TypedDict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from typing import Any
 
@@ -68,6 +69,25 @@ def limits(
     """The fields of UpdateOptions that say something. Raises InvalidArgument."""
     given = {"memory": memory, "cpus": cpus, "pids": pids, "restart": restart or None}
     return meant({key: value for key, value in given.items() if value is not None})
+
+
+def pattern(text: str | re.Pattern[str]) -> list[object]:
+    """What is looked for in a log, as a regular expression and its flags; nothing for ""."""
+    if not isinstance(text, str):
+        return [text.pattern, text.flags]
+    import re
+
+    return [re.escape(text), 0] if text else []
+
+
+def over(usual: Wishes, given: Wishes) -> Wishes:
+    """What is wished for, over what is usual; labels and variables of both."""
+    both: Wishes = {**usual, **given}
+    if labels := {**usual.get("labels", {}), **given.get("labels", {})}:
+        both["labels"] = labels
+    if env := {**usual.get("env", {}), **given.get("env", {})}:
+        both["env"] = env
+    return both
 
 
 def _pairs(value: Mapping[str, str]) -> tuple[str, ...]:

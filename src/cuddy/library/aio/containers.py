@@ -25,8 +25,9 @@ if TYPE_CHECKING:
 class Containers:
     """`engine.containers`."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, usual: Wishes) -> None:
         self._link = link
+        self._usual = usual
 
     async def create(
         self, image: str, command: str | Sequence[str] = (), **settings: Unpack[Wishes]
@@ -35,7 +36,7 @@ class Containers:
 
         Arguments and errors as of `cuddy.run`.
         """
-        fields = wishes.fields(image, command, settings)
+        fields = wishes.fields(image, command, wishes.over(self._usual, settings))
         answer = await talk.ask(self._link, Request("create", {"options": fields}))
         return Container(self._link, answer.value)
 
@@ -47,7 +48,7 @@ class Containers:
         It goes on until it ends or somebody ends it, and stays until it is removed, for example
         by `async with`.
         """
-        fields = wishes.fields(image, command, settings)
+        fields = wishes.fields(image, command, wishes.over(self._usual, settings))
         answer = await talk.ask(self._link, Request("launch", {"options": fields}))
         return Container(self._link, answer.value)
 

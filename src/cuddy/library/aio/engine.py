@@ -16,7 +16,7 @@ from cuddy.library.aio.images import Images
 from cuddy.library.aio.networks import Networks
 from cuddy.library.aio.volumes import Volumes
 from cuddy.library.link import Link
-from cuddy.library.requests import Request
+from cuddy.library.requests import Request, expect
 from cuddy.library.values import Event, Result
 
 TYPE_CHECKING = False
@@ -38,11 +38,16 @@ class Engine(Closing):
     def __init__(
         self, *, root: str | os.PathLike[str] = "", run_root: str | os.PathLike[str] = ""
     ) -> None:
-        self._link = Link(os.fspath(root), os.fspath(run_root))
-        self.containers = Containers(self._link)
-        self.images = Images(self._link)
-        self.volumes = Volumes(self._link)
-        self.networks = Networks(self._link)
+        self._furnish(Link(os.fspath(root), os.fspath(run_root)), {})
+
+    def _furnish(self, link: Link, usual: Wishes) -> None:
+        """`usual`: the settings of containers for which nothing else is said."""
+        self._link = link
+        self._usual = usual
+        self.containers = Containers(link, usual)
+        self.images = Images(link)
+        self.volumes = Volumes(link, usual.get("labels", {}))
+        self.networks = Networks(link, usual.get("labels", {}))
 
     async def run(
         self,
@@ -65,7 +70,7 @@ class Engine(Closing):
         Raises CommandNotFound, CommandNotExecutable, NoSuchImage, InvalidArgument and others of
         CuddyError.
         """
-        fields = wishes.fields(image, command, settings)
+        fields = wishes.fields(image, command, wishes.over(self._usual, settings))
         answer = await talk.ask(self._link, run_request(fields, input, timeout))
         result = answer.result()
         return result.checked(fields["command"]) if check else result
@@ -84,9 +89,37 @@ class Engine(Closing):
             if said.value:
                 yield Event.of(said.value)
 
+    async def scope(self, **usual: Unpack[Wishes]) -> Scope:
+        """The same home; but the containers, volumes and networks that are made through it go at
+        the end of its block, and when the program ends, however it does.
+
+        `usual`: settings of the containers made in it, unless they are given others.
+        """
+        held, first = await talk.hold(self._link, Request("scope", {}))
+        return Scope(self._link, held, first.value, wishes.over(self._usual, usual))
+
     async def close(self) -> None:
-        """End the process behind it; the next use starts another."""
+        """End the process behind it; the next use starts another. Its scopes end."""
         await asyncio.to_thread(self._link.close)
+
+
+class Scope(Engine):
+    """Made by `Engine.scope`: what is made through it goes with it. `name`: what the label
+    "cuddy.scope" says on all of that.
+    """
+
+    def __init__(self, link: Link, held: talk.Talk, labels: object, usual: Wishes) -> None:
+        own: dict[str, str] = expect(labels, dict)
+        (self.name,) = own.values()
+        self._held = held
+        self._furnish(link, wishes.over(usual, {"labels": own}))
+
+    async def close(self) -> None:
+        """Remove what was made through it. Raises InUse if others use some of that."""
+        try:
+            await talk.ask(self._link, Request("end_scope", {"name": self.name}))
+        finally:
+            await self._held.close()
 
 
 def run_request(

@@ -64,14 +64,19 @@ class Network:
 class Networks:
     """`engine.networks`."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, labels: Mapping[str, str]) -> None:
         self._link = link
+        self._labels = labels
 
     async def create(
         self, name: str, *, internal: bool = False, labels: Mapping[str, str] | None = None
     ) -> Network:
         """Make one, on which containers find each other by name. `internal`: no way out."""
-        arguments = {"name": name, "internal": internal, "labels": dict(labels or {})}
+        arguments = {
+            "name": name,
+            "internal": internal,
+            "labels": {**self._labels, **(labels or {})},
+        }
         answer = await talk.ask(self._link, Request("create_network", arguments))
         return Network(self._link, answer.value)
 

@@ -96,6 +96,16 @@ async def ask(link: Link, request: Request, fds: Sequence[int] = ()) -> Answer:
         await asyncio.shield(talk.close())
 
 
+async def hold(link: Link, request: Request) -> tuple[Talk, Said]:
+    """Make a call that goes on until it is closed, and what it says first."""
+    talk = await begin(link, request)
+    try:
+        return talk, await anext(aiter(talk))
+    except BaseException:
+        await asyncio.shield(talk.close())
+        raise
+
+
 async def follow(link: Link, request: Request) -> AsyncIterator[Said]:
     """Make a call and hear what it says piece by piece; whoever stops listening ends it."""
     talk = await begin(link, request)
