@@ -13,19 +13,23 @@ import sys
 from pathlib import Path
 
 LIBRARY = Path(__file__).parent.parent / "src/cuddy/library"
-NAMES = ("engine", "containers", "container", "images", "volumes", "networks")
+NAMES = (
+    "engine", "containers", "container", "sandbox", "sandboxes", "images", "volumes", "networks",
+)  # fmt: skip
+BASES = {"sandbox": "container"}
+"""Modules whose class is derived from one of another's."""
 TALKS = re.compile(r"\btalk\.(ask|follow|hold)\(|\b_link\.close\(|\busual\(\)\.")
 NOTE = "\n\nMade of `library/{}.py` by tests/make_aio.py.\n"
 
 
-def coroutines(text: str) -> set[tuple[int, str]]:
-    """Line and name of every function that has to be one."""
+def coroutines(text: str, inherited: set[str]) -> set[tuple[int, str]]:
+    """Line and name of every function that has to be one. `inherited`: those of the base."""
     tree = ast.parse(text)
     found: set[tuple[int, str]] = set()
     for scope in [tree, *(node for node in tree.body if isinstance(node, ast.ClassDef))]:
         functions = [node for node in scope.body if isinstance(node, ast.FunctionDef)]
         while True:
-            own = "|".join(name for _, name in found) or "-"
+            own = "|".join({*inherited, *(name for _, name in found)}) or "-"
             calls = re.compile(rf"\bself\.({own})\(")
             more = {
                 (node.lineno, node.name)
@@ -43,11 +47,17 @@ def coroutines(text: str) -> set[tuple[int, str]]:
 def made(name: str) -> str:
     """The module of that name for event loops."""
     text = (LIBRARY / f"{name}.py").read_text()
-    found = coroutines(text)
+    inherited: set[str] = set()
+    if base := BASES.get(name):
+        above = (LIBRARY / f"{base}.py").read_text()
+        inherited = {each for _, each in coroutines(above, set())}
+    found = coroutines(text, inherited)
     lines = text.split("\n")
     for number, _ in found:
         lines[number - 1] = re.sub(r"^( *)def ", r"\1async def ", lines[number - 1])
-    own = "|".join(sorted({name for _, name in found} - {"close"})) or "-"
+    names = inherited | {each for _, each in found}
+    kept = set() if base else {"close"}
+    own = "|".join(sorted(names - kept)) or "-"
     text = "\n".join(lines)
     text = re.sub(r"\bfor (\w+) in talk\.follow\(", r"async for \1 in talk.follow(", text)
     text = re.sub(
@@ -69,6 +79,7 @@ def made(name: str) -> str:
         "from cuddy.library.aio import talk\nfrom cuddy.library import ",
     )
     text = text.replace("from cuddy.undo import", "from cuddy.library.aio.closing import")
+    text = text.replace("library.beginning", "library.aio.beginning")
     text = text.replace("`with`", "`async with`")
     end = text.index('"""', 3)
     text = text[:end].rstrip() + NOTE.format(name) + text[end:]

@@ -8,3 +8,4 @@ from __future__ import annotations
 
 from cuddy.library.aio.engine import Engine as Engine
 from cuddy.library.aio.engine import run as run
+from cuddy.library.aio.sandbox import Sandbox as Sandbox

@@ -39,18 +39,23 @@ class Machine(NamedTuple):
     name: str
     emulator: str
 
-    def execute(self, path: str, arguments: list[str], *, as_init: bool) -> None:
+    def execute(
+        self, path: str, arguments: list[str], *, as_init: bool, alone: bool = False
+    ) -> None:
         """Become the program; returns only by an exception."""
         if not self.emulator:
-            fd = springboard.prepare(STATUS_FD, as_init=as_init)
+            fd = springboard.prepare(STATUS_FD, as_init=as_init, alone=alone)
             springboard.leap(springboard.aim(fd, path, arguments, ENVIRONMENT))
         file = Path(f"/proc/self/fd/{os.memfd_create('program', 0)}")
-        file.write_bytes(springboard.assemble(STATUS_FD, self.name, as_init=as_init))
+        program = springboard.assemble(STATUS_FD, self.name, as_init=as_init, alone=alone)
+        file.write_bytes(program)
         variables = dict(variable.split("=", 1) for variable in ENVIRONMENT)
         command = [self.emulator, "-0", path, str(file), *arguments]
         os.execve(self.emulator, command, variables)
 
-    def start(self, path: str, *arguments: str, as_init: bool = False) -> Running:
+    def start(
+        self, path: str, *arguments: str, as_init: bool = False, alone: bool = False
+    ) -> Running:
         """A child that is executing; arguments begin with the program's own name."""
         out_read, out_write = os.pipe()
         status_read, status_write = os.pipe()
@@ -62,7 +67,9 @@ class Machine(NamedTuple):
                 process.prctl(process.PR_SET_CHILD_SUBREAPER, 1)
                 os.dup2(out_write, 1)
                 os.dup2(status_write, STATUS_FD)
-                self.execute(path, list(arguments), as_init=as_init)
+                if alone:
+                    adopt_orphans()
+                self.execute(path, list(arguments), as_init=as_init, alone=alone)
             finally:
                 os._exit(99)
         os.close(out_write)
@@ -229,6 +236,24 @@ class TestSmallInit:
         wait_until(lambda: len(children(running.pid)) == 1)
         os.kill(running.pid, signal.SIGTERM)
         assert running.finish().code == 128 + signal.SIGTERM
+
+    def test_alone_it_starts_nothing_and_ends_by_one_signal_only(self, machine: Machine) -> None:
+        running = machine.start(SH, "sh", "-c", "echo never", alone=True)
+        assert {running.line() for _ in range(3)} == {"orphan"}
+        os.kill(running.pid, signal.SIGUSR1)
+        wait_until(lambda: not children(running.pid), what="an orphan was not buried")
+        os.kill(running.pid, signal.SIGTERM)
+        assert running.finish() == (128 + signal.SIGTERM, "", b"")
+
+
+def adopt_orphans() -> None:
+    """Children whom we shall have without knowing of them, some dead already."""
+    for delay_s in (0, 0.1, 0.3):
+        if os.fork() == 0:
+            if os.fork() == 0:
+                time.sleep(delay_s)
+                os.write(1, b"orphan\n")
+            os._exit(0)
 
 
 def children(pid: int) -> list[str]:

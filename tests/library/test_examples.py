@@ -11,6 +11,7 @@ import pytest
 from console import Cuddy
 from cuddy import Engine
 from cuddy.library import engine as engines
+from cuddy.library import link
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
@@ -24,6 +25,7 @@ def usual(engine: Engine, cuddy: Cuddy, monkeypatch: pytest.MonkeyPatch) -> None
     for name in ("CUDDY_ROOT", "CUDDY_RUNROOT"):
         monkeypatch.setenv(name, cuddy.environment[name])
     monkeypatch.setattr(engines, "ENGINES", [engine])
+    monkeypatch.setattr(link, "USUAL", [engine.link])
 
 
 @pytest.mark.parametrize("path", EXAMPLES, ids=lambda path: path.stem)

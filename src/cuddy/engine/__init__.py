@@ -225,6 +225,9 @@ check_networks   is nothing left of networks that are gone
 check_volumes     are volumes what containers expect
 check             is everything what it says it is, and making it so
 info              everything known of the engine
+sandboxes        containers for agents and tests
+lifeline         on whom the life of one depends
+sandbox_usage    what it has used
 trials           what commands have done to views of this machine: the store
 trial            run one in such a view
 trial_plan       of which parts the view is

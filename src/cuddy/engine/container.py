@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from cuddy.engine.exit_report import ExitReport
     from cuddy.engine.home import Home
     from cuddy.engine.mounts import MountPoint
+    from cuddy.engine.sandboxes import Sandbox
 
 PATIENCE_S = 30
 MAX_PAUSE_S = 0.02
@@ -77,6 +78,7 @@ class Container(TypedDict, total=False):
     Networks: dict[str, EndpointConfig]  # ours: what is asked of each (endpoint.py)
     ExitReport: ExitReport  # ours, once a life has ended
     ChainIds: list[str]  # ours: the layers, lowest first, so that starting needs no image
+    Sandbox: Sandbox  # ours, if it is one
     Creator: str  # ours: who made it, as `files.name_temporary` names a process
 
 

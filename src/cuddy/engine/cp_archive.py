@@ -65,11 +65,13 @@ def take(home: Home, name: str, path: str, fd: int) -> None:
 
 
 def put(
-    home: Home, name: str, path: str, fd: int, *, to_user: bool = False, replaces: bool = True
-) -> None:
+    home: Home, name: str, path: str, fd: int, *, to_user: bool = False, replaces: bool = True,
+    gives_way: bool = False,
+) -> None:  # fmt: skip
     """Unpack a tar that comes from a descriptor, compressed or not, into a directory that is there.
 
-    `to_user`: all is the container's user's. `replaces`: what is there gives way even if one of the
+    `to_user`: all is the container's user's, with `gives_way` also directories that the archive
+    only passes through. `replaces`: what is there gives way even if one of the
     two is a directory. For a process that ends afterwards. Raises NoSuchContainer, NotFound,
     InvalidArgument, NotPermitted, Conflict, CorruptContent, OSError.
     """
@@ -94,7 +96,9 @@ def put(
         shown = shown_target(into, decision)
         directory_fd = view.open_target(into, decision)
         finder = view.finder(shown)
-        deposit = Deposit(directory_fd, shown, ownership, finder, replaces=replaces)
+        deposit = Deposit(
+            directory_fd, shown, ownership, finder, replaces=replaces, gives_way=gives_way
+        )
         carriage.unpack(compression.decompress(blobs.read_chunks(fd)), deposit)
 
     os.umask(0)

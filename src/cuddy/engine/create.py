@@ -118,6 +118,8 @@ def make(
 
         lenders = mounts.find_lenders(home, options)
     record = build_record(home, options, image, container_id, lenders)
+    if "Sandbox" in record:
+        record["Sandbox"]["ImageLayers"] = len(image.chain_ids)
     for text in unsupported(options, record):
         warn(text)
     if options.publish or options.publish_all:
@@ -216,6 +218,8 @@ def build_record(
 ) -> Container:
     """container.json of a new container. `lenders`: of --volumes-from."""
     config: dict[str, Any] = dict(image.config.get("config") or {})
+    if options.sandbox:
+        config.pop("Volumes", None)  # what is there is part of its snapshots
     entrypoint, words = process.command(options, config)
     where = home.container_dir(container_id)
     named = {k: containers.find(home, name) for k, name in sharing.named(options).items()}
@@ -243,6 +247,7 @@ def build_record(
         "Mounts": points,
         **network_options.networks(home, options),
         "ChainIds": list(image.chain_ids),
+        **({"Sandbox": options.sandbox} if options.sandbox else {}),
     }
 
 
@@ -267,7 +272,7 @@ def build_config(
         "WorkingDir": options.workdir or "/" + (image.get("WorkingDir") or "").lstrip("/"),
         "Entrypoint": entrypoint or None,
         "Labels": process.labels(image.get("Labels") or {}, options.labels),
-        "StopSignal": options.stop_signal or stop_signal(image),
+        "StopSignal": options.stop_signal or signals.to_stop(image.get("StopSignal") or ""),
         "StopTimeout": options.stop_timeout_s,
     } | health.settings(options, image)
 
@@ -302,16 +307,6 @@ def config_volumes(
     from cuddy.engine import mounts
 
     return {**(image or {}), **{place: {} for place in mounts.anonymous_places(options)}} or None
-
-
-def stop_signal(image: dict[str, Any]) -> str:
-    """The image's own, unless it makes no sense: its container could not be stopped."""
-    try:
-        signals.parse(image.get("StopSignal") or "")
-    except InvalidArgument:
-        return "SIGTERM"
-    wanted: str = image["StopSignal"]
-    return wanted
 
 
 def build_host_config(options: ContainerOptions) -> dict[str, Any]:

@@ -31,6 +31,7 @@ from cuddy.errors import (
 from cuddy.kernel import process, pty, sockets, subgroup
 from cuddy.kernel.cgroup import Cgroup
 from cuddy.runtime import exec as runtime_exec
+from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -145,10 +146,11 @@ class Keeper:
             self.home, self.record, self.options, self.order.size
         )
         try:
-            joined = self.enter(own, document, entrant)
-            for fd in set(self.stdio or ()):
-                os.close(fd)
-            self.let_in(joined)
+            with self.entrance():
+                joined = self.enter(own, document, entrant)
+                for fd in set(self.stdio or ()):
+                    os.close(fd)
+                self.let_in(joined)
         except (CommandNotFound, CommandNotExecutable) as error:
             execs.clear(self.run_dir, self.container, self.id)
             # Imported here: hardly ever needed.
@@ -159,6 +161,15 @@ class Keeper:
             execs.clear(self.run_dir, self.container, self.id)
             raise
         return joined
+
+    def entrance(self) -> files.Lock | Undo:
+        """What to hold while a process is on its way in."""
+        if "Sandbox" not in self.record:
+            return Undo()
+        # Imported here: most containers are none.
+        from cuddy.engine import sandboxes
+
+        return sandboxes.entrance(self.home, self.order.container_id)
 
     def enter(self, own: Bundle, document: State, entrant: Process) -> Joined:
         """The process; by another runtime it runs its program at once."""
@@ -188,7 +199,7 @@ class Keeper:
             self.group = subgroup.make(self.container, execs.group_name(self.id))
         except FileNotFoundError:
             raise NotRunning(self.order.container_id[:12]) from None
-        if self.options.timeout_s and not self.group.paths:
+        if self.options.timeout_s is not None and not self.group.paths:
             raise NotPermitted(
                 "--timeout needs a control group for the exec, and the container allows none"
             )
@@ -276,7 +287,7 @@ class Keeper:
         if not self.order.attached:
             self.take_over(poll)
         timeout_s = self.options.timeout_s
-        deadline = time.monotonic() + timeout_s if timeout_s else None
+        deadline = None if timeout_s is None else time.monotonic() + timeout_s
         while True:
             ready = [fd for fd, _ in poll.poll(milliseconds_until(deadline))]
             if joined.pidfd in ready:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from cuddy.engine.endpoint import EndpointWish
     from cuddy.engine.mount_grammar import MountSpec
+    from cuddy.engine.sandboxes import Sandbox
 
     Pair = str | tuple[str, str]
     """KEY=VALUE, or the two apart: only so can a key have a = in it."""
@@ -146,6 +147,8 @@ class ContainerOptions(NamedTuple):
     # where the image comes from
     pull: str = "missing"  # always | missing | never
     platform: str = ""
+    # what makes it a sandbox: as `sandboxes.plan` has it
+    sandbox: Sandbox | None = None
 
 
 class UpdateOptions(NamedTuple):
@@ -179,7 +182,7 @@ class ExecOptions(NamedTuple):
     tty: bool = False
     interactive: bool = False
     privileged: bool = False
-    timeout_s: float = 0  # after which it is killed with all it started; 0: never
+    timeout_s: float | None = None  # after which it is killed with all it started; None: never
 
 
 def configured(environment: Mapping[str, str]) -> dict[str, Any]:

@@ -31,6 +31,17 @@ def parse(text: str) -> int:
     return NUMBERS[name]
 
 
+def to_stop(wanted: str) -> str:
+    """The signal that an image wants to be stopped by, unless it makes no sense: its container
+    could not be stopped.
+    """
+    try:
+        parse(wanted)
+    except InvalidArgument:
+        return "SIGTERM"
+    return wanted
+
+
 def is_number(text: str) -> bool:
     """Whether a text is decimal digits only, and not absurdly many."""
     return text.isascii() and text.isdigit() and len(text) <= 20

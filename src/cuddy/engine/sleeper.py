@@ -2,11 +2,14 @@
 
 Executed, not imported, by `watch.sleep`:
 
-    python -I -S sleeper.py PIDFD,LISTENER,OUTPUT...+CALLER+... EXIT_FILE WAKING COMMAND...
+    python -I -S sleeper.py PIDFD,LISTENER,OUTPUT...+CALLER+...@MS EXIT_FILE WAKING COMMAND...
+
+After MS milliseconds, if there are any, it wakes in any case: then a sandbox's time is up.
 
 It imports nothing that the interpreter has not in it: every module here would be in the memory of
 each running container. If the waking command cannot be executed because somebody removed Python or
-cuddy meanwhile, it does the least: the container goes on, and its exit code is written down.
+cuddy meanwhile, it does the least: the container goes on, and its exit code is written down. A
+sandbox (@) does not go on without its monitor.
 """
 
 import posix
@@ -16,18 +19,20 @@ import sys
 
 def main(words: list[str]) -> None:
     """Wait, then become the waking command."""
-    own, *callers = words[0].split("+")
+    first, tether, left_ms = words[0].partition("@")
+    own, *callers = first.split("+")
     watched = [int(fd) for fd in own.split(",")]
     with open("/proc/self/comm", "w") as comm:
         comm.write("cuddy monitor")
     poll = select.poll()
     for fd in (*watched, *map(int, callers)):
         poll.register(fd, select.POLLIN)
-    poll.poll()
+    poll.poll(int(left_ms) if left_ms else None)
     try:
         posix.execv(words[2], words[2:])
     except OSError:
-        last_words(watched, words[1])
+        if not tether:
+            last_words(watched, words[1])
 
 
 def last_words(watched: list[int], exit_path: str) -> None:

@@ -17,7 +17,7 @@ from cuddy.engine import (
 )
 from cuddy.engine.defaults import Granted
 from cuddy.kernel import capabilities, namespaces
-from cuddy.runtime.bundle import INIT_ANNOTATION, OCI_VERSION
+from cuddy.runtime.bundle import ALONE, INIT_ANNOTATION, OCI_VERSION
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -137,7 +137,7 @@ def notes(container: Container) -> dict[str, str]:
     found = {"org.opencontainers.image.ref.name": container["Config"]["Image"]}
     found |= container["HostConfig"]["Annotations"]
     if container["HostConfig"]["Init"]:
-        found[INIT_ANNOTATION] = "true"
+        found[INIT_ANNOTATION] = ALONE if "Sandbox" in container else "true"
     return found
 
 

@@ -55,6 +55,8 @@ class Held(NamedTuple):
     outputs: list[list[int]]  # [descriptor, stream] of each
     holders: list[int]  # sockets that keep published ports from others
     carrier: int = -1  # our end of what leads to the port proxy; -1: there is none
+    owner: int = -1  # pidfd of the process that a sandbox belongs to; -1: to none
+    ends: float = 0.0  # when its time is up: see lifeline.py
 
 
 def watch(
@@ -75,6 +77,7 @@ def watch(
     started it.
     """
     record = record or container.read(home, container_id)
+    held = hold_owner(record, held)
     relay = open_relay(home, record, held, log or logwriter.reopen_writer(record))
     for fd, wants in clients:
         relay.add(_socket.socket(fileno=fd)).wants = wants
@@ -95,11 +98,30 @@ def watch(
         idle_s = FIRST_IDLE_S
 
 
+def hold_owner(record: Container, held: Held) -> Held:
+    """What is held, and on what a sandbox's life depends."""
+    if "Sandbox" not in record:
+        return held
+    # Imported here, as below: most containers depend on nobody.
+    from cuddy.engine import lifeline
+
+    return lifeline.hold(record, held)
+
+
 def open_relay(home: Home, record: Container, held: Held, log: LogWriter) -> Relay:
     """A relay for what is held."""
     listener, ports = _socket.socket(fileno=held.listener), holding(home, record["Id"])
     once = record["Config"]["StdinOnce"]
-    relay = Relay(open_streams(record, held), log, listener, ports, stdin_once=once)
+    if "Sandbox" not in record:
+        relay = Relay(open_streams(record, held), log, listener, ports, stdin_once=once)
+    else:
+        from cuddy.engine import lifeline
+
+        tethered = lifeline.Tethered(
+            open_streams(record, held), log, listener, ports, stdin_once=once
+        )
+        tethered.tie(home, record["Id"], held)
+        relay = tethered
     relay.hold(held.holders, held.carrier)
     return relay
 
@@ -179,12 +201,16 @@ def sleep(home: Home, container_id: str, held: Held, relay: Relay, idle_s: float
     order = files.format_json([*home, container_id, *now, min(idle_s * 2, MAX_IDLE_S)])
     python = [sys.executable, "-I", "-S"]
     watched = [now.pidfd, now.listener, *relay.streams.outputs]
-    kept = {*watched, now.stdin, *now.holders, now.carrier} - {-1}
+    kept = {*watched, now.stdin, *now.holders, now.carrier, now.owner} - {-1}
     for fd in kept:
         os.set_inheritable(fd, True)
     words = ",".join(str(fd) for fd in watched)
     if relay.ports:
         words += "".join(f"+{fd}" for fd in relay.ports.watched())
+    words += f"+{now.owner}" if now.owner >= 0 else ""
+    if now.ends or now.owner >= 0:
+        left_ms = process.poll_ms(now.ends - time.clock_gettime(time.CLOCK_BOOTTIME))
+        words += f"@{int(left_ms or 0) if now.ends else ''}"
     try:
         sleeper = [compiled_sleeper(home), words, f"{home.run_dir(container_id)}/exit"]
         os.execv(sys.executable, [*python, *sleeper, *python, "-c", WAKE, source, order])
@@ -211,7 +237,8 @@ def wake(order: str) -> None:
     process.set_title(f"cuddy monitor {container_id[:12]}")
     descriptors = Held(*held)
     outputs = [fd for fd, _ in descriptors.outputs]
-    for fd in (*descriptors[:3], *outputs, *descriptors.holders, descriptors.carrier):
+    single = (*descriptors[:3], descriptors.carrier, descriptors.owner)
+    for fd in (*single, *outputs, *descriptors.holders):
         if fd >= 0:
             os.set_inheritable(fd, False)
     home = Home(root, run_root)

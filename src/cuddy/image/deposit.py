@@ -74,7 +74,8 @@ class Deposit:
     `place`: how the user knows it, for messages. `find_directory`: opens a path below it that goes
     through links, where these may be followed. `is_root`: the archive is of a whole root, whose own
     attributes count, and in which links may say anything. `replaces`: a directory gives way to
-    something else, and the other way round. The caller has umask 0.
+    something else, and the other way round. `gives_way`: directories that are missing on the way
+    are whose the entries are. The caller has umask 0.
     """
 
     def __init__(
@@ -86,6 +87,7 @@ class Deposit:
         *,
         is_root: bool = False,
         replaces: bool = False,
+        gives_way: bool = False,
     ) -> None:
         self.directory_fd = directory_fd
         self.place = place
@@ -93,6 +95,7 @@ class Deposit:
         self.find_directory = find_directory
         self.is_root = is_root
         self.replaces = replaces
+        self.gives_way = gives_way
         self._open: dict[bytes, int] = {}
         self._directories: dict[bytes, Member] = {}
 
@@ -192,8 +195,12 @@ class Deposit:
 
     def make_implied(self, path: bytes) -> None:
         """A directory that something is in, in one that is there."""
+        name, parent_fd = path.rpartition(b"/")[2], self.parent(above_of(path))
         try:
-            os.mkdir(path.rpartition(b"/")[2], IMPLIED_MODE, dir_fd=self.parent(above_of(path)))
+            os.mkdir(name, IMPLIED_MODE, dir_fd=parent_fd)
+            if self.gives_way and (user := self.ownership.user):
+                maps = self.ownership.maps
+                idmap.chown(name, *(maps.outside(*user) if maps else user), dir_fd=parent_fd)
         except FileExistsError:  # a link that leads to nothing
             raise Conflict(f'"{self.shown(path)}" is not a directory') from None
 

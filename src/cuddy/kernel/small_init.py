@@ -1,6 +1,9 @@
 """A first process of two hundred bytes, for `--init`: it starts the program as its child, passes
 signals on to it, and buries whatever is orphaned, which most programs do not do as pid 1.
 
+`ALONE` has no program to start: it only buries, until it is asked to end (SIGTERM), and needs
+nothing of the image. The first process of a sandbox is this.
+
 The machine code of two architectures, one line per step; `{fd}` stands for loading the status
 descriptor. Like the springboard (springboard.py) it is called with argv[0] = the program's path and
 reports a failing execve(2) as eight bytes, -errno.
@@ -89,10 +92,43 @@ AARCH64 = (
 )  # fmt: skip
 
 
-def code(status_fd: int, machine: str) -> bytes:
+ALONE_X86_64 = (
+    # close(status_fd)
+    "bf{fd}b8030000000f05"
+    # rt_sigprocmask(SIG_SETMASK, all, 0, 8)
+    "4883ec1048c70424ffffffffbf020000004889e631d241ba08000000b80e0000000f05"
+    # signal = rt_sigtimedwait(all, 0, 0, 8)
+    "4889e731f631d241ba08000000b8800000000f05"
+    # SIGCHLD: reap; not SIGTERM: wait again
+    "83f811741183f80f75e2"
+    # exit_group(128 + SIGTERM)
+    "bf8f000000b8e70000000f05"
+    # pid = wait4(-1, 0, WNOHANG, 0); one was there: reap on; else wait again
+    "bfffffffff31f6ba010000004531d2b83d0000000f0585c07fe6ebba"
+)  # fmt: skip
+
+ALONE_AARCH64 = (
+    # close(status_fd)
+    "{fd} d2800728 d4000001 "
+    # rt_sigprocmask(SIG_SETMASK, all, 0, 8)
+    "d10043ff 92800009 f90003e9 d2800040 910003e1 d2800002 d2800103 d28010e8 d4000001 "
+    # signal = rt_sigtimedwait(all, 0, 0, 8)
+    "910003e0 d2800001 d2800002 d2800103 d2801128 d4000001 "
+    # SIGCHLD: reap; not SIGTERM: wait again
+    "f100441f 540000c0 f1003c1f 54fffee1 "
+    # exit_group(128 + SIGTERM)
+    "d28011e0 d2800bc8 d4000001 "
+    # pid = wait4(-1, 0, WNOHANG, 0); one was there: reap on; else wait again
+    "92800000 d2800001 d2800022 d2800003 d2802088 d4000001 f100001f 54ffff2c 17ffffeb "
+)  # fmt: skip
+
+
+def code(status_fd: int, machine: str, *, alone: bool = False) -> bytes:
     """The machine code for one status descriptor."""
     if machine == "x86_64":
-        return bytes.fromhex(X86_64.format(fd=struct.pack("<I", status_fd).hex()))
+        text = ALONE_X86_64 if alone else X86_64
+        return bytes.fromhex(text.format(fd=struct.pack("<I", status_fd).hex()))
     load = f"{0xD2800000 | status_fd << 5:08x}"  # movz x0, #status_fd
-    words = [int(word, 16) for word in AARCH64.format(fd=load).split()]
+    text = ALONE_AARCH64 if alone else AARCH64
+    words = [int(word, 16) for word in text.format(fd=load).split()]
     return struct.pack(f"<{len(words)}I", *words)

@@ -87,10 +87,14 @@ def code_aarch64(status_fd: int) -> bytes:
     return struct.pack(f"<{len(words)}I", *words)
 
 
-def assemble(status_fd: int, machine: str = MACHINE, *, as_init: bool = False) -> bytes:
-    """The springboard, or with `as_init` the small init, as an ELF program."""
-    if as_init:
-        return elf(small_init.code(status_fd, machine), machine)
+def assemble(
+    status_fd: int, machine: str = MACHINE, *, as_init: bool = False, alone: bool = False
+) -> bytes:
+    """The springboard, or with `as_init` the small init, as an ELF program. `alone`: the small
+    init that starts nothing.
+    """
+    if as_init or alone:
+        return elf(small_init.code(status_fd, machine, alone=alone), machine)
     return elf(code_x86_64(status_fd) if machine == "x86_64" else code_aarch64(status_fd), machine)
 
 
@@ -106,13 +110,13 @@ def elf(code: bytes, machine: str) -> bytes:
     return header + segment + code
 
 
-def prepare(status_fd: int, *, as_init: bool = False) -> int:
+def prepare(status_fd: int, *, as_init: bool = False, alone: bool = False) -> int:
     """The sealed springboard as a descriptor; made while the host's kernel may still be asked."""
     try:
         fd = syscall("memfd_create", "cuddy", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC)
     except OSError:  # before Linux 6.3 every memfd is executable and the flag unknown
         fd = syscall("memfd_create", "cuddy", MFD_CLOEXEC | MFD_ALLOW_SEALING)
-    os.write(fd, assemble(status_fd, as_init=as_init))
+    os.write(fd, assemble(status_fd, as_init=as_init, alone=alone))
     fcntl.fcntl(fd, F_ADD_SEALS, SEALS)
     return fd
 

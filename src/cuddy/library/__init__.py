@@ -6,11 +6,14 @@
 engine    Engine: one home of containers, images, volumes, networks; and `cuddy.run`
 containers  its containers: made, found, listed
 container  one of them
+sandbox   a container for commands that come one after the other: `cuddy.Sandbox`
+sandboxes  those that are there
+beginning  what begins when it is made
 images    its images
 volumes   its volumes
 networks  its networks
 values    what calls come to
-tars      one file as an archive
+tars      files as an archive
 wishes    what can be asked of a new container
 requests  what is asked and answered, before and after it travels
 talk      a call from the side of the program
@@ -20,6 +23,7 @@ warm      that process: it forks for each call
 serving   a call, in a process of its own
 calls     which there are
 running   those that make containers
+boxes     about sandboxes
 lives     about containers that are there
 flows     those that go on: logs, events, execs; files in and out
 scoping   those that keep what goes at the end

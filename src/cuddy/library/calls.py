@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
 MODULES = {
     "running": ("run", "create", "launch"),
+    "boxes": ("sandbox", "inspect_sandbox", "list_sandboxes", "usage"),
     "lives": (
         "inspect", "containers", "start", "stop", "restart", "kill", "pause", "unpause", "rename",
         "update", "remove", "wait", "wait_for", "top", "stats", "diff", "commit",

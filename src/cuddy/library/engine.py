@@ -8,8 +8,10 @@ from cuddy.library import talk, wishes
 from cuddy.library.containers import Containers
 from cuddy.library.images import Images
 from cuddy.library.link import Link
+from cuddy.library.link import usual as usual_link
 from cuddy.library.networks import Networks
 from cuddy.library.requests import Request, expect
+from cuddy.library.sandboxes import Sandboxes
 from cuddy.library.values import Event, Result
 from cuddy.library.volumes import Volumes
 from cuddy.undo import Closing
@@ -40,9 +42,20 @@ class Engine(Closing):
         self._link = link
         self._usual = usual
         self.containers = Containers(link, usual)
+        self.sandboxes = Sandboxes(link)
         self.images = Images(link)
         self.volumes = Volumes(link, usual.get("labels", {}))
         self.networks = Networks(link, usual.get("labels", {}))
+
+    @property
+    def link(self) -> Link:
+        """The way to its process."""
+        return self._link
+
+    @property
+    def usual(self) -> Wishes:
+        """The settings of containers made through it for which nothing else is said."""
+        return self._usual
 
     def run(
         self,
@@ -133,7 +146,9 @@ ENGINES: list[Engine] = []
 def usual() -> Engine:
     """The engine of `cuddy.run` and its like: the usual home of this user."""
     if not ENGINES:
-        ENGINES.append(Engine())
+        engine = Engine.__new__(Engine)
+        engine._furnish(usual_link(), {})
+        ENGINES.append(engine)
     return ENGINES[0]
 
 

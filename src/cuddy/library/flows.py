@@ -44,6 +44,7 @@ def events(call: Call, filters: list[tuple[str, str]], since: str, until: str) -
 
 def exec_(call: Call, name: str, options: dict[str, Any]) -> dict[str, Any]:
     """One more command in a container, its streams on the call."""
+    from cuddy.engine import containers, sandbox_usage
     from cuddy.engine import exec as executing
     from cuddy.engine.options import ExecOptions
     from cuddy.library.joining import Joined
@@ -51,13 +52,18 @@ def exec_(call: Call, name: str, options: dict[str, Any]) -> dict[str, Any]:
     values: dict[str, Any] = {
         key: tuple(v) if isinstance(v, list) else v for key, v in options.items()
     }
+    container_id = containers.find_id(call.home, name)
+    killed = sandbox_usage.oom_kills(call.home, container_id)
     session = executing.exec_attached(call.home, name, ExecOptions(**values))
     try:
         Joined(call, session, stdin=bool(values["interactive"])).run()
         code = session.wait()
     finally:
         session.close()
-    return {"ExitCode": code, "TimedOut": session.timed_out, "Warnings": session.warnings}
+    return {
+        "ExitCode": code, "TimedOut": session.timed_out, "Warnings": session.warnings,
+        "OOMKilled": sandbox_usage.oom_kills(call.home, container_id) > killed,
+    }  # fmt: skip
 
 
 def put(call: Call, name: str, source: str, target: str) -> None:
@@ -81,11 +87,11 @@ def take(call: Call, name: str, path: str) -> None:
     cp_archive.take(call.home, name, path, call.fds[0])
 
 
-def unpack(call: Call, name: str, path: str) -> None:
-    """An archive from the descriptor, into a directory of a container."""
+def unpack(call: Call, name: str, path: str, to_user: bool) -> None:
+    """An archive from the descriptor, into a directory of a container; `to_user`: its user's."""
     from cuddy.engine import cp_archive
 
-    cp_archive.put(call.home, name, path, call.fds[0])
+    cp_archive.put(call.home, name, path, call.fds[0], to_user=to_user, gives_way=to_user)
 
 
 def export(call: Call, name: str) -> None:

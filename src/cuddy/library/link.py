@@ -101,6 +101,14 @@ class Link:
 
 
 LINKS: weakref.WeakSet[Link] = weakref.WeakSet()
+USUAL: list[Link] = []
+
+
+def usual() -> Link:
+    """That of the usual home of this user."""
+    if not USUAL:
+        USUAL.append(Link())
+    return USUAL[0]
 
 
 def forget() -> None:

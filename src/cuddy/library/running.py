@@ -54,12 +54,17 @@ def create_(call: Call, options: dict[str, Any]) -> dict[str, Any]:
 
 def launch(call: Call, options: dict[str, Any]) -> dict[str, Any]:
     """Make a container and start it; what is known of it."""
+    return begin(call, read_options(options))
+
+
+def begin(call: Call, wanted: ContainerOptions) -> dict[str, Any]:
+    """The same of options that are read."""
     from cuddy.engine import inspect
 
     nursery = Nursery()
     container_id = names.generate_id()
     try:
-        make(call.home, read_options(options), container_id, [])
+        make(call.home, wanted, container_id, [])
         start.start(call.home, container_id, nursery=nursery)
         return inspect.inspect_container(call.home, container_id)
     except BaseException:

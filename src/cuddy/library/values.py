@@ -99,6 +99,22 @@ class Top(NamedTuple):
     rows: list[list[str]]
 
 
+class Usage(NamedTuple):
+    """What a sandbox has used, and what it may. None: no limit, or nothing here counts it."""
+
+    memory_bytes: int | None  # just now
+    memory_peak_bytes: int | None
+    memory_limit_bytes: int | None
+    oom_kills: int  # processes that the kernel has killed for want of memory
+    cpu_s: float | None  # that it has computed
+    cpus_limit: float | None
+    throttled_s: float | None  # for so long it was held back by that limit
+    throttled_periods: int | None  # so many times
+    pids: int | None  # processes and threads just now
+    pids_peak: int | None
+    pids_limit: int | None
+
+
 class Pruned(NamedTuple):
     """What was removed, and how many bytes that has freed."""
 

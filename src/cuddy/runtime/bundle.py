@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 OCI_VERSION = "1.2.0"
 """Of the runtime-spec that we write and wholly read: config.json, state.json, features."""
 INIT_ANNOTATION = "cuddy.init"
-"""Says that pid 1 is to be the small init and the program its child: `--init`."""
+"""Says that pid 1 is to be the small init and the program its child (`--init`), or if it is ALONE,
+that the small init is all there is: a sandbox.
+"""
+ALONE = "alone"
 IDMAP = frozenset({"idmap", "ridmap"})
 
 

@@ -15,7 +15,6 @@ from cuddy.kernel import cgroup, mount, namespaces, process, rtnetlink, springbo
 from cuddy.kernel.capabilities import NO_SETS
 from cuddy.kernel.pivot_root import pivot_root
 from cuddy.runtime import (
-    bundle,
     credentials,
     devices,
     filters,
@@ -27,6 +26,7 @@ from cuddy.runtime import (
     targets,
     terminal,
 )
+from cuddy.runtime.bundle import ALONE, INIT_ANNOTATION
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -78,6 +78,7 @@ class Newborn:
         self.attribute_fd = -1
         self.sets = NO_SETS
         self.letter_box: socket | None = None
+        self.init = bundle.config.get("annotations", {}).get(INIT_ANNOTATION, "")
 
     def close(self) -> None:
         """The creator's copy of what only the newborn needs."""
@@ -253,10 +254,11 @@ def prepare(newborn: Newborn) -> None:
     """What needs the host's files: the OOM score, the springboard, the way to AppArmor."""
     if "oomScoreAdj" in newborn.spec and not newborn.bundle.has_namespace("user"):
         credentials.set_oom_score(newborn.spec["oomScoreAdj"], newborn.warn)
-    as_init = newborn.config.get("annotations", {}).get(bundle.INIT_ANNOTATION) == "true"
     newborn.attribute_fd = launch.open_attribute(newborn.spec, launch.open_proc(newborn.spec))
     newborn.sets = credentials.choose_sets(newborn.spec, newborn.warn)
-    newborn.springboard_fd = springboard.prepare(newborn.channel.fileno(), as_init=as_init)
+    as_init, alone = newborn.init == "true", newborn.init == ALONE
+    status_fd = newborn.channel.fileno()
+    newborn.springboard_fd = springboard.prepare(status_fd, as_init=as_init, alone=alone)
 
 
 def find_filter(newborn: Newborn) -> None:
@@ -297,11 +299,14 @@ def pivot(newborn: Newborn) -> None:
 def enter_cwd(newborn: Newborn) -> None:
     """The working directory the config names."""
     newborn.is_in_cwd = launch.enter_cwd(newborn.spec["cwd"], make=True)
+    if newborn.init == ALONE:
+        os.chdir("/")  # where nobody keeps a file system busy that gives way to another
 
 
 def check_program(newborn: Newborn) -> None:
     """A program that does not exist should fail `create`, not `start`."""
-    launch.look_up(newborn.spec)
+    if newborn.init != ALONE:
+        launch.look_up(newborn.spec)
 
 
 def wait_for_start(newborn: Newborn) -> None:
@@ -332,7 +337,7 @@ def become_program(newborn: Newborn) -> None:
     launch.run(
         newborn.spec, newborn.channel, newborn.springboard_fd, newborn.filter, newborn.attribute_fd,
         newborn.sets, newborn.letter_box, preserve_fds=newborn.options.preserve_fds,
-        is_in_cwd=newborn.is_in_cwd,
+        is_in_cwd=newborn.is_in_cwd, program="/" if newborn.init == ALONE else "",
     )  # fmt: skip
 
 

@@ -150,18 +150,18 @@ def open_attribute(spec: Process, proc_fd: int) -> int:
 def run(
     spec: Process, channel: Channel, springboard_fd: int, filter: Filter, attribute_fd: int,
     sets: Sets, letter_box: socket | None = None,
-    *, preserve_fds: int = 0, is_in_cwd: bool = True,
+    *, preserve_fds: int = 0, is_in_cwd: bool = True, program: str = "",
 ) -> NoReturn:  # fmt: skip
     """Give up power and become the program. Raises if it cannot.
 
     `attribute_fd`: from `open_attribute`; `sets`: from `credentials.choose_sets`; `preserve_fds`:
     how many from 3 on the program keeps; `letter_box`: of a filter with a listener; `is_in_cwd`:
-    what `enter_cwd` said.
+    what `enter_cwd` said; `program`: its path, if that is not to be looked up.
     """
     give_up_power(spec, sets, filter)
     if not is_in_cwd:
         enter_cwd_as_user(spec["cwd"])
-    path = look_up(spec)
+    path = program or look_up(spec)
     if attribute_fd >= 0:
         from cuddy.kernel import lsm  # which `check_labels` has loaded
 

@@ -53,6 +53,7 @@ def test_the_status_descriptor_is_what_differs(fd: int, as_init: bool) -> None:
 def test_aarch64_code_is_whole_words() -> None:
     for as_init in (False, True):
         assert (len(springboard.assemble(3, "aarch64", as_init=as_init)) - 120) % 4 == 0
+    assert (len(springboard.assemble(3, "aarch64", alone=True)) - 120) % 4 == 0
 
 
 def test_strings_are_pointers_ended_by_null_to_bytes_ended_by_nul() -> None:

@@ -34,7 +34,7 @@ def exec_(home: Home, args: Args) -> int:
         tty=args.tty,
         interactive=args.interactive and not args.detach,
         privileged=args.privileged,
-        timeout_s=args.timeout or 0,
+        timeout_s=args.timeout or None,
     )
     if args.detach:
 
@@ -52,7 +52,7 @@ def exec_(home: Home, args: Args) -> int:
         return _DETACHED  # docker's code as well
     code = session.wait()
     if session.timed_out:
-        what = f"exec: not done after {options.timeout_s:g} s, killed with all it had started"
+        what = f"exec: not done after {args.timeout:g} s, killed with all it had started"
         return boundary.complain(what, _TIMED_OUT)
     return code
 

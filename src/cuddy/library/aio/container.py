@@ -175,7 +175,7 @@ class Container:
         options = {
             "command": words(command), "env": [f"{k}={v}" for k, v in (env or {}).items()],
             "user": str(user), "workdir": workdir, "interactive": input is not None,
-            "privileged": privileged, "timeout_s": timeout or 0,
+            "privileged": privileged, "timeout_s": timeout,
         }  # fmt: skip
         data = input.encode() if isinstance(input, str) else input
         answer = await talk.ask(
@@ -224,8 +224,8 @@ class Container:
         """Make a file in it, in a directory that is there, or replace one. It is root's."""
         directory, _, name = path.rpartition("/")
         with tars.Room() as room:
-            room.write(name, data.encode() if isinstance(data, str) else data, mode)
-            arguments = {"name": self.id, "path": directory or "/"}
+            room.write({name: data}, mode)
+            arguments = {"name": self.id, "path": directory or "/", "to_user": False}
             await talk.ask(self._link, Request("unpack", arguments), [room.fd])
 
     async def export(self, target: str | os.PathLike[str]) -> None:

@@ -1,0 +1,121 @@
+"""A sandbox, as a program has it: a container for commands that come one after the other.
+
+Made of `library/sandbox.py` by tests/make_aio.py.
+"""
+
+from __future__ import annotations
+
+import os
+
+from cuddy.errors import NoSuchContainer
+from cuddy.library import tars, wishes
+from cuddy.library.aio import talk
+from cuddy.library.aio.beginning import Beginning
+from cuddy.library.aio.container import Container
+from cuddy.library.link import usual
+from cuddy.library.requests import Request, expect
+from cuddy.library.values import Usage
+from cuddy.library.wishes import over
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any, Unpack
+
+    from cuddy.library.aio.engine import Engine
+    from cuddy.library.link import Link
+    from cuddy.library.wishes import Wishes
+
+    Files = Mapping[str, str | bytes | os.PathLike[str]]
+    """Path inside: what the file holds, or what of this machine is to be there (a path)."""
+
+
+class Sandbox(Beginning, Container):
+    """A sandbox of an image, which is pulled if it is not here. It has begun when it is made.
+
+    Nothing runs in it but what `exec` runs. It ends with the program, however that ends; at the end
+    of its `async with` block; by `close`; `ttl` seconds after it was made. Its end is its removal.
+
+    `files`: what it begins with. `keep`: it goes on when the program has ended. `engine`: of which
+    home it is. `settings`: see Wishes; volumes that an image declares are part of its files. Errors
+    are those of `cuddy.run`; when it has ended, methods raise NoSuchContainer.
+    """
+
+    def __init__(
+        self, image: str, *, ttl: float | None = None, files: Files | None = None,
+        keep: bool = False, engine: Engine | None = None, **settings: Unpack[Wishes],
+    ) -> None:  # fmt: skip
+        self._link = engine.link if engine else usual()
+        self._files = files or {}
+        self._wanted: dict[str, Any] | None = {
+            "options": wishes.fields(image, (), over(engine.usual if engine else {}, settings)),
+            "owner": 0 if keep else os.getpid(),
+            "ttl_s": ttl,
+        }
+        self._made()
+
+    async def _begin(self) -> None:
+        if self._wanted is None:
+            return
+        answer = await talk.ask(self._link, Request("sandbox", self._wanted))
+        self._become(answer.value)
+        try:
+            await self._fill(self._files)
+        except BaseException:
+            await self.close()
+            raise
+
+    def _become(self, attrs: object) -> None:
+        self._wanted = None
+        self.attrs = expect(attrs, dict)
+        self.id = expect(self.attrs.get("Id"), str)
+
+    async def _fill(self, files: Files) -> None:
+        contents = {k: v for k, v in files.items() if isinstance(v, (str, bytes))}
+        if contents:
+            await self.write_all(contents)
+        for target, source in files.items():
+            if not isinstance(source, (str, bytes)):
+                await self.put(source, target)
+
+    async def write(self, path: str, data: str | bytes, *, mode: int = 0o644) -> None:
+        """Make a file in it, or replace one. It is the sandbox's user's, as are directories that
+        are missing on the way.
+        """
+        await self.write_all({path: data}, mode=mode)
+
+    async def write_all(self, files: Mapping[str, str | bytes], *, mode: int = 0o644) -> None:
+        """The same for many files at once."""
+        with tars.Room() as room:
+            names = {path: os.path.normpath(f"/{path}").lstrip("/") for path in files}
+            room.write({names[path]: data for path, data in files.items()}, mode)
+            arguments = {"name": self.id, "path": "/", "to_user": True}
+            await talk.ask(self._link, Request("unpack", arguments), [room.fd])
+
+    async def read_all(self, path: str) -> dict[str, bytes]:
+        """All files below a directory at once, by their paths from there; of links and devices
+        nothing. Raises NotFound.
+        """
+        with tars.Room() as room:
+            await talk.ask(self._link, Request("take", {"name": self.id, "path": path}), [room.fd])
+            return room.read_all(path)
+
+    async def usage(self) -> Usage:
+        """What it has used so far, and what it may."""
+        found = await self._do("usage")
+        return Usage(**found)
+
+    async def close(self) -> None:
+        """End it. Nothing if it has ended."""
+        try:
+            await self.remove(force=True, volumes=True)
+        except NoSuchContainer:
+            pass  # by itself, or because its time was up
+
+
+def of(link: Link, attrs: object) -> Sandbox:
+    """One that is there."""
+    sandbox = Sandbox.__new__(Sandbox)
+    sandbox._link = link
+    sandbox._become(attrs)
+    return sandbox

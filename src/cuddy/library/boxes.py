@@ -1,0 +1,47 @@
+"""Calls about sandboxes."""
+
+from __future__ import annotations
+
+from cuddy.library.lives import shown
+from cuddy.library.running import begin, read_options
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+    from cuddy.library.serving import Call
+
+    Document = dict[str, Any]
+
+
+def sandbox(call: Call, options: Document, owner: int, ttl_s: float | None) -> Document:
+    """Make a sandbox and begin it; what is known of it."""
+    from cuddy.engine import sandboxes
+
+    return begin(call, sandboxes.plan(read_options(options), owner=owner, ttl_s=ttl_s))
+
+
+def inspect_sandbox(call: Call, name: str) -> Document:
+    """What is known of it."""
+    from cuddy.engine import sandboxes
+
+    return shown(call.home, sandboxes.find(call.home, name)["Id"])
+
+
+def list_sandboxes(call: Call) -> None:
+    """What is known of each, as items."""
+    from cuddy.engine import sandboxes
+    from cuddy.errors import NoSuchContainer
+
+    for record in sandboxes.list_all(call.home):
+        try:
+            call.item(shown(call.home, record["Id"]))
+        except NoSuchContainer:
+            pass  # it has gone meanwhile
+
+
+def usage(call: Call, name: str) -> Document:
+    """What it has used."""
+    from cuddy.engine import sandbox_usage
+
+    return sandbox_usage.usage(call.home, name)._asdict()
