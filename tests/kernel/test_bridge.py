@@ -16,7 +16,7 @@ import pytest
 import netns
 from cuddy import files
 from cuddy.errors import Conflict, SystemFailure
-from cuddy.kernel import netlink, nftables, program, rtnetlink
+from cuddy.kernel import iptables, netlink, nftables, program, rtnetlink
 from cuddy.network import bridge, endpoint, ipam, nat, network, ports, publish
 from cuddy.network.endpoint import Endpoint
 from cuddy.network.network import Network
@@ -322,6 +322,82 @@ def test_a_drop_policy_of_others_is_respected_and_named(
     nftables.apply(DROP_ALL.replace("table ip ", "table ip6 "))
     with nftables.open() as firewall:
         assert nat.obstacles(firewall, "ip6") == ["ip6 filter FORWARD"]
+
+
+DOCKERS_RULES = """\
+*filter
+:FORWARD DROP [0:0]
+:DOCKER-USER - [0:0]
+-A DOCKER-USER -j RETURN
+-A FORWARD -j DOCKER-USER
+-A FORWARD -o docker0 -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT
+-A FORWARD -i docker0 ! -o docker0 -j ACCEPT
+COMMIT
+"""
+
+
+@contextmanager
+def firewall_of_docker() -> Iterator[None]:
+    """What docker 20.10 makes of the forward hook, as far as it matters to others."""
+    if not program.find("iptables-restore"):
+        pytest.skip("iptables is not installed")
+    assert iptables.restore(DOCKERS_RULES).code == 0
+    try:
+        yield
+    finally:
+        iptables.restore("*filter\n:FORWARD ACCEPT [0:0]\n-F FORWARD\n-F DOCKER-USER\n"
+                         "-X DOCKER-USER\nCOMMIT\n")  # fmt: skip
+
+
+@pytest.mark.parametrize("comes", ["first", "later"])
+def test_a_bridge_works_on_a_host_with_docker(
+    outside: netns.Netns, make_home: Callable[[str], Home], comes: str
+) -> None:
+    home = make_home("cuddy0")
+    switch = Path("/proc/sys/net/bridge/bridge-nf-call-iptables")
+    if switch.exists():
+        switch.write_text("1")
+    if comes == "later":
+        home.ensure()
+    with firewall_of_docker(), nftables.open() as firewall:
+        home.ensure()
+        one, two = home.container(), home.container()
+        outside.run("ip", "route", "add", "172.17.0.0/16", "via", HOST)
+        with outside.listen(), two.netns.listen():
+            assert one.netns.reaches(OUTSIDE)
+            assert one.netns.reaches("172.17.0.3")
+            assert not outside.reaches("172.17.0.3", timeout_s=SHORT)
+        assert nat.obstacles(firewall) == ["ip filter FORWARD"]
+        assert nat.obstacles(firewall, "ip", {home.link}) == []
+        assert nat.obstacles(firewall, "ip", {home.link, "br0"}) == ["ip filter FORWARD"]
+        for container in (one, two):
+            container.disconnect()
+        bridge.remove(home.network)
+        assert "CUDDY" not in netns.run("iptables-save")
+
+
+def test_dockers_networks_are_left_to_docker(outside: netns.Netns, home: Home) -> None:
+    with firewall_of_docker():
+        home.ensure()
+        one = home.container()
+        add_bridge_with("172.31.0.1", 24, "docker0")
+        with netns.fresh() as theirs, netlink.open() as kernel:
+            link = rtnetlink.find_link(kernel, "docker0")
+            assert link
+            kernel.ask(
+                rtnetlink.add_veth(
+                    "vethdocker", "eth0", peer_netns_fd=theirs.fd, mac="fe:00:00:00:00:03",
+                    peer_mac="fe:00:00:00:00:04", mtu=1500, master=link.ifindex,
+                ),
+                rtnetlink.set_up("vethdocker"),
+            )  # fmt: skip
+            for words in ("address add 172.31.0.2/24 dev eth0", "link set eth0 up",
+                          "route add default via 172.31.0.1"):  # fmt: skip
+                theirs.run("ip", *words.split())
+            with theirs.listen(), one.netns.listen():
+                assert netns.reaches("172.31.0.2")
+                assert not one.netns.reaches("172.31.0.2", timeout_s=SHORT)
+                assert not theirs.reaches("172.17.0.2", timeout_s=SHORT)
 
 
 def test_a_subnet_that_the_host_uses_is_not_chosen(make_home: Callable[[str], Home]) -> None:

@@ -146,6 +146,11 @@ class Facts(NamedTuple):
         return bool(self.source.netns) and self.source.netns == self.target.netns
 
     @property
+    def bridges(self) -> set[str]:
+        """The links of the networks that both ends are on."""
+        return {place.bridge for end in (self.source, self.target) for place in end.places} - {""}
+
+    @property
     def inner_port(self) -> int:
         """The port at which the target itself would have to listen."""
         return self.published.port if self.published else self.question.port

@@ -172,8 +172,7 @@ def _obstacles(facts: Facts) -> Iterator[Step]:
 
 def _accept(facts: Facts, chain: str) -> str:
     """What lets containers through a chain of others; iptables' own is for iptables to change."""
-    links = {p.bridge for end in (facts.source, facts.target) for p in end.places if p.bridge}
-    link = min(links, default="the bridge")
+    link = min(facts.bridges, default="the bridge")
     if chain in ("ip filter FORWARD", "ip6 filter FORWARD"):
         program = f"{chain.partition(' ')[0]}tables"
         return f"'{program} -I FORWARD -i {link} -j ACCEPT' and the same with -o"

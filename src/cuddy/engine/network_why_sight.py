@@ -58,10 +58,11 @@ def see_routes(facts: Facts, source: Vantage | None, target: Vantage | None) -> 
 
 def see_rules(facts: Facts) -> Facts:
     """What the firewall has, ours and others'."""
+    layer = "ip6" if ":" in facts.address else "ip"
     with nftables.open() as firewall:
         facts = facts._replace(
             is_forwarding=control_file.read(bridge.IP_FORWARD) == "1",
-            obstacles=tuple(nat.obstacles(firewall, "ip6" if ":" in facts.address else "ip")),
+            obstacles=tuple(nat.obstacles(firewall, layer, facts.bridges)),
         )
         if facts.published is None or not openings.is_readable(firewall):
             return facts

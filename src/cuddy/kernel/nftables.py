@@ -45,11 +45,13 @@ NFNL_SUBSYS_NFTABLES = 10
 NFT_MSG_DELTABLE = 2
 NFT_MSG_GETCHAIN = 4
 NFT_MSG_DELCHAIN = 5
+NFT_MSG_GETRULE = 7
 NFT_MSG_GETSET, NFT_MSG_DELSET = 10, 11
 NFT_MSG_NEWSETELEM, NFT_MSG_GETSETELEM, NFT_MSG_DELSETELEM = 12, 13, 14
 NFTA_TABLE_NAME = 1
 NFTA_CHAIN_TABLE, NFTA_CHAIN_NAME, NFTA_CHAIN_HOOK, NFTA_CHAIN_POLICY = 1, 3, 4, 5
 NFTA_HOOK_HOOKNUM = 1
+NFTA_RULE_TABLE, NFTA_RULE_CHAIN = 1, 2
 NFTA_SET_TABLE, NFTA_SET_NAME = 1, 2
 NFTA_SET_ELEM_LIST_TABLE, NFTA_SET_ELEM_LIST_SET, NFTA_SET_ELEM_LIST_ELEMENTS = 1, 2, 3
 NFTA_LIST_ELEM = 1
@@ -111,6 +113,22 @@ def parse_chain(body: bytes) -> Chain:
         int.from_bytes(hook) if hook else -1,
         int.from_bytes(policy) if policy else -1,
     )
+
+
+def list_rules(socket: netlink.Socket, family: str, table: str, chain: str) -> list[bytes]:
+    """The attributes of a chain's rules as they come; none if there is no such chain.
+
+    Raises OSError.
+    """
+    names = attribute(NFTA_RULE_TABLE, table) + attribute(NFTA_RULE_CHAIN, chain)
+    about = f"list chain {family} {table} {chain}"
+    try:
+        answers = socket.dump(make_request(NFT_MSG_GETRULE, family, names, about))
+    except OSError as error:
+        if error.errno in (errno.ENOENT, *UNKNOWN):
+            return []
+        raise
+    return [answer.body[4:] for answer in answers]
 
 
 def list_sets(socket: netlink.Socket) -> list[tuple[str, str, str]]:

@@ -18,6 +18,7 @@ routing   by which of its networks a container reaches the world
 chains    what those rules are called, and whether they are there
 nat       firewall rules: containers reach the outside, the outside does not reach them
 nat_iptables  the same on hosts without nft
+docker_user  a way through the firewall of a docker on the same host
 ports     what --publish and --expose say
 publish   ports of the host that lead to a container's
 port_proxy  what comes to a published port and no rule can lead on

@@ -9,10 +9,14 @@ from cuddy.kernel import nftables
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from cuddy.kernel.netlink import Socket
 
 FAMILY = "inet"
 TABLE = "cuddy"
+DOCKERS = "DOCKER-USER"
+"""Where docker asks what the machine's other users have to say, in the table `filter`."""
 
 
 def masquerade_chain(bridge: str) -> str:
@@ -72,8 +76,27 @@ def is_ready(firewall: Socket, bridge: str, layers: tuple[str, ...] = ("ip",)) -
 
     `layers`: "ip", "ip6" or both, as the network has them.
     """
+    if not passes_docker(firewall, bridge, layers):
+        return False
     if nftables.has_chain(firewall, FAMILY, TABLE, forward_chain(bridge)):
         return nftables.has_chain(firewall, FAMILY, TABLE, guard_chain(bridge))
     from cuddy.network import nat_iptables  # only hosts without nft need it
 
     return nat_iptables.is_ready(firewall, bridge, layers)
+
+
+def docker_chain(bridge: str) -> str:
+    """What docker's chain leads to for the sake of a bridge; `docker_user.py` makes it."""
+    return f"CUDDY-D-{bridge}"
+
+
+def passes_docker(firewall: Socket, bridge: str, layers: Iterable[str]) -> bool:
+    """Whether docker has a say in none of these layers ("ip", "ip6"), or lets a bridge's packets
+    pass. Rules of the older iptables(8) are not seen, and count as none. Raises OSError.
+    """
+    name = b"\0" + docker_chain(bridge).encode() + b"\0"
+    for family in layers:
+        rules = nftables.list_rules(firewall, family, "filter", DOCKERS)
+        if rules and not any(name in rule for rule in rules):
+            return False
+    return True

@@ -1,9 +1,10 @@
 """Firewall rules of a bridge: out under the host's address, in only for what was asked for.
 
 All rules are in one table of cuddy's own, `inet cuddy`, with chains and maps for each bridge;
-several Homes share the table and each changes only its own chains, in one transaction. Nothing else
-is touched: a verdict of ours cannot lift a drop of another table (see `obstacles`). Without nft the
-same rules hang in the tables of iptables (`nat_iptables.py`).
+several Homes share the table and each changes only its own chains, in one transaction. A verdict of
+ours cannot lift a drop of another table: docker is asked to let our bridges pass, in the way that it
+has for this (`docker_user.py`), and all else stays as it is (see `obstacles`). Without nft the same
+rules hang in the tables of iptables (`nat_iptables.py`).
 """
 
 from __future__ import annotations
@@ -12,12 +13,14 @@ import errno
 
 from cuddy.errors import SystemFailure
 from cuddy.kernel import nftables
-from cuddy.network import bridge_options, chains
+from cuddy.network import bridge_options, chains, docker_user
 from cuddy.network.network import OWN_LINKS
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from cuddy.kernel.netlink import Request, Socket
     from cuddy.kernel.program import Finished
     from cuddy.network.network import Network
@@ -222,6 +225,8 @@ def apply(network: Network) -> None:
     for tool in (_apply_nft, _apply_iptables):
         try:
             finished = tool(rules)
+            if finished.code == 0:
+                finished = docker_user.open_way(rules)
         except OSError as error:
             if error.errno != errno.ENOENT:
                 raise
@@ -249,6 +254,7 @@ def _apply_iptables(rules: Rules) -> Finished:
 
 def remove(bridge: str) -> None:
     """Take the rules of a bridge away, and the table with the last of them. Raises OSError."""
+    docker_user.close_way(bridge)  # first: rules without a link are found by those below
     names = [name(bridge, suffix) for name in chains.SETS for suffix in ("", "6")]
     with nftables.open() as firewall:
         found = {
@@ -294,17 +300,25 @@ def forget_name(firewall: Socket, bridge: str) -> list[Request]:
     return [nftables.delete_elements(*place, [name])]
 
 
-def obstacles(firewall: Socket, layer: str = "ip") -> list[str]:
-    """Chains of others that drop forwarded packets unless told otherwise, as docker's does.
+def obstacles(firewall: Socket, layer: str = "ip", bridges: Collection[str] = ()) -> list[str]:
+    """Chains of others that drop forwarded packets unless told otherwise.
 
-    `layer`: "ip" or "ip6".
-
-    We leave them as they are: containers then reach each other and the host, but not the outside.
+    `layer`: "ip" or "ip6". Docker's is none for `bridges` that it lets pass; the others we leave as
+    they are: containers then reach each other and the host, but not the outside.
     """
-    return [
+    found = [
         f"{chain.family} {chain.table} {chain.name}"
         for chain in nftables.list_chains(firewall)
         if chain.hook == nftables.NF_INET_FORWARD
         and chain.policy == nftables.NF_DROP
         and chain.family in ("inet", layer)
     ]
+    dockers = f"{layer} filter FORWARD"
+    if dockers in found and bridges and _pass_docker(firewall, layer, bridges):
+        found.remove(dockers)
+    return found
+
+
+def _pass_docker(firewall: Socket, layer: str, bridges: Collection[str]) -> bool:
+    has_say = bool(nftables.list_rules(firewall, layer, "filter", chains.DOCKERS))
+    return has_say and all(chains.passes_docker(firewall, name, (layer,)) for name in bridges)
