@@ -2,8 +2,8 @@
 
 All rules are in one table of cuddy's own, `inet cuddy`, with chains and maps for each bridge;
 several Homes share the table and each changes only its own chains, in one transaction. A verdict of
-ours cannot lift a drop of another table: docker is asked to let our bridges pass, in the way that it
-has for this (`docker_user.py`), and all else stays as it is (see `obstacles`). Without nft the same
+ours cannot lift a drop of another table: docker is asked to let our bridges pass, in the way it has
+for this (`docker_user.py`), and all else stays as it is (see `obstacles`). Without nft the same
 rules hang in the tables of iptables (`nat_iptables.py`).
 """
 
