@@ -31,7 +31,7 @@ from outside import Outside
 if TYPE_CHECKING:
     from registry import Registry
 
-pytest_plugins = ["hostile_registry", "peers", "registry"]
+pytest_plugins = ["hostile_registry", "peers", "pytester", "registry"]
 
 TESTS = Path(__file__).parent
 NEED_ROOT = ("kernel", "runtime", "engine", "cli", "contract", "api", "library")

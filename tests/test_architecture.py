@@ -50,6 +50,7 @@ LIBRARIES = {
     "compression": {"image/compression.py"},  # the standard library's from 3.14 on
     "isal": {"image/compression.py"},
     "h11": {"api/connection.py", "api/dialogue.py", "api/http.py", "api/stream.py"},
+    "pytest": {"library/pytest_plugin.py"},
     "rich": {"cli/build_view.py", "cli/explain_view.py", "cli/progress.py"},
 }
 ERROR_BOUNDARIES = {
@@ -64,6 +65,7 @@ ERROR_BOUNDARIES = {
     "kernel/elsewhere.py": "tells its parent, which raises it",
     "library/serving.py": "tells the program that called",
     "library/warm.py": "tells whoever calls",
+    "library/pytest_plugin.py": "tells it in the report of a test",
     "runtime/launch.py": "init and its kin tell their parent step and error: nobody else can",
     "engine/exec_keeper.py": "tells the command that waits",
     "engine/monitor.py": "writes it into the record and tells the command that waits",

@@ -7,5 +7,6 @@ async with cuddy.aio.Engine() as engine:
 from __future__ import annotations
 
 from cuddy.library.aio.engine import Engine as Engine
+from cuddy.library.aio.engine import Scope as Scope
 from cuddy.library.aio.engine import run as run
 from cuddy.library.aio.sandbox import Sandbox as Sandbox

@@ -103,6 +103,7 @@ class Engine(Closing):
 
         `usual`: settings of the containers made in it, unless they are given others.
         """
+        wishes.check(usual)
         held, first = talk.hold(self._link, Request("scope", {}))
         return Scope(self._link, held, first.value, wishes.over(self._usual, usual))
 

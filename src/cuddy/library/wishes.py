@@ -151,8 +151,13 @@ def fields(image: str, command: str | Sequence[str], wishes: Mapping[str, Any]) 
     if options := wishes.get("options"):
         usual = type(options)._field_defaults
         found |= {k: v for k, v in options._asdict().items() if usual.get(k, not v) != v}
-    found |= meant({key: value for key, value in wishes.items() if key != "options"})
+    found |= check(wishes)
     return found | {"image": image, "command": words(command)}
+
+
+def check(wishes: Mapping[str, Any]) -> dict[str, object]:
+    """What all but `options` means. Raises TypeError, InvalidArgument."""
+    return meant({key: value for key, value in wishes.items() if key != "options"})
 
 
 def meant(wishes: Mapping[str, Any]) -> dict[str, object]:
