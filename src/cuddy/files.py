@@ -81,8 +81,8 @@ def read_bytes(path: str, *, limit: int = MAX_JSON_BYTES) -> bytes:
             raise ValueError(f"{path}: not a regular file")
         if status.st_size > limit:
             raise ValueError(f"{path}: larger than {limit} bytes")
-        chunks = []
-        while chunk := os.read(fd, 1 << 20):
+        chunks = []  # in no more room than they need; the kernel's files say that they are empty
+        while chunk := os.read(fd, max(status.st_size + 1, 1 << 12)):
             chunks.append(chunk)
         return b"".join(chunks)
     finally:
