@@ -36,8 +36,9 @@ def renew(home: Home, record: Container) -> None:
         name: names_of(record, config.get("Aliases") or ())
         for name, config in endpoint.asked(record).items()
     }
-    for name, facts in endpoint.facts(record).items():
-        if name in found and facts.get("NetworkID"):
+    named = {name: facts for name, facts in endpoint.facts(record).items() if name in found}
+    for name, facts in named.items():
+        if facts.get("NetworkID"):
             path = networks.leases_path(home.networks_run_dir, facts["NetworkID"])
             ipam.set_names(path, record["Id"], found[name])
 
@@ -46,4 +47,5 @@ def renew(home: Home, record: Container) -> None:
             if name in found and facts.get("DNSNames"):
                 facts["DNSNames"] = found[name]
 
-    container.change_status(home, record["Id"], change, durable=False)
+    if any(facts.get("DNSNames") for facts in named.values()):
+        container.change_status(home, record["Id"], change, durable=False)
