@@ -74,13 +74,15 @@ class Board:
         free = numbers.count(FREE)
         return Count(free, len(numbers) - free - numbers.count(VACANT), numbers)
 
-    def vacate(self, place: int) -> bool:
-        """The worker of a place has ended, with its connection; False if it had one."""
-        was_free = self._numbers[place] == FREE
-        self._numbers[place] = VACANT
-        if not was_free:
+    def is_free(self, place: int) -> bool:
+        """Whether the worker of a place waits, or has until its end."""
+        return bool(self._numbers[place] == FREE)
+
+    def vacate(self, place: int) -> None:
+        """The worker of a place has ended, with the connection it may have had."""
+        if not self.is_free(place):
             self.note_end()
-        return was_free
+        self._numbers[place] = VACANT
 
     def note_end(self) -> None:
         """A connection has ended now."""

@@ -162,8 +162,12 @@ class Server:
                 self._fanout = 0
                 if status:
                     time.sleep(PAUSE_S)  # it may have begun for nothing, with somebody waiting
-            if pid in self._places and self._board.vacate(self._places.pop(pid)) and status:
-                time.sleep(PAUSE_S)
+            if pid in self._places:
+                place = self._places.pop(pid)
+                could_not_begin = status and self._board.is_free(place)
+                self._board.vacate(place)
+                if could_not_begin:
+                    time.sleep(PAUSE_S)
 
     def close(self) -> None:
         """End the listeners, then the connections, and wait for them."""
