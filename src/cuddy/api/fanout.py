@@ -34,6 +34,8 @@ MAX_UNSENT_BYTES = 1 << 20
 """What a client may leave unread before it is given up."""
 NAME = "cuddy api events"
 LEFT = select.POLLRDHUP | select.POLLHUP | select.POLLERR
+IDLE, WAITING = select.POLLRDHUP, select.POLLRDHUP | select.POLLOUT
+"""What a client is polled for that has read all, and one that has not."""
 
 
 class Order(NamedTuple):
@@ -91,20 +93,20 @@ class Client:
 
     def send(self, data: bytes) -> bool:
         """Send without waiting, now or when there is room; False: give the client up."""
-        self._unsent += data
+        unsent = self._unsent + data
         try:
-            sent = self._socket.send(self._unsent, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
+            sent = self._socket.send(unsent, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         except BlockingIOError:
             sent = 0
         except OSError:
             return False
-        self._unsent = self._unsent[sent:]
+        self._unsent = unsent[sent:]
         return len(self._unsent) <= MAX_UNSENT_BYTES
 
     @property
     def interests(self) -> int:
         """What to poll it for."""
-        return select.POLLRDHUP | (select.POLLOUT if self._unsent else 0)
+        return WAITING if self._unsent else IDLE
 
     def close(self) -> None:
         """Have done with it."""
@@ -156,8 +158,10 @@ class Fanout:
             chunk = b"%x\r\n%b\r\n" % (len(line), line)
             for fd, client in [*self._clients.items()]:
                 if event_filters.matches(event, client.order.filters):
+                    before = client.interests
                     sent = client.send(chunk if client.order.is_chunked else line)
-                    self._keep(fd, client, is_kept=sent)
+                    if not sent or client.interests != before:
+                        self._keep(fd, client, is_kept=sent)
 
     def _keep(self, fd: int, client: Client, *, is_kept: bool) -> None:
         """Go on with a client, or not."""
