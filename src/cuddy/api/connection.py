@@ -78,6 +78,7 @@ class Connection:
         self.outbox = outbox  # where connections of clients that only listen may go
         self.has_answered = False  # whether the request has a complete answer
         self._client_wrote_all = False
+        self._is_new = True
         self._unread = b""  # of the next request
         self._http: h11.Connection | None = None  # what reads this one, unless it is a usual one
         self._body_awaits_leave = False  # the client sends it when it is told to, if at all
@@ -88,7 +89,7 @@ class Connection:
 
         Raises HeadTooLarge, TooSlow, InvalidArgument.
         """
-        data, self._unread = self._unread or self._receive(IDLE_S), b""
+        data, self._unread = self._unread or self._receive_at_once() or self._receive(IDLE_S), b""
         if not data:
             return None
         self.has_answered, self._body_awaits_leave, self._http = False, False, None
@@ -147,6 +148,16 @@ class Connection:
         except h11.RemoteProtocolError as error:
             problem = HeadTooLarge if error.error_status_hint == 431 else InvalidArgument
             raise problem(f"malformed request: {error}") from None
+
+    def _receive_at_once(self) -> bytes:
+        """What the client has sent along: of a new one that is nearly always the request."""
+        if not self._is_new:
+            return b""
+        self._is_new = False
+        try:
+            return self.socket.recv(READ_BYTES, socket.MSG_DONTWAIT)
+        except OSError:
+            return b""  # nothing yet, or nothing any more
 
     def _receive(self, timeout_s: float) -> bytes | None:
         """More bytes, none at the end; None if nothing came in time. Raises ClientLeft."""

@@ -31,6 +31,8 @@ must leave room for others, and for who is on this machine.
 LEAST_FREE, MOST_FREE = 1, 3
 """Workers that wait: a client that comes again and again takes two in turns."""
 TOO_MANY = refusal(503, "too many connections")
+MAX_EVENTS = 4
+"""At once: of more the next look tells."""
 PAUSE_S = 0.1
 RETIRE = _signal.SIGUSR1
 """Whoever waits ends; whoever has a connection ends with it. The kernel sends it when the server
@@ -75,7 +77,7 @@ class Post:
                 return None
             self._board.set(self._place, boards.FREE)
         while self._poll and not self._is_retired:
-            for fd, _ in self._poll.poll():
+            for fd, _ in self._poll.poll(maxevents=MAX_EVENTS):
                 if fd == self._signals:
                     os.read(fd, 64)  # what they were is known by now
                 elif found := self._accept(self._listeners[fd]):

@@ -22,6 +22,12 @@ PROGRAMS = ("cuddy.engine.sleeper",)
 """Run by others, never imported."""
 
 
+OWN_REQUESTS = (
+    b"GET /_ping HTTP/1.1\r\nHost: warm\r\n\r\n",
+    b"POST /_ping HTTP/1.1\r\nHost: warm\r\nContent-Length: 2\r\n\r\n{}",
+)
+
+
 def preload(home: Home) -> None:
     """Import the floors below, and leave what is there out of all looking for cycles."""
     for package in (kernel, image, network, runtime, engine, builder):
@@ -35,14 +41,15 @@ def preload(home: Home) -> None:
 
 
 def warm_up(home: Home) -> None:
-    """Answer a ping of our own.
+    """Answer requests of our own: a usual one, and one that h11 has to read.
 
     Code prepares itself when it first runs: in the server that is done once, for all workers. And a
     worker shares memory with the server until it touches it, which it does while nobody waits.
     """
-    ours, theirs = socket.socketpair()
-    with ours, theirs:
-        theirs.sendall(b"GET /_ping HTTP/1.1\r\nHost: warm\r\n\r\n")
-        theirs.shutdown(socket.SHUT_WR)
-        connection = Connection(ours, Peer())
-        dialogue.converse(home, connection, before_change=lambda: None, is_logged=False)
+    for request in OWN_REQUESTS:
+        ours, theirs = socket.socketpair()
+        with ours, theirs:
+            theirs.sendall(request)
+            theirs.shutdown(socket.SHUT_WR)
+            connection = Connection(ours, Peer())
+            dialogue.converse(home, connection, before_change=lambda: None, is_logged=False)

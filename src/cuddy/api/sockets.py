@@ -18,14 +18,18 @@ from cuddy.shapes import NamedTuple
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
     from typing import Any
+
+    Accept = Callable[[], tuple[int, Any]]
 
 FIRST_FD = 3
 BACKLOG = 512
 KEEPALIVE_S = 60
 SILENCE_S = 120
 """Until a machine that has vanished from the network is taken for gone."""
+BARE_ACCEPT = "_accept"
+"""What socket.accept() does, but for looking up names of families, which costs as much again."""
 MAX_PATH_BYTES = 107
 """unix(7)."""
 
@@ -47,17 +51,20 @@ class Listener:
         self.socket = sock
         self.path = path
         self.tls = tls
+        self._kind = int(sock.family), int(sock.type), sock.proto
+        self._accept: Accept = getattr(sock, BARE_ACCEPT)
         self._identity = _identity(path) if path else None
         sock.setblocking(False)
 
     def accept(self) -> Visitor | None:
         """The next client; None if there is none, or it has left. Raises OSError."""
         try:
-            client, address = self.socket.accept()
+            fd, address = self._accept()
         except OSError as error:
             if error.errno in (errno.EAGAIN, errno.ECONNABORTED, errno.EINTR):
                 return None
             raise
+        client = socket.socket(*self._kind, fd)
         try:
             return Visitor(client, self._received(client, address), self.tls)
         except OSError:
