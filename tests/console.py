@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -258,6 +258,29 @@ def is_alive(pid: int) -> bool:
 def children_of(pid: int) -> list[int]:
     """The processes that a process has made and not buried yet, in this order."""
     return [int(each) for each in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def descendants_of(pid: int) -> list[int]:
+    """Its children, and theirs."""
+    found, waiting = [], [pid]
+    while waiting:
+        with suppress(OSError):  # it has just ended
+            children = children_of(waiting.pop())
+            found += children
+            waiting += children
+    return found
+
+
+def pids_of(*words: str) -> list[int]:
+    """The processes that run just this."""
+    wanted = "\0".join([*words, ""]).encode()
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdecimal():
+            with suppress(OSError):
+                if (entry / "cmdline").read_bytes() == wanted:
+                    found.append(int(entry.name))
+    return found
 
 
 def title_of(pid: int) -> str:

@@ -8,31 +8,24 @@ import socket
 import struct
 import time
 from collections.abc import Callable
-from contextlib import suppress
 from typing import Any
 
 import pytest
 
 import images
-from console import Cuddy, children_of, title_of, wait_until
+from console import Cuddy, descendants_of, title_of, wait_until
 from engine_api import Api
 from hostile_registry import Answer, Hostile
 
 SIZE = 16 << 20
 """More than fits into any buffer between."""
+FREE = "cuddy api free"
 
 
 def working(pid: int) -> list[str]:
     """The processes of connections, and theirs."""
-    found, waiting = [], [pid]
-    while waiting:
-        each = waiting.pop()
-        with suppress(OSError):  # it has just ended
-            waiting += children_of(each)
-            title = title_of(each)
-            if title and each != pid and title != "cuddy api free":
-                found.append(f"{each} {title}")
-    return found
+    titles = {each: title_of(each) for each in descendants_of(pid)}
+    return [f"{each} {title}" for each, title in titles.items() if title not in ("", FREE)]
 
 
 def die(sock: socket.socket) -> None:

@@ -22,7 +22,7 @@ from typing import Any
 import pytest
 
 import images
-from console import ENGINE, TIME_FACTOR, Cuddy, children_of, wait_until
+from console import ENGINE, TIME_FACTOR, Cuddy, children_of, pids_of, wait_until
 from engine_api import Answer, Api, by_stream
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="others have one server")
@@ -60,20 +60,6 @@ def kill(api: Api, *, wholly: bool = True) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def processes(*words: str) -> list[int]:
-    """Those that run just this."""
-    wanted = "\0".join([*words, ""]).encode()
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdecimal():
-            try:
-                if (entry / "cmdline").read_bytes() == wanted:
-                    found.append(int(entry.name))
-            except OSError:
-                continue
-    return found
-
-
 def test_a_stream_goes_on_when_only_its_server_is_killed(cuddy: Cuddy, tmp_path: Path) -> None:
     cuddy.ok("run", "-di", "--name", "box", "alpine", "cat")
     with (
@@ -103,12 +89,12 @@ def test_who_was_cut_off_has_done_no_harm(cuddy: Cuddy, tmp_path: Path) -> None:
             assert socks[-1].recv(15).startswith(b"HTTP/1.1 200 OK")
         builder = threading.Thread(target=build, args=(api,))
         builder.start()
-        wait_until(lambda: processes("sleep", "999") and processes("sleep", "1234"))
+        wait_until(lambda: pids_of("sleep", "999") and pids_of("sleep", "1234"))
         kill(api)
         for sock in socks:
             assert ends(sock)
         builder.join(30)
-        wait_until(lambda: not processes("sleep", "1234"))
+        wait_until(lambda: not pids_of("sleep", "1234"))
     with server(cuddy, tmp_path / "a.sock") as api:  # its path is free again
         assert [each["State"] for each in api.get("/containers/json")] == ["running"]
         with api.hijack("/containers/box/attach", stdin=1, **ALL) as stream:
