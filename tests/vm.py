@@ -40,7 +40,7 @@ PACKAGES = (
     "curl", "openssl", "bind9-dnsutils", "git", "tcc", "libc6-dev", "lua5.4", "tcl", "sqlite3",
     "make", "zstd", "util-linux", "runc", "crun", "uidmap", "ca-certificates", "strace",
     "redis-tools", "redis-server", "fuse-overlayfs", "slirp4netns", "passt", "dbus-user-session",
-    "libpam-systemd",
+    "libpam-systemd", "openssh-client",
 )  # fmt: skip
 ROOT_BYTES, SOURCES_BYTES = 8 << 30, 1 << 30
 EXIT = "cuddy-vm: exit code "

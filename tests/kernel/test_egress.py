@@ -320,7 +320,7 @@ class TestLog:
             policy.allows(f"x{number}.example", 1, is_own=False)
         world.release()
         lines = [egress_attempts.parse(line) for line in world.log.read_bytes().splitlines()]
-        assert len(lines) < 1200
+        assert len(lines) < 2500  # some more every second, however many are asked
         assert sum(attempt.number for attempt in lines if attempt) == 5000
 
     def test_another_resolver_can_take_over(self, world: World) -> None:
