@@ -306,3 +306,13 @@ def test_the_runtime_takes_a_bundle_of_the_users(user: OrdinaryUser) -> None:
     finally:
         group.rmdir()
     user.remove_all()
+
+
+def test_a_container_is_built_in_steps_within_the_users_namespace(user: OrdinaryUser) -> None:
+    words = ["--hostname", "built", "alpine", "sh", "-c", "id -u; exit 3"]
+    result = user("run", "--rm", "--step", *NOWHERE, *words)
+    assert result.code == 3, result.err
+    for said in ("1 in there", "is   built", "pivot_root('.', '.') = 0", "14 of "):
+        assert said in result.out, result.out
+    assert result.out.endswith("\n0")
+    assert user.ok("ps", "-aq") == ""

@@ -158,6 +158,10 @@ explain_layers   whose its files are
 explain_shell    commands that make one like it by hand
 explain_shell_files  and those among them that make its files
 explain_ground   what they build upon
+run_step         build it one lock at a time, to look around
+run_step_stages  in which order, and what is said of each stage
+run_step_inside  the process that gets the locks
+run_step_sights  what can be seen of it
 rename           give it another name
 rm               remove it
 export           its root as an archive

@@ -34,6 +34,9 @@ if TYPE_CHECKING:
 KILLED = 137
 LOST = 255
 """Docker's exit code of a container whose end nobody saw: the machine went down."""
+LESSON = "step"
+"""In the run directory of a container that was being built to be looked at (run_step.py), and is of
+no use to anybody if whoever looked has been killed."""
 CGROUP_PARENT = "cgroup-parent"
 """In the run directory of a container that has no record: see build_run.py."""
 
@@ -59,7 +62,11 @@ def settle(home: Home, container_id: str) -> None:
     if not liveness.monitor_lives(run_dir):
         code, why = find_out(run_dir)
         report = exit_report.of_remains(home, container_id, code, why)
+        was_lesson = os.path.exists(f"{run_dir}/{LESSON}")
         clear(home, container_id)
+        if was_lesson:
+            container.discard(home, container_id)
+            return
         bury(home, container_id, code, why, report)
 
 

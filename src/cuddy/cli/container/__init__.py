@@ -4,6 +4,7 @@ creation      the flags that `run` and `create` share, and what becomes of them
 mount_flag    the grammar of --mount
 network_flag  and that of --network
 run           create, start, attach, wait
+run_step      building it one lock at a time first, for who wants to see that
 create        create only
 start         start what was created or has ended
 attach        the user's terminal on a running container

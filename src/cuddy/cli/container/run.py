@@ -20,6 +20,7 @@ FLAGS = (
     Flag("detach", "d", BOOL, "Run container in background and print container ID"),
     Flag("detach-keys", "", STRING, "Override the key sequence for detaching a container"),
     Flag("sig-proxy", "", BOOL, "Proxy received signals to the process", True),
+    Flag("step", "", BOOL, "First build it one lock at a time, to look around at every stage"),
 )
 
 
@@ -32,6 +33,9 @@ def run(home: Home, args: Args) -> int:
     container_id = names.generate_id()
     try:
         creation.make(home, options, args, container_id)
+        if args.step and not _walk(home, container_id):
+            creation.discard(home, container_id)
+            return 0
         if not streams:
             boundary.warn(start.start(home, container_id, nursery=args.nursery))
             print(container_id, flush=True)
@@ -47,6 +51,14 @@ def run(home: Home, args: Args) -> int:
         home, container_id, attachment, stdin="stdin" in streams, keys=keys, proxy=args.sig_proxy
     )
     return foreground.exit_code(home, container_id, attachment) if ended else 0
+
+
+def _walk(home: Home, container_id: str) -> bool:
+    """Whether the user still wants it after having seen how it is built."""
+    # Imported here: it is for those who learn.
+    from cuddy.cli.container import run_step
+
+    return run_step.walk(home, container_id)
 
 
 def _start_attached(home: Home, container_id: str, args: Args, streams: set[str]) -> Attachment:
@@ -65,6 +77,8 @@ def _streams(args: Args) -> set[str]:
     """The standard streams to attach: none when detached, what --attach says, or all in use."""
     if args.detach and args.attach:
         raise WrongArguments("conflicting options: cannot specify both --attach and --detach")
+    if args.detach and args.step:
+        raise WrongArguments("conflicting options: cannot specify both --step and --detach")
     if args.detach:
         return set()
     streams = set(args.attach) or {"stdout", "stderr"}
