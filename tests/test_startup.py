@@ -130,7 +130,7 @@ def test_what_two_processes_need_is_imported_before_they_part(
 
 
 BUDGETS = [
-    (["run", "--rm", "alpine", "true"], 134),
+    (["run", "--rm", "alpine", "true"], 135),
     (["create", "alpine"], 63),
     (["exec", "box", "true"], 73),
     (["ps", "-a"], 40),
@@ -145,7 +145,8 @@ Whoever adds one to them says why here, or imports it where it is needed. One is
 tables of commands have outgrown `main`, whose help needs them too. Another is `namespaces.py`:
 control groups and overlays are others in a user namespace. And `runtime/mount_plan.py`:
 what a mount's options mean has outgrown making it, and `runtime/targets.py`: so has finding its
-place, which devices and terminals need as well. And `compiled.py`, which finds the others.
+place, which devices and terminals need as well. And `compiled.py`, which finds the others, and
+`relay_client.py`: a monitor has clients of more than one kind.
 """
 FEATURES = {
     "cdi", "devices", "gpus", "health_keeper", "health_waiter", "links", "logdriver", "logoptions",
@@ -174,7 +175,7 @@ def test_a_command_imports_no_more_of_cuddy_than_it_needs(
 
 def test_a_monitor_that_is_woken_imports_no_more_than_relaying_takes() -> None:
     own = [name for name in imports("-c", f"{IMPORT}.engine.watch") if name.startswith("cuddy")]
-    assert len(own) <= 24, own
+    assert len(own) <= 25, own
 
 
 @pytest.mark.root

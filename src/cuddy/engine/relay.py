@@ -12,8 +12,8 @@ import os
 import select
 import time
 
-from cuddy import files
 from cuddy.engine import frames
+from cuddy.engine.relay_client import MAX_QUEUE_BYTES, Client
 from cuddy.kernel import pty, sockets
 
 TYPE_CHECKING = False
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 
 CHUNK_BYTES = 1 << 16
 RIGHTS_BYTES = _socket.CMSG_SPACE(4 * 200)
-MAX_QUEUE_BYTES = 1 << 20
 MAX_CLIENTS = 256
 NO_DESCRIPTOR = (errno.EMFILE, errno.ENFILE)
 
@@ -55,43 +54,6 @@ class Streams:
         if self.tty and fd == self.stdin:
             self.stdin = -1
         os.close(fd)
-
-
-class Client:
-    """One attached client."""
-
-    def __init__(self, socket: _socket.socket) -> None:
-        socket.setblocking(False)
-        self.socket = socket
-        self.decoder = frames.Decoder()
-        self.queue = bytearray()
-        self.wants = 0
-        self.is_leaving = False  # it has been told of the end, and goes when it has heard it
-        self.descriptors: list[int] = []  # that it has passed to us
-
-    def fileno(self) -> int:
-        return self.socket.fileno()
-
-    def is_done(self) -> bool:
-        """Whether nothing is left to tell it."""
-        return self.is_leaving and not self.queue
-
-    def answer(self, kind: int, data: bytes = b"") -> None:
-        """Say something to this client alone. One that is gone is noticed later."""
-        self.queue += frames.encode(kind, data)
-        self.flush()
-
-    def flush(self) -> bool:
-        """Send what waits, as far as it goes; False when the client is gone."""
-        try:
-            while self.queue:
-                sent = self.socket.send(self.queue, _socket.MSG_NOSIGNAL)
-                del self.queue[:sent]
-        except BlockingIOError:
-            pass
-        except OSError:
-            return False
-        return True
 
 
 class Relay:
@@ -221,10 +183,8 @@ class Relay:
         if (log_fd := self.log.waiting_fd()) >= 0:
             poll.register(log_fd, select.POLLOUT)
         for client in self.clients:
-            mask = select.POLLOUT if client.queue else 0
-            if len(self.input) < MAX_QUEUE_BYTES or not client.wants & frames.WANT_STDIN:
-                mask |= select.POLLIN
-            poll.register(client, mask)
+            has_room = len(self.input) < MAX_QUEUE_BYTES
+            poll.register(client, client.interests(has_room=has_room))
         return poll
 
     def is_held_back(self) -> bool:
@@ -293,8 +253,7 @@ class Relay:
     def dismiss(self, outcome: dict[str, object]) -> None:
         """Tell every client how the container ended; each leaves when it has heard all."""
         for client in list(self.clients):
-            client.queue += frames.encode(frames.EXIT, files.format_json(outcome).encode())
-            client.is_leaving, client.wants = True, 0
+            client.dismiss(outcome)
             if not client.flush() or client.is_done():
                 self.drop(client)
 
@@ -392,9 +351,7 @@ class Relay:
     def drop(self, client: Client) -> None:
         """A client is gone."""
         self.clients.remove(client)
-        client.socket.close()
-        for fd in client.descriptors:
-            os.close(fd)
+        client.close()
         self.accepts = True
         if client.wants & frames.WANT_STDIN and not self.streams.tty:
             self.end_input()
