@@ -114,13 +114,22 @@ def open_home(root: str = DEFAULT_ROOT, run_root: str = DEFAULT_RUN_ROOT) -> Hom
     try:
         # The last one made tells that all are there.
         if not os.path.isdir(home.tmp_dir) or not os.path.isdir(home.run_root):
-            for path in (
-                home.run_root, home.root, home.containers_dir, home.names_dir, home.networks_dir,
-                home.tmp_dir,
-            ):  # fmt: skip
-                files.make_directory(path)
-            storage.create(home.storage)
+            make(home)
         files.sweep_temporary(home.tmp_dir)
     except OSError as error:
         raise SystemFailure.from_os("cannot open cuddy's directories", error) from error
     return home
+
+
+def make(home: Home) -> None:
+    """Make its directories, unless they are there. Raises OSError."""
+    from cuddy.kernel import top_directory  # here: it is made once
+
+    for path in (
+        home.run_root, home.root, home.containers_dir, home.names_dir, home.networks_dir,
+        home.tmp_dir,
+    ):  # fmt: skip
+        files.make_directory(path)
+        if path in (home.run_root, home.root, home.tmp_dir):
+            top_directory.mark(path)  # a container's directory is born in `tmp`
+    storage.create(home.storage)

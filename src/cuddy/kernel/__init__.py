@@ -10,6 +10,7 @@ idmap              user namespaces' ids
 subids             which ids an ordinary user may use there
 mount              the Mount value, mount(2), open_tree(2), mountinfo
 resolve            opening hostile paths: openat2(2)
+top_directory      what is in a directory need not be kept together
 transfer           bytes from one descriptor to another
 move_root          another root where pivot_root(2) cannot be had
 pivot_root         another directory becomes the root
