@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import TracebackType
 
 import pytest
 
@@ -30,13 +31,27 @@ def engine(library: package.Engine, cuddy: Cuddy) -> package.Engine:
     return library
 
 
+class Running(subprocess.Popen[str]):
+    """A program that a failure in its `with` block ends: it would be waited for."""
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error:
+            self.kill()
+        super().__exit__(kind, error, trace)
+
+
 @pytest.fixture
 def program(cuddy: Cuddy) -> Program:
     """Starts a program of these lines, in the session's Home."""
 
     def start(text: str) -> subprocess.Popen[str]:
         lines = f"import sys; sys.path.insert(0, {str(SOURCE)!r})\nimport cuddy, os, time\n{text}"
-        pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-        return subprocess.Popen([sys.executable, "-c", lines], env=cuddy.environment, **pipes)
+        pipes = dict.fromkeys(("stdin", "stdout", "stderr"), subprocess.PIPE)
+        return Running([sys.executable, "-c", lines], env=cuddy.environment, text=True, **pipes)
 
     return start

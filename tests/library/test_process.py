@@ -111,6 +111,75 @@ time.sleep(1000)
         os.kill(child, signal.SIGKILL)
 
 
+def test_a_child_that_holds_the_socket_of_a_call_does_not_keep_its_container_alive(
+    program: Program, cuddy: Cuddy
+) -> None:
+    before = set(of_library())
+    text = """
+import threading
+call = ["sh", "-c", "sleep 1000"]
+threading.Thread(target=lambda: cuddy.run("alpine", call, network="none"), daemon=True).start()
+sys.stdin.readline()
+if (pid := os.fork()) == 0:
+    time.sleep(1000)
+print(pid, flush=True)
+time.sleep(1000)
+"""
+    with program(text) as process:
+        assert process.stdin and process.stdout
+        wait_until(lambda: runs(cuddy))
+        process.stdin.write("\n")
+        process.stdin.flush()
+        child = int(process.stdout.readline())
+        process.kill()
+        process.wait(60 * TIME_FACTOR)
+        wait_until(lambda: cuddy.ok("ps", "-aq") == "", what="container left")
+        wait_until(lambda: set(of_library()) <= before, what="processes left")
+        os.kill(child, signal.SIGKILL)
+
+
+def test_what_is_paused_goes_with_its_program_as_well(program: Program, cuddy: Cuddy) -> None:
+    with program(LONG) as process:
+        wait_until(lambda: runs(cuddy))
+        cuddy.ok("pause", cuddy.ok("ps", "-q").strip())
+        process.kill()
+        process.wait(60 * TIME_FACTOR)
+    wait_until(lambda: cuddy.ok("ps", "-aq") == "", what="container left")
+
+
+def test_of_a_container_whose_monitor_is_killed_nothing_is_left_and_the_program_hears_of_it(
+    program: Program, cuddy: Cuddy
+) -> None:
+    text = """
+try:
+    cuddy.run("alpine", ["sh", "-c", "sleep 1000"], network="none")
+except cuddy.CuddyError as error:
+    print(error.hint)
+"""
+    with program(text) as process:
+        wait_until(lambda: runs(cuddy))
+        container_id = cuddy.ok("ps", "-q", "--no-trunc").strip()
+        monitor = Path(cuddy.run_root, container_id, "monitor").read_text().split()[0]
+        os.kill(int(monitor), signal.SIGKILL)
+        out, err = process.communicate(timeout=60 * TIME_FACTOR)
+        assert "dmesg" in out, err
+    assert cuddy.ok("ps", "-aq") == ""
+
+
+def test_a_container_of_a_program_can_be_reached_by_others(program: Program, cuddy: Cuddy) -> None:
+    text = """
+result = cuddy.run("alpine", ["sh", "-c", "echo begun; sleep 1000"], network="none", name="box")
+print(result.stdout, result.exit_code)
+"""
+    with program(text) as process:
+        wait_until(lambda: runs(cuddy))
+        wait_until(lambda: cuddy.ok("logs", "box") == "begun")
+        assert cuddy.ok("exec", "box", "echo", "inside") == "inside"
+        cuddy.ok("kill", "box")
+        assert process.communicate(timeout=60 * TIME_FACTOR)[0].split() == ["begun", "137"]
+    assert cuddy.ok("ps", "-aq") == ""
+
+
 def test_a_process_that_was_killed_is_replaced_at_the_next_call(program: Program) -> None:
     text = """
 import signal

@@ -108,6 +108,13 @@ def test_one_that_takes_too_long_is_killed_and_what_it_wrote_is_not_lost(
     assert cuddy.ok("ps", "-aq") == ""
 
 
+def test_input_that_nobody_reads_does_not_hold_up_a_timeout(engine: Engine, cuddy: Cuddy) -> None:
+    data = bytes(8 << 20)
+    with pytest.raises(Timeout):
+        engine.run("alpine", "sleep 1000", input=data, timeout=1, network="none")
+    assert cuddy.ok("ps", "-aq") == ""
+
+
 def test_a_timeout_may_be_as_long_as_one_likes(engine: Engine) -> None:
     assert engine.run("alpine", "true", timeout=1e8, network="none").exit_code == 0
 

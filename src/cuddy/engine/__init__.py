@@ -110,6 +110,7 @@ stubs            places to mount at that a root lacks, for the while
 build_run        one step of a build in a container that has neither record nor monitor
 relay            the monitor's loop: streams, log, clients
 relay_client     one of those
+owner            the one for whom it runs
 departure        a client of ours leaves: what is done for it unwinds
 frames           how the monitor and its clients speak
 logwriter        what it writes, cut into lines

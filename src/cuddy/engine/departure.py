@@ -62,7 +62,11 @@ class UntilClientLeaves:
             raise
 
     def __exit__(self, *_: object) -> None:
+        self.stop()
+        _signal.signal(_signal.SIGIO, self._before)
+
+    def stop(self) -> None:
+        """Look no more. Raises ClientLeft if it has left just before."""
         _signal.signal(_signal.SIGIO, _signal.SIG_IGN)
         flags = fcntl.fcntl(self._socket, fcntl.F_GETFL)
         fcntl.fcntl(self._socket, fcntl.F_SETFL, flags & ~os.O_ASYNC)
-        _signal.signal(_signal.SIGIO, self._before)

@@ -15,16 +15,21 @@ import os
 
 from cuddy import files
 from cuddy.engine import background, birth, burial, liveness, watch
-from cuddy.errors import CuddyError
-from cuddy.kernel import sockets
+from cuddy.errors import CuddyError, NotRunning
+from cuddy.kernel import process, sockets
+from cuddy.shapes import NamedTuple
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from typing import NoReturn
 
+    from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.engine.logwriter import LogWriter
     from cuddy.engine.nursery import Order
+    from cuddy.engine.owner import Owner
 
 
 def main(home: Home, order: Order, attached: int, channel: _socket.socket) -> NoReturn:
@@ -34,8 +39,7 @@ def main(home: Home, order: Order, attached: int, channel: _socket.socket) -> No
     """
     code = 1
     try:
-        title = f"cuddy monitor {order.container_id[:12]}"
-        background.leave(title, {attached, channel.fileno()})
+        background.leave(title(order.container_id), {attached, channel.fileno()})
         live(home, order, attached, channel)
         code = 0
     except BaseException as error:
@@ -46,34 +50,95 @@ def main(home: Home, order: Order, attached: int, channel: _socket.socket) -> No
 
 def live(home: Home, order: Order, attached: int, channel: _socket.socket) -> None:
     """The birth that was ordered, then whatever lives follow; the end of the last is the end."""
-    container_id = order.container_id
-    run_dir = home.run_dir(container_id)
     size = (order.rows, order.columns) if order.rows else None
+    try:
+        begun = begin(home, order.container_id, size=size)
+    except CuddyError as error:
+        report(channel, background.failure(error))
+        return
+    report(channel, {"warnings": begun.warnings})
+    clients = [(attached, order.wants)] if attached >= 0 else []
+    follow(home, begun, clients=clients)
+
+
+class Begun(NamedTuple):
+    """A container whose first life has begun, in its monitor."""
+
+    record: Container
+    log: LogWriter
+    held: watch.Held
+    guests: list[tuple[int, int]]
+    warnings: list[str]
+
+
+def begin(
+    home: Home, container_id: str, *, size: tuple[int, int] | None = None,
+    settle: Callable[[], object] = int,
+) -> Begun:  # fmt: skip
+    """Be the monitor of a container, and bring it to life. Raises what keeps it from living, when
+    that has been written down.
+
+    `settle`: called when it lives; what it raises takes all back.
+    """
+    run_dir = home.run_dir(container_id)
     delivery = birth.Delivery(home, container_id, size=size, again=False)
     listener: _socket.socket | None = None
-    clients = [(attached, order.wants)] if attached >= 0 else []
     try:
         with Undo() as undo:
             undo.add(lambda: burial.clear(home, container_id, listener))
             files.make_directory(run_dir)
             liveness.record_monitor(run_dir)
             listener = listen(run_dir)
-            clients += guests(home, container_id)
+            found = guests(home, container_id)
             delivery.give(undo)
+            settle()
     except (CuddyError, OSError, ValueError) as error:
         problem = burial.explain(error)
         burial.record_failure(home, delivery.record, problem)
-        report(channel, background.failure(problem))
-        return
-    report(channel, {"warnings": delivery.warnings})
-    assert listener
+        raise problem from None
+    assert delivery.log
     held = watch.Held(
         delivery.pidfd, listener.detach(), delivery.stdin, delivery.outputs, delivery.holders
     )
+    return Begun(delivery.record, delivery.log, held, found, delivery.warnings)
+
+
+def follow(
+    home: Home, begun: Begun, *, clients: Sequence[tuple[int, int]] = (),
+    owner: Owner | None = None,
+) -> None:  # fmt: skip
+    """The rest of what began."""
     watch.watch(
-        home, container_id, held,
-        clients=clients, log=delivery.log, record=delivery.record,
+        home, begun.record["Id"], begun.held,
+        clients=[*clients, *begun.guests], owner=owner, log=begun.log, record=begun.record,
     )  # fmt: skip
+
+
+def attend(home: Home, begun: Begun, owner: Owner) -> None:
+    """The same in the process of the client for whom it runs. `owner` is told how it ended."""
+    container_id = begun.record["Id"]
+    process.set_title(title(container_id))
+    owner.end = lambda: end(home, begun.record)
+    try:
+        follow(home, begun, owner=owner)
+    except BaseException as error:
+        watch.note_crash(home, container_id, error)
+        raise
+
+
+def end(home: Home, record: Container) -> None:
+    """Nobody wants it any more."""
+    from cuddy.engine import kill  # most are there until the end
+
+    try:
+        kill.send(home, record, kill.SIGKILL, by="who ran it")
+    except NotRunning:
+        pass  # it has just ended
+
+
+def title(container_id: str) -> str:
+    """What ps(1) shows for a monitor."""
+    return f"cuddy monitor {container_id[:12]}"
 
 
 def guests(home: Home, container_id: str) -> list[tuple[int, int]]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from cuddy.engine.held_ports import HeldPorts
     from cuddy.engine.logwriter import LogWriter
+    from cuddy.engine.owner import Owner
 
     HoldPorts = Callable[[list[int], int], HeldPorts]
 
@@ -87,6 +88,12 @@ class Relay:
         client = Client(socket)
         self.clients.append(client)
         return client
+
+    def serve_owner(self, owner: Owner) -> None:
+        """Serve the one for whom the container runs, who may have said something already."""
+        self.clients.append(owner)
+        for frame in owner.unread:
+            self.obey(owner, frame)
 
     def run(self, pidfd: int, *, idle_s: float | None = None) -> bool:
         """Copy until the process of `pidfd` has ended and nothing more comes out.
@@ -204,9 +211,9 @@ class Relay:
             self.write_input()
         for client in list(self.clients):
             events = ready.get(client.fileno(), 0)
-            if events & select.POLLIN:
+            if events & select.POLLIN and not events & select.POLLRDHUP:
                 self.read_client(client)
-            elif events & (select.POLLHUP | select.POLLERR):
+            elif events & (select.POLLHUP | select.POLLERR | select.POLLRDHUP):
                 self.drop(client)
             may_write = events & select.POLLOUT and client in self.clients
             if may_write and (not client.flush() or client.is_done()):

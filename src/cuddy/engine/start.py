@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import time
 
@@ -11,9 +12,12 @@ from cuddy.errors import Conflict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cuddy.engine.attach import Attachment
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
+    from cuddy.engine.monitor import Begun
 
 PATIENCE_S = 10
 
@@ -61,6 +65,24 @@ def start_attached(
         return attach.attach(home, record["Id"], stdin=stdin, stdout=stdout, stderr=stderr)
     attachment.warnings = warnings
     return attachment
+
+
+def start_here(home: Home, container_id: str, settle: Callable[[], object]) -> Begun:
+    """Start a container whose monitor the calling process becomes, for a client that misses nothing
+    of its output: see `monitor.begin`, and go on with `monitor.follow`.
+
+    Raises Conflict if somebody else has started it, else as `start`.
+    """
+    from cuddy.engine import monitor
+
+    record = containers.find(home, container_id)
+    events.emit_container(home, "attach", record)
+    with container.lock(home, container_id) as turn:
+        if not is_free(home, container_id):
+            raise Conflict(f"container {container_id[:12]} has been started by somebody else")
+        begun = monitor.begin(home, container_id, settle=settle)
+        fcntl.flock(turn.fd, fcntl.LOCK_UN)  # children may have copies of the descriptor
+    return begun
 
 
 def launch(

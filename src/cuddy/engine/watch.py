@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from cuddy.engine.container import Container
     from cuddy.engine.held_ports import HeldPorts
     from cuddy.engine.logwriter import LogWriter
+    from cuddy.engine.owner import Owner
     from cuddy.engine.relay import HoldPorts
 
 FIRST_IDLE_S = 4.0
@@ -65,6 +66,7 @@ def watch(
     held: Held,
     *,
     clients: Sequence[tuple[int, int]] = (),
+    owner: Owner | None = None,
     log: LogWriter | None = None,
     record: Container | None = None,
     idle_s: float | None = FIRST_IDLE_S,
@@ -72,15 +74,17 @@ def watch(
 ) -> None:
     """Relay until the container has ended for good.
 
-    `clients`: descriptors of sockets of those that are there already, and what they want. `log` and
-    `record`: as the birth has opened and read them. `is_new`: the monitor is where its command
-    started it.
+    `clients`: descriptors of sockets of those that are there already, and what they want. `owner`:
+    who has to be there for it to run. `log` and `record`: as the birth has opened and read them.
+    `is_new`: the monitor is where its command started it.
     """
     record = record or container.read(home, container_id)
     held = hold_owner(record, held)
     relay = open_relay(home, record, held, log or logwriter.reopen_writer(record))
     for fd, wants in clients:
         relay.add(_socket.socket(fileno=fd)).wants = wants
+    if owner:
+        relay.serve_owner(owner)
     if is_new:
         relay.chore, relay.chore_due = leave_session, time.monotonic() + SETTLED_S
     life: Held | None = held

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import _socket
 import os
 
-from cuddy.engine import create, names, options, start
+from cuddy.engine import attach, create, monitor, names, options, start
 from cuddy.engine.nursery import Nursery
 from cuddy.engine.options import ContainerOptions
+from cuddy.engine.owner import Owner
 from cuddy.errors import NoSuchImage
-from cuddy.library.joining import Joined
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -20,27 +21,24 @@ if TYPE_CHECKING:
 
 
 def run(call: Call, options: dict[str, Any], stdin: bool) -> dict[str, Any]:
-    """Make a container, have it run to its end with its streams on the call, and remove it."""
-    nursery = Nursery()
+    """Make a container, have it run to its end with its streams on the call, and remove it.
+
+    This process is its monitor, and the program the first of its clients: nobody is between them.
+    """
     container_id = names.generate_id()
     warnings: list[str] = []
     try:
-        wanted = read_options(options)
-        make(call.home, wanted, container_id, warnings)
-        attachment = start.start_attached(call.home, container_id, stdin=stdin, nursery=nursery)
-        call.item({"Id": container_id})
-        Joined(call, attachment, stdin=stdin).run()
+        make(call.home, read_options(options), container_id, warnings)
+        begun = start.start_here(call.home, container_id, call.settle)
     except BaseException:
         discard(call.home, container_id)
         raise
-    finally:
-        nursery.close()
-    code = attachment.exit_code
-    return {
-        "ExitCode": KILLED if code is None else code,
-        "OOMKilled": attachment.out_of_memory,
-        "Warnings": [*warnings, *attachment.warnings],
-    }
+    wants = attach.wishes(stdin=stdin, stdout=True, stderr=True)
+    sock = _socket.socket(fileno=_socket.dup(call.socket.fileno()))
+    owner = Owner(sock, wants, call.decoder, call.unread)
+    monitor.attend(call.home, begun, owner)
+    call.socket.setblocking(True)  # it has been one with the owner's
+    return {**owner.outcome, "Warnings": [*warnings, *begun.warnings]}
 
 
 def create_(call: Call, options: dict[str, Any]) -> dict[str, Any]:
@@ -72,10 +70,6 @@ def begin(call: Call, wanted: ContainerOptions) -> dict[str, Any]:
         raise
     finally:
         nursery.close()
-
-
-KILLED = 128 + 9
-"""Of a container whose monitor was killed: whoever saw that has removed it."""
 
 
 def read_options(given: dict[str, Any]) -> ContainerOptions:

@@ -11,10 +11,13 @@ from cuddy.engine.departure import ClientLeft, UntilClientLeaves, unwind_once
 from cuddy.engine.home import Home, open_home
 from cuddy.errors import CuddyError, SystemFailure
 from cuddy.library import calls, speech
+from cuddy.undo import Shield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, NoReturn
+
+UNWINDING = (_signal.SIGTERM, _signal.SIGHUP)
 
 
 class Call:
@@ -26,6 +29,7 @@ class Call:
         self.fds = fds
         self.unread: list[frames.Frame] = []  # what came behind the call
         self.decoder = speech.decoder()
+        self.departure = UntilClientLeaves(sock)
 
     def read(self) -> tuple[str, dict[str, Any]]:
         """Its name and arguments. Raises ClientLeft, ValueError."""
@@ -36,6 +40,17 @@ class Call:
             self.unread = self.decoder.feed(data)
         document = files.parse_json(self.unread.pop(0).data)
         return document["name"], document["arguments"]
+
+    def settle(self) -> None:
+        """From here on nothing unwinds when the program leaves: who goes on looks at the socket."""
+        with Shield():
+            self.departure.stop()
+            for number in UNWINDING:
+                _signal.signal(number, self._hang_up)
+
+    def _hang_up(self, *_: object) -> None:
+        """The program has ended, and a child of its own may hold its end of the socket."""
+        self.socket.shutdown(_socket.SHUT_RDWR)
 
     def item(self, value: object) -> None:
         """One of several answers. Raises ClientLeft."""
@@ -64,7 +79,7 @@ def await_call(channel: _socket.socket) -> tuple[_socket.socket, list[int]] | No
 
 def serve(home: Home | CuddyError, sock: _socket.socket, fds: list[int]) -> None:
     """Do what is asked on a socket, and say what came of it; or why there is no home."""
-    for number in (_signal.SIGTERM, _signal.SIGHUP):
+    for number in UNWINDING:
         _signal.signal(number, _unwind)
     try:
         if isinstance(home, CuddyError):
@@ -72,7 +87,7 @@ def serve(home: Home | CuddyError, sock: _socket.socket, fds: list[int]) -> None
             last: tuple[int, object] = (speech.ERROR, speech.failure(home))
         else:
             call = Call(home, sock, fds)
-            with UntilClientLeaves(sock):
+            with call.departure:
                 last = attempt(call)
         call.say(*last)
     except (ClientLeft, SystemExit):

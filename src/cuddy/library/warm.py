@@ -39,7 +39,7 @@ PID = struct.Struct("i")
 HOT = (
     "cuddy.engine.attach", "cuddy.engine.create", "cuddy.engine.exec", "cuddy.engine.exec_keeper",
     "cuddy.engine.monitor", "cuddy.engine.nursery", "cuddy.engine.start", "cuddy.engine.burial",
-    "cuddy.library.serving", "cuddy.library.running",
+    "cuddy.library.serving", "cuddy.library.running", "cuddy.library.joining",
 )  # fmt: skip
 """What calls in a hurry need, with all that these import."""
 
