@@ -199,6 +199,7 @@ network_why_egress   what the egress policy says of it
 network_why_listener  the one about who listens
 patterns         Go's patterns of names
 images           find and list images
+explore          what makes one large
 tag              give them names
 in_use           what containers keep of them
 configuration    Docker's config.json of the user

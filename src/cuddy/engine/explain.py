@@ -21,6 +21,7 @@ from cuddy.engine.explain_facts import Topic
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
+    from typing import Any
 
     from cuddy.engine.explain_facts import Facts
     from cuddy.engine.home import Home
@@ -50,6 +51,24 @@ def explain(
         "paths": explain_powers.paths,
     }
     return facts, [Topic(each, tell(facts)) for each, tell in tellers.items() if each in wanted]
+
+
+def describe(facts: Facts, topics: list[Topic]) -> dict[str, Any]:
+    """The same for programs. Pure."""
+    record = facts.record
+    return {
+        "Id": record["Id"],
+        "Name": record["Name"].removeprefix("/"),
+        "Image": record["Config"]["Image"],
+        "Running": facts.inside is not None,
+        "Topics": {
+            topic.name: [
+                {"Thing": r.thing, "Host": r.host, "Container": r.container, "Note": r.note}
+                for r in topic.rows
+            ]
+            for topic in topics
+        },
+    }
 
 
 def by_hand(home: Home, name: str, outside: Mapping[str, int]) -> str:

@@ -14,8 +14,6 @@ from cuddy.escape import printable
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any
-
     from cuddy.engine.explain_facts import Facts, Topic
     from cuddy.engine.home import Home
 
@@ -45,7 +43,7 @@ def explain_(home: Home, args: Args) -> int:
         return 0
     facts, topics = explain.explain(home, args.names[0], outside, wanted)
     if args.json:
-        print(document.indented(describe(facts, topics)))
+        print(document.indented(explain.describe(facts, topics)))
     elif os.isatty(1):
         from cuddy.cli import explain_view
 
@@ -72,24 +70,6 @@ def plain(facts: Facts, topics: list[Topic]) -> str:
         parts.append(table.lay_out([[*map(printable, row)] for row in rows]))
     text = "\n".join(parts)
     return "".join(f"{line.rstrip()}\n" for line in text.split("\n")[:-1])
-
-
-def describe(facts: Facts, topics: list[Topic]) -> dict[str, Any]:
-    """The same for programs."""
-    record = facts.record
-    return {
-        "Id": record["Id"],
-        "Name": record["Name"].removeprefix("/"),
-        "Image": record["Config"]["Image"],
-        "Running": facts.inside is not None,
-        "Topics": {
-            topic.name: [
-                {"Thing": r.thing, "Host": r.host, "Container": r.container, "Note": r.note}
-                for r in topic.rows
-            ]
-            for topic in topics
-        },
-    }
 
 
 COMMAND = Command(

@@ -9,11 +9,10 @@ from cuddy.cli import inspection
 from cuddy.cli.flags import BOOL, INT, STRING, Args, Command, Flag
 from cuddy.cli.table import JSON_FORMAT_HELP
 from cuddy.cli.width import cut, width
-from cuddy.engine import images
+from cuddy.engine import explore, images
 from cuddy.errors import UsageError
 from cuddy.escape import printable
 from cuddy.image import digest as digests
-from cuddy.image import history
 from cuddy.sizes import human_size
 
 TYPE_CHECKING = False
@@ -37,68 +36,17 @@ def explore_(home: Home, args: Args) -> int:
         raise UsageError(f"there is no layer {args.layer}", hint=f"{name} has {count}, lowest is 1")
     if args.depth < 0:
         raise UsageError("--depth must not be negative")
-    # Imported here: reading trees costs more than asking for names.
-    from cuddy.image import explore
-
     within = [part for part in os.fsencode(path[0] if path else "").split(b"/") if part != b"."]
     within = [part for part in within if part]
     limit = -1 if args.limit <= 0 else args.limit
-    report = explore.explore(home.storage, image, within, depth=args.depth, limit=limit)
-    sizes = history.layer_sizes(home.storage, image)
-    described = _describe(image, report, sizes, args.layer or 0)
+    report, described = explore.explore(
+        home, image, within, depth=args.depth, limit=limit, only=args.layer or 0
+    )
     if args.format:
         sys.stdout.write(inspection.render_one(described, args.format))
     else:
         sys.stdout.write(_text(name, image, report, described, full=args.no_trunc))
     return 0
-
-
-def _describe(image: Image, report: Report, sizes: Any, only: int) -> dict[str, Any]:
-    """The whole report as a document."""
-    steps = {step.layer: step.created_by for step in history.steps(image.config)}
-    layers = [
-        {
-            "Layer": number + 1,
-            "DiffID": image.config["rootfs"]["diff_ids"][number],
-            "CreatedBy": steps.get(number, ""),
-            "Size": sizes[number],
-            "Added": layer.added_bytes,
-            "Changed": layer.changed_bytes,
-            "Removed": layer.removed_bytes,
-            "Files": layer.files,
-            "Hides": layer.hidden_bytes,
-            "OnlyMetadata": layer.touched_bytes,
-            "Largest": [_describe_item(item) for item in layer.items],
-            "LargestRemoved": [_describe_item(item) for item in layer.removed],
-        }
-        for number, layer in enumerate(report.layers)
-        if only in (0, number + 1)
-    ]
-    layers.sort(key=lambda layer: (-_weight(layer), layer["Layer"]))
-    return {
-        "ID": image.id,
-        "Size": image.size_bytes,
-        "Wasted": report.hidden_bytes,
-        "WastedFiles": report.hidden_files,
-        "LargestWasted": [_describe_item(item) for item in report.hidden],
-        "Layers": layers,
-    }
-
-
-def _weight(layer: dict[str, Any]) -> int:
-    """What it has at or below the path that was asked for."""
-    return int(layer["Added"] + layer["Changed"])
-
-
-def _describe_item(item: Item) -> dict[str, Any]:
-    return {
-        "Path": "/" + item.path.decode("utf-8", "replace") + ("/" if item.is_directory else ""),
-        "Change": item.letter,
-        "Size": item.size_bytes,
-        "SizeBefore": item.before_bytes,
-        "Files": item.files,
-        "OnlyMetadata": item.is_touched,
-    }
 
 
 def _text(name: str, image: Image, report: Report, described: dict[str, Any], *, full: bool) -> str:
@@ -116,7 +64,7 @@ def _text(name: str, image: Image, report: Report, described: dict[str, Any], *,
 
 
 def _layer_lines(layer: dict[str, Any], found: LayerReport, *, full: bool) -> list[str]:
-    head = f"Layer {layer['Layer']}: {human_size(_weight(layer))} in {_files(found.files)}"
+    head = f"Layer {layer['Layer']}: {human_size(explore.weight(layer))} in {_files(found.files)}"
     if found.hidden_bytes:
         head += f", hides {human_size(found.hidden_bytes)}"
     if found.touched_bytes:
