@@ -44,7 +44,7 @@ def ask(home: Home, target: str) -> int:
         request = connection.next_request()
         assert request
         path, _, query = target.partition("?")
-        handler, ref = routes.find("GET", path)
+        handler, ref = routes.API.find("GET", path)
         assert handler in routes.PLAIN, target
         call = Call(home, connection, request, path=path, query=query)
         call.ref = ref.replace("%00", "\0").replace("%2F", "/")
@@ -93,7 +93,7 @@ def test_whatever_is_asked_and_however_it_ends(fresh: Cuddy) -> None:
     fresh.ok("rm", "-f", "broken")
     assert {path: changed for path, (_, changed) in found.items() if changed} == {}
     assert {status for status, _ in found.values()} == {200, 400, 404, 500}
-    handlers = {routes.find("GET", path.partition("?")[0])[0] for path in PATHS}
+    handlers = {routes.API.find("GET", path.partition("?")[0])[0] for path in PATHS}
     assert handlers == routes.PLAIN
 
 

@@ -89,9 +89,10 @@ def dispatch(call: Call, peer: Peer, query: str, before_change: Callable[[], Non
     if found:
         call.version = check_version(found[1])
         call.path = found[2]
-    handler, call.ref = routes.find(call.method, call.path)
+    table = routes.API
+    handler, call.ref = table.find(call.method, call.path)
     call.before_change = before_change
-    if handler in routes.PLAIN or handler in routes.LEAVE_THEMSELVES:
+    if handler in table.plain or handler in table.leave_themselves:
         handler(call)
         return
     before_change()

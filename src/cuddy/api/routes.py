@@ -37,9 +37,13 @@ from cuddy.api.errors import PageNotFound
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
     from cuddy.api.http import Handler
 
-ROUTES: tuple[tuple[str, str, Handler], ...] = (
+    Row = tuple[str, str, Handler]
+
+ROUTES: tuple[Row, ...] = (
     ("GET", "/_ping", system.ping),
     ("HEAD", "/_ping", system.ping),
     ("GET", "/version", system.version),
@@ -138,25 +142,32 @@ PLAIN = {
 LEAVE_THEMSELVES = {events.events_}
 """What only has another process answer, or else calls `before_change` itself."""
 
-Route = tuple[re.Pattern[str], "Handler"]
+
+class Table:
+    """Handlers by method and path. `plain`, `leave_themselves`: as below."""
+
+    def __init__(
+        self,
+        rows: Iterable[Row],
+        *,
+        plain: Collection[Handler],
+        leave_themselves: Collection[Handler] = (),
+    ) -> None:
+        self.plain, self.leave_themselves = plain, leave_themselves
+        self._by_method: dict[str, list[tuple[re.Pattern[str], Handler]]] = {}
+        for method, pattern, handler in rows:
+            expression = re.escape(pattern).replace(r"\{name:\.\*\}", "(?P<name>.*)")
+            expression = expression.replace(r"\{name\}", "(?P<name>[^/]+)")
+            found = self._by_method.setdefault(method, [])
+            found.append((re.compile(expression, re.DOTALL), handler))
+
+    def find(self, method: str, path: str) -> tuple[Handler, str]:
+        """The handler for a path without its version, and the name in it. Raises PageNotFound."""
+        for expression, handler in self._by_method.get(method, ()):
+            if found := expression.fullmatch(path):
+                return handler, found.groupdict().get("name", "")
+        raise PageNotFound
 
 
-def _compile() -> dict[str, list[Route]]:
-    """The table by method, its patterns as regular expressions."""
-    found: dict[str, list[Route]] = {}
-    for method, pattern, handler in ROUTES:
-        expression = re.escape(pattern).replace(r"\{name:\.\*\}", "(?P<name>.*)")
-        expression = expression.replace(r"\{name\}", "(?P<name>[^/]+)")
-        found.setdefault(method, []).append((re.compile(expression, re.DOTALL), handler))
-    return found
-
-
-_BY_METHOD = _compile()
-
-
-def find(method: str, path: str) -> tuple[Handler, str]:
-    """The handler for a path without its version, and the name in it. Raises PageNotFound."""
-    for expression, handler in _BY_METHOD.get(method, ()):
-        if found := expression.fullmatch(path):
-            return handler, found.groupdict().get("name", "")
-    raise PageNotFound
+API = Table(ROUTES, plain=PLAIN, leave_themselves=LEAVE_THEMSELVES)
+"""Docker's."""
