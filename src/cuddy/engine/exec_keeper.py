@@ -52,6 +52,8 @@ DYING_MS = 200
 """How long a container that is being killed may take to be dead, once its processes are."""
 LAST_PATIENCE_S = 1
 """For what the process left behind and may be ending too, before its group is left to others."""
+HANG_UP_S = 2
+"""What processes have to end by themselves once their terminal has gone."""
 CHUNK_BYTES = 1 << 16
 NOT_FOUND, NOT_EXECUTABLE = CommandNotFound.exit_code, CommandNotExecutable.exit_code
 """Docker's exit codes of a program that was never begun."""
@@ -111,7 +113,7 @@ class Keeper:
         self.container = Cgroup({})
         self.group = Cgroup({})
         self.outputs = fds[3:]
-        self.timed_out = False
+        self.timed_out = self.has_hung_up = False
         self.sizes: _socket.socket | None = None  # where others say how large the terminal is
 
     def live(self) -> None:
@@ -128,7 +130,10 @@ class Keeper:
         self.watch(joined)
         _, status = os.waitpid(joined.pid, 0)
         code = process.exit_code(status)
-        execs.clear(self.run_dir, self.container, self.id, timeout_s=2 if self.timed_out else 0)
+        if self.has_hung_up:
+            self.end_rest()
+        patience_s = 2 if self.timed_out or self.has_hung_up else 0
+        execs.clear(self.run_dir, self.container, self.id, timeout_s=patience_s)
         self.emit("exec_die", exitCode=str(code))
         self.note_life(joined.pid, code)
         self.stop_listening()
@@ -296,7 +301,10 @@ class Keeper:
                 self.timed_out, deadline = True, None
                 self.kill(joined)
             for fd in ready:
-                if fd == self.channel.fileno():
+                if fd == self.channel.fileno() and self.options.hangs_up:
+                    self.hang_up(poll)
+                    deadline = time.monotonic() + HANG_UP_S
+                elif fd == self.channel.fileno():
                     self.take_over(poll)
                 elif self.sizes and fd == self.sizes.fileno():
                     self.take_size()
@@ -316,6 +324,25 @@ class Keeper:
         for fd in self.outputs:
             os.set_blocking(fd, False)
             poll.register(fd, select.POLLIN)
+
+    def hang_up(self, poll: select.poll) -> None:
+        """Nobody sits at the terminal any more: its processes are told so (SIGHUP), as by a real
+        one. Those that go on are killed before long.
+        """
+        self.has_hung_up = True
+        poll.unregister(self.channel)
+        if self.sizes:
+            poll.unregister(self.sizes)
+        for fd in self.outputs:
+            os.close(fd)
+        self.outputs = []
+
+    def end_rest(self) -> None:
+        """What the process has started had the same terminal, even if it does not mind (nohup)."""
+        deadline = time.monotonic() + HANG_UP_S
+        while self.group.pids() and time.monotonic() < deadline:
+            time.sleep(0.05)
+        self.group.kill()
 
     def linger(self) -> None:
         """As long as we are there the command waits for further output. It may go before."""

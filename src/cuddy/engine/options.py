@@ -183,6 +183,7 @@ class ExecOptions(NamedTuple):
     interactive: bool = False
     privileged: bool = False
     timeout_s: float | None = None  # after which it is killed with all it started; None: never
+    hangs_up: bool = False  # its terminal goes with whoever sits at it, and it with the terminal
 
 
 def configured(environment: Mapping[str, str]) -> dict[str, Any]:
