@@ -5,12 +5,13 @@
 IMAGE ?= host
 VENV := .venv
 BIN := $(VENV)/bin
-SOURCES := pyproject.toml README.md $(wildcard bin/*) $(shell find src -name '*.py')
+SOURCES := pyproject.toml README.md $(wildcard bin/*) $(shell find src -type f ! -name '*.pyc')
 NEED_RUN := venv=python3-venv ip=iproute2 nft=nftables
 NEED_TEST := $(NEED_RUN) docker-registry=docker-registry skopeo=skopeo busybox-static=busybox-static \
              ps=procps curl=curl openssl=openssl redis-server=redis-server redis-cli=redis-tools \
              dig=bind9-dnsutils git=git newuidmap=uidmap fuse-overlayfs=fuse-overlayfs tcc=tcc gencat=libc6-dev lua5.4=lua5.4 tclsh=tcl sqlite3=sqlite3 zstd=zstd make=make
 NEED_PEERS := pasta=passt slirp4netns=slirp4netns dockerd=docker.io podman=podman runc=runc runsc=runsc umoci=umoci
+NEED_BROWSER := chromium=chromium
 NEED_BENCH := iperf3=iperf3 wrk=wrk redis-benchmark=redis-tools nsenter=util-linux
 PYTEST := CUDDY=$(CURDIR)/$(BIN)/cuddy $(BIN)/python -m pytest
 
@@ -115,5 +116,6 @@ $(BIN)/cuddy: $(SOURCES)
 $(VENV)/tests: $(BIN)/cuddy
 	@.ci/need $(NEED_TEST)
 	@.ci/need $(NEED_PEERS) || echo "going on without: tests against other engines are skipped" >&2
+	@.ci/need $(NEED_BROWSER) || echo "going on without: tests of the dashboard are skipped" >&2
 	@$(BIN)/pip install --quiet --disable-pip-version-check '.[test]'
 	@touch $@

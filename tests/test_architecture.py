@@ -82,6 +82,7 @@ DOORS = {
     "aio.py": "library",  # another name for a part of it
     "cli/system/serve.py": "api",  # the command that starts it
     "cli/compose.py": "api",  # the same for as long as another program runs
+    "cli/system/dashboard.py": "api",  # the same with a door that browsers can come to
 }
 PROGRAMS = {
     # executed by another module's process, never imported

@@ -70,4 +70,5 @@ build_options    what its query asks for
 build_lines      what it tells, in the classic builder's words
 build_cache      what it keeps, for df
 df          what all of it takes on disk
+dashboard   a page of our own that speaks it
 """

@@ -53,9 +53,10 @@ def frame(stream: int, data: bytes, *, tty: bool) -> bytes:
 
 
 class Conversation:
-    """`wanted`: the streams that the client wants to see. `keys`: what leaves a terminal. `raw`:
-    the client wants no frames, as with a terminal if it does not say. `holds`: the first output of
-    a container that begins waits until the client has its window's size set.
+    """`wanted`: the streams that the client wants to see. `keys`: what leaves a terminal, if
+    anything does. `raw`: the client wants no frames, as with a terminal if it does not say.
+    `holds`: the first output of a container that begins waits until the client has its window's
+    size set.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class Conversation:
         self._streams = streams
         self._wanted = wanted
         self._is_raw = streams.tty if raw is None else raw
-        self._keys = DetachKeys(keys) if streams.tty and stdin else None
+        self._keys = DetachKeys(keys) if keys and streams.tty and stdin else None
         self._output = bytearray()  # on its way to the client
         self._has_said = False
         self._holds = holds and not streams.has_begun

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from cuddy.api.connection import Peer
+    from cuddy.api.dashboard.door import Door
     from cuddy.api.heads import Request
     from cuddy.engine.home import Home
 
@@ -35,11 +36,17 @@ class Misdirected(InvalidArgument):
 
 
 def converse(
-    home: Home, connection: Connection, *, before_change: Callable[[], None], is_logged: bool
+    home: Home,
+    connection: Connection,
+    *,
+    before_change: Callable[[], None],
+    is_logged: bool,
+    door: Door | None = None,
 ) -> None:
     """Answer requests until there are no more. Raises ClientLeft.
 
     `before_change` is called before the first of them that may leave this process another one.
+    `door`: what the client came through; None: it may ask for all of the API.
     """
     may_go_on = True
     while may_go_on:
@@ -50,7 +57,7 @@ def converse(
             return
         if request is None:
             return
-        may_go_on = answer(home, connection, request, before_change, is_logged=is_logged)
+        may_go_on = answer(home, connection, request, before_change, door, is_logged=is_logged)
 
 
 def answer(
@@ -58,6 +65,7 @@ def answer(
     connection: Connection,
     request: Request,
     before_change: Callable[[], None],
+    door: Door | None,
     *,
     is_logged: bool,
 ) -> bool:
@@ -68,16 +76,22 @@ def answer(
         home, connection, request, path=unquote(path, errors="surrogateescape"), query=query
     )
     try:
-        errors.attempt(call, lambda call: dispatch(call, connection.peer, query, before_change))
+        errors.attempt(
+            call, lambda call: dispatch(call, connection.peer, query, before_change, door)
+        )
     finally:
         if is_logged:
             log.request(connection.peer, call, request.target, time.monotonic() - began_s)
     return not call.is_hijacked and connection.finish()
 
 
-def dispatch(call: Call, peer: Peer, query: str, before_change: Callable[[], None]) -> None:
+def dispatch(
+    call: Call, peer: Peer, query: str, before_change: Callable[[], None], door: Door | None
+) -> None:
     """Find out what is meant, and have it done."""
-    if peer.address:
+    if door:
+        door.admit(call)
+    elif peer.address:
         check_origin(call, peer)
     clean = clean_path(call.path)
     if clean != call.path:
@@ -89,7 +103,7 @@ def dispatch(call: Call, peer: Peer, query: str, before_change: Callable[[], Non
     if found:
         call.version = check_version(found[1])
         call.path = found[2]
-    table = routes.API
+    table = door.table if door else routes.API
     handler, call.ref = table.find(call.method, call.path)
     call.before_change = before_change
     if handler in table.plain or handler in table.leave_themselves:

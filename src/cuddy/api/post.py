@@ -13,6 +13,7 @@ import time
 
 from cuddy.api import board as boards
 from cuddy.api.connection import refusal
+from cuddy.engine.departure import unwind_once
 from cuddy.kernel import process
 
 TYPE_CHECKING = False
@@ -58,6 +59,7 @@ class Post:
         self._listeners = {each.socket.fileno(): each for each in listeners}
         self._board, self._place, self._bell = board, place, bell
         self._is_serving = self._is_retired = False
+        self._ends_with_server = any(each.door for each in listeners)
         self._poll: select.epoll | None = select.epoll()
         for fd in self._listeners:
             self._poll.register(fd, select.EPOLLIN | select.EPOLLEXCLUSIVE)
@@ -114,8 +116,13 @@ class Post:
             pass  # it has not come round to much that it has been told
 
     def _retire(self, *_: object) -> None:
-        """Wait no more; what the server listens on ends with the server."""
+        """Wait no more; what the server listens on ends with the server, and so does a connection
+        that came through a door: the key to it was the server's.
+        """
         self._is_retired = True
+        if self._ends_with_server and self._is_serving:
+            unwind_once()
+            raise SystemExit(128 + RETIRE)
         if self._is_serving:
             self.leave()
 

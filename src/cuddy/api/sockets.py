@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from typing import Any
 
+    from cuddy.api.dashboard.door import Door
+
     Accept = Callable[[], tuple[int, Any]]
 
 FIRST_FD = 3
@@ -35,22 +37,31 @@ MAX_PATH_BYTES = 107
 
 
 class Visitor(NamedTuple):
-    """Who has come. `tls`: how to speak with him in secret; None: he is on this machine."""
+    """Who has come. `tls`: how to speak with him in secret; None: he is on this machine. `door`:
+    what he came through, if it lets only some pass.
+    """
 
     socket: socket.socket
     peer: Peer
     tls: ssl.SSLContext | None
+    door: Door | None
 
 
 class Listener:
     """A socket that clients come to. `path`: its file, which goes with it; "" if it is not ours."""
 
     def __init__(
-        self, sock: socket.socket, path: str = "", *, tls: ssl.SSLContext | None = None
+        self,
+        sock: socket.socket,
+        path: str = "",
+        *,
+        tls: ssl.SSLContext | None = None,
+        door: Door | None = None,
     ) -> None:
         self.socket = sock
         self.path = path
         self.tls = tls
+        self.door = door
         self._kind = int(sock.family), int(sock.type), sock.proto
         self._accept: Accept = getattr(sock, BARE_ACCEPT)
         self._identity = _identity(path) if path else None
@@ -66,13 +77,13 @@ class Listener:
             raise
         client = socket.socket(*self._kind, fd)
         try:
-            return Visitor(client, self._received(client, address), self.tls)
+            return Visitor(client, self._received(client, address), self.tls, self.door)
         except OSError:
             client.close()
             return None
 
     def _received(self, client: socket.socket, address: Any) -> Peer:
-        if self.tls:
+        if client.family != socket.AF_UNIX:
             client.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_KEEPIDLE, KEEPALIVE_S)
             client.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -84,11 +95,12 @@ class Listener:
 
     @property
     def url(self) -> str:
-        """Where it listens, as DOCKER_HOST has it."""
-        if not self.tls:
+        """Where it listens, as DOCKER_HOST has it, or a browser."""
+        if self.socket.family == socket.AF_UNIX:
             return f"unix://{self.socket.getsockname()}"
         host, port = self.socket.getsockname()[:2]
-        return f"tcp://{f'[{host}]' if ':' in host else host}:{port}"
+        scheme = "http" if self.door else "tcp"
+        return f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}"
 
     def close(self) -> None:
         """Close it, and remove its file, unless that is another server's by now."""
@@ -207,3 +219,15 @@ def listen_tcp(address: str, tls: ssl.SSLContext) -> Listener:
         reason = error.strerror or str(error)
         raise SystemFailure(f"cannot listen at {address}: {reason.lower()}") from error
     return Listener(sock, tls=tls)
+
+
+def bind_loopback(port: int) -> socket.socket:
+    """Listen on a port of this machine's own, where nobody comes from elsewhere; 0: a free one.
+
+    Raises SystemFailure.
+    """
+    try:
+        return socket.create_server(("127.0.0.1", port), backlog=BACKLOG)
+    except OSError as error:
+        hint = "choose another with --port, or none: then a free one is taken"
+        raise SystemFailure.from_os(f"cannot listen on port {port}", error, hint=hint) from error

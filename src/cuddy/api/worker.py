@@ -61,13 +61,15 @@ def _work(home: Home, post: Post) -> None:
     """One client after the other, as long as nothing is left of the last."""
     is_logged = log.is_wanted()
     while found := post.await_client():
-        client, peer, context = found
+        client, peer, context, door = found
         if context:
             post.leave()
             client, peer = tls.enter(client, peer, context)
         connection = Connection(client, peer, post.outbox)
         try:
-            dialogue.converse(home, connection, before_change=post.leave, is_logged=is_logged)
+            dialogue.converse(
+                home, connection, before_change=post.leave, is_logged=is_logged, door=door
+            )
         except ClientLeft:
             post.leave()
         connection.close()

@@ -85,6 +85,7 @@ GROUPS: dict[str, dict[str, str]] = {
     "system": {
         "boot": "system.boot",
         "check": "system.check",
+        "dashboard": "system.dashboard",
         "df": "system.df",
         "doctor": "system.doctor",
         "halt": "system.halt",
@@ -146,6 +147,7 @@ VERBS: dict[str, str] = {
     "compose": "compose",
     "cp": "container.cp",
     "create": "container.create",
+    "dashboard": "system.dashboard",
     "diff": "container.diff",
     "doctor": "system.doctor",
     "events": "system.events",

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
 
 
 def explain(
-    home: Home, name: str, outside: Mapping[str, int], wanted: Collection[str]
+    home: Home, name: str, outside: Mapping[str, int], wanted: Collection[str] = ()
 ) -> tuple[Facts, list[Topic]]:
-    """What there is to tell of the topics that are wanted. `outside`: the namespaces of the host's
-    side.
+    """What there is to tell of the topics that are wanted, or of all. `outside`: the namespaces of
+    the host's side.
 
     Raises NoSuchContainer, SystemFailure.
     """
@@ -50,7 +50,8 @@ def explain(
         "seccomp": explain_powers.seccomp,
         "paths": explain_powers.paths,
     }
-    return facts, [Topic(each, tell(facts)) for each, tell in tellers.items() if each in wanted]
+    chosen = wanted or tellers
+    return facts, [Topic(each, tell(facts)) for each, tell in tellers.items() if each in chosen]
 
 
 def describe(facts: Facts, topics: list[Topic]) -> dict[str, Any]:

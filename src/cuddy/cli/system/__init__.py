@@ -12,5 +12,6 @@ doctor   what this machine lacks for containers
 info     what this machine offers
 login    credentials for a registry
 logout   no more
+dashboard  a page in a browser on this machine
 inspect  a container, image, network or volume, whichever has the name
 """
