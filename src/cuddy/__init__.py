@@ -37,13 +37,15 @@ if TYPE_CHECKING:
     from cuddy.library.engine import Engine as Engine
     from cuddy.library.engine import Scope as Scope
     from cuddy.library.engine import run as run
+    from cuddy.library.executor import Executor as Executor
     from cuddy.library.sandbox import Sandbox as Sandbox
     from cuddy.library.values import Result as Result
 
 PUBLIC = {
     "CommandFailed": "errors", "CuddyError": "errors", "Timeout": "errors",
     "Engine": "library.engine", "Result": "library.values", "Sandbox": "library.sandbox",
-    "Scope": "library.engine", "build": "library.build", "run": "library.engine",
+    "Scope": "library.engine", "Executor": "library.executor", "build": "library.build",
+    "run": "library.engine",
 }  # fmt: skip
 """Name: the module that has it. The rest of the errors are in `cuddy.errors`."""
 

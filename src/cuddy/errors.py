@@ -30,6 +30,8 @@
     ├── StepFailed                a step of a build came to a bad end            1  500
     ├── CommandFailed             a program's command has not exited with 0      1  500
     ├── Timeout                   it was not done in the time that was given     1  500
+    ├── TooMuchOutput             more than the caller wanted to hold            1  500
+    ├── TaskFailed                a function has raised in its container         1  500
     ├── NotReady                  a container did not become what was awaited    1  500
     └── SystemFailure             the kernel or a host program said no           1  500
 
@@ -229,6 +231,30 @@ class Timeout(CuddyError):
         self.timeout_s = timeout_s
         self.stdout = stdout
         self.stderr = stderr
+
+
+class TooMuchOutput(CuddyError):
+    """What wrote it has been ended."""
+
+    def __init__(self, limit_bytes: int) -> None:
+        super().__init__(f"more than {limit_bytes} bytes of output")
+
+
+class TaskFailed(CuddyError):
+    """For functions in containers. `type`: the name of what was raised, as the container tells it;
+    "" if the function came to no end. `trace`: its traceback. `stderr`: what it printed.
+    """
+
+    def __init__(self, message: str, type: str, trace: str, stderr: bytes) -> None:
+        lines = stderr.decode(errors="replace").strip().splitlines()
+        super().__init__(message)
+        self.type = type
+        self.trace = trace
+        self.stderr = stderr
+        if trace:
+            self.add_note(trace)
+        elif lines:
+            self.add_note("\n".join(map(repr, lines[-5:])))
 
 
 class NotReady(CuddyError):

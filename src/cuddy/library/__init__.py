@@ -29,6 +29,8 @@ flows     those that go on: logs, events, execs; files in and out
 scoping   those that keep what goes at the end
 stock     about images, volumes and networks
 joining   a call joined to the streams of a container
+executor  tasks for containers: `cuddy.Executor`
+remote    a Python function on its way into one
 pytest_plugin  fixtures of pytest, whose containers go with a test
 aio       the same for programs with an event loop
 build     an image from a Dockerfile: `cuddy.build`

@@ -163,10 +163,12 @@ class Container:
         timeout: float | None = None,
         check: bool = False,
         privileged: bool = False,
+        max_output: int = 0,
     ) -> Result:
         """Run one more command in it. Arguments and errors as of `cuddy.run`.
 
-        `timeout`: seconds after which it is killed, with all that it has started.
+        `timeout`: seconds after which it is killed, with all that it has started. `max_output`: as
+        it is after it has written more bytes than that, with TooMuchOutput; 0: as many as it likes.
         """
         options = {
             "command": words(command), "env": [f"{k}={v}" for k, v in (env or {}).items()],
@@ -174,7 +176,8 @@ class Container:
             "privileged": privileged, "timeout_s": timeout,
         }  # fmt: skip
         data = input.encode() if isinstance(input, str) else input
-        answer = talk.ask(self._link, Request("exec", {"name": self.id, "options": options}, data))
+        arguments = {"name": self.id, "options": options}
+        answer = talk.ask(self._link, Request("exec", arguments, data, limit_bytes=max_output))
         if answer.value["TimedOut"]:
             raise answer.late(timeout)
         result = answer.result()

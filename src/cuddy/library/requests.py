@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cuddy import files
 from cuddy.engine import frames
-from cuddy.errors import SystemFailure, Timeout
+from cuddy.errors import SystemFailure, Timeout, TooMuchOutput
 from cuddy.library import speech
 from cuddy.library.values import Result
 from cuddy.shapes import NamedTuple
@@ -28,12 +28,15 @@ def expect(value: object, kind: type[Kind]) -> Kind:
 
 
 class Request(NamedTuple):
-    """A call. `input`: what it reads, None if it reads nothing. `timeout_s`: None for ever."""
+    """A call. `input`: what it reads, None if it reads nothing. `timeout_s`: None for ever.
+    `limit_bytes`: as much output is taken, 0 all.
+    """
 
     name: str
     arguments: dict[str, Any]
     input: bytes | None = None
     timeout_s: float | None = None
+    limit_bytes: int = 0
 
     def encode(self) -> bytes:
         """As it is said."""
@@ -82,16 +85,20 @@ class Hearing:
 
 
 class Answer:
-    """All of an answer."""
+    """All of an answer. `limit_bytes`: of output; 0: any."""
 
-    def __init__(self) -> None:
+    def __init__(self, limit_bytes: int = 0) -> None:
+        self._limit_bytes = limit_bytes
         self.stdout = bytearray()
         self.stderr = bytearray()
         self.items: list[Any] = []
         self.value: Any = None
 
     def take(self, said: Said) -> None:
-        """One more piece."""
+        """One more piece. Raises TooMuchOutput."""
+        size = len(self.stdout) + len(self.stderr) + len(said.data)
+        if self._limit_bytes and size > self._limit_bytes:
+            raise TooMuchOutput(self._limit_bytes)
         if said.stream == frames.STDOUT:
             self.stdout += said.data
         elif said.stream == frames.STDERR:

@@ -90,7 +90,7 @@ class Talk(Closing):
 
 def ask(link: Link, request: Request, fds: Sequence[int] = ()) -> Answer:
     """Make a call and wait for its end. Raises the error that it ends with; Timeout."""
-    answer = Answer()
+    answer = Answer(request.limit_bytes)
     with Talk(link, request, fds) as talk:
         try:
             for said in talk:

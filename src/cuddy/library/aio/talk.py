@@ -82,7 +82,7 @@ async def begin(link: Link, request: Request, fds: Sequence[int] = ()) -> Talk:
 
 async def ask(link: Link, request: Request, fds: Sequence[int] = ()) -> Answer:
     """Make a call and wait for its end. Raises the error that it ends with; Timeout."""
-    answer = Answer()
+    answer = Answer(request.limit_bytes)
     talk = await begin(link, request, fds)
     try:
         async with asyncio.timeout(request.timeout_s):
