@@ -235,6 +235,14 @@ info              everything known of the engine
 sandboxes        containers for agents and tests
 lifeline         on whom the life of one depends
 sandbox_usage    what it has used
+sandbox_layers   snapshots are layers
+sandbox_sweep    which go with the last who names them
+sandbox_root     its root gives way to another
+sandbox_turn     changing what it stands on
+sandbox_snapshot  its files as they are now
+sandbox_restore  it has those of earlier again
+sandbox_fork     others begin with them
+sandbox_diff     what has changed since then
 trials           what commands have done to views of this machine: the store
 trial            run one in such a view
 trial_plan       of which parts the view is

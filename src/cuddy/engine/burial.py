@@ -120,12 +120,23 @@ def leave(
     # Last, as whoever finds a container without it takes us for dead and buries the container too.
     leaving.add(files.remove_tree, home.run_dir(record["Id"]))
     if removed:
-        leaving.add(container.discard, home, record["Id"])
+        leaving.add(discard, home, record)
     leaving.add(give_back, home, record["Id"], relay.listener)
     leaving.add(rootfs.umount_root, home, record)
     leaving.run()
     relay.dismiss(outcome)
     relay.drain()
+
+
+def discard(home: Home, record: Container) -> None:
+    """Remove the container whose end that is."""
+    if "Sandbox" in record:
+        # Imported here: most containers stand on their image alone.
+        from cuddy.engine import sandbox_sweep
+
+        sandbox_sweep.discard(home, record)
+    else:
+        container.discard(home, record["Id"])
 
 
 def record_end(home: Home, record: Container, end: End, report: ExitReport) -> Status:

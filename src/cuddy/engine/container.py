@@ -29,7 +29,6 @@ MAX_PAUSE_S = 0.02
 NEVER = "0001-01-01T00:00:00Z"
 """How Docker writes a time that has not come."""
 
-
 FIELDS = {
     "Name": str, "Created": str, "Path": str, "Args": list, "Image": str, "Config": dict,
     "HostConfig": dict,
@@ -206,12 +205,14 @@ def change_status(
         raise NoSuchContainer(container_id) from None
 
 
-def change_record(home: Home, container_id: str, change: Callable[[Container], None]) -> None:
+def change_record(
+    home: Home, container_id: str, change: Callable[[Container], None], *, durable: bool = True
+) -> None:
     """Let `change` alter container.json: rename and update do. The caller has the `lock`."""
     path = f"{home.container_dir(container_id)}/container.json"
     record: Container = files.read_json(path)
     change(record)
-    files.write_json(path, record)
+    files.write_json(path, record, durable=durable)
 
 
 def display_name(container: Container) -> str:
@@ -272,10 +273,8 @@ def restart_lock(home: Home, container_id: str) -> files.Lock:
 def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
     """Take a container that does not run out of sight in one rename, then remove its files.
 
-    `volumes`: its anonymous volumes go too, unless other containers use them.
-
-    Raises SystemFailure if a file cannot be removed: what is left is a dead container, to be
-    removed again.
+    `volumes`: its anonymous volumes go too, unless other containers use them. Raises SystemFailure
+    if a file cannot be removed: what is left is a dead container, to be removed again.
     """
     where = home.container_dir(container_id)
     aside = f"{home.tmp_dir}/{container_id}.{files.name_temporary()}"

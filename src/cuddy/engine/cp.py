@@ -171,8 +171,8 @@ def reach(
     with container.lock(home, container_id) as lock:
         record = containers.read(home, container_id, locked=True)
         view = inside.open_view(home, record, writable=writable)
-        if not view.is_writable:
-            lock.close()
+        if not view.is_writable and "Sandbox" not in record:
+            lock.close()  # of a sandbox nobody makes a snapshot meanwhile
         work(record, Inside(view.root_fd, name, maps=view.maps), carriage)
         if writable or not record["State"]["Running"]:
             export.check_unchanged(home, record)

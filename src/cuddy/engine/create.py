@@ -120,6 +120,7 @@ def make(
     record = build_record(home, options, image, container_id, lenders)
     if "Sandbox" in record:
         record["Sandbox"]["ImageLayers"] = len(image.chain_ids)
+        record["Sandbox"]["Snapshots"] = [list(image.chain_ids)]
     for text in unsupported(options, record):
         warn(text)
     if options.publish or options.publish_all:
@@ -369,7 +370,8 @@ def write(home: Home, record: Container, options: ContainerOptions) -> None:
             os.mkdir(aside, 0o700)
             os.mkdir(f"{aside}/rootfs", 0o700)
             if record["Image"] == host.IMAGE.id:
-                host.make_upper(f"{aside}/upper", f"{aside}/work")
+                layers = snapshots.paths(home.storage, record["ChainIds"])
+                host.make_upper(f"{aside}/upper", f"{aside}/work", layers)
             else:
                 snapshots.make_upper(
                     home.storage, record["ChainIds"], f"{aside}/upper", f"{aside}/work"

@@ -16,7 +16,7 @@ from cuddy.engine import containers
 from cuddy.engine.commit import NOT_CHANGES
 from cuddy.errors import Conflict, CorruptContent, NotFound
 from cuddy.image import diff as image_diff
-from cuddy.image import host, merged
+from cuddy.image import host, merged, snapshots
 from cuddy.image.stack import ROOT, Stack, join
 from cuddy.shapes import NamedTuple
 
@@ -49,9 +49,18 @@ def diff(home: Home, name: str) -> list[Change]:
     Raises NoSuchContainer, Conflict, CorruptContent.
     """
     record = containers.read(home, containers.find_id(home, name))
+    sandbox = record.get("Sandbox")
+    own = sandbox["ImageLayers"] if sandbox else len(record["ChainIds"])
+    return since(home, record, record["ChainIds"][:own])
+
+
+def since(home: Home, record: Container, chain: list[str]) -> list[Change]:
+    """The changes of a container since it stood on these layers and nothing else. Raises as `diff`
+    does.
+    """
     upper = f"{home.container_dir(record['Id'])}/upper"
     try:
-        found = list(with_directories(_changes(home, record, upper)))
+        found = list(with_directories(_changes(home, record, upper, chain)))
     except NotFound:
         raise Conflict(f"container {record['Id'][:12]} was removed meanwhile") from None
     except OSError as error:
@@ -61,35 +70,53 @@ def diff(home: Home, name: str) -> list[Change]:
     return found
 
 
-def _changes(home: Home, record: Container, upper: str) -> Iterator[Change]:
+def _changes(
+    home: Home, record: Container, upper: str, chain: list[str]
+) -> Iterator[Change]:  # fmt: skip
+    own = record["ChainIds"]
     if record["Image"] == host.IMAGE.id:
-        yield from _host_changes(home, upper)
-        return
-    with Stack(home.storage, record["ChainIds"], [upper]) as stack:
-        yield from changes(stack, len(record["ChainIds"]))
+        before = snapshots.paths(home.storage, chain)[::-1]
+        after = [*snapshots.paths(home.storage, own)[::-1], upper]
+        yield from _host_changes(home, before, after)
+    elif own[: len(chain)] == chain:
+        with Stack(home.storage, own, [upper]) as stack:
+            yield from changes(stack, len(chain))
+    else:
+        with Stack(home.storage, chain) as one, Stack(home.storage, own, [upper]) as other:
+            yield from _differences(one, other)
 
 
-def _host_changes(home: Home, upper: str) -> Iterator[Change]:
-    """Those of the image `host`: its skeleton, and an overlay for each directory that it shows."""
+def _host_changes(home: Home, before: list[str], after: list[str]) -> Iterator[Change]:
+    """Those of the image `host`: its skeleton, and an overlay for each directory that it shows.
+
+    `before`, `after`: what containers have written, lowest first.
+    """
     fresh = f"{home.tmp_dir}/{files.name_temporary()}"
     os.mkdir(fresh, 0o700)
     try:
         host.make_upper(f"{fresh}/upper", f"{fresh}/work")
         with (
-            Stack(home.storage, (), [f"{fresh}/upper/root"]) as before,
-            Stack(home.storage, (), [f"{upper}/root"]) as after,
+            Stack(home.storage, (), roots(before) or [f"{fresh}/upper/root"]) as one,
+            Stack(home.storage, (), roots(after)) as other,
         ):
-            yield from _differences(before, after)
+            yield from _differences(one, other)
     finally:
         files.remove_tree(fresh)
     for path in host.overlaid():
-        own = f"{upper}/{host.flat(path)}"
-        if os.path.isdir(own):
-            with Stack(home.storage, (), [f"/{path}", own]) as stack:
-                for change in changes(stack, 1):
+        name = host.flat(path)
+        own = [each for top in after if os.path.isdir(each := f"{top}/{name}")]
+        earlier = [each for top in before if os.path.isdir(each := f"{top}/{name}")]
+        if own and own[: len(earlier)] == earlier:
+            with Stack(home.storage, (), [f"/{path}", *own]) as stack:
+                for change in changes(stack, 1 + len(earlier)):
                     inside = join(os.fsencode(path), change.path)
                     if inside not in NOT_CHANGES:
                         yield change._replace(path=inside)
+
+
+def roots(written: list[str]) -> list[str]:
+    """The skeletons in what containers of the image `host` have written."""
+    return [f"{top}/root" for top in written]
 
 
 def _differences(before: Stack, after: Stack) -> Iterator[Change]:
@@ -102,7 +129,7 @@ def _differences(before: Stack, after: Stack) -> Iterator[Change]:
 
 
 def changes(stack: Stack, top: int) -> Iterator[Change]:
-    """What the layer `top`, the uppermost, does to those below it; no directory for its content."""
+    """What the layers from `top` on do to those below them; no directory for its content."""
     pending = [iter(_directory(stack, top, ROOT, stack.root))]
     while pending:
         step = next(pending[-1], None)
@@ -123,11 +150,12 @@ def _directory(stack: Stack, top: int, path: bytes, place: Place) -> list[Step]:
     steps: list[Step] = []
     deletions: list[Step] = []
     for name, entries in sorted(merged.by_name(parts).items()):
-        own = entries[-1] if entries[-1].layer == top else None
-        if own is None and top not in hiders:
+        own = entries[-1] if entries[-1].layer >= top else None
+        if own is None and not any(layer >= top for layer in hiders):
             continue
-        lower = [entry for entry in entries if entry.layer != top]
-        before = merged.shown(lower, hiders - {top}) if lower else None
+        lower = [entry for entry in entries if entry.layer < top]
+        lower_hiders = frozenset(layer for layer in hiders if layer < top)
+        before = merged.shown(lower, lower_hiders) if lower else None
         after = merged.shown(entries, hiders)
         inside = join(path, name)
         letter = _letter(stack, path, name, before, after)

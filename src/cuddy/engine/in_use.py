@@ -5,7 +5,8 @@ Asked while the store is locked, so records are read as they are and nothing is 
 
 from __future__ import annotations
 
-from cuddy.engine import container, containers, liveness
+from cuddy import files
+from cuddy.engine import container, liveness, sandbox_layers
 from cuddy.errors import CorruptContent, NoSuchContainer
 from cuddy.image.rmi import User
 from cuddy.shapes import NamedTuple
@@ -47,7 +48,7 @@ class InUse(NamedTuple):
 def find(home: Home) -> InUse:
     """What the containers of a home keep, just now."""
     claims, unreadable = [], []
-    for container_id in containers.ids(home):
+    for container_id in files.list_directory(home.containers_dir):
         try:
             record = container.read(home, container_id)
         except NoSuchContainer:
@@ -60,4 +61,7 @@ def find(home: Home) -> InUse:
         for each in (record, *(p for p in record.get("Mounts") or () if p.get("ChainIds"))):
             image_id, chain_ids = each.get("Image", ""), tuple(each.get("ChainIds", ()))
             claims.append(Claim(container_id, runs, image_id, chain_ids))
+        if "Sandbox" in record:
+            kept = tuple(sandbox_layers.claims(home, record))
+            claims[-1] = claims[-1]._replace(chain_ids=(*claims[-1].chain_ids, *kept))
     return InUse(tuple(claims), tuple(unreadable))

@@ -101,7 +101,12 @@ def bury(home: Home, container_id: str, exit_code: int, why: str, report: ExitRe
     record = container.read(home, container_id)
     connection.note_disconnection(home, record["Id"], record["NetworkSettings"])
     events.emit_container(home, "die", record, {"exitCode": str(status["State"]["ExitCode"])})
-    if record["HostConfig"]["AutoRemove"]:
+    if "Sandbox" in record:
+        # Imported here: few are.
+        from cuddy.engine import sandbox_sweep
+
+        sandbox_sweep.discard(home, record)
+    elif record["HostConfig"]["AutoRemove"]:
         container.discard(home, container_id)
 
 

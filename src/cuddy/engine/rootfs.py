@@ -209,7 +209,8 @@ def plan_root(home: Home, record: Container, where: str = "") -> list[Mount]:
     upper, work, target = f"{where}/upper", f"{where}/work", f"{where}/rootfs"
     if record["Image"] == host.IMAGE.id:
         # The masks cover the host's secrets.
-        return host.plan_view(upper, work, f"{where}/masks", target)
+        layers = snapshots.paths(home.storage, record["ChainIds"])
+        return host.plan_view(upper, work, f"{where}/masks", target, layers=layers)
     return [snapshots.prepare(home.storage, record["ChainIds"], upper, work, target)]
 
 

@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 
 from cuddy import files
-from cuddy.engine import container, containers
+from cuddy.engine import container, containers, sandbox_sweep
 from cuddy.errors import InvalidArgument, NoSuchContainer
 from cuddy.shapes import TypedDict
 from cuddy.undo import Undo
@@ -55,11 +55,9 @@ def plan(
         raise InvalidArgument("a sandbox is made by no other runtime than cuddy's own")
     if options.pid_mode:
         raise InvalidArgument("a sandbox has processes of its own", hint="leave out the pid mode")
-    if ttl_s is not None and not 0 < ttl_s <= MAX_TTL_S:
-        raise InvalidArgument(f"ttl: {ttl_s:g} seconds are no time to live")
     sandbox: Sandbox = {
         "Owner": find_owner(owner) if owner else [],
-        "Ends": clock() + ttl_s if ttl_s is not None else 0.0,
+        "Ends": end_after(ttl_s) if ttl_s is not None else 0.0,
         "Snapshots": [],
         "Parent": "",
     }
@@ -75,6 +73,13 @@ def find_owner(pid: int) -> list[int]:
     if not began:
         raise InvalidArgument(f"no process {pid} that the sandbox could belong to")
     return [pid, began]
+
+
+def end_after(ttl_s: float) -> float:
+    """When so many seconds are over, as `Ends` has it. Raises InvalidArgument."""
+    if not 0 < ttl_s <= MAX_TTL_S:
+        raise InvalidArgument(f"ttl: {ttl_s:g} seconds are no time to live")
+    return clock() + ttl_s
 
 
 def clock() -> float:
@@ -102,7 +107,7 @@ def list_all(home: Home) -> list[Container]:
 
 
 def sweep(home: Home) -> None:
-    """Remove those that were made and not begun by a process that is gone.
+    """Remove those that were made and not begun by a process that is gone, and layers of nobody.
 
     All others are removed by their monitor, or as the remains of a dead one.
     """
@@ -113,6 +118,7 @@ def sweep(home: Home) -> None:
         undo = Undo()
         undo.add(discard_unbegun, home, record["Id"])
         undo.run()
+    sandbox_sweep.sweep(home)
 
 
 def discard_unbegun(home: Home, container_id: str) -> None:
@@ -121,7 +127,7 @@ def discard_unbegun(home: Home, container_id: str) -> None:
         with container.lock(home, container_id):
             record = containers.read(home, container_id, locked=True)
             if record["State"]["Status"] == "created":
-                container.discard(home, container_id)
+                sandbox_sweep.discard(home, record)
     except NoSuchContainer:
         pass  # somebody else was faster
 

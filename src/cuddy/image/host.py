@@ -19,6 +19,10 @@ from cuddy.image.store import Image
 from cuddy.kernel import overlay
 from cuddy.kernel.mount import MS_BIND, Mount
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
 NAME = "host"
 IMAGE = Image(
     id=NAME,
@@ -58,14 +62,21 @@ SECRET_DIRECTORIES = frozenset(
 MAX_DEPTH = 16
 
 
-def make_upper(upper_dir: str, work_dir: str) -> None:
+def make_upper(upper_dir: str, work_dir: str, layers: Sequence[str] = ()) -> None:
     """Make what a new container of this image writes to: the skeleton, and one upper per
-    overlay.
+    overlay. `layers`: what such containers have written, in which it begins; then it has an
+    overlay for the skeleton as well.
     """
     for directory in (upper_dir, work_dir):
         os.mkdir(directory, 0o700)
     root = f"{upper_dir}/root"
     os.mkdir(root, 0o755)
+    if layers:
+        os.mkdir(f"{work_dir}/root", 0o755)
+        for name in [flat(path) for path in overlaid()]:
+            for directory in (upper_dir, work_dir):
+                os.mkdir(f"{directory}/{name}", 0o755)
+        return
     for path, mode in SKELETON.items():
         os.mkdir(f"{root}/{path}")
         os.chmod(f"{root}/{path}", mode)
@@ -93,13 +104,18 @@ def flat(path: str) -> str:
 
 
 def plan_view(
-    upper_dir: str, work_dir: str, masks_dir: str, target: str, lower_dir: str = ""
-) -> list[Mount]:
+    upper_dir: str, work_dir: str, masks_dir: str, target: str, lower_dir: str = "",
+    layers: Sequence[str] = (),
+) -> list[Mount]:  # fmt: skip
     """The mounts of a container's root, outermost first. `masks_dir` comes from `make_masks`.
 
     `lower_dir`: where the host's directories are to be had, by their flat names, if not at home.
+    `layers`: upper directories of earlier, the topmost first.
     """
     plans = [Mount(f"{upper_dir}/root", target, "", MS_BIND)]
+    if layers:
+        roots = [f"{each}/root" for each in layers]
+        plans = [overlay.plan(roots, f"{upper_dir}/root", f"{work_dir}/root", target)]
     for name in sorted(os.listdir(upper_dir)):
         path = next((p for p in overlaid() if flat(p) == name), "")
         if not path:
@@ -107,6 +123,7 @@ def plan_view(
         lower = [f"{lower_dir}/{name}" if lower_dir else f"/{path}"]
         if path == "etc":
             lower.insert(0, masks_dir)
+        lower = [each for top in layers if os.path.isdir(each := f"{top}/{name}")] + lower
         plans.append(
             overlay.plan(lower, f"{upper_dir}/{name}", f"{work_dir}/{name}", f"{target}/{path}")
         )

@@ -28,6 +28,11 @@ def has(storage: Storage, chain_id: str) -> bool:
     return os.path.isdir(path(storage, chain_id))
 
 
+def paths(storage: Storage, chain_ids: Sequence[str]) -> list[str]:
+    """Where layers are, topmost first."""
+    return [path(storage, chain_id) for chain_id in reversed(chain_ids)]
+
+
 def lower_dirs(storage: Storage, chain_ids: Sequence[str]) -> list[str]:
     """The directories of a stack, topmost first.
 
@@ -57,12 +62,15 @@ def prepare(
 
 
 def make_upper(storage: Storage, chain_ids: Sequence[str], upper_dir: str, work_dir: str) -> None:
-    """Make the two directories of a writable overlay.
+    """Make the two directories of a writable overlay."""
+    make_upper_like(lower_dirs(storage, chain_ids)[0], upper_dir, work_dir)
 
-    The upper directory's owner, mode and time are what the container sees as those of `/`: they
-    come from the image's own root.
+
+def make_upper_like(root_dir: str, upper_dir: str, work_dir: str) -> None:
+    """The same over `root_dir`: the upper directory's owner, mode and time are what the container
+    sees as those of `/`, and come from there.
     """
-    root = os.stat(lower_dirs(storage, chain_ids)[0])
+    root = os.stat(root_dir)
     os.mkdir(work_dir, 0o700)
     os.mkdir(upper_dir, 0o700)
     os.chown(upper_dir, root.st_uid, root.st_gid)

@@ -45,3 +45,36 @@ def usage(call: Call, name: str) -> Document:
     from cuddy.engine import sandbox_usage
 
     return sandbox_usage.usage(call.home, name)._asdict()
+
+
+def snapshot(call: Call, name: str, first: bool) -> int:
+    """Its files as they are now; the number."""
+    from cuddy.engine import sandbox_snapshot
+
+    return sandbox_snapshot.snapshot(call.home, name, first=first)
+
+
+def restore(call: Call, name: str, number: int) -> None:
+    """Its files as they were."""
+    from cuddy.engine import sandbox_restore
+
+    sandbox_restore.restore(call.home, name, number)
+
+
+def fork(
+    call: Call, name: str, count: int, number: int | None, owner: int, ttl_s: float | None
+) -> None:
+    """Others with its files; what is known of each, as items."""
+    from cuddy.engine import sandbox_fork
+
+    made = sandbox_fork.fork(call.home, name, count, number=number, owner=owner, ttl_s=ttl_s)
+    for each in made:
+        call.item(shown(call.home, each))
+
+
+def changes(call: Call, name: str, since: int | None) -> list[list[str]]:
+    """What has changed of its files."""
+    from cuddy.engine import sandbox_diff
+
+    found = sandbox_diff.diff(call.home, name, since)
+    return [[each.letter, "/" + each.path.decode(errors="surrogateescape")] for each in found]

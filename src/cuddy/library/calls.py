@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 MODULES = {
     "running": ("run", "create", "launch"),
-    "boxes": ("sandbox", "inspect_sandbox", "list_sandboxes", "usage"),
+    "boxes": (
+        "sandbox", "inspect_sandbox", "list_sandboxes", "usage", "snapshot", "restore", "fork",
+        "changes",
+    ),
     "lives": (
         "inspect", "containers", "start", "stop", "restart", "kill", "pause", "unpause", "rename",
         "update", "remove", "wait", "wait_for", "top", "stats", "diff", "commit",

@@ -14,7 +14,7 @@ from cuddy.library.aio.beginning import Beginning
 from cuddy.library.aio.container import Container
 from cuddy.library.link import usual
 from cuddy.library.requests import Request, expect
-from cuddy.library.values import Usage
+from cuddy.library.values import Change, Usage
 from cuddy.library.wishes import over
 
 TYPE_CHECKING = False
@@ -60,7 +60,9 @@ class Sandbox(Beginning, Container):
         answer = await talk.ask(self._link, Request("sandbox", self._wanted))
         self._become(answer.value)
         try:
-            await self._fill(self._files)
+            if self._files:
+                await self._fill(self._files)
+                await self._do("snapshot", first=True)
         except BaseException:
             await self.close()
             raise
@@ -99,6 +101,42 @@ class Sandbox(Beginning, Container):
         with tars.Room() as room:
             await talk.ask(self._link, Request("take", {"name": self.id, "path": path}), [room.fd])
             return room.read_all(path)
+
+    async def snapshot(self) -> int:
+        """Keep its files as they are now; the number of the snapshot: 1, 2, and so on.
+
+        In milliseconds while nothing runs in it. While something does, it stands still, and what it
+        has written is copied. Mounts (volumes, tmpfs) are no part of it. Raises Conflict.
+        """
+        return int(expect(await self._do("snapshot", first=False), int))
+
+    async def restore(self, number: int = 0) -> None:
+        """Have the files of a snapshot again; 0 is as it began. All that runs in it is killed.
+
+        Later snapshots stay. Raises InvalidArgument if there is none of that number.
+        """
+        await self._do("restore", number=number)
+
+    async def fork(
+        self, count: int = 1, *, snapshot: int | None = None, ttl: float | None = None,
+        keep: bool = False,
+    ) -> list[Sandbox]:  # fmt: skip
+        """So many new sandboxes that begin with the files of this one, or of a snapshot of it, and
+        have its settings. They share what is there with it, and stay when it goes.
+
+        `ttl`, `keep`: as of a new one; without `ttl` they have as long as this one.
+        """
+        arguments = {
+            "name": self.id, "count": count, "number": snapshot, "ttl_s": ttl,
+            "owner": 0 if keep else os.getpid(),
+        }  # fmt: skip
+        answer = await talk.ask(self._link, Request("fork", arguments))
+        return [of(self._link, attrs) for attrs in answer.items]
+
+    async def diff(self, since: int | None = None) -> list[Change]:
+        """What has changed of its files since a snapshot; None: of its image's."""
+        found = await self._do("changes", since=since)
+        return [Change(letter, os.fsencode(path)) for letter, path in expect(found, list)]
 
     async def usage(self) -> Usage:
         """What it has used so far, and what it may."""
