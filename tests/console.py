@@ -178,6 +178,8 @@ class Terminal:
         self.child = child
         self._screen = pyte.Screen(columns, rows)
         self._stream = pyte.Stream(self._screen)
+        self.written = ""
+        """What came while `sees` was looking."""
 
     def type(self, text: str) -> None:
         self.child.send(text)
@@ -193,6 +195,21 @@ class Terminal:
         assert isinstance(match, re.Match)
         return match
 
+    def sees(self, pattern: str, timeout: float = 60) -> re.Match[str]:
+        """Wait until the screen as a whole shows a pattern, whatever order it was drawn in."""
+        deadline = time.monotonic() + timeout * TIME_FACTOR
+        while True:
+            screen = "\n".join(self.screen())
+            if match := re.search(pattern, screen, re.MULTILINE):
+                return match
+            assert time.monotonic() < deadline, f"no {pattern!r} on\n{screen}"
+            try:
+                data = self.child.read_nonblocking(1 << 16, 0.1)
+            except pexpect.TIMEOUT:
+                continue
+            self.written += data
+            self._stream.feed(data)
+
     def ask(self, command: str) -> str:
         """Type a command to a shell; what it answers, between two marks it could not echo."""
         self.line(f"echo B''EGIN; {command}; echo E''ND")
@@ -200,6 +217,7 @@ class Terminal:
 
     def resize(self, rows: int, columns: int) -> None:
         self.child.setwinsize(rows, columns)
+        self._screen.resize(rows, columns)
 
     def screen(self) -> list[str]:
         """The lines on the screen so far, without blanks at their ends."""

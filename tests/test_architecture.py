@@ -51,7 +51,22 @@ LIBRARIES = {
     "isal": {"image/compression.py"},
     "h11": {"api/connection.py", "api/dialogue.py", "api/http.py", "api/stream.py"},
     "pytest": {"library/pytest_plugin.py"},
-    "rich": {"cli/build_view.py", "cli/explain_view.py", "cli/progress.py"},
+    "rich": {
+        "cli/build_view.py",
+        "cli/explain_view.py",
+        "cli/progress.py",
+        "cli/live/bars.py",
+        "cli/live/dialogs.py",
+        "cli/live/pane.py",
+        "cli/live/table.py",
+    },  # fmt: skip
+    "textual": {
+        "cli/live/app.py",
+        "cli/live/dialogs.py",
+        "cli/live/layout.py",
+        "cli/live/pane.py",
+        "cli/live/table.py",
+    },  # fmt: skip
 }
 ERROR_BOUNDARIES = {
     # file that may catch every CuddyError: what it does with it
@@ -59,6 +74,8 @@ ERROR_BOUNDARIES = {
     "api/errors.py": "answers it",
     "api/fork.py": "tells of what ends a process of the server's",
     "undo.py": "goes on taking back",
+    "cli/live/feed.py": "tells the view",
+    "cli/live/log_reader.py": "tells the view",
     "image/workers.py": "tells its parent",
     "builder/driver.py": "adds where in the Dockerfile it happened",
     "builder/workshop.py": "tells the driver in which step it happened",
@@ -75,6 +92,7 @@ ERROR_BOUNDARIES = {
 }
 EVENT_LOOPS = {
     # file: why it waits by an event loop
+    "cli/live/app.py": "textual's, in a process that forks nothing but commands",
     "library/aio/talk.py": "that of the program that calls",
     "library/aio/engine.py": "the same",
 }

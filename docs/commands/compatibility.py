@@ -74,6 +74,11 @@ REFUSED: dict[tuple[tuple[str, ...], str], tuple[str, str]] = {
 }  # fmt: skip
 """Flags that are understood, and refused but for the value that says nothing."""
 
+NOTES = {
+    "container top": "Without a container it is a live view of all of them; docker's is an error.",
+}
+"""What is to be said of a command beside its flags."""
+
 DIFFERS: dict[tuple[tuple[str, ...], str], str] = {
     (("volume create",), "driver"): "`local`; others are plugins",
     (NEW, "volume"): "with an option more, `map`: whose the files are on the host",
@@ -232,6 +237,8 @@ def section(name: str, docker: dict[str, Any]) -> str:
     if found := [flag.name for flag in command.flags if name in BUILD and flag.name in BUILDX]:
         shown = ", ".join(f"`--{flag}`" for flag in found)
         lines += ["", f"As with docker's plugin buildx: {shown}. Attestations are refused."]
+    if name in NOTES:
+        lines += ["", NOTES[name]]
     if own := own_flags(name, docker, command):
         lines += ["", f"Only cuddy has {', '.join(own)}."]
     return "\n".join(lines) + "\n"

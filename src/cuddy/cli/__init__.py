@@ -41,6 +41,7 @@ builder             commands about builds and their cache
 compose             the installed compose tool, with a server of its own
 terminal            raw mode, window size, signals
 foreground          a container with the user's streams on it
+live                the live view of all containers
 explain_view        what explain looks like at a terminal
 container           commands about containers
 image               commands about images
