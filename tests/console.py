@@ -254,6 +254,11 @@ def wait_until(condition: Callable[[], Any], timeout: float = 20, what: str = ""
     return value
 
 
+def sleeps(monitor: int) -> bool:
+    """Whether a monitor has become the program that sleeps for it."""
+    return os.readlink(f"/proc/{monitor}/exe").startswith("/memfd:cuddy")
+
+
 def monitor_of(cuddy: Cuddy, name: str) -> int:
     """The process that watches over a container: the parent of its first one."""
     status = Path(f"/proc/{cuddy.pid(name)}/status").read_text()

@@ -174,8 +174,8 @@ def files(root: Path, run_root: Path) -> Iterator[str]:
         with contextlib.suppress(FileNotFoundError):
             yield from (f"{parent}/{name}" for name in os.listdir(parent))
     for directory, _, names in os.walk(run_root):
-        # Caches: compiled seccomp profiles, the sleeping monitors' bytecode.
-        if directory not in (f"{run_root}/filters", f"{run_root}/programs"):
+        # A cache: compiled seccomp profiles.
+        if directory != f"{run_root}/filters":
             yield directory
             # This lock stays: to remove it would race with another start.
             yield from (f"{directory}/{name}" for name in names if name != "resolver.lock")

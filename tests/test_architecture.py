@@ -107,10 +107,6 @@ DOORS = {
     "cli/compose.py": "api",  # the same for as long as another program runs
     "cli/system/dashboard.py": "api",  # the same with a door that browsers can come to
 }
-PROGRAMS = {
-    # executed by another module's process, never imported
-    "engine/sleeper.py",
-}
 
 
 class Module:
@@ -284,7 +280,7 @@ def test_names_say_what_a_thing_is(module: Module) -> None:
 @every_module
 def test_a_module_says_which_concept_it_is(module: Module) -> None:
     assert ast.get_docstring(module.tree), f"{module.file} has no docstring"
-    if module.path.name != "__init__.py" and module.file not in PROGRAMS:
+    if module.path.name != "__init__.py":
         assert "from __future__ import annotations" in module.text, module.file
 
 
@@ -342,7 +338,7 @@ HIDDEN_INPUTS = {
 
 @every_module
 def test_only_the_top_floor_prints_exits_and_reads_the_environment(module: Module) -> None:
-    if module.floor == 5 or module.file in PROGRAMS:
+    if module.floor == 5:
         return
     for node in ast.walk(module.tree):
         where = f"{module.file}:{getattr(node, 'lineno', 0)}"

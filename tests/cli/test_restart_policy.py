@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
 import time
+from pathlib import Path
 
 import pytest
 
-from console import ENGINE, TIME_FACTOR, Cuddy, is_alive, kill, monitor_of, wait_until
+from console import ENGINE, TIME_FACTOR, Cuddy, is_alive, kill, monitor_of, sleeps, wait_until
 
 STATE = "{{.State.Status}} {{.State.Running}} {{.State.Restarting}} {{.State.Pid}}"
 WAITING = "restarting true true 0"
@@ -113,12 +117,8 @@ class TestItsMonitor:
         with open(f"/proc/{monitor}/comm") as comm:
             awake = comm.read()
 
-        def command_line() -> str:
-            with open(f"/proc/{monitor}/cmdline") as file:
-                return file.read()
-
         assert awake.startswith("cuddy monitor")
-        wait_until(lambda: "sleeper" in command_line())
+        wait_until(lambda: sleeps(monitor))
         for _ in range(2):
             pid = cuddy.pid("again")
             kill(pid)
@@ -129,6 +129,24 @@ class TestItsMonitor:
             cuddy.ok("exec", "again", "cat", "/etc/hostname") == cuddy.inspect("again")["Id"][:12]
         )
         assert cuddy.ok("rm", "-f", "again") == "again"
+
+    @pytest.mark.skipif(not shutil.which("nsenter"), reason="no nsenter")
+    def test_one_that_cannot_be_woken_leaves_the_exit_code(self, cuddy: Cuddy) -> None:
+        cuddy.ok("run", "-d", "-i", "--name", "talks", "alpine", "sh", "-c", "read line; exit 7")
+        pid, monitor = cuddy.pid("talks"), monitor_of(cuddy, "talks")
+        wait_until(lambda: sleeps(monitor))
+        order = wait_until(Path(f"/proc/{monitor}/cmdline").read_text)
+        python = os.path.realpath(order.partition("\0")[0])
+        subprocess.run(
+            ["nsenter", "-m", "-t", str(monitor), "mount", "--bind", "/dev/null", python],
+            check=True,
+        )
+        kill(pid)
+        wait_until(lambda: not is_alive(monitor))
+        wait_until(lambda: cuddy.field("talks", STATE) == "exited false false 0")
+        assert cuddy.field("talks", "{{.State.ExitCode}} {{.State.Error}}") == (
+            "137 its monitor could not be woken"
+        )
 
     def test_killed_while_it_waits_it_leaves_a_container_that_has_ended(self, cuddy: Cuddy) -> None:
         script = "echo $$; exit 7"

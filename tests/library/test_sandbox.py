@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import cuddy as package
-from console import TIME_FACTOR, Cuddy, wait_until
+from console import TIME_FACTOR, Cuddy, sleeps, wait_until
 from cuddy import Engine, Sandbox, Timeout, aio
 from cuddy.errors import InvalidArgument, NoSuchContainer, NotFound
 
@@ -204,7 +204,7 @@ def test_it_ends_with_the_program_though_its_monitor_sleeps(program: Program, cu
     with program(BEGIN.format("") + "time.sleep(1000)") as process:
         name = started(process)
         pid = int(Path(f"{cuddy.run_root}/{name}/monitor").read_text().split()[0])
-        wait_until(lambda: b"sleeper" in Path(f"/proc/{pid}/cmdline").read_bytes())
+        wait_until(lambda: sleeps(pid))
         process.kill()
         process.wait(60 * TIME_FACTOR)
     wait_until(lambda: is_gone(cuddy))
@@ -213,7 +213,7 @@ def test_it_ends_with_the_program_though_its_monitor_sleeps(program: Program, cu
 def test_time_passes_while_its_monitor_sleeps(engine: Engine, cuddy: Cuddy) -> None:
     box = Sandbox("alpine", engine=engine, network="none", ttl=8)
     pid = int(Path(f"{cuddy.run_root}/{box.id}/monitor").read_text().split()[0])
-    wait_until(lambda: b"sleeper" in Path(f"/proc/{pid}/cmdline").read_bytes())
+    wait_until(lambda: sleeps(pid))
     wait_until(lambda: is_gone(cuddy))
 
 

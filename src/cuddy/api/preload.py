@@ -18,10 +18,6 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy.engine.home import Home
 
-PROGRAMS = ("cuddy.engine.sleeper",)
-"""Run by others, never imported."""
-
-
 OWN_REQUESTS = (
     b"GET /_ping HTTP/1.1\r\nHost: warm\r\n\r\n",
     b"POST /_ping HTTP/1.1\r\nHost: warm\r\nContent-Length: 2\r\n\r\n{}",
@@ -33,7 +29,7 @@ def preload(home: Home) -> None:
     for package in (kernel, image, network, runtime, engine, builder):
         for name in sorted(os.listdir(package.__path__[0])):
             module = f"{package.__name__}.{name.removesuffix('.py')}"
-            if name.endswith(".py") and module not in PROGRAMS:
+            if name.endswith(".py"):
                 importlib.import_module(module)
     warm_up(home)
     gc.collect()

@@ -105,7 +105,6 @@ watch            the same process while the container lives, and when it lives a
 session          it is nobody's session any more
 burial           the same at its end
 restart_policy   whether there is another life, and when
-sleeper          the same process while nothing happens
 stubs            places to mount at that a root lacks, for the while
 build_run        one step of a build in a container that has neither record nor monitor
 relay            the monitor's loop: streams, log, clients

@@ -2,9 +2,9 @@
 it again if its restart policy says so.
 
 All it needs to know stands in files and in the descriptors of `Held`, so that it can be taken up by
-a fresh process: after a while without anything to do the monitor executes `sleeper.py`, which is as
-small as Python gets, and that executes `wake` here when something happens. Same pid, same parent of
-the container's init, same mount namespace; half the memory for the containers that just run.
+a fresh process: after a while without anything to do the monitor executes `small_sleeper.py`, a
+program of a few hundred bytes, and that executes `wake` here when something happens. Same pid, same
+parent of the container's init, same mount namespace; no memory for containers that just run.
 """
 
 from __future__ import annotations
@@ -195,6 +195,8 @@ def deliver(home: Home, record: Container, relay: Relay, undo: Undo) -> Held:
 
 def sleep(home: Home, container_id: str, held: Held, relay: Relay, idle_s: float) -> None:
     """Become the sleeper. Returns only where that is not possible."""
+    from cuddy.kernel import small_sleeper, springboard  # here: most are gone before
+
     now = held._replace(
         stdin=relay.streams.stdin,
         outputs=[[fd, s] for fd, s in relay.streams.outputs.items()],
@@ -203,36 +205,28 @@ def sleep(home: Home, container_id: str, held: Held, relay: Relay, idle_s: float
     )
     source = __file__.rpartition("/cuddy/")[0]
     order = files.format_json([*home, container_id, *now, min(idle_s * 2, MAX_IDLE_S)])
-    python = [sys.executable, "-I", "-S"]
     watched = [now.pidfd, now.listener, *relay.streams.outputs]
     kept = {*watched, now.stdin, *now.holders, now.carrier, now.owner} - {-1}
     for fd in kept:
         os.set_inheritable(fd, True)
-    words = ",".join(str(fd) for fd in watched)
-    if relay.ports:
-        words += "".join(f"+{fd}" for fd in relay.ports.watched())
-    words += f"+{now.owner}" if now.owner >= 0 else ""
-    if now.ends or now.owner >= 0:
-        left_ms = process.poll_ms(now.ends - time.clock_gettime(time.CLOCK_BOOTTIME))
-        words += f"@{int(left_ms or 0) if now.ends else ''}"
+    others = [*(relay.ports.watched() if relay.ports else ()), *({now.owner} - {-1})]
+    left_s = None
+    if now.ends:
+        left_s = max(now.ends - time.clock_gettime(time.CLOCK_BOOTTIME), 0)
+    program = small_sleeper.assemble(
+        watched, others, f"{home.run_dir(container_id)}/exit",
+        timeout_s=left_s, goes_on=not now.ends and now.owner < 0,
+    )  # fmt: skip
+    sleeper_fd = -1
     try:
-        sleeper = [compiled_sleeper(home), words, f"{home.run_dir(container_id)}/exit"]
-        os.execv(sys.executable, [*python, *sleeper, *python, "-c", WAKE, source, order])
+        sleeper_fd = springboard.seal(program)
+        waking = [sys.executable, "-I", "-S", "-c", WAKE, source, order]
+        os.execv(f"/proc/self/fd/{sleeper_fd}", waking)
     except OSError:
         for fd in kept:
             os.set_inheritable(fd, False)
-
-
-def compiled_sleeper(home: Home) -> str:
-    """The sleeper as bytecode: compiling it would leave it a tenth larger. Raises OSError."""
-    program = f"{__file__.rpartition('/')[0]}/sleeper.py"
-    version = f"{sys.implementation.cache_tag}-{os.stat(program).st_mtime_ns}"
-    compiled = f"{home.run_root}/programs/sleeper.{version}.pyc"
-    if not os.path.exists(compiled):
-        import py_compile  # which also makes the directory
-
-        py_compile.compile(program, compiled, doraise=True)
-    return compiled
+        if sleeper_fd >= 0:
+            os.close(sleeper_fd)
 
 
 def wake(order: str) -> None:

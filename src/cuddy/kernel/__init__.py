@@ -32,6 +32,7 @@ capabilities       root's power in pieces
 lsm                the profile of AppArmor or label of SELinux that confines a program
 springboard        the last step before a container's program
 small_init         pid 1 of --init, in machine code
+small_sleeper      what a monitor is while nothing happens, in machine code
 pty                terminals
 sockets            accepting, and descriptors that go along with messages
 netlink            how to talk with the network stack: sockets, messages, attributes

@@ -112,11 +112,16 @@ def elf(code: bytes, machine: str) -> bytes:
 
 def prepare(status_fd: int, *, as_init: bool = False, alone: bool = False) -> int:
     """The sealed springboard as a descriptor; made while the host's kernel may still be asked."""
+    return seal(assemble(status_fd, as_init=as_init, alone=alone))
+
+
+def seal(program: bytes) -> int:
+    """A descriptor of a program that nobody can change. Raises OSError."""
     try:
         fd = syscall("memfd_create", "cuddy", MFD_CLOEXEC | MFD_ALLOW_SEALING | MFD_EXEC)
     except OSError:  # before Linux 6.3 every memfd is executable and the flag unknown
         fd = syscall("memfd_create", "cuddy", MFD_CLOEXEC | MFD_ALLOW_SEALING)
-    os.write(fd, assemble(status_fd, as_init=as_init, alone=alone))
+    os.write(fd, program)
     fcntl.fcntl(fd, F_ADD_SEALS, SEALS)
     return fd
 
