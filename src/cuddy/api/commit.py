@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.api import fields, names
+from cuddy.api import create_config, fields, names
 from cuddy.api.image_create import instructions
 from cuddy.engine import commit
 
@@ -44,6 +44,6 @@ def read_config(document: dict[str, Any]) -> dict[str, Any]:
 
 def _healthcheck(document: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"Test": fields.texts(document, "Test")}
-    for name in ("Interval", "Timeout", "StartPeriod", "StartInterval", "Retries"):
+    for name in create_config.DURATIONS.values():
         found[name] = fields.number(document, name)
     return {name: value for name, value in found.items() if value}

@@ -7,9 +7,9 @@ from contextlib import closing
 from cuddy.api import fields
 from cuddy.api.attach import STDERR, STDOUT, read_size
 from cuddy.api.conversation import Conversation, content_type, frame
+from cuddy.api.create_host import console_size
 from cuddy.engine import detach_keys, exec, exec_records
 from cuddy.engine.options import ExecOptions
-from cuddy.errors import InvalidArgument
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -90,7 +90,5 @@ def resize(call: Call) -> None:
 
 def _size(asked: dict[str, Any]) -> tuple[int, int] | None:
     """Rows and columns of the client's window; zeros say nothing. Raises InvalidArgument."""
-    size = fields.numbers(asked, "ConsoleSize")
-    if size and (len(size) != 2 or not all(0 <= each <= 0xFFFF for each in size)):
-        raise InvalidArgument("invalid ConsoleSize: two numbers of rows and columns")
-    return (size[0], size[1]) if any(size) else None
+    size = console_size(asked)
+    return size if any(size) else None
