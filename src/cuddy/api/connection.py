@@ -174,16 +174,24 @@ class Connection:
     def send(self, data: bytes, *, patience_s: float | None = None) -> None:
         """Send bytes, as one write if the client takes them. Raises ClientLeft."""
         try:
-            try:
-                # Not by the socket's method, which asks first whether it may: it nearly always may.
-                sent = os.write(self.socket.fileno(), data)
-            except BlockingIOError:
-                sent = 0
+            sent = self._send_at_once(data)
             if sent < len(data):
                 self._set_timeout(patience_s)
                 self.socket.sendall(data[sent:])
         except OSError:
             raise ClientLeft from None
+
+    def _send_at_once(self, data: bytes) -> int:
+        """How much of it the client takes just now. Raises OSError.
+
+        A socket with a time limit asks first whether it may, where it nearly always may.
+        """
+        try:
+            if self.socket.gettimeout() is None:
+                return self.socket.send(data, socket.MSG_DONTWAIT)
+            return os.write(self.socket.fileno(), data)
+        except BlockingIOError:
+            return 0
 
     def _set_timeout(self, timeout_s: float | None) -> None:
         if timeout_s != self.socket.gettimeout():

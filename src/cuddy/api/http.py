@@ -179,16 +179,21 @@ class Call:
             head if self.method == "HEAD" else head + data, patience_s=connections.ANSWER_S
         )
 
-    def stream(self, content_type: str = JSON, status: int = 200) -> Stream:
-        """An answer that is sent while it is made; its head goes out at once."""
+    def stream(
+        self, content_type: str = JSON, status: int = 200, *, patience_s: float | None = None
+    ) -> Stream:
+        """An answer that is sent while it is made; its head goes out at once. `patience_s`: until
+        the client takes each piece; None: it may take its time.
+        """
         head = self._stream_head(status, content_type)
         self.status = status
         self._connection.invite_body()  # such answers may begin before the body is read
         self._connection.send(head)
         is_head = self.method == "HEAD"
         self.open_stream = Stream(
-            self._connection, content_type, bodiless=is_head, chunked=self._is_chunked
-        )
+            self._connection, content_type, bodiless=is_head, chunked=self._is_chunked,
+            patience_s=patience_s,
+        )  # fmt: skip
         return self.open_stream
 
     def hand_over(self, filters: Filters) -> bool:

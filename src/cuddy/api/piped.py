@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 PIPE_BYTES = 1 << 20
 PIECE_BYTES = 1 << 18
+PIECE_S = 3600
+"""Until a client takes a piece: somebody may look at an archive in a pager, but not for ever."""
 TAR = "application/x-tar"
 
 
@@ -51,7 +53,7 @@ def send(
                 line, _, piece = piece.partition(b"\n")
                 first_line(line)
                 piece = piece or os.read(reader, PIECE_BYTES)
-            with call.stream(content_type) as stream:
+            with call.stream(content_type, patience_s=PIECE_S) as stream:
                 while piece:
                     stream.write(piece)
                     piece = os.read(reader, PIECE_BYTES)

@@ -15,18 +15,21 @@ class Stream:
     """
 
     def __init__(
-        self, connection: Connection, content_type: str, *, bodiless: bool, chunked: bool
-    ) -> None:
+        self, connection: Connection, content_type: str, *, bodiless: bool, chunked: bool,
+        patience_s: float | None = None,
+    ) -> None:  # fmt: skip
         self._connection = connection
         self._bodiless = bodiless  # HEAD asks for the head alone
         self._chunked = chunked  # else it ends with the connection
+        self._patience_s = patience_s  # until the client takes a piece; None: it may never
         self.content_type = content_type
         self.is_open = True
 
     def write(self, data: bytes) -> None:
         """Send some of the body at once. Raises ClientLeft."""
         if data and self.is_open and not self._bodiless:
-            self._connection.send(b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data)
+            piece = b"%x\r\n%b\r\n" % (len(data), data) if self._chunked else data
+            self._connection.send(piece, patience_s=self._patience_s)
 
     def close(self) -> None:
         """The body is complete. Raises ClientLeft."""
