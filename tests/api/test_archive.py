@@ -186,3 +186,9 @@ def test_links_of_the_container_lead_nowhere_but_inside(
             assert method == "PUT" or answer.status == 404
     assert [each.name for each in tmp_path.iterdir()] == ["secret"]
     assert not Path("/tmp/planted").exists()
+
+
+@pytest.mark.parametrize("path", ["/" + "a" * 256, "/a" * 2048])
+def test_a_path_that_is_too_long_is_the_clients_mistake(api: Api, box: Cuddy, path: str) -> None:
+    for method in ("GET", "HEAD", "PUT"):
+        assert api(method, "/containers/box/archive", path=path).status == 400

@@ -31,6 +31,8 @@ GO_MODES = {
     stat.S_IFDIR: 1 << 31, stat.S_IFLNK: 1 << 27, stat.S_IFBLK: 1 << 26, stat.S_IFIFO: 1 << 25,
     stat.S_IFSOCK: 1 << 24, stat.S_IFCHR: 1 << 26 | 1 << 21,
 }  # fmt: skip
+MAX_NAME_BYTES, MAX_PATH_BYTES = 255, 4095
+"""linux/limits.h."""
 GO_BITS = {stat.S_ISUID: 1 << 23, stat.S_ISGID: 1 << 22, stat.S_ISVTX: 1 << 20}
 
 
@@ -109,6 +111,9 @@ def find(home: Home, name: str, path: str) -> str:
     """The container. Raises NoSuchContainer, InvalidArgument for a path that is none."""
     if not path or "\0" in path:
         raise InvalidArgument("bad parameter: path cannot be empty or have a NUL in it")
+    name_bytes = max(map(len, os.fsencode(path).split(b"/")))
+    if name_bytes > MAX_NAME_BYTES or len(os.fsencode(path)) > MAX_PATH_BYTES:
+        raise InvalidArgument("bad parameter: path is too long, or a name in it")
     return containers.find_id(home, name)
 
 
