@@ -248,14 +248,14 @@ def _owner(name: str) -> tuple[int, int]:
         return 0, 0
 
 
-def sweep_temporary(directory: str) -> None:
-    """Remove what dead processes left in a directory of temporary names.
+def sweep_temporary(directory: str, *, own: bool = False) -> None:
+    """Remove what dead processes left in a directory of temporary names; `own`: and this one.
 
     The rest is for the next sweep: of a child that outlives its owner by moments and still adds to
     it, and what cannot be removed (an immutable file, a mount) must not keep anybody from working.
     """
     for name in list_directory(directory):
-        if is_abandoned(name):
+        if is_abandoned(name) or (own and _owner(name)[0] == os.getpid()):
             try:
                 remove_tree(os.path.join(directory, name))
             except OSError:

@@ -12,6 +12,7 @@ from cuddy import files
 from cuddy.api import errors, log, routes
 from cuddy.api.connection import Connection
 from cuddy.api.http import Call
+from cuddy.engine.departure import ClientLeft
 from cuddy.engine.info import API_VERSION, MIN_API_VERSION
 from cuddy.errors import InvalidArgument, NotPermitted
 
@@ -113,6 +114,10 @@ def dispatch(
     files.sweep_temporary(call.home.tmp_dir)  # as every command does first
     try:
         handler(call)
+    except ClientLeft:
+        # It may have been told between the making of something and the note of it.
+        files.sweep_temporary(call.home.tmp_dir, own=True)
+        raise
     finally:
         reap()
 
