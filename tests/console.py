@@ -306,6 +306,18 @@ def pids_of(*words: str) -> list[int]:
     return found
 
 
+def processes_called(words: str) -> list[int]:
+    """The processes with these arguments, each ended by a NUL."""
+    found = []
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if path.read_bytes().decode(errors="replace") == words:
+                found.append(int(path.parent.name))
+        except OSError:
+            continue  # it has ended
+    return found
+
+
 def title_of(pid: int) -> str:
     """What a process calls itself, as far as the kernel keeps it; "" if there is none."""
     try:

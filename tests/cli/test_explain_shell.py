@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import re
+import signal
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,7 +14,15 @@ import pytest
 
 import images
 import isolation
-from console import ENGINE, TIME_FACTOR, Cuddy
+from console import (
+    ENGINE,
+    TIME_FACTOR,
+    Cuddy,
+    children_of,
+    is_alive,
+    processes_called,
+    wait_until,
+)
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="no other engine explains anything")
 PROMPT = "typed-here> "
@@ -191,4 +201,86 @@ def test_the_view_of_the_host_by_hand(cuddy: Cuddy, tmp_path: Path) -> None:
     with at_a_shell("sh") as hands:
         assert hands.ask(f"sh {path} 2>&1").split() == ["1", "/usr/bin/env", "0"]
     assert not Path("/usr/made").exists()
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize("shell", ["bash", "dash"])
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_nothing_is_left_of_a_script_that_is_ended(
+    cuddy: Cuddy, tmp_path: Path, shell: str, how: signal.Signals
+) -> None:
+    cuddy.ok("create", "--name", "one", "-m", "32m", "alpine", "sleep", "1005")
+    path = tmp_path / "script"
+    path.write_text(script_of(cuddy, "one"))
+    with at_a_shell("sh") as hands:
+        hands.child.sendline(f"{shell} {path}; echo code $?")
+        (program,) = wait_until(lambda: processes_called("sleep\0001005\0"))
+        (script,) = children_of(hands.child.pid)
+        os.kill(script, how)
+        hands.child.expect(f"code {130 if how == signal.SIGINT else 143}")
+        hands.child.expect_exact(PROMPT)
+    wait_until(lambda: not is_alive(program))
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize("shell", [("bash", "--norc", "--noprofile"), ("dash",)])
+def test_nothing_is_left_when_keys_end_what_was_pasted(
+    cuddy: Cuddy, shell: tuple[str, ...]
+) -> None:
+    cuddy.ok("create", "--name", "one", "-m", "32m", "alpine", "sleep", "1006")
+    text = script_of(cuddy, "one")
+    with at_a_shell(*shell) as hands:
+        hands.paste(text, at_once=False)
+        (program,) = wait_until(lambda: processes_called("sleep\0001006\0"))
+        # As its first process it heeds no signal that it has not asked for: only another's.
+        os.kill(program, signal.SIGKILL)
+        assert hands.ask("echo still here").endswith("still here")
+        assert leftovers() == []
+        # Half of it, and then the shell ends.
+        lines = joined(text)
+        half = next(n for n, line in enumerate(lines) if "mount -t overlay" in line)
+        for line in lines[: half + 1]:
+            hands.child.sendline(line)
+        assert hands.ask("echo half").endswith("half")
+        assert leftovers() != []
+        hands.child.sendline("exit")
+        hands.child.expect(pexpect.EOF)
+    assert leftovers() == []
+
+
+def test_links_in_a_volume_lead_nowhere_either(cuddy: Cuddy, tmp_path: Path) -> None:
+    """What is mounted below a volume is made in it, where others may have put links."""
+    target, data = tmp_path / "target", tmp_path / "data"
+    target.mkdir()
+    data.mkdir()
+    (data / "link").symlink_to(target)
+    (data / "file").symlink_to(target / "made")
+    (data / "wd").symlink_to(target)
+    (tmp_path / "source").write_text("shown")
+    words = ["-v", f"{data}:/data", "-v", f"{tmp_path}/source:/data/link/file", "-w", "/data/wd/x"]
+    words += ["-v", f"{tmp_path}/source:/data/file", "--tmpfs", "/data/link/tmp"]
+    cuddy.ok("create", "--name", "one", *words, "alpine", "cat", "/data/file")
+    path = tmp_path / "script"
+    path.write_text(script_of(cuddy, "one"))
+    with at_a_shell("sh") as hands:
+        said = hands.ask(f"sh {path} < /dev/null 2>&1")
+    assert "symbolic links" in said
+    assert list(target.iterdir()) == []
+    assert leftovers() == []
+
+
+def test_what_is_mounted_below_a_volume_is_there(cuddy: Cuddy, tmp_path: Path) -> None:
+    data = tmp_path / "data"
+    data.mkdir()
+    (data / "there").symlink_to("inner/file")
+    (tmp_path / "source").write_text("shown")
+    words = ["-v", f"{data}:/data", "-v", f"{tmp_path}/source:/data/inner/file:ro"]
+    words += ["--tmpfs", "/data/tmp", "--oom-score-adj", "77"]
+    say = "cat /data/there; grep -c ' /data/tmp tmpfs' /proc/mounts; cat /proc/self/oom_score_adj"
+    cuddy.ok("create", "--name", "one", *words, "alpine", "sh", "-c", say)
+    path = tmp_path / "script"
+    path.write_text(script_of(cuddy, "one"))
+    with at_a_shell("sh") as hands:
+        said = hands.ask(f"sh {path} < /dev/null 2>&1")
+    assert said.split() == ["shown1", "77"]
     assert leftovers() == []

@@ -13,7 +13,7 @@ import pytest
 
 import images
 import userns_expected
-from console import ENGINE, Cuddy, Terminal, children_of, is_alive, wait_until
+from console import ENGINE, Cuddy, Terminal, children_of, is_alive, processes_called, wait_until
 from cuddy.engine.run_step_stages import STAGES
 
 pytestmark = [
@@ -140,17 +140,6 @@ def test_a_command_runs_in_a_stage_and_what_it_leaves_is_ended(cuddy: Cuddy) -> 
         terminal.line("q")
         assert terminal.ends() == 0
     assert cuddy.ok("ps", "-aq") == ""
-
-
-def processes_called(words: str) -> list[int]:
-    found = []
-    for path in Path("/proc").glob("[0-9]*/cmdline"):
-        try:
-            if path.read_bytes().decode(errors="replace") == words:
-                found.append(int(path.parent.name))
-        except OSError:
-            continue  # it has ended
-    return found
 
 
 def test_programs_of_an_image_need_a_word_of_trust_before_the_last_lock(cuddy: Cuddy) -> None:

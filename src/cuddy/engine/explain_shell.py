@@ -36,15 +36,15 @@ VARIABLE = re.compile(rf"(?!({CONSTANTS})=)[A-Za-z_]\w*=", re.ASCII)
 def script(facts: Facts, ground: Ground) -> str:
     """All of it."""
     steps = [
-        *begin(),
+        *begin(facts, ground),
         *groups(facts),
         *birth(facts),
         *files.root(facts.config, ground),
         *files.mounts(facts, ground),
         *names(facts),
         *network(facts, ground),
-        *files.hidden(facts.config),
-        *end(facts, ground),
+        *files.hidden(facts.config, ground),
+        *end(),
     ]
     name = facts.record["Name"].removeprefix("/")
     head = [
@@ -73,6 +73,10 @@ def left_out(facts: Facts) -> list[str]:
         found.append("variables of its environment with names that a shell does not take")
     if is_v2_devices(facts):
         found.append("which devices it may open: on version 2 that is a BPF program")
+    if facts.config["process"].get("oomScoreAdj", 0) < 0:
+        found.append(
+            "its score for the lack of memory, which is lowered (choom would, where it may)"
+        )
     return found
 
 
@@ -82,9 +86,20 @@ def is_v2_devices(facts: Facts) -> bool:
     return hierarchy is None or hierarchy.version == 2
 
 
-def begin() -> list[Step]:
-    """A directory to build in."""
+def begin(facts: Facts, ground: Ground) -> list[Step]:
+    """A directory to build in, and what takes everything away."""
     why = "A directory for it. $R will be its root."
+    ending = (
+        "What is to go when it has ended, or when this shell does: mounts and links go with its\n"
+        "namespaces. `end` takes away what is there, at any time."
+    )
+    joined, _ = plan(facts)
+    lines = [
+        'rm -rf --one-file-system "${C:?}" "$S"',
+        *(f"rmdir {' '.join(map(place, joined))} 2> /dev/null" for _ in joined[:1]),
+    ]
+    if ground.wiring and not ground.wiring.is_there and ("net", "") in kinds(facts):
+        lines.append(f"ip link del {quote(ground.wiring.bridge)} 2> /dev/null")
     copying = (
         "A copy of the shell that becomes its program: by /proc/self/exe that could write to the\n"
         "shell it came from."
@@ -92,6 +107,17 @@ def begin() -> list[Step]:
     return [
         Step(why, ["C=$(mktemp -d /tmp/byhand.XXXXXX); G=${C##*/}; R=$C/root"]),
         Step(copying, ['S=$(mktemp /tmp/byhand.XXXXXX); cp /bin/sh "$S"; chmod 755 "$S"']),
+        Step(
+            ending,
+            [
+                'J=; P=; n=0; kills() { [ -z "$J" ] || { kill -9 "$J" $P; wait "$J"; while '
+                '[ "$P" ] && kill -0 "$P" && [ $((n = n + 1)) -lt 99 ]; do sleep 0.1; done; }; }',
+                "end() { trap - EXIT; kills 2> /dev/null; exec 7<&- 8<&- 9<&-; "
+                f"{'; '.join(lines)}; }}",
+                "trap end EXIT; case $- in *i*) ;; *) trap 'exit 130' INT; "
+                "trap 'exit 143' HUP TERM;; esac",
+            ],
+        ),
     ]
 
 
@@ -146,6 +172,7 @@ def birth(facts: Facts) -> list[Step]:
     others = [f"--{name}={quote(path)}" for name, path in kinds(facts) if path]
     new = [f"--{name}" for name, path in kinds(facts) if not path]
     words = [
+        *score(facts),
         *(["nsenter", *others] if others else []),
         "unshare", "--fork", "--kill-child", *new,
         *limits(facts), *powers(facts),
@@ -193,6 +220,15 @@ def limits(facts: Facts) -> list[str]:
         for each in facts.config["process"].get("rlimits", [])
     ]
     return ["prlimit", *found] if found else []
+
+
+def score(facts: Facts) -> list[str]:
+    """choom(1), for one that is to go early when memory lacks.
+
+    It writes to /proc by its number: before that is one of a pid namespace, and another's out here.
+    """
+    wanted = facts.config["process"].get("oomScoreAdj", 0)
+    return ["choom", "-n", str(wanted), "--"] if wanted > 0 else []
 
 
 def powers(facts: Facts) -> list[str]:
@@ -250,25 +286,18 @@ def network(facts: Facts, ground: Ground) -> list[Step]:
     return [*steps, Step(why, lines)]
 
 
-def end(facts: Facts, ground: Ground) -> list[Step]:
+def end() -> list[Step]:
     """The root changes, the gate opens; afterwards everything goes."""
-    joined, _ = plan(facts)
-    leave = ['exec 7<&- 8<&- 9<&-; rm -rf --one-file-system "${C:?}" "$S"']
-    if joined:
-        leave.append(f"rmdir {' '.join(map(place, joined))}")
-    if ground.wiring and not ground.wiring.is_there and ("net", "") in kinds(facts):
-        leave.append(f"ip link del {quote(ground.wiring.bridge)}")
     return [
         Step(
             "Its root becomes the root of its mounts. The host's lies over it still, and goes.",
             ['inside sh -c \'cd "$1" && pivot_root . .\' sh "$R"', "inside umount -l /"],
         ),
         Step(
-            "What is to go when it has ended: mounts and links go with its namespaces.",
-            [f"end() {{ {'; '.join(leave)}; }}"],
-        ),
-        Step(
-            "The gate opens: its program runs, here at this terminal.",
-            ['echo go >&9; fg > /dev/null 2>&1 || wait "$J"; end'],
+            "The gate opens: its program runs, here at this terminal. Ctrl-C is for it alone.",
+            [
+                "case $- in *i*) trap : INT;; esac; echo go >&9; "
+                'fg > /dev/null 2>&1 || wait "$J"; J=; end; case $- in *i*) trap - INT;; esac'
+            ],
         ),
     ]

@@ -112,22 +112,45 @@ def skeleton(ground: Ground) -> list[str]:
 
 def mounts(facts: Facts, ground: Ground) -> list[Step]:
     """The kernel's file systems, devices, the user's directories."""
-    kernels = [entry for entry in ground.mounts if entry.get("type") != "bind"]
-    binds = [entry for entry in ground.mounts if entry.get("type") == "bind"]
-    own_dev = not any(entry["destination"] == "/dev" for entry in binds)
+    kernels = [*itertools.takewhile(lambda entry: not is_bind(entry), ground.mounts)]
+    others = ground.mounts[len(kernels) :]
+    own_dev = not any(is_bind(entry) and entry["destination"] == "/dev" for entry in others)
     steps = []
     if kernels:
         lines = [line for entry in kernels for line in make(entry, facts)]
         steps.append(Step("What the kernel shows: its processes, its devices, its groups.", lines))
     if own_dev:
         steps.append(Step("Devices that every program expects, and links.", nodes(facts.config)))
-    if binds:
-        lines = [line for entry in binds for line in bind(entry, ground)]
+    if others:
+        ways = [*passages(facts.config, ground)]
+        lines = [
+            line for entry in others
+            for line in (bind(entry, ground, ways) if is_bind(entry) else make(entry, facts))
+        ]  # fmt: skip
         steps.append(Step("Files and directories of the host's that it has.", lines))
     cwd = facts.config["process"]["cwd"]
     if cwd != "/":
         steps.append(Step("Where it begins.", [f"inside mkdir -p {at(cwd)}"]))
     return steps
+
+
+def is_bind(entry: MountEntry) -> bool:
+    """Whether it is something of the host's."""
+    return entry.get("type") == "bind"
+
+
+def passages(config: Config, ground: Ground) -> list[str]:
+    """Directories of the host's below which something is made: a link in one of them could lead to
+    where that would be a file of the host's, so none is followed meanwhile.
+    """
+    places = [entry["destination"] for entry in ground.mounts]
+    places += [device["path"] for device in devices.wanted(config)]
+    places += [f"{config['process']['cwd']}/."]
+    return [
+        entry["destination"] for entry in ground.mounts
+        if is_bind(entry) and entry.get("source") in ground.directories
+        and any(place.startswith(f"{entry['destination'].rstrip('/')}/") for place in places)
+    ]  # fmt: skip
 
 
 def make(entry: MountEntry, facts: Facts) -> list[str]:
@@ -157,11 +180,12 @@ def make(entry: MountEntry, facts: Facts) -> list[str]:
     return lines
 
 
-def bind(entry: MountEntry, ground: Ground) -> list[str]:
-    """Something of the host's."""
+def bind(entry: MountEntry, ground: Ground, ways: list[str]) -> list[str]:
+    """Something of the host's. `ways`: see `passages`."""
     target, source = entry["destination"], entry.get("source", "")
     words = entry.get("options", [])
-    way = "--rbind" if "rbind" in words else "--bind"
+    # What is mounted below it would have its links followed.
+    way = "--rbind" if "rbind" in words and target not in ways else "--bind"
     parent = os.path.dirname(target)
     if source in ground.missing:
         text = {"hosts": "127.0.0.1 localhost", "hostname": "byhand"}.get(os.path.basename(target))
@@ -173,11 +197,18 @@ def bind(entry: MountEntry, ground: Ground) -> list[str]:
     else:
         lines = [f"inside mkdir -p {at(parent)}", f"inside touch {at(target)}"]
     lines.append(f"inside mount {way} {quote(source)} {at(target)}")
-    flags = [word for word in words if word in mount.OPTIONS and word not in OURS]
-    flags += ["ro"] if "rro" in words else []
+    flags = ["nosymfollow"] if target in ways else []
+    flags += flags_of(entry)
     if flags:
         lines.append(f"inside mount -o remount,bind,{','.join(flags)} {at(target)}")
     return lines
+
+
+def flags_of(entry: MountEntry) -> list[str]:
+    """The flags of a bind."""
+    words = entry.get("options", [])
+    flags = [word for word in words if word in mount.OPTIONS and word not in OURS]
+    return [*flags, "ro"] if "rro" in words else flags
 
 
 def nodes(config: Config) -> list[str]:
@@ -196,7 +227,7 @@ def nodes(config: Config) -> list[str]:
     return [*lines, *links]
 
 
-def hidden(config: Config) -> list[Step]:
+def hidden(config: Config, ground: Ground) -> list[Step]:
     """Covers over what the kernel tells of the whole machine."""
     linux, steps = config["linux"], []
     if frozen := linux.get("readonlyPaths"):
@@ -206,7 +237,13 @@ def hidden(config: Config) -> list[Step]:
         steps.append(Step(why, [over(COVER, masked)]))
     mode = "remount,bind,symfollow" + (",ro" if config["root"].get("readonly") else "")
     why = "The root is done: from here on its links are followed."
-    steps.append(Step(why, [f'inside mount -o {mode} "$R"']))
+    lines = [f'inside mount -o {mode} "$R"']
+    ways = passages(config, ground)
+    for entry in ground.mounts:
+        if entry["destination"] in ways:
+            options = ",".join(["remount,bind,symfollow", *flags_of(entry)])
+            lines.append(f"inside mount -o {options} {at(entry['destination'])}")
+    steps.append(Step(why, lines))
     return steps
 
 
