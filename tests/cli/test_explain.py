@@ -141,3 +141,19 @@ def test_the_example_of_the_page_prints_what_the_page_says(cuddy: Cuddy) -> None
 def plain(line: str) -> str:
     """A line without numbers, which are of the machine, and without its columns."""
     return re.sub(r"\d+", "N", " ".join(line.split())).replace("process N", "process")
+
+
+@pytest.mark.parametrize("columns", [80, 140])
+def test_at_a_terminal_no_word_is_cut_that_would_fit(cuddy: Cuddy, columns: int) -> None:
+    cuddy.ok("run", "-d", "--name", "one", "-m", "64m", "alpine", "sleep", "1001")
+    words = ["explain", "--topic", "capabilities,limits,mounts", "one"]
+    with cuddy.terminal(*words, rows=200, columns=columns) as terminal:
+        assert terminal.ends() == 0
+        lines = terminal.screen()
+    text = "\n".join(lines)
+    for word in ("net_bind_service", "dac_read_search", "/sys/fs/cgroup", "64MiB"):
+        assert word in text, text
+    # What is long is folded, and ids are cut.
+    assert max(map(len, lines)) <= columns
+    assert cuddy.field("one", "{{.Id}}") not in text.replace("\n", "").replace(" ", "")
+    cuddy.ok("rm", "-f", "one")
