@@ -73,17 +73,20 @@ def made(name: str) -> str:
     for enter in ("enter", "exit"):
         text = text.replace(f"def __{enter}__", f"def __a{enter}__")
     text = re.sub(rf"cuddy\.library\.({'|'.join(NAMES)})\b", r"cuddy.library.aio.\1", text)
-    text = text.replace("from cuddy.library import talk\n", "from cuddy.library.aio import talk\n")
-    text = text.replace(
-        "from cuddy.library import talk, ",
-        "from cuddy.library.aio import talk\nfrom cuddy.library import ",
-    )
+    text = re.sub(r"^from cuddy\.library import (.*\btalk\b.*)$", _talking, text, flags=re.M)
     text = text.replace("from cuddy.undo import", "from cuddy.library.aio.closing import")
     text = text.replace("library.beginning", "library.aio.beginning")
     text = text.replace("`with`", "`async with`")
     end = text.index('"""', 3)
     text = text[:end].rstrip() + NOTE.format(name) + text[end:]
     return formatted(text)
+
+
+def _talking(found: re.Match[str]) -> str:
+    """Everything is the same but how it talks."""
+    others = [name for name in found[1].split(", ") if name != "talk"]
+    rest = f"\nfrom cuddy.library import {', '.join(others)}" if others else ""
+    return f"from cuddy.library.aio import talk{rest}"
 
 
 def formatted(text: str) -> str:

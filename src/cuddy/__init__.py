@@ -38,12 +38,14 @@ if TYPE_CHECKING:
     from cuddy.library.engine import Scope as Scope
     from cuddy.library.engine import run as run
     from cuddy.library.executor import Executor as Executor
+    from cuddy.library.listing import Listing as Listing
     from cuddy.library.sandbox import Sandbox as Sandbox
     from cuddy.library.values import Result as Result
 
 PUBLIC = {
     "CommandFailed": "errors", "CuddyError": "errors", "Timeout": "errors",
     "Engine": "library.engine", "Result": "library.values", "Sandbox": "library.sandbox",
+    "Listing": "library.listing",
     "Scope": "library.engine", "Executor": "library.executor", "build": "library.build",
     "run": "library.engine",
 }  # fmt: skip

@@ -13,6 +13,9 @@ images    its images
 volumes   its volumes
 networks  its networks
 values    what calls come to
+notebook  what notebooks show of them
+listing   lists that these show as tables
+live      a log that grows in a cell
 tars      files as an archive
 wishes    what can be asked of a new container
 requests  what is asked and answered, before and after it travels

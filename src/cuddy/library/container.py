@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 
 from cuddy.errors import NoSuchContainer
-from cuddy.library import talk, tars
+from cuddy.library import notebook, talk, tars
+from cuddy.library.listing import Listing
+from cuddy.library.live import LiveLogs
 from cuddy.library.requests import Request, expect
 from cuddy.library.values import Change, LogLine, Result, Top
 from cuddy.library.wishes import limits, pattern, words
@@ -34,6 +36,13 @@ class Container:
 
     def __repr__(self) -> str:
         return f"<Container {self.name} {self.id[:12]} {self.status}>"
+
+    def _repr_html_(self) -> str:
+        return notebook.table([self.row()])
+
+    def row(self) -> notebook.Row:
+        """Itself in a table."""
+        return notebook.container_row(self.attrs)
 
     @property
     def name(self) -> str:
@@ -152,6 +161,12 @@ class Container:
         for said in talk.follow(self._link, request):
             yield LogLine.of(said.value)
 
+    def live_logs(self, *, lines: int = 500) -> LiveLogs:
+        """For the end of a cell in a notebook: its last lines, which grow until it has ended or the
+        cell is interrupted.
+        """
+        return LiveLogs(self._link, self.id, self.name, lines)
+
     def exec(
         self,
         command: str | Sequence[str],
@@ -193,10 +208,10 @@ class Container:
         found = self._do("stats")
         return dict(expect(found, dict))
 
-    def diff(self) -> list[Change]:
+    def diff(self) -> Listing[Change]:
         """What it has changed of its image's files."""
         found = self._do("diff")
-        return [Change(letter, os.fsencode(path)) for letter, path in expect(found, list)]
+        return Listing(Change(letter, os.fsencode(path)) for letter, path in expect(found, list))
 
     def commit(self, name: str = "", *, message: str = "", author: str = "") -> str:
         """Make an image of it as it is now; the image's id. `name`: repository[:tag]."""

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 
-from cuddy.library import talk
+from cuddy.library import notebook, talk
+from cuddy.library.listing import Listing
 from cuddy.library.requests import Request, expect
 from cuddy.library.values import Pruned
 from cuddy.library.wishes import pairs, texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import builtins
     from collections.abc import Iterable, Mapping, Sequence
     from typing import Any
 
@@ -28,6 +28,13 @@ class Image:
 
     def __repr__(self) -> str:
         return f"<Image {' '.join(self.tags) or self.id[:19]}>"
+
+    def _repr_html_(self) -> str:
+        return notebook.table([self.row()])
+
+    def row(self) -> notebook.Row:
+        """Itself in a table."""
+        return notebook.image_row(self.attrs)
 
     @property
     def tags(self) -> list[str]:
@@ -59,12 +66,10 @@ class Images:
         answer = talk.ask(self._link, Request("inspect_image", {"name": name}))
         return Image(self._link, answer.value)
 
-    def list(
-        self, *, filters: Mapping[str, str | Sequence[str]] | None = None
-    ) -> builtins.list[Image]:
+    def list(self, *, filters: Mapping[str, str | Sequence[str]] | None = None) -> Listing[Image]:
         """All of them, newest first. `filters`: as of `docker images --filter`."""
         answer = talk.ask(self._link, Request("images", {"filters": pairs(filters)}))
-        return [Image(self._link, attrs) for attrs in answer.items]
+        return Listing(Image(self._link, attrs) for attrs in answer.items)
 
     def pull(self, name: str, *, platform: str = "") -> Image:
         """Bring an image from its registry. Raises RegistryError, NoSuchImage and their kin."""
@@ -75,11 +80,11 @@ class Images:
         """Take a name away, and with the last one the image. Raises NoSuchImage, InUse."""
         talk.ask(self._link, Request("remove_image", {"name": name, "force": force}))
 
-    def load(self, source: str | os.PathLike[str]) -> builtins.list[Image]:
+    def load(self, source: str | os.PathLike[str]) -> Listing[Image]:
         """The images of an archive that `save` has written, Docker's or of the OCI's form."""
         with open(source, "rb") as file:
             answer = talk.ask(self._link, Request("load", {}), [file.fileno()])
-        return [Image(self._link, attrs) for attrs in answer.items]
+        return Listing(Image(self._link, attrs) for attrs in answer.items)
 
     def save(self, names: str | Iterable[str], target: str | os.PathLike[str]) -> None:
         """Write images to an archive."""

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from cuddy.library import talk
+from cuddy.library import notebook, talk
+from cuddy.library.listing import Listing
 from cuddy.library.requests import Request, expect
 from cuddy.library.values import Pruned
 from cuddy.library.wishes import texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import builtins
     from collections.abc import Iterable, Mapping
     from typing import Any, Self
 
@@ -27,6 +27,13 @@ class Network:
         self._link = link
         self.attrs: dict[str, Any] = expect(attrs, dict)
         self.id: str = expect(self.attrs.get("Id"), str)
+
+    def _repr_html_(self) -> str:
+        return notebook.table([self.row()])
+
+    def row(self) -> notebook.Row:
+        """Itself in a table."""
+        return {"name": self.name, "id": self.id[:12], "driver": self.attrs["Driver"]}
 
     def __repr__(self) -> str:
         return f"<Network {self.name}>"
@@ -82,10 +89,10 @@ class Networks:
         answer = talk.ask(self._link, Request("inspect_network", {"name": name}))
         return Network(self._link, answer.value)
 
-    def list(self) -> builtins.list[Network]:
+    def list(self) -> Listing[Network]:
         """All of them, those that are always there included."""
         answer = talk.ask(self._link, Request("networks", {}))
-        return [Network(self._link, attrs) for attrs in answer.items]
+        return Listing(Network(self._link, attrs) for attrs in answer.items)
 
     def prune(self) -> Pruned:
         """Remove those that no container is on."""

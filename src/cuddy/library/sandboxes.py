@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from cuddy.library import talk
+from cuddy.library.listing import Listing
 from cuddy.library.requests import Request
 from cuddy.library.sandbox import Sandbox, of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import builtins
-
     from cuddy.library.link import Link
 
 
@@ -26,7 +25,7 @@ class Sandboxes:
         answer = talk.ask(self._link, Request("inspect_sandbox", {"name": name}))
         return of(self._link, answer.value)
 
-    def list(self) -> builtins.list[Sandbox]:
+    def list(self) -> Listing[Sandbox]:
         """All of them, newest first, whoever has made them."""
         answer = talk.ask(self._link, Request("list_sandboxes", {}))
-        return [of(self._link, attrs) for attrs in answer.items]
+        return Listing(of(self._link, attrs) for attrs in answer.items)

@@ -45,11 +45,22 @@ class Talk(Closing):
 
     def __iter__(self) -> Iterator[Said]:
         """Raises the error that it ends with; TimeoutError."""
+        for batch in self.batches():
+            yield from batch
+
+    def batches(self) -> Iterator[list[Said]]:
+        """The same, what comes at once at once."""
         while not self._hearing.is_over:
             self._wait()
             if self._unsaid:
                 self._say()
-            yield from self._hear()
+            yield self._hear()
+
+    def is_quiet(self, within_s: float) -> bool:
+        """Whether nothing more is said for so long."""
+        poll = select.poll()
+        poll.register(self._socket, select.POLLIN)
+        return not poll.poll(process.poll_ms(within_s))
 
     def _wait(self) -> None:
         poll = select.poll()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from cuddy import files
 from cuddy.errors import CommandFailed
+from cuddy.library import notebook
 from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
@@ -31,6 +33,9 @@ class Result(NamedTuple):
     def stderr(self) -> str:
         """The same of standard error."""
         return self.stderr_bytes.decode(errors="replace")
+
+    def _repr_html_(self) -> str:
+        return notebook.result(self.exit_code, self.stdout, self.stderr, self.warnings)
 
     def checked(self, command: Sequence[str] = ()) -> Result:
         """Itself, if the exit code is 0. Raises CommandFailed."""
@@ -71,6 +76,18 @@ class Event(NamedTuple):
     attributes: dict[str, str]  # name, image, exitCode and others, by action; and labels
     time_ns: int  # since 1970
 
+    def _repr_html_(self) -> str:
+        return notebook.table([self.row()])
+
+    def row(self) -> notebook.Row:
+        """Itself in a table."""
+        about = " ".join(f"{name}={value}" for name, value in self.attributes.items())
+        time = files.format_time(self.time_ns)[:23]
+        return {
+            "time": time, "type": self.type, "action": self.action, "id": self.id[:12],
+            "attributes": about,
+        }  # fmt: skip
+
     @staticmethod
     def of(item: Mapping[str, Any]) -> Event:
         """What was said of it."""
@@ -91,12 +108,19 @@ class Change(NamedTuple):
         """The path as text."""
         return self.path_bytes.decode(errors="replace")
 
+    def row(self) -> notebook.Row:
+        """Itself in a table."""
+        return {"change": self.letter, "path": self.path}
+
 
 class Top(NamedTuple):
     """Processes of a container."""
 
     titles: list[str]
     rows: list[list[str]]
+
+    def _repr_html_(self) -> str:
+        return notebook.table(dict(zip(self.titles, row)) for row in self.rows)
 
 
 class Usage(NamedTuple):

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from cuddy.library import talk
+from cuddy.library import notebook, talk
+from cuddy.library.listing import Listing
 from cuddy.library.requests import Request, expect
 from cuddy.library.values import Pruned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import builtins
     from collections.abc import Mapping
     from typing import Any, Self
 
@@ -22,6 +22,13 @@ class Volume:
         self._link = link
         self.attrs: dict[str, Any] = expect(attrs, dict)
         self.name: str = expect(self.attrs.get("Name"), str)
+
+    def _repr_html_(self) -> str:
+        return notebook.table([self.row()])
+
+    def row(self) -> notebook.Row:
+        """Itself in a table."""
+        return {"name": self.name, "driver": self.attrs["Driver"], "path": self.attrs["Mountpoint"]}
 
     def __repr__(self) -> str:
         return f"<Volume {self.name}>"
@@ -57,10 +64,10 @@ class Volumes:
         answer = talk.ask(self._link, Request("inspect_volume", {"name": name}))
         return Volume(self._link, answer.value)
 
-    def list(self) -> builtins.list[Volume]:
+    def list(self) -> Listing[Volume]:
         """All of them."""
         answer = talk.ask(self._link, Request("volumes", {}))
-        return [Volume(self._link, attrs) for attrs in answer.items]
+        return Listing(Volume(self._link, attrs) for attrs in answer.items)
 
     def prune(self, *, all: bool = False) -> Pruned:
         """Remove those without a name that no container has; `all`: those with one as well."""

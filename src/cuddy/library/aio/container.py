@@ -8,8 +8,10 @@ from __future__ import annotations
 import os
 
 from cuddy.errors import NoSuchContainer
-from cuddy.library import tars
+from cuddy.library import notebook, tars
 from cuddy.library.aio import talk
+from cuddy.library.listing import Listing
+from cuddy.library.live import LiveLogs
 from cuddy.library.requests import Request, expect
 from cuddy.library.values import Change, LogLine, Result, Top
 from cuddy.library.wishes import limits, pattern, words
@@ -38,6 +40,13 @@ class Container:
 
     def __repr__(self) -> str:
         return f"<Container {self.name} {self.id[:12]} {self.status}>"
+
+    def _repr_html_(self) -> str:
+        return notebook.table([self.row()])
+
+    def row(self) -> notebook.Row:
+        """Itself in a table."""
+        return notebook.container_row(self.attrs)
 
     @property
     def name(self) -> str:
@@ -156,6 +165,12 @@ class Container:
         async for said in talk.follow(self._link, request):
             yield LogLine.of(said.value)
 
+    def live_logs(self, *, lines: int = 500) -> LiveLogs:
+        """For the end of a cell in a notebook: its last lines, which grow until it has ended or the
+        cell is interrupted.
+        """
+        return LiveLogs(self._link, self.id, self.name, lines)
+
     async def exec(
         self,
         command: str | Sequence[str],
@@ -199,10 +214,10 @@ class Container:
         found = await self._do("stats")
         return dict(expect(found, dict))
 
-    async def diff(self) -> list[Change]:
+    async def diff(self) -> Listing[Change]:
         """What it has changed of its image's files."""
         found = await self._do("diff")
-        return [Change(letter, os.fsencode(path)) for letter, path in expect(found, list)]
+        return Listing(Change(letter, os.fsencode(path)) for letter, path in expect(found, list))
 
     async def commit(self, name: str = "", *, message: str = "", author: str = "") -> str:
         """Make an image of it as it is now; the image's id. `name`: repository[:tag]."""

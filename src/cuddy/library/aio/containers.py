@@ -8,13 +8,13 @@ from __future__ import annotations
 from cuddy.library import wishes
 from cuddy.library.aio import talk
 from cuddy.library.aio.container import Container
+from cuddy.library.listing import Listing
 from cuddy.library.requests import Request, expect
 from cuddy.library.values import Pruned
 from cuddy.library.wishes import pairs
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import builtins
     from collections.abc import Mapping, Sequence
     from typing import Unpack
 
@@ -59,11 +59,11 @@ class Containers:
 
     async def list(
         self, *, all: bool = False, filters: Mapping[str, str | Sequence[str]] | None = None
-    ) -> builtins.list[Container]:
+    ) -> Listing[Container]:
         """Those that run, or `all`, newest first. `filters`: as of `docker ps --filter`."""
         request = Request("containers", {"all": all, "filters": pairs(filters)})
         answer = await talk.ask(self._link, request)
-        return [Container(self._link, attrs) for attrs in answer.items]
+        return Listing(Container(self._link, attrs) for attrs in answer.items)
 
     async def prune(self) -> Pruned:
         """Remove all that do not run."""

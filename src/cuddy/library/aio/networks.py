@@ -5,14 +5,15 @@ Made of `library/networks.py` by tests/make_aio.py.
 
 from __future__ import annotations
 
+from cuddy.library import notebook
 from cuddy.library.aio import talk
+from cuddy.library.listing import Listing
 from cuddy.library.requests import Request, expect
 from cuddy.library.values import Pruned
 from cuddy.library.wishes import texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import builtins
     from collections.abc import Iterable, Mapping
     from typing import Any, Self
 
@@ -30,6 +31,13 @@ class Network:
         self._link = link
         self.attrs: dict[str, Any] = expect(attrs, dict)
         self.id: str = expect(self.attrs.get("Id"), str)
+
+    def _repr_html_(self) -> str:
+        return notebook.table([self.row()])
+
+    def row(self) -> notebook.Row:
+        """Itself in a table."""
+        return {"name": self.name, "id": self.id[:12], "driver": self.attrs["Driver"]}
 
     def __repr__(self) -> str:
         return f"<Network {self.name}>"
@@ -85,10 +93,10 @@ class Networks:
         answer = await talk.ask(self._link, Request("inspect_network", {"name": name}))
         return Network(self._link, answer.value)
 
-    async def list(self) -> builtins.list[Network]:
+    async def list(self) -> Listing[Network]:
         """All of them, those that are always there included."""
         answer = await talk.ask(self._link, Request("networks", {}))
-        return [Network(self._link, attrs) for attrs in answer.items]
+        return Listing(Network(self._link, attrs) for attrs in answer.items)
 
     async def prune(self) -> Pruned:
         """Remove those that no container is on."""

@@ -7,12 +7,11 @@ from __future__ import annotations
 
 from cuddy.library.aio import talk
 from cuddy.library.aio.sandbox import Sandbox, of
+from cuddy.library.listing import Listing
 from cuddy.library.requests import Request
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import builtins
-
     from cuddy.library.link import Link
 
 
@@ -29,7 +28,7 @@ class Sandboxes:
         answer = await talk.ask(self._link, Request("inspect_sandbox", {"name": name}))
         return of(self._link, answer.value)
 
-    async def list(self) -> builtins.list[Sandbox]:
+    async def list(self) -> Listing[Sandbox]:
         """All of them, newest first, whoever has made them."""
         answer = await talk.ask(self._link, Request("list_sandboxes", {}))
-        return [of(self._link, attrs) for attrs in answer.items]
+        return Listing(of(self._link, attrs) for attrs in answer.items)

@@ -5,13 +5,14 @@ Made of `library/volumes.py` by tests/make_aio.py.
 
 from __future__ import annotations
 
+from cuddy.library import notebook
 from cuddy.library.aio import talk
+from cuddy.library.listing import Listing
 from cuddy.library.requests import Request, expect
 from cuddy.library.values import Pruned
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    import builtins
     from collections.abc import Mapping
     from typing import Any, Self
 
@@ -25,6 +26,13 @@ class Volume:
         self._link = link
         self.attrs: dict[str, Any] = expect(attrs, dict)
         self.name: str = expect(self.attrs.get("Name"), str)
+
+    def _repr_html_(self) -> str:
+        return notebook.table([self.row()])
+
+    def row(self) -> notebook.Row:
+        """Itself in a table."""
+        return {"name": self.name, "driver": self.attrs["Driver"], "path": self.attrs["Mountpoint"]}
 
     def __repr__(self) -> str:
         return f"<Volume {self.name}>"
@@ -60,10 +68,10 @@ class Volumes:
         answer = await talk.ask(self._link, Request("inspect_volume", {"name": name}))
         return Volume(self._link, answer.value)
 
-    async def list(self) -> builtins.list[Volume]:
+    async def list(self) -> Listing[Volume]:
         """All of them."""
         answer = await talk.ask(self._link, Request("volumes", {}))
-        return [Volume(self._link, attrs) for attrs in answer.items]
+        return Listing(Volume(self._link, attrs) for attrs in answer.items)
 
     async def prune(self, *, all: bool = False) -> Pruned:
         """Remove those without a name that no container has; `all`: those with one as well."""
