@@ -9,6 +9,7 @@ from cuddy.library import talk, tars, wishes
 from cuddy.library.beginning import Beginning
 from cuddy.library.container import Container
 from cuddy.library.link import usual
+from cuddy.library.listing import Listing
 from cuddy.library.requests import Request, expect
 from cuddy.library.values import Change, Usage
 from cuddy.library.wishes import over
@@ -116,7 +117,7 @@ class Sandbox(Beginning, Container):
     def fork(
         self, count: int = 1, *, snapshot: int | None = None, ttl: float | None = None,
         keep: bool = False,
-    ) -> list[Sandbox]:  # fmt: skip
+    ) -> Listing[Sandbox]:  # fmt: skip
         """So many new sandboxes that begin with the files of this one, or of a snapshot of it, and
         have its settings. They share what is there with it, and stay when it goes.
 
@@ -127,12 +128,12 @@ class Sandbox(Beginning, Container):
             "owner": 0 if keep else os.getpid(),
         }  # fmt: skip
         answer = talk.ask(self._link, Request("fork", arguments))
-        return [of(self._link, attrs) for attrs in answer.items]
+        return Listing(of(self._link, attrs) for attrs in answer.items)
 
-    def diff(self, since: int | None = None) -> list[Change]:
+    def diff(self, since: int | None = None) -> Listing[Change]:
         """What has changed of its files since a snapshot; None: of its image's."""
         found = self._do("changes", since=since)
-        return [Change(letter, os.fsencode(path)) for letter, path in expect(found, list)]
+        return Listing(Change(letter, os.fsencode(path)) for letter, path in expect(found, list))
 
     def usage(self) -> Usage:
         """What it has used so far, and what it may."""
