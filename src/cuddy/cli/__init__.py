@@ -49,5 +49,6 @@ network             commands about networks
 volume              commands about volumes
 system              commands about the engine
 trial               commands about trials of other commands
+sandbox             commands about sandboxes
 runtime             cuddy-runtime: the command line of the OCI runtime
 """

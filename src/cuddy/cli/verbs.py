@@ -82,6 +82,23 @@ GROUPS: dict[str, dict[str, str]] = {
         "tag": "image.tag",
     },
     "network": NETWORK,
+    "sandbox": {
+        "create": "sandbox.create",
+        "ls": "sandbox.ls",
+        "list": "sandbox.ls",
+        "exec": "container.exec",
+        "put": "sandbox.put",
+        "get": "sandbox.get",
+        "write": "sandbox.write",
+        "read": "sandbox.read",
+        "snapshot": "sandbox.snapshot",
+        "restore": "sandbox.restore",
+        "fork": "sandbox.fork",
+        "diff": "sandbox.diff",
+        "stats": "sandbox.stats",
+        "rm": "sandbox.rm",
+        "remove": "sandbox.rm",
+    },
     "system": {
         "boot": "system.boot",
         "check": "system.check",
@@ -127,6 +144,7 @@ GROUP_SUMMARIES = {
     "container": "Manage containers",
     "image": "Manage images",
     "network": "Manage networks",
+    "sandbox": "Manage sandboxes: containers for the commands of an agent or a test",
     "system": "Manage cuddy",
     "try": "Run commands on a copy-on-write view of this machine: cuddy try -- COMMAND",
     "volume": "Manage volumes",
@@ -182,7 +200,9 @@ SUBVERBS = {"build": {"log": "builder.log", "shell": "builder.shell"}}
 """Verbs that have verbs of their own beside what they take; see `find_command`."""
 UNSAID = {"try": "run"}
 """The verb of a group that need not be said where a flag or `--` follows."""
-STARTING = {"container.run": "monitor", "container.exec": "keeper"}
+STARTING = {
+    "container.run": "monitor", "container.exec": "keeper", "sandbox.create": "monitor",
+}  # fmt: skip
 """Commands that will need exactly one process that stays, and its trade (engine/nursery.py)."""
 MOST_USED = ("run", "exec", "ps", "build", "pull", "push", "images", "version", "info")
 

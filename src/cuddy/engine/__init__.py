@@ -242,6 +242,7 @@ sandbox_snapshot  its files as they are now
 sandbox_restore  it has those of earlier again
 sandbox_fork     others begin with them
 sandbox_diff     what has changed since then
+sandbox_file     single files of it
 trials           what commands have done to views of this machine: the store
 trial            run one in such a view
 trial_plan       of which parts the view is
