@@ -153,6 +153,39 @@ def test_what_the_page_shows_is_so(session: Session) -> None:
     assert result.ret == 0 and result.parseoutcomes()["passed"] >= 4
 
 
+def test_a_seed_is_filled_once_and_each_test_has_its_own(session: Session, usual: Cuddy) -> None:
+    result = session("""
+        import pytest, time
+        from cuddy.library.pytest_plugin import seeded
+        FILLED = []
+
+        @seeded("alpine", network="none", memory="64m")
+        def data(box):
+            "Some data."
+            FILLED.append(box.id)
+            box.write("/data/one", "1")
+            box.exec("sh -c 'for n in $(seq 500); do echo $n >/data/file$n; done'", check=True)
+
+        @seeded("alpine", network="none")
+        def broken(box):
+            box.exec("false", check=True)
+
+        @pytest.mark.parametrize("number", range(4))
+        def test_it(data, number):
+            assert data.id not in FILLED and len(FILLED) == 1
+            assert data.read("/data/one") == b"1"
+            data.write("/data/one", str(number))
+            data.exec("rm /data/file7", check=True)
+            assert data.attrs["HostConfig"]["Memory"] == 64 << 20
+
+        def test_broken(broken):
+            pass
+    """)
+    result.assert_outcomes(passed=4, errors=1)
+    result.stdout.fnmatch_lines(["*CommandFailed: false ended with exit code 1*"])
+    assert is_clear(usual)
+
+
 def test_the_home_may_be_another_one(
     session: Session, usual: Cuddy, monkeypatch: pytest.MonkeyPatch
 ) -> None:

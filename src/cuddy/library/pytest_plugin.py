@@ -16,12 +16,15 @@ from cuddy.errors import CuddyError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
-    from typing import Unpack
+    from collections.abc import Callable, Generator, Iterator
+    from typing import Any, Unpack
 
     from cuddy.library.container import Container
     from cuddy.library.engine import Engine, Scope
+    from cuddy.library.sandbox import Sandbox
     from cuddy.library.wishes import Wishes
+
+    Fill = Callable[[Sandbox], object]
 
 MARKER = (
     "cuddy(**settings): settings of the containers that a test makes by its fixture `cuddy`, with "
@@ -141,3 +144,55 @@ def words(container: Container, count: int, since: str) -> str:
     return (
         "\n".join(printable(line.text, keep="\t") for line in lines) or "(it has written nothing)"
     )
+
+
+class Seeds:
+    """The sandboxes that are seeds of this session, by the functions that have filled them."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._grown: dict[Fill, Sandbox] = {}
+
+    def fork(self, fill: Fill, image: str, settings: Wishes) -> Sandbox:
+        """A copy of the seed, which is filled if it is not there yet."""
+        from cuddy.library.sandbox import Sandbox
+
+        if fill not in self._grown:
+            box = Sandbox(image, engine=self._engine, **settings)
+            try:
+                fill(box)
+                box.snapshot()
+            except BaseException:
+                box.close()
+                raise
+            self._grown[fill] = box
+        return self._grown[fill].fork()[0]
+
+    def close(self) -> None:
+        """Away with them."""
+        while self._grown:
+            self._grown.popitem()[1].close()
+
+
+@pytest.fixture(scope="session")
+def cuddy_seeds(cuddy_engine: Engine) -> Iterator[Seeds]:
+    """What fixtures of `seeded` are forks of."""
+    seeds = Seeds(cuddy_engine)
+    yield seeds
+    seeds.close()
+
+
+def seeded(image: str, **settings: Unpack[Wishes]) -> Callable[[Fill], Any]:
+    """Make a fixture of a function that fills a sandbox: once in a session, with what takes long.
+    Each test that uses it has a fork of that, in milliseconds, which goes at its end.
+    """
+
+    def make(fill: Fill) -> Any:
+        def fork(cuddy_seeds: Seeds) -> Iterator[Sandbox]:
+            with cuddy_seeds.fork(fill, image, settings) as box:
+                yield box
+
+        fork.__doc__ = fill.__doc__
+        return pytest.fixture(name=fill.__name__)(fork)
+
+    return make
