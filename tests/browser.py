@@ -125,6 +125,11 @@ class Page:
         self.ask("Page.navigate", url=url)
         self.wait("document.readyState === 'complete'")
 
+    def reload(self) -> None:
+        self.run("window.isOld = true")
+        self.ask("Page.reload")
+        self.wait("!window.isOld && document.readyState === 'complete'")
+
     def run(self, script: str) -> Any:
         """The value of an expression; of a promise, what it comes to."""
         found = self.ask(

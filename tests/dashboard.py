@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import http.client
+import os
 import signal
 import socket
 import subprocess
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
 from typing import NamedTuple
 
-from console import TIME_FACTOR, Cuddy
+from browser import CTRL, Page
+from console import TIME_FACTOR, Cuddy, wait_until
 from engine_api import Answer
+
+SHOTS = os.environ.get("CUDDY_TESTS_SHOTS")
+"""A directory for pictures of what the tests see, for people who want to look."""
 
 
 class Dashboard(NamedTuple):
@@ -71,3 +77,30 @@ def serving(cuddy: Cuddy, *, opens: bool = False) -> Iterator[Dashboard]:
             assert process.wait(30) == 0
             assert process.stdout.read() == b"Ctrl-C ends it.\n"
         assert process.stderr.read() == b""
+
+
+def look(page: Page, name: str) -> None:
+    """A picture, if somebody wants to look."""
+    if SHOTS:
+        page.screenshot(Path(SHOTS, f"{name}.png"))
+
+
+def open_shell(page: Page, box: str) -> None:
+    """A shell that takes lines as they come.
+
+    With its prompt busybox asks the terminal where the cursor is, and loses what is typed within
+    some milliseconds of the answer: so it is made to read lines without asking, however often.
+    """
+    page.run(f"location.hash = '#/containers/{box}/terminal'")
+    page.await_text("/ #", ".screen")
+
+    def is_ready() -> bool:
+        page.press("c", CTRL)
+        page.type("echo rea''dy; while read -r line; do eval \"$line\"; done\n")
+        try:
+            page.wait("document.querySelector('.screen').innerText.includes('\\nready')", timeout=2)
+        except AssertionError:
+            return False
+        return True
+
+    wait_until(is_ready)

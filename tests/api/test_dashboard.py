@@ -3,47 +3,14 @@
 from __future__ import annotations
 
 import json
-import os
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from browser import CTRL, Browser, Page, browsing
+from browser import CTRL, Browser, Page
 from console import ENGINE, Cuddy, wait_until
-from dashboard import Dashboard, serving
+from dashboard import Dashboard, look, open_shell
 
 pytestmark = pytest.mark.skipif(ENGINE != "cuddy", reason="no other engine has one")
-SHOTS = os.environ.get("CUDDY_TESTS_SHOTS")
-"""A directory for pictures of what the tests see, for people who want to look."""
-
-
-@pytest.fixture(scope="module")
-def server(home: Cuddy) -> Iterator[Dashboard]:
-    """A dashboard that goes on through all tests of the file."""
-    with serving(home) as dashboard:
-        yield dashboard
-
-
-@pytest.fixture
-def browser() -> Iterator[Browser]:
-    """A browser of the test's own."""
-    with browsing() as found:
-        yield found
-
-
-@pytest.fixture
-def page(browser: Browser, server: Dashboard, cuddy: Cuddy) -> Page:
-    """The dashboard in it. What a test makes is removed after it."""
-    opened = browser.open(server.url)
-    opened.await_text("containers", "#summary")
-    return opened
-
-
-def look(page: Page, name: str) -> None:
-    """A picture, if somebody wants to look."""
-    if SHOTS:
-        page.screenshot(Path(SHOTS, f"{name}.png"))
 
 
 def test_containers_appear_and_disappear(page: Page, cuddy: Cuddy) -> None:
@@ -81,27 +48,6 @@ def test_logs_follow_and_what_is_in_them_stays_text(page: Page, cuddy: Cuddy) ->
     assert page.complaints() == []
 
 
-def open_shell(page: Page, box: str) -> None:
-    """A shell that takes lines as they come.
-
-    With its prompt busybox asks the terminal where the cursor is, and loses what is typed within
-    some milliseconds of the answer: so it is made to read lines without asking, however often.
-    """
-    page.run(f"location.hash = '#/containers/{box}/terminal'")
-    page.await_text("/ #", ".screen")
-
-    def is_ready() -> bool:
-        page.press("c", CTRL)
-        page.type("echo rea''dy; while read -r line; do eval \"$line\"; done\n")
-        try:
-            page.wait("document.querySelector('.screen').innerText.includes('\\nready')", timeout=2)
-        except AssertionError:
-            return False
-        return True
-
-    wait_until(is_ready)
-
-
 def test_a_terminal_shows_what_is_typed_and_what_comes_of_it(page: Page, cuddy: Cuddy) -> None:
     box = cuddy.ok("run", "-d", "--name", "box", "alpine", "sleep", "1000")
     open_shell(page, box)
@@ -127,9 +73,11 @@ def test_a_terminal_shows_what_is_typed_and_what_comes_of_it(page: Page, cuddy: 
     assert page.complaints() == []
 
 
-def test_a_shell_ends_when_the_page_goes(browser: Browser, server: Dashboard, cuddy: Cuddy) -> None:
+def test_a_shell_ends_when_the_page_goes(
+    browser: Browser, dashboard: Dashboard, cuddy: Cuddy
+) -> None:
     box = cuddy.ok("run", "-d", "--name", "box", "alpine", "sleep", "1000")
-    page = browser.open(server.url)
+    page = browser.open(dashboard.url)
     open_shell(page, box)
     page.type("nohup sleep 1001\n")
     wait_until(lambda: "sleep 1001" in cuddy.ok("top", "box"))
@@ -235,7 +183,7 @@ def test_dark_light_and_narrow(page: Page, cuddy: Cuddy) -> None:
     look(page, "overview-dark")
     page.click(".theme input[value=light] + span")
     assert page.run(ground) == light
-    page.run("location.reload()")
+    page.reload()
     page.await_text("box", "#side")
     assert page.run(ground) == light
     page.resize(390, 800)

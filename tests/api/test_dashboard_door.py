@@ -6,7 +6,7 @@ import re
 import socket
 import stat
 import subprocess
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -25,91 +25,105 @@ UPGRADE = {
 }  # fmt: skip
 
 
-@pytest.fixture(scope="module")
-def door(home: Cuddy) -> Iterator[Dashboard]:
-    with serving(home) as dashboard:
-        yield dashboard
-
-
-def test_whoever_has_the_token_is_let_in(door: Dashboard, cuddy: Cuddy) -> None:
+def test_whoever_has_the_token_is_let_in(dashboard: Dashboard, cuddy: Cuddy) -> None:
     cuddy.ok("create", "--name", "box", "alpine", "true")
-    answer = door.ask("GET", f"{LIST}?all=1", door.own)
+    answer = dashboard.ask("GET", f"{LIST}?all=1", dashboard.own)
     assert [each["Names"] for each in answer.json] == [["/box"]]
-    by_name = {"Host": f"localhost:{door.port}", "Authorization": door.own["Authorization"]}
-    assert door.ask("GET", LIST, by_name).status == 200
+    by_name = {
+        "Host": f"localhost:{dashboard.port}",
+        "Authorization": dashboard.own["Authorization"],
+    }
+    assert dashboard.ask("GET", LIST, by_name).status == 200
 
 
 @pytest.mark.parametrize("path", [LIST, "/cuddy/samples", "/version", "/nowhere"])
-def test_without_the_token_nothing_is_told(door: Dashboard, path: str) -> None:
-    wrong = ("", "Bearer", "Bearer ", f"Bearer {door.token}x", f"Bearer {door.token[:-1]}",
-             f"Basic {door.token}", "Bearer \xe9")  # fmt: skip
+def test_without_the_token_nothing_is_told(dashboard: Dashboard, path: str) -> None:
+    token = dashboard.token
+    wrong = ("", "Bearer", "Bearer ", f"Bearer {token}x", f"Bearer {token[:-1]}", f"Basic {token}",
+             "Bearer \xe9")  # fmt: skip
     for said in wrong:
-        answer = door.ask("GET", path, {"Authorization": said} if said else {})
+        answer = dashboard.ask("GET", path, {"Authorization": said} if said else {})
         assert answer.status == 401, said
         assert "cuddy dashboard" in answer.message
-    assert door.ask("GET", f"{path}?token={door.token}", {}).status == 401
-    assert door.ask("GET", path, {"Cookie": f"token={door.token}"}).status == 401
+    assert dashboard.ask("GET", f"{path}?token={dashboard.token}", {}).status == 401
+    assert dashboard.ask("GET", path, {"Cookie": f"token={dashboard.token}"}).status == 401
 
 
-def test_another_name_of_this_machine_is_none_of_ours(door: Dashboard) -> None:
-    for host in ("evil.example", f"evil.example:{door.port}", "127.0.0.1", f"127.0.0.2:{door.port}",
-                 f"127.0.0.1:{door.port}.evil.example", f"[::1]:{door.port}", ""):  # fmt: skip
+def test_another_name_of_this_machine_is_none_of_ours(dashboard: Dashboard) -> None:
+    port = dashboard.port
+    for host in ("evil.example", f"evil.example:{port}", "127.0.0.1", f"127.0.0.2:{port}",
+                 f"127.0.0.1:{port}.evil.example", f"[::1]:{port}", ""):  # fmt: skip
         for path in ("/", LIST):
-            answer = door.ask("GET", path, door.own | {"Host": host})
+            answer = dashboard.ask("GET", path, dashboard.own | {"Host": host})
             assert answer.status == 421, host
 
 
-def test_another_page_may_ask_for_nothing(door: Dashboard) -> None:
-    for origin in ("http://evil.example", f"http://127.0.0.1:{door.port + 1}", "null", "",
-                   f"https://127.0.0.1:{door.port}", f"http://localhost:{door.port}"):  # fmt: skip
+def test_another_page_may_ask_for_nothing(dashboard: Dashboard) -> None:
+    port = dashboard.port
+    for origin in ("http://evil.example", f"http://127.0.0.1:{port + 1}", "null", "",
+                   f"https://127.0.0.1:{port}", f"http://localhost:{port}"):  # fmt: skip
         for method, path in (("GET", LIST), ("POST", "/containers/box/start"), ("GET", "/")):
-            assert door.ask(method, path, door.own | {"Origin": origin}).status == 403, origin
-    token = {"Authorization": door.own["Authorization"]}
-    assert door.ask("POST", "/containers/box/start", token).status == 403
-    assert door.ask("GET", LIST, token | {"Sec-Fetch-Site": "same-site"}).status == 403
-    assert door.ask("GET", "/", {"Sec-Fetch-Site": "cross-site"}).status == 200  # a link to it
+            assert dashboard.ask(method, path, dashboard.own | {"Origin": origin}).status == 403, (
+                origin
+            )
+    token = {"Authorization": dashboard.own["Authorization"]}
+    assert dashboard.ask("POST", "/containers/box/start", token).status == 403
+    assert dashboard.ask("GET", LIST, token | {"Sec-Fetch-Site": "same-site"}).status == 403
+    assert dashboard.ask("GET", "/", {"Sec-Fetch-Site": "cross-site"}).status == 200  # a link to it
 
 
-def test_a_websocket_needs_token_and_origin(door: Dashboard, cuddy: Cuddy) -> None:
+def test_a_websocket_needs_token_and_origin(dashboard: Dashboard, cuddy: Cuddy) -> None:
     cuddy.ok("run", "-d", "--name", "box", "alpine", "sleep", "1000")
 
     def ask(**headers: str) -> Answer:
         found = {name.replace("_", "-"): value for name, value in headers.items()}
-        return door.ask("GET", f"/cuddy/exec/{'0' * 64}/terminal", UPGRADE | found)
+        return dashboard.ask("GET", f"/cuddy/exec/{'0' * 64}/terminal", UPGRADE | found)
 
-    token = f"cuddy, token.{door.token}"
-    assert ask(Origin=door.address).status == 401
-    assert ask(Origin=door.address, Sec_WebSocket_Protocol="cuddy, token.").status == 401
+    token = f"cuddy, token.{dashboard.token}"
+    assert ask(Origin=dashboard.address).status == 401
+    assert ask(Origin=dashboard.address, Sec_WebSocket_Protocol="cuddy, token.").status == 401
     assert ask(Sec_WebSocket_Protocol=token).status == 403
     assert ask(Origin="http://evil.example", Sec_WebSocket_Protocol=token).status == 403
-    known = ask(Origin=door.address, Sec_WebSocket_Protocol=token)
+    known = ask(Origin=dashboard.address, Sec_WebSocket_Protocol=token)
     assert (known.status, known.headers["Sec-WebSocket-Protocol"]) == (404, "cuddy")
 
 
-def test_the_page_may_not_ask_for_all_of_the_api(door: Dashboard) -> None:
+def test_the_page_may_not_ask_for_all_of_the_api(dashboard: Dashboard) -> None:
     for method, path in (("POST", "/containers/create"), ("POST", "/build"), ("GET", "/events"),
                          ("DELETE", "/containers/box"), ("PUT", "/containers/box/archive"),
                          ("POST", "/images/create"), ("POST", "/containers/prune")):  # fmt: skip
-        assert door.ask(method, path, door.own).status == 404
+        assert dashboard.ask(method, path, dashboard.own).status == 404
 
 
-def test_nothing_but_its_files_is_sent(door: Dashboard) -> None:
+def test_what_is_too_large_is_refused(dashboard: Dashboard) -> None:
+    assert dashboard.ask("GET", "/", {"X-Large": "x" * 300_000}).status == 431
+    assert dashboard.ask("GET", "/", {f"X-{n}": "x" for n in range(200)}).status == 431
+    body = b'{"Cmd": "' + b"x" * (5 << 20) + b'"}'
+    head = {"Content-Type": "application/json", "Content-Length": str(len(body))}
+    with dashboard.connect() as sock:
+        sock.sendall(request(dashboard, "POST /containers/box/exec", head))
+        with suppress(ConnectionError):
+            sock.sendall(body)
+        assert sock.recv(12) == b"HTTP/1.1 413"
+
+
+def test_nothing_but_its_files_is_sent(dashboard: Dashboard) -> None:
     for path in ("/main.js", "/style.css", "/icon.svg", "/"):
-        answer = door.ask("GET", path, {})
+        answer = dashboard.ask("GET", path, {})
         assert answer.status == 200
-        assert door.ask("HEAD", path, {}).data == b""
+        assert dashboard.ask("HEAD", path, {}).data == b""
         assert not re.search(
             rb"""(?:src|href|url|import|from)[=( ]+["']?(?:https?:)?//""", answer.data
         )
     for path in ("/../door.py", "/%2e%2e/door.py", "/page/main.js", "/door.py", "//etc/passwd"):
-        assert door.ask("GET", path, {}).status == 401
+        assert dashboard.ask("GET", path, {}).status == 401
 
 
-def test_every_answer_says_what_the_browser_may_do(door: Dashboard) -> None:
+def test_every_answer_says_what_the_browser_may_do(dashboard: Dashboard) -> None:
     for answer in (
-        door.ask("GET", "/", {}),
-        door.ask("GET", LIST, door.own),
-        door.ask("GET", LIST, {}),
+        dashboard.ask("GET", "/", {}),
+        dashboard.ask("GET", LIST, dashboard.own),
+        dashboard.ask("GET", LIST, {}),
     ):
         policy = answer.headers["Content-Security-Policy"]
         assert "default-src 'none'" in policy
@@ -121,12 +135,12 @@ def test_every_answer_says_what_the_browser_may_do(door: Dashboard) -> None:
         assert answer.headers["Cache-Control"] == "no-store"
         assert "Set-Cookie" not in answer.headers
         assert "Access-Control-Allow-Origin" not in answer.headers
-    refused = door.ask("GET", "/", {"Host": "evil.example"})
+    refused = dashboard.ask("GET", "/", {"Host": "evil.example"})
     assert refused.headers["X-Frame-Options"] == "DENY"
 
 
-def test_it_listens_on_this_machine_alone(door: Dashboard) -> None:
-    port = f"{door.port:04X}"
+def test_it_listens_on_this_machine_alone(dashboard: Dashboard) -> None:
+    port = f"{dashboard.port:04X}"
     rows = [line.split() for line in Path("/proc/net/tcp").read_text().splitlines()[1:]]
     listening = {
         row[1].partition(":")[0] for row in rows if row[3] == "0A" and row[1].endswith(port)

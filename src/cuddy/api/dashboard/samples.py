@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cuddy.api.containers import ITEMS
 from cuddy.engine import containers, stats
+from cuddy.engine import samples as engine_samples
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -29,15 +30,15 @@ def samples(call: Call) -> None:
 
 def describe(sample: Sample) -> dict[str, Any]:
     """A reading. Pure."""
-    usage = sample.usage
+    usage, moved = sample.usage, engine_samples.traffic(sample)
     return {
         "AtNs": sample.at_ns,
         "CpuNs": usage.get("cpu_ns", 0),
         "MemoryBytes": sample.memory_bytes,
         "MemoryLimitBytes": sample.memory_limit_bytes,
         "Processes": usage.get("pids", 0),
-        "ReadBytes": sum(each.read_bytes for each in usage.get("io", ())),
-        "WrittenBytes": sum(each.written_bytes for each in usage.get("io", ())),
-        "ReceivedBytes": sum(each.rx_bytes for each in sample.networks.values()),
-        "SentBytes": sum(each.tx_bytes for each in sample.networks.values()),
+        "ReadBytes": moved.read,
+        "WrittenBytes": moved.written,
+        "ReceivedBytes": moved.received,
+        "SentBytes": moved.sent,
     }

@@ -49,6 +49,7 @@ def dashboard(home: Home, args: Args) -> int:
     url = f"{listener.url}/#{token}"
     sys.stdout.write(f"cuddy's dashboard is at {url}\nCtrl-C ends it.\n")
     sys.stdout.flush()
+    sweep(home.run_root)
     leading = "" if args.no_open else open_browser(home, url)
     try:
         _serve(home, listener)
@@ -75,6 +76,13 @@ def _serve(home: Home, listener: Listener) -> None:
         serving.close()
 
 
+def sweep(run_root: str) -> None:
+    """Directories go whose dashboards were killed."""
+    for name in files.list_directory(run_root):
+        if name.startswith(PREFIX) and files.is_abandoned(name):
+            files.remove_tree(f"{run_root}/{name}")
+
+
 def open_browser(home: Home, url: str) -> str:
     """Have the user's browser open it, if there is one; the directory to remove afterwards, or "".
 
@@ -87,9 +95,6 @@ def open_browser(home: Home, url: str) -> str:
     if not os.geteuid() or not program or not any(map(os.environ.get, SCREENS)):
         return ""
     files.make_directory(home.run_root)
-    for name in files.list_directory(home.run_root):
-        if name.startswith(PREFIX) and files.is_abandoned(name):
-            files.remove_tree(f"{home.run_root}/{name}")
     directory = f"{home.run_root}/{PREFIX}{files.name_temporary()}"
     os.mkdir(directory, 0o700)
     path = f"{directory}/index.html"

@@ -1,6 +1,7 @@
 // A line chart of the last two minutes. Pointer or arrow keys show the value at a moment.
 
 import { make, makeSvg, setText } from "./dom.js";
+import { known } from "./format.js";
 import { LENGTH } from "./history.js";
 
 const WIDTH = LENGTH - 1;
@@ -58,8 +59,8 @@ export class Chart {
 
   update(series) {
     this.series = series;
-    const known = this.lines.flatMap((line) => series[line.kind]).filter((each) => each !== null);
-    const top = roundUp(Math.max(this.least, ...known));
+    const values = this.lines.flatMap((line) => series[line.kind]).filter((each) => each !== null);
+    const top = roundUp(Math.max(this.least, ...values));
     this.lines.forEach((line, index) => {
       const drawn = trace(series[line.kind], top);
       this.paths[index].stroke.setAttribute("d", drawn.stroke);
@@ -76,10 +77,7 @@ export class Chart {
 
   say() {
     const at = this.moment ?? LENGTH - 1;
-    const texts = this.lines.map((line) => {
-      const value = this.series[line.kind]?.[at] ?? null;
-      return value === null ? "–" : this.format(value);
-    });
+    const texts = this.lines.map((line) => known(this.format, this.series[line.kind]?.[at] ?? null));
     texts.forEach((text, index) => setText(this.values[index], text));
     const ago = LENGTH - 1 - at;
     setText(this.when, ago ? `${ago} s ago` : "now");
@@ -116,8 +114,8 @@ export class Spark {
   }
 
   update(values, least) {
-    const known = values.filter((each) => each !== null);
-    this.path.setAttribute("d", trace(values, Math.max(least, ...known)).stroke);
+    const top = Math.max(least, ...values.filter((each) => each !== null));
+    this.path.setAttribute("d", trace(values, top).stroke);
   }
 }
 

@@ -3,6 +3,7 @@
 import { make, setText } from "./dom.js";
 import { get } from "./engine.js";
 
+const LONG = 24;
 const WORDS = {
   namespaces: "What it sees: each kind of namespace has a number. Where both sides have the same they share the thing.",
   processes: "A container is ordinary processes: each has a number out here and another in there.",
@@ -71,6 +72,12 @@ function section(name, rows) {
           make("th", { scope: "col" }, each || make("span", { class: "unseen" }, "Thing"))))),
         make("tbody", {}, rows.map((row) =>
           make("tr", { class: row.Host && row.Host !== row.Container && /^own|^kept|^its own/.test(`${row.Note} ${row.Container}`) ? "own" : null },
-            make("th", { scope: "row" }, row.Thing), make("td", { class: "mono" }, row.Host),
-            make("td", { class: "mono" }, row.Container), make("td", {}, row.Note)))))));
+            make("th", { scope: "row" }, row.Thing), cell(row.Host), cell(row.Container),
+            make("td", {}, row.Note)))))));
+}
+
+// Numbers are not broken into lines, paths without end are.
+function cell(text) {
+  const isLong = text.split(/\s/).some((word) => word.length > LONG);
+  return make("td", { class: isLong ? "mono long" : "mono" }, text);
 }

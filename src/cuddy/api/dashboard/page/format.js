@@ -15,6 +15,9 @@ export const rate = (count) => `${bytes(count)}/s`;
 
 export const percent = (share) => `${share < 9.95 ? share.toFixed(1) : Math.round(share)} %`;
 
+// A value that may not be known yet.
+export const known = (format, value) => (value === null ? "–" : format(value));
+
 export const shortId = (id) => id.replace(/^sha256:/, "").slice(0, 12);
 
 export const count = (number, one, many) => `${number} ${number === 1 ? one : many}`;

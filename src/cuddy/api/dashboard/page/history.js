@@ -27,6 +27,7 @@ export class History {
     this.latest = reading.Containers;
   }
 
+  // `point`: null where nothing runs.
   push(id, point) {
     if (!this.series.has(id)) this.series.set(id, emptySeries());
     const series = this.series.get(id);
@@ -54,7 +55,10 @@ function emptySeries() {
 
 // Between two readings of one life; a counter that went down belongs to another one.
 function rates(before, now) {
-  if (!before || now.CpuNs < before.CpuNs || now.AtNs <= before.AtNs) return null;
+  const point = Object.fromEntries(KINDS.map((kind) => [kind, null]));
+  if (!before || now.CpuNs < before.CpuNs || now.AtNs <= before.AtNs) {
+    return { ...point, memory: now.MemoryBytes };
+  }
   const seconds = (now.AtNs - before.AtNs) / 1e9;
   const each = (name) => Math.max(0, now[name] - before[name]) / seconds;
   return {

@@ -18,6 +18,11 @@ export class ImageView {
     this.stack.load(id);
   }
 
+  // Whether it has come since the images were listed.
+  lacksImage({ images }) {
+    return !images.some((each) => each.Id === this.id);
+  }
+
   update({ images }) {
     const image = images.find((each) => each.Id === this.id);
     if (!image) return;

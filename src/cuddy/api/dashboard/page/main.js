@@ -30,7 +30,7 @@ async function look() {
     get("/containers/json?all=1"),
     get("/cuddy/samples"),
   ]);
-  if (rounds % IMAGES_EVERY === 0) state.images = await get("/images/json");
+  if (rounds % IMAGES_EVERY === 0 || view?.lacksImage?.(state)) state.images = await get("/images/json");
   rounds += 1;
   tellChanges(state.containers, containers);
   state.containers = containers;

@@ -2,7 +2,7 @@
 
 import { Charts } from "./charts.js";
 import { arrange, make, setText } from "./dom.js";
-import { bytes, percent, rate } from "./format.js";
+import { bytes, known, percent, rate } from "./format.js";
 import { ALL } from "./history.js";
 import { lamp } from "./side.js";
 
@@ -36,7 +36,7 @@ export class Overview {
 
   update({ containers, history }) {
     this.charts.update(history.of(ALL), history.machine);
-    const running = containers.filter((each) => history.now(each.Id, "memory") != null);
+    const running = containers.filter((each) => history.now(each.Id, "memory") !== null);
     for (const id of this.rows.keys()) {
       if (!running.some((each) => each.Id === id)) this.rows.delete(id);
     }
@@ -58,7 +58,7 @@ export class Overview {
     row.dot.className = `dot ${lamp(container)}`;
     setText(row.link, container.Names[0].slice(1));
     COLUMNS.forEach(([, kind, format], index) =>
-      setText(row.cells[index], format(history.now(container.Id, kind))));
+      setText(row.cells[index], known(format, history.now(container.Id, kind))));
   }
 
   close() {}

@@ -31,14 +31,15 @@ export class ShellPanel {
     this.runs = container?.State === "running";
     if (this.wantsShell && this.runs) this.begin();
     else if (this.wantsShell) setText(this.state, "It does not run: start it to get a shell.");
-    this.again.hidden = Boolean(this.socket) || !this.runs || !this.terminal;
+    this.again.hidden = Boolean(this.socket) || this.isBeginning || !this.runs || !this.terminal;
   }
 
   async begin() {
     this.wantsShell = false;
+    this.isBeginning = true;
     this.terminal?.close();
     this.terminal = new Terminal({
-      label: "Terminal. Control M leaves it.",
+      label: "Shell. Type here; Control M leaves it.",
       send: (text) => this.send(text),
       resized: (rows, columns) => this.resize(rows, columns),
     });
@@ -57,6 +58,7 @@ export class ShellPanel {
       setText(this.state, error.message);
       this.again.hidden = false;
     }
+    this.isBeginning = false;
   }
 
   connect(exec, rows, columns) {

@@ -1,7 +1,7 @@
 // The list on the left: containers with what they use, and images.
 
 import { arrange, make, setText } from "./dom.js";
-import { bytes, count, percent, shortId } from "./format.js";
+import { bytes, count, known, percent, shortId } from "./format.js";
 import { Spark } from "./chart.js";
 
 export class Side {
@@ -86,10 +86,11 @@ class ContainerRow {
     this.dot.className = `dot ${lamp(container)}`;
     setText(this.name, name);
     setText(this.about, container.State === "running" ? container.Image : container.Status);
-    const isKnown = history.now(this.id, "memory") !== null && history.now(this.id, "memory") !== undefined;
+    const isKnown = history.now(this.id, "memory") !== null;
+    this.link.classList.toggle("idle", !isKnown);
     this.spark.element.classList.toggle("still", !isKnown);
     this.spark.update(history.of(this.id).cpu, 100);
-    setText(this.cpu, isKnown ? percent(history.now(this.id, "cpu")) : "");
+    setText(this.cpu, isKnown ? known(percent, history.now(this.id, "cpu")) : "");
     setText(this.memory, isKnown ? bytes(history.now(this.id, "memory")) : "");
     const use = isKnown ? `, ${this.cpu.textContent} CPU, ${this.memory.textContent}` : "";
     this.link.setAttribute("aria-label", `${name}, ${container.Image}, ${container.Status}${use}`);

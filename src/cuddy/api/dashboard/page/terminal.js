@@ -164,11 +164,9 @@ export class Terminal {
     if (!String(getSelection())) this.focus();
   }
 
-  // The next thing that can be reached behind the terminal.
+  // To the tab that shows it: from there everything else is near.
   leave() {
-    const all = [...document.querySelectorAll("a[href], button:not(:disabled), input, textarea, [tabindex='0']")];
-    const next = all.slice(all.indexOf(this.input) + 1).find((each) => each.offsetParent);
-    (next ?? document.getElementById("content")).focus();
+    document.querySelector("[role='tab'][aria-selected='true']").focus();
   }
 }
 
