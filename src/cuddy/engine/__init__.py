@@ -104,6 +104,7 @@ health_keeper    the same process at work
 watch            the same process while the container lives, and when it lives again
 session          it is nobody's session any more
 burial           the same at its end
+removal          a container that does not run goes
 restart_policy   whether there is another life, and when
 stubs            places to mount at that a root lacks, for the while
 build_run        one step of a build in a container that has neither record nor monitor

@@ -10,7 +10,7 @@ import os
 import time
 
 from cuddy import files
-from cuddy.engine import connection, container, events, rootfs
+from cuddy.engine import connection, container, events, removal, rootfs
 from cuddy.errors import (
     CommandNotExecutable,
     CommandNotFound,
@@ -136,7 +136,7 @@ def discard(home: Home, record: Container) -> None:
 
         sandbox_sweep.discard(home, record)
     else:
-        container.discard(home, record["Id"])
+        removal.discard(home, record["Id"])
 
 
 def record_end(home: Home, record: Container, end: End, report: ExitReport) -> Status:
@@ -197,7 +197,7 @@ def record_failure(home: Home, record: Container, error: CuddyError) -> None:
 
     try:
         if record["HostConfig"]["AutoRemove"]:
-            container.discard(home, record["Id"])
+            removal.discard(home, record["Id"])
         else:
             container.change_status(home, record["Id"], change, durable=True)
     except (OSError, NoSuchContainer, SystemFailure):

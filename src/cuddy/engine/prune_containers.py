@@ -11,7 +11,7 @@ import os
 import time
 
 from cuddy import files
-from cuddy.engine import container, containers, events, inspect
+from cuddy.engine import container, containers, events, inspect, removal
 from cuddy.errors import CorruptContent, NoSuchContainer, SystemFailure
 from cuddy.shapes import NamedTuple
 
@@ -79,7 +79,7 @@ def remove(home: Home, container_id: str, filters: Filters) -> bool:
             record = containers.read(home, container_id, locked=True)
             if not may_go(record, filters, time.time_ns()):
                 return False
-            container.discard(home, container_id, volumes=False)
+            removal.discard(home, container_id, volumes=False)
             return True
     except (NoSuchContainer, CorruptContent):
         return False  # somebody else was faster; what cannot be read is for `rm --force`

@@ -19,6 +19,7 @@ from cuddy.engine import (
     host_config,
     limits,
     liveness,
+    removal,
 )
 from cuddy.errors import CorruptContent, NoSuchContainer
 from cuddy.kernel import cgroup, namespaces
@@ -65,7 +66,7 @@ def settle(home: Home, container_id: str) -> None:
         was_lesson = os.path.exists(f"{run_dir}/{LESSON}")
         clear(home, container_id)
         if was_lesson:
-            container.discard(home, container_id)
+            removal.discard(home, container_id)
             return
         bury(home, container_id, code, why, report)
 
@@ -110,7 +111,7 @@ def bury(home: Home, container_id: str, exit_code: int, why: str, report: ExitRe
 
         sandbox_sweep.discard(home, record)
     elif record["HostConfig"]["AutoRemove"]:
-        container.discard(home, container_id)
+        removal.discard(home, container_id)
 
 
 def clear(home: Home, container_id: str) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import select
 
-from cuddy.engine import container, containers, kill, liveness
+from cuddy.engine import container, containers, kill, liveness, removal
 from cuddy.errors import Conflict, CorruptContent, InvalidArgument, NoSuchContainer, NotRunning
 from cuddy.kernel import process
 
@@ -50,7 +50,7 @@ def discard(home: Home, record: Container | None, container_id: str, *, volumes:
 
         sandbox_sweep.discard(home, record, volumes=volumes)
     else:
-        container.discard(home, container_id, volumes=volumes)
+        removal.discard(home, container_id, volumes=volumes)
 
 
 def refuse(record: Container) -> Conflict:

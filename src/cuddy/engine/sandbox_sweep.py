@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cuddy import files
-from cuddy.engine import container, in_use, sandbox_layers
+from cuddy.engine import in_use, removal, sandbox_layers
 from cuddy.image import garbage
 
 TYPE_CHECKING = False
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def discard(home: Home, record: Container, *, volumes: bool = True) -> None:
-    """Remove a sandbox that does not run, and what only it stood on. As `container.discard`."""
+    """Remove a sandbox that does not run, and what only it stood on. As `removal.discard`."""
     claimed = sandbox_layers.claims(home, record)
-    container.discard(home, record["Id"], volumes=volumes)
+    removal.discard(home, record["Id"], volumes=volumes)
     release(home, claimed)
 
 

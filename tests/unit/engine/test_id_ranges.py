@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cuddy.engine import container, id_ranges
+from cuddy.engine import id_ranges, removal
 from cuddy.engine.home import Home
 from cuddy.engine.id_ranges import Span
 from cuddy.errors import InvalidArgument, SystemFailure
@@ -74,7 +74,7 @@ class TestLinks:
         assert [self.take(home, each) for each in containers] == [1000, 1010, 1020]
         with pytest.raises(SystemFailure, match="no range of 10 ids is free"):
             self.take(home, "d" * 64)
-        container.free_names(home, "b" * 64, None)
+        removal.free_names(home, "b" * 64, None)
         assert self.take(home, "d" * 64) == 1010
 
     def test_what_kills_have_left_is_free(self, tmp_path: Path) -> None:
