@@ -27,6 +27,7 @@ from cuddy.undo import Undo
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
+    from collections.abc import Callable
 
     from cuddy.engine.container import Container, Status
     from cuddy.engine.exit_report import ExitReport
@@ -115,28 +116,35 @@ def leave(
     home: Home, record: Container, relay: Relay, outcome: dict[str, object], *,
     removed: bool = False,
 ) -> None:  # fmt: skip
-    """After the last life: clear everything, then tell everybody."""
+    """After the last life: clear everything, and tell everybody when it is gone for them."""
+
+    def tell() -> None:
+        try:
+            # Whoever finds a container without it takes us for dead, and buries it too.
+            files.remove_tree(home.run_dir(record["Id"]))
+        except OSError:
+            pass  # as for other steps: the next command clears it
+        relay.dismiss(outcome)
+
     leaving = Undo()
-    # Last, as whoever finds a container without it takes us for dead and buries the container too.
-    leaving.add(files.remove_tree, home.run_dir(record["Id"]))
+    leaving.add(tell)  # whoever has not heard it yet
     if removed:
-        leaving.add(discard, home, record)
+        leaving.add(discard, home, record, tell)
     leaving.add(give_back, home, record["Id"], relay.listener)
     leaving.add(rootfs.umount_root, home, record)
     leaving.run()
-    relay.dismiss(outcome)
     relay.drain()
 
 
-def discard(home: Home, record: Container) -> None:
-    """Remove the container whose end that is."""
+def discard(home: Home, record: Container, tell: Callable[[], object]) -> None:
+    """Remove the container whose end that is. `tell`: as of `removal.discard`."""
     if "Sandbox" in record:
         # Imported here: most containers stand on their image alone.
         from cuddy.engine import sandbox_sweep
 
         sandbox_sweep.discard(home, record)
     else:
-        removal.discard(home, record["Id"])
+        removal.discard(home, record["Id"], tell=tell)
 
 
 def record_end(home: Home, record: Container, end: End, report: ExitReport) -> Status:

@@ -115,7 +115,7 @@ def follow(
 
 
 def attend(home: Home, begun: Begun, owner: Owner) -> None:
-    """The same in the process of the client for whom it runs. `owner` is told how it ended."""
+    """The same in the process of the client for whom it runs."""
     container_id = begun.record["Id"]
     process.set_title(title(container_id))
     owner.end = lambda: end(home, begun.record)

@@ -5,20 +5,25 @@ from __future__ import annotations
 import os
 
 from cuddy import files
-from cuddy.engine import container
+from cuddy.engine import container, events
 from cuddy.errors import SystemFailure
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from cuddy.engine.container import Container, Status
     from cuddy.engine.home import Home
 
 
-def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
+def discard(
+    home: Home, container_id: str, *, volumes: bool = True, tell: Callable[[], object] = int
+) -> None:
     """Take a container that does not run out of sight in one rename, then remove its files.
 
-    `volumes`: its anonymous volumes go too, unless other containers use them. Raises SystemFailure
-    if a file cannot be removed: what is left is a dead container, to be removed again.
+    `volumes`: its anonymous volumes go too, unless other containers use them. `tell`: called when
+    it is gone for everybody, though files are still to go. Raises SystemFailure if one cannot be
+    removed: what is left is a dead container, to be removed again.
     """
     where = home.container_dir(container_id)
     aside = f"{home.tmp_dir}/{container_id}.{files.name_temporary()}"
@@ -33,6 +38,9 @@ def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
         free_names(home, container_id, record)
     guests = call_guests(aside)
     try:
+        if not mounted:
+            note(home, container_id, record)
+            tell()
         remove_files(home, container_id, aside, record)
     finally:
         for fd in guests:
@@ -40,7 +48,16 @@ def discard(home: Home, container_id: str, *, volumes: bool = True) -> None:
     if mounted:
         from cuddy.engine import volume_use
 
+        note(home, container_id, record)
         volume_use.leave(home, container_id, mounted)
+
+
+def note(home: Home, container_id: str, record: Container | None) -> None:
+    """It is an event."""
+    if record:
+        events.emit_container(home, "destroy", record)
+    else:
+        events.emit(home, "container", "destroy", container_id)
 
 
 def remove_files(home: Home, container_id: str, aside: str, record: Container | None) -> None:
@@ -54,13 +71,6 @@ def remove_files(home: Home, container_id: str, aside: str, record: Container | 
             f"cannot remove container {container_id[:12]}", error,
             hint=f"it is dead: mend that, then 'cuddy rm {container_id[:12]}' removes the rest",
         ) from error  # fmt: skip
-    # Imported here: most commands only read.
-    from cuddy.engine import events
-
-    if record:
-        events.emit_container(home, "destroy", record)
-    else:
-        events.emit(home, "container", "destroy", container_id)
 
 
 def call_guests(aside: str) -> list[int]:

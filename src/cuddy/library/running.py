@@ -10,6 +10,7 @@ from cuddy.engine.nursery import Nursery
 from cuddy.engine.options import ContainerOptions
 from cuddy.engine.owner import Owner
 from cuddy.errors import NoSuchImage
+from cuddy.library import speech
 from cuddy.undo import Undo
 
 TYPE_CHECKING = False
@@ -20,10 +21,11 @@ if TYPE_CHECKING:
     from cuddy.library.serving import Call
 
 
-def run(call: Call, options: dict[str, Any], stdin: bool) -> dict[str, Any]:
+def run(call: Call, options: dict[str, Any], stdin: bool) -> None:
     """Make a container, have it run to its end with its streams on the call, and remove it.
 
     This process is its monitor, and the program the first of its clients: nobody is between them.
+    It answers when the container is gone for everybody; only then its files go.
     """
     container_id = names.generate_id()
     warnings: list[str] = []
@@ -35,10 +37,13 @@ def run(call: Call, options: dict[str, Any], stdin: bool) -> dict[str, Any]:
         raise
     wants = attach.wishes(stdin=stdin, stdout=True, stderr=True)
     sock = _socket.socket(fileno=_socket.dup(call.socket.fileno()))
-    owner = Owner(sock, wants, call.decoder, call.unread)
-    monitor.attend(call.home, begun, owner)
-    call.socket.setblocking(True)  # it has been one with the owner's
-    return {**owner.outcome, "Warnings": [*warnings, *begun.warnings]}
+
+    def answer_of(outcome: dict[str, object]) -> bytes:
+        call.is_answered = True
+        found = {**outcome, "Warnings": [*warnings, *begun.warnings]}
+        return speech.encode(speech.DONE, found)
+
+    monitor.attend(call.home, begun, Owner(sock, wants, call.decoder, call.unread, answer_of))
 
 
 def create_(call: Call, options: dict[str, Any]) -> dict[str, Any]:

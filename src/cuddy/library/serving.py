@@ -30,6 +30,7 @@ class Call:
         self.unread: list[frames.Frame] = []  # what came behind the call
         self.decoder = speech.decoder()
         self.departure = UntilClientLeaves(sock)
+        self.is_answered = False
 
     def read(self) -> tuple[str, dict[str, Any]]:
         """Its name and arguments. Raises ClientLeft, ValueError."""
@@ -89,7 +90,9 @@ def serve(home: Home | CuddyError, sock: _socket.socket, fds: list[int]) -> None
             call = Call(home, sock, fds)
             with call.departure:
                 last = attempt(call)
-        call.say(*last)
+        if not call.is_answered:
+            sock.setblocking(True)  # it may have been a monitor's
+            call.say(*last)
     except (ClientLeft, SystemExit):
         pass  # nobody is there to be told
     sock.close()
