@@ -18,7 +18,7 @@ from pathlib import Path
 
 import pytest
 
-from console import ENGINE, Cuddy, wait_until
+from console import ENGINE, Cuddy, children_of, gone_on, processes_called, wait_until
 from cuddy.engine.home import Home
 from cuddy.kernel import capabilities
 
@@ -290,3 +290,101 @@ def test_a_trial_is_nothing_to_repair(fresh: Cuddy) -> None:
     (fresh.root / "trials/kept").mkdir(parents=True)
     assert "trials" not in fresh("system", "check", "--repair").out
     assert (fresh.root / "trials/kept").is_dir()
+
+
+def test_nobody_decides_while_a_command_runs_whose_try_was_killed(cuddy: Cuddy, top: Path) -> None:
+    """The command and all that it has started end first; then the trial is free."""
+    script = f"touch {top}/x; setsid sleep 4568 & echo; sleep 4569"
+    with cuddy.start("try", "-q", "--name", "one", "--", "sh", "-c", script) as process:
+        assert process.stdout
+        process.stdout.readline()
+        (keeper,) = children_of(process.pid)
+        os.kill(keeper, signal.SIGSTOP)  # so that it is seen to be waited for
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+        assert "is in use" in cuddy("try", "discard", "one").complaint
+        os.kill(keeper, signal.SIGCONT)
+        wait_until(lambda: cuddy("try", "discard", "one").code == 0)
+    for seconds in (4568, 4569):
+        assert not processes_called(f"sleep\0{seconds}\0")
+
+
+def test_files_with_several_names_stay_one_file(cuddy: Cuddy, top: Path) -> None:
+    script = 'cd "$0"; echo one > made; mkdir d; ln made d/other; ln -f made changed'
+    script += "; ln directory/kept more"
+    cuddy.ok("try", "-q", "--name", "one", "--", "sh", "-ec", script, top)
+    cuddy.ok("try", "apply", "one")
+    files = [top / "made", top / "d/other", top / "changed"]
+    assert {path.stat().st_ino for path in files} == {files[0].stat().st_ino}
+    assert files[0].stat().st_nlink == 3
+    # A name more of one that is not changed.
+    assert (top / "more").samefile(top / "directory/kept")
+    assert [path for path in top.rglob("*") if "cuddy-try" in path.name] == []
+
+
+def test_what_has_been_mounted_since_is_not_changed(cuddy: Cuddy, top: Path) -> None:
+    cuddy.ok("try", "-q", "--name", "one", "--", "sh", "-c", f"echo x > {top}/directory/made")
+    subprocess.run(["mount", "-t", "tmpfs", "none", top / "directory"], check=True)
+    try:
+        complaint = cuddy("try", "apply", "one").complaint
+        assert f"something has been mounted at {top}/directory" in complaint
+        assert list((top / "directory").iterdir()) == []
+    finally:
+        subprocess.run(["umount", top / "directory"], check=True)
+    cuddy.ok("try", "apply", "one")
+    assert (top / "directory/made").read_text() == "x\n"
+
+
+CALLS = (
+    "mkdirat,renameat,renameat2,linkat,unlinkat,symlinkat,mknodat,fchmod,fchown,fchownat,fsync,"
+    "utimensat,fsetxattr,copy_file_range,sendfile,write,openat2"
+)
+"""Those that change something, and openat2(2), which comes before most of them."""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("strace"), reason="strace kills at a system call")
+def test_killed_at_each_system_call_of_apply_it_can_be_called_again(
+    cuddy: Cuddy, top: Path, tmp_path: Path
+) -> None:
+    """Every file is old or new after the kill, and all are new when it has been called again."""
+    script = 'cd "$0"; rm gone; echo n > changed; mkdir d; echo m > d/f; ln d/f d/g; ln -s x link'
+    script += "; rm becomes-directory; mkdir becomes-directory; rm -r becomes-file; > becomes-file"
+    old = listed(top)
+    shutil.copytree(top, tmp_path / "old", symlinks=True)
+    cuddy.ok("try", "-q", "--name", "one", "--", "sh", "-ec", script, top)
+    trial, kept = Path(Home(str(cuddy.root)).trials_dir, "one"), tmp_path / "trial"
+    subprocess.run(["cp", "-a", trial, kept], check=True)
+    cuddy.ok("try", "apply", "one")
+    new = listed(top)
+    kills = 0
+    for number in range(1, 1000):
+        gone_on()
+        begin_anew(top, tmp_path / "old", trial, kept)
+        inject = f"inject={CALLS}:signal=SIGKILL:when={number}"
+        words = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", f"trace={CALLS}", "-e", inject]
+        done = subprocess.run(
+            [*words, *cuddy.program, "try", "apply", "one"],
+            env=cuddy.environment, capture_output=True,
+        )  # fmt: skip
+        for path, text in listed(top).items():
+            if "cuddy-try" not in path:
+                assert text in (old.get(path), new.get(path)), f"{number}: {path} is {text}"
+        if cuddy.ok("try", "ls", "-q"):
+            cuddy.ok("try", "apply", "one")
+        assert listed(top) == new, f"killed at call {number}"
+        assert (top / "d/f").samefile(top / "d/g"), f"killed at call {number}"
+        if done.returncode == 0:
+            break
+        kills += 1
+    assert kills > 40
+
+
+def begin_anew(top: Path, old: Path, trial: Path, kept: Path) -> None:
+    """The host's files as they were, and a trial that began after that."""
+    shutil.rmtree(top)
+    shutil.copytree(old, top, symlinks=True)
+    subprocess.run(["cp", "-a", kept, trial], check=True)
+    time.sleep(0.02)
+    record = trial / "trial.json"
+    record.write_text(re.sub(r'"Since":\d+', f'"Since":{time.time_ns()}', record.read_text()))

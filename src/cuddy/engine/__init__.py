@@ -249,6 +249,7 @@ trial            run one in such a view
 trial_plan       of which parts the view is
 trial_view       making it
 trial_diff       what was changed
+trial_source     what is new, and making it elsewhere
 trial_apply      the machine is changed so
 trial_discard    or it is not
 trial_commit     or an image is made of it

@@ -21,13 +21,14 @@ from cuddy.errors import (
 )
 from cuddy.kernel import capabilities, idmap, namespaces, process
 from cuddy.kernel.idmap import IdRange
+from cuddy.kernel.mount import list_mounts
 from cuddy.shapes import NamedTuple
-from cuddy.undo import Undo
+from cuddy.undo import Shield, Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from typing import NoReturn
+    from typing import Any, NoReturn
 
     from cuddy.engine.home import Home
     from cuddy.engine.trials import Trial
@@ -90,6 +91,7 @@ def prepare(home: Home, trial: Trial, caller: Caller) -> None:
             # Of a preparation that was killed.
             files.clear_directory(f"{where}/{directory}", but=())
         parts = trial_view.decide((home.root, home.run_root), caller.places)
+        trial["Mounts"] = [[point.target, point.device, point.root] for point in list_mounts()]
         trial["Copied"] = trial_view.prepare(where, parts)
         trial["Parts"] = [list(part) for part in parts]
     except OSError as error:
@@ -97,29 +99,80 @@ def prepare(home: Home, trial: Trial, caller: Caller) -> None:
 
 
 def attend(where: str, trial: Trial, words: list[str], caller: Caller) -> int:
-    """Run the command in a child and wait, also for all that it leaves running; its exit code."""
-    process.prctl(process.PR_SET_CHILD_SUBREAPER, 1)
+    """Run the command, and wait for all that it leaves running; its exit code.
+
+        we ── keeper ── command ── ...
+
+    The keeper has the trial's lock as we do, and is there until nothing of the command is: so
+    whoever kills us, nobody decides on a trial in which something still runs.
+    """
     heard, say = os.pipe2(os.O_CLOEXEC)
-    child = os.fork()
-    if child == 0:
-        os.close(heard)
-        begin(where, trial, words, caller, say)
-    os.close(say)
-    # Keys of the terminal are for the command; who ends us means it as well.
-    ignored = (_signal.SIGINT, _signal.SIGQUIT)
-    before = {number: _signal.signal(number, _signal.SIG_IGN) for number in ignored}
-    for number in (_signal.SIGTERM, _signal.SIGHUP):
-        before[number] = _signal.signal(number, lambda number, _: os.kill(child, number))
+    with Shield():  # until there is somebody whom signals can go to
+        us, keeper = os.getpid(), os.fork()
+        if keeper == 0:
+            os.close(heard)
+            keep(where, trial, words, caller, say, us)
+        os.close(say)
+        before = heed(keeper)
     try:
         complaint = hear(heard)
-        _, status = os.waitpid(child, 0)
-        end_rest()
+        _, status = os.waitpid(keeper, 0)
     finally:
         os.close(heard)
         for number, handler in before.items():
             _signal.signal(number, handler)
     refuse(complaint, words[0])
     return process.exit_code(status)
+
+
+def heed(pid: int) -> dict[int, Any]:
+    """Keys of the terminal are for the command; who ends us means it as well. What was before."""
+
+    def pass_on(number: int, _: object) -> None:
+        os.kill(pid, number)
+
+    handlers = dict.fromkeys((_signal.SIGINT, _signal.SIGQUIT), _signal.SIG_IGN)
+    handlers |= dict.fromkeys((_signal.SIGTERM, _signal.SIGHUP), pass_on)
+    return {number: _signal.signal(number, handler) for number, handler in handlers.items()}
+
+
+class Left(Exception):
+    """Who started us is gone."""
+
+
+def leave(number: int, frame: object) -> NoReturn:
+    """The handler for that."""
+    raise Left
+
+
+def keep(
+    where: str, trial: Trial, words: list[str], caller: Caller, say: int, starter: int
+) -> NoReturn:
+    """The keeper: waits for the command, then ends what it has left running, as nobody else would.
+
+    When who started us is gone, so is the command.
+    """
+    code = 128 + _signal.SIGKILL
+    try:
+        process.prctl(process.PR_SET_CHILD_SUBREAPER, 1)
+        _signal.signal(_signal.SIGUSR1, leave)
+        process.prctl(process.PR_SET_PDEATHSIG, _signal.SIGUSR1)
+        if os.getppid() != starter:
+            raise Left
+        child = os.fork()
+        if child == 0:
+            begin(where, trial, words, caller, say)
+        os.close(say)
+        heed(child)
+        _signal.pthread_sigmask(_signal.SIG_SETMASK, ())
+        _, status = os.waitpid(child, 0)
+        code = process.exit_code(status)
+    finally:
+        try:
+            _signal.signal(_signal.SIGUSR1, _signal.SIG_IGN)
+            end_rest()
+        finally:
+            os._exit(code)
 
 
 def hear(fd: int) -> bytes:
@@ -168,6 +221,8 @@ def begin(where: str, trial: Trial, words: list[str], caller: Caller, say: int) 
         parts = [trial_plan.Part(*part) for part in trial["Parts"]]
         trial_view.enter(where, parts, warn)
         become(caller)
+        # Not before: a change of ids clears it (prctl(2)).
+        process.prctl(process.PR_SET_PDEATHSIG, _signal.SIGKILL)
         os.chdir(caller.cwd)
         kind = NOT_FOUND
         os.execvpe(words[0], words, dict(caller.environment))

@@ -9,14 +9,16 @@ trial began is left alone unless `force` says otherwise.
 
 from __future__ import annotations
 
+import errno
 import os
 import stat
 
 from cuddy import files
 from cuddy.engine import trial_diff, trials
+from cuddy.engine.trial_source import Source, key_of, look
 from cuddy.errors import Conflict, SystemFailure
 from cuddy.image import walk
-from cuddy.kernel import resolve, transfer
+from cuddy.kernel import mount, resolve
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 SHOWN = 5
 """So many paths are named where many stand in the way."""
-READING = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_NOCTTY
 
 
 def apply(home: Home, name: str, *, force: bool = False) -> list[Change]:
@@ -39,6 +40,7 @@ def apply(home: Home, name: str, *, force: bool = False) -> list[Change]:
         found = trial_diff.changes(home, trial)
         with Target(trial, force=force) as target:
             target.check(found)
+            target.find_links(found)
             trial["Applied"] = True
             trials.write(home, trial)
             for change in found:
@@ -60,6 +62,8 @@ class Target:
 
     def __init__(self, trial: Trial, *, force: bool, root: str = "/") -> None:
         self.since, self.force = trial["Since"], force
+        self.mounts = trial.get("Mounts")
+        self.linked: dict[tuple[int, int], bytes] = {}  # files of the trial with several names
         self.mark = b".cuddy-try-" + trial["Id"].encode()
         self.root_fd = os.open(root, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
 
@@ -73,6 +77,7 @@ class Target:
         """Whether all can be applied. Raises Conflict that names what stands in the way."""
         if self.force:
             return
+        self.check_mounts(found)
         coming = {change.path for change in found if change.letter != "D"}
         stuck = [change.path for change in found if not self.is_free(change, coming)]
         if stuck:
@@ -80,6 +85,22 @@ class Target:
             more = f" and {len(stuck) - SHOWN} more" if len(stuck) > SHOWN else ""
             hint = "look at them; --force applies all the same"
             raise Conflict(f"changed on the host since the trial began: {shown}{more}", hint=hint)
+
+    def check_mounts(self, found: list[Change]) -> None:
+        """Whether the paths are where they were. Raises Conflict."""
+        if self.mounts is None:
+            return
+        newer = [
+            point.target for point in mount.list_mounts()
+            if [point.target, point.device, point.root] not in self.mounts
+        ]  # fmt: skip
+        for change in found:
+            path = f"/{os.fsdecode(change.path)}"
+            for target in newer:
+                if mount.contains(target, path):
+                    what = f"{path} is not where it was: something has been mounted at {target}"
+                    hint = "unmount it, or --force changes what is mounted there"
+                    raise Conflict(f"{what} since the trial began", hint=hint)
 
     def is_free(self, change: Change, coming: set[bytes]) -> bool:
         """Whether the host's file is as it was when the trial began, or as it shall be already.
@@ -145,9 +166,10 @@ class Target:
             parent_fd = self.open_parent(change.path)
             try:
                 self.remove(parent_fd, self.mark)
-                if self.is_done(parent_fd, change):
+                is_done = self.is_done(parent_fd, change)
+                if is_done and self.is_linked(parent_fd, change):
                     return
-                if not self.force and not self.is_old(parent_fd, change):
+                if not (self.force or is_done or self.is_old(parent_fd, change)):
                     raise Conflict(f"{shown} has just been changed on the host", hint="try again")
                 self.change(parent_fd, change)
             finally:
@@ -158,6 +180,67 @@ class Target:
             raise SystemFailure.from_os(f"cannot apply {shown}", error) from error
         except OSError as error:
             raise SystemFailure.from_os(f"cannot apply {shown}", error) from error
+
+    def find_links(self, found: list[Change]) -> None:
+        """Of files with several names, those names that are the host's already: no changes, as it
+        had them before or an `apply` that was cut off has made them.
+        """
+        changed = {change.path for change in found}
+        for change in found:
+            if change.letter == "D":
+                continue
+            with Source(change) as source:
+                if source.key is None or source.key in self.linked:
+                    continue
+            prefix = change.path.removesuffix(change.inside)
+            top_fd = os.open(change.top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+            try:
+                for inside, status in walk.walk(top_fd):
+                    if (key := key_of(status)) and prefix + inside not in changed:
+                        self.linked.setdefault(key, prefix + inside)
+            finally:
+                os.close(top_fd)
+
+    def is_linked(self, parent_fd: int, change: Change) -> bool:
+        """Whether a file that is there is the same one under all the names that it is to have."""
+        if change.letter == "D":
+            return True
+        with Source(change) as source:
+            first = self.linked.setdefault(source.key, change.path) if source.key else change.path
+        if first == change.path:
+            return True
+        one, two = self.look_at(first), look(parent_fd, change.path.rpartition(b"/")[2])
+        return bool(one and two and os.path.samestat(one, two))
+
+    def look_at(self, path: bytes) -> os.stat_result | None:
+        """What is at a path of the host's."""
+        parent_fd = self.open_parent(path)
+        try:
+            return look(parent_fd, path.rpartition(b"/")[2])
+        finally:
+            os.close(parent_fd)
+
+    def make(self, source: Source, parent_fd: int, change: Change) -> None:
+        """What is new, under the mark: a name more of a file that has come already, or a copy."""
+        first = self.linked.setdefault(source.key, change.path) if source.key else change.path
+        if first == change.path:
+            source.make(parent_fd, self.mark)
+            return
+        first_fd, name = self.open_parent(first), first.rpartition(b"/")[2]
+        try:
+            there = look(first_fd, name)
+            if there is None or not source.is_same(first_fd, name, there):
+                source.make(parent_fd, self.mark)  # it has become another one out here
+                return
+            os.link(
+                name, self.mark, src_dir_fd=first_fd, dst_dir_fd=parent_fd, follow_symlinks=False
+            )
+        except OSError as error:
+            if error.errno not in (errno.EXDEV, errno.EMLINK, errno.EPERM):
+                raise
+            source.make(parent_fd, self.mark)  # another file system out here
+        finally:
+            os.close(first_fd)
 
     def clear(self, change: Change) -> None:
         """Take away what was begun and not finished beside a path."""
@@ -187,7 +270,7 @@ class Target:
                 finally:
                     os.close(fd)
                 return
-            source.make(parent_fd, self.mark)
+            self.make(source, parent_fd, change)
             if status and (is_directory or stat.S_ISDIR(status.st_mode)):
                 resolve.renameat2(self.mark, name, resolve.RENAME_EXCHANGE, dir_fd=parent_fd)
                 self.remove(parent_fd, self.mark)
@@ -199,117 +282,3 @@ class Target:
         """What is called so in a directory goes, if it is there."""
         if look(parent_fd, name):
             files.remove_below(parent_fd, os.fsdecode(name))
-
-
-def look(parent_fd: int, name: bytes) -> os.stat_result | None:
-    """What is under a name; None if nothing is."""
-    try:
-        return os.stat(name, dir_fd=parent_fd, follow_symlinks=False)
-    except FileNotFoundError:
-        return None
-
-
-class Source:
-    """What is new, in the trial."""
-
-    def __init__(self, change: Change) -> None:
-        top_fd = os.open(change.top, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            above, _, self.name = change.inside.rpartition(b"/")
-            self.name = self.name or b"."
-            self.fd = resolve.open_beneath(top_fd, above or b".", os.O_PATH | os.O_DIRECTORY)
-        finally:
-            os.close(top_fd)
-        try:
-            self.status = os.stat(self.name, dir_fd=self.fd, follow_symlinks=False)
-        except BaseException:
-            os.close(self.fd)
-            raise
-
-    def __enter__(self) -> Source:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        os.close(self.fd)
-
-    def open(self) -> int:
-        """Its content or directory."""
-        return resolve.open_beneath(self.fd, self.name, READING)
-
-    def is_same(self, parent_fd: int, name: bytes, other: os.stat_result) -> bool:
-        """Whether something of the host's is like it to the last byte."""
-        kinds = {(s.st_mode, s.st_uid, s.st_gid, s.st_rdev) for s in (self.status, other)}
-        if len(kinds) > 1:
-            return False
-        if stat.S_ISLNK(other.st_mode):
-            links = {os.readlink(self.name, dir_fd=self.fd), os.readlink(name, dir_fd=parent_fd)}
-            return len(links) == 1
-        if not stat.S_ISREG(other.st_mode):
-            return True
-        if other.st_size != self.status.st_size:
-            return False
-        one, two = self.open(), resolve.open_beneath(parent_fd, name, READING)
-        try:
-            return transfer.is_same(one, two, other.st_size)
-        finally:
-            os.close(one)
-            os.close(two)
-
-    def make(self, parent_fd: int, name: bytes) -> None:
-        """Make one like it under a new name. Raises OSError."""
-        mode = self.status.st_mode
-        if stat.S_ISDIR(mode):
-            os.mkdir(name, 0o700, dir_fd=parent_fd)
-            fd = resolve.open_beneath(parent_fd, name, os.O_RDONLY | os.O_DIRECTORY)
-            try:
-                self.dress(fd)
-            finally:
-                os.close(fd)
-        elif stat.S_ISREG(mode):
-            self.copy(parent_fd, name)
-        elif stat.S_ISLNK(mode):
-            os.symlink(os.readlink(self.name, dir_fd=self.fd), name, dir_fd=parent_fd)
-            self.give(parent_fd, name)
-        elif not stat.S_ISSOCK(mode):
-            before = os.umask(0)  # a mode that is set later could be set to another file
-            try:
-                os.mknod(name, mode, self.status.st_rdev, dir_fd=parent_fd)
-            finally:
-                os.umask(before)
-            self.give(parent_fd, name)
-
-    def give(self, parent_fd: int, name: bytes) -> None:
-        """Its owner, for what cannot be opened."""
-        uid, gid = self.status.st_uid, self.status.st_gid
-        found = look(parent_fd, name)
-        if found and (found.st_uid, found.st_gid) != (uid, gid):
-            os.chown(name, uid, gid, dir_fd=parent_fd, follow_symlinks=False)
-
-    def copy(self, parent_fd: int, name: bytes) -> None:
-        """A file with its content, on disk before it gets its name."""
-        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-        given = self.open()
-        out = os.open(name, flags, 0o600, dir_fd=parent_fd)
-        try:
-            transfer.copy_file(given, out, self.status)
-            self.dress(out)
-            os.fsync(out)
-        finally:
-            os.close(given)
-            os.close(out)
-
-    def dress(self, fd: int) -> None:
-        """Owner, permissions, attributes, time."""
-        status, found = self.status, os.fstat(fd)
-        if (found.st_uid, found.st_gid) != (status.st_uid, status.st_gid):
-            os.fchown(fd, status.st_uid, status.st_gid)
-        os.fchmod(fd, stat.S_IMODE(status.st_mode))
-        own = self.open()
-        try:
-            for key in os.listxattr(own):
-                if not key.startswith(("trusted.overlay.", "user.overlay.")):
-                    os.setxattr(fd, key, os.getxattr(own, key))
-        finally:
-            os.close(own)
-        if stat.S_ISREG(status.st_mode):
-            os.utime(fd, ns=(status.st_atime_ns, status.st_mtime_ns))

@@ -38,6 +38,7 @@ class Trial(TypedDict, total=False):
     User: int  # uid of the caller
     Commands: list[list[str]]
     Parts: list[list[str]]  # path, kind, number: `trial_plan.Part`
+    Mounts: list[list[str]]  # what was mounted then: where, device, directory of that
     Copied: dict[str, dict[str, list[int]]]  # directory -> name -> mode, size, time of its copies
     ExitCode: int  # of the last command; -1 while it has not ended
     Applied: bool  # whether some of it may be the host's already
