@@ -55,6 +55,7 @@ LIBRARIES = {
         "cli/build_view.py",
         "cli/explain_view.py",
         "cli/progress.py",
+        "cli/live/app.py",
         "cli/live/bars.py",
         "cli/live/dialogs.py",
         "cli/live/pane.py",

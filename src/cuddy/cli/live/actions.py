@@ -21,11 +21,12 @@ SHELL = ("sh", "-c", "command -v bash >/dev/null 2>&1 && exec bash; exec sh")
 
 
 class Action(NamedTuple):
-    """One. `fits`: the states in which it makes sense."""
+    """One. `doing`: how the container is meanwhile; `fits`: whether it makes sense."""
 
     key: str
     words: tuple[str, ...]
     question: str  # "": it is not asked
+    doing: str
     done: str
     fits: Callable[[Row], bool]
 
@@ -34,17 +35,26 @@ def _is_up(row: Row) -> bool:
     return row.is_running or row.status == "restarting"
 
 
+_ALL = ", with all it has changed?"
 ACTIONS = (
-    Action("s", ("stop",), "Stop {}?", "stopped", _is_up),
-    Action("s", ("start",), "", "started", lambda row: not _is_up(row)),
-    Action("r", ("restart",), "Restart {}?", "restarted", lambda row: True),
-    Action("p", ("pause",), "Pause {}?", "paused", lambda row: row.status == "running"),
-    Action("p", ("unpause",), "", "goes on", lambda row: row.status == "paused"),
-    Action("K", ("kill",), "Kill {} without letting it end by itself?", "killed", _is_up),
-    Action("D", ("rm", "-f"), "Kill and remove {}, with all it has changed?", "removed", _is_up),
-    Action("D", ("rm",), "Remove {}, with all it has changed?", "removed",
-           lambda row: not _is_up(row)),
-)  # fmt: skip
+    Action("s", ("stop",), "Stop {}?", "stopping", "stopped", _is_up),
+    Action("s", ("start",), "", "starting", "started", lambda row: not _is_up(row)),
+    Action("r", ("restart",), "Restart {}?", "restarting", "restarted", lambda row: True),
+    Action("p", ("pause",), "Pause {}?", "pausing", "paused", lambda row: row.status == "running"),
+    Action("p", ("unpause",), "", "going on", "goes on", lambda row: row.status == "paused"),
+    Action(
+        "K", ("kill",), "Kill {} without letting it end by itself?", "killing", "killed", _is_up
+    ),
+    Action(
+        "D",
+        ("rm", "-f"),
+        f"Kill and remove {{}}{_ALL}",
+        "removing",
+        "removed",
+        _is_up,
+    ),
+    Action("D", ("rm",), f"Remove {{}}{_ALL}", "removing", "removed", lambda row: not _is_up(row)),
+)
 
 
 def find(key: str, row: Row) -> Action | None:

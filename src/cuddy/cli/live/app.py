@@ -6,6 +6,7 @@ import asyncio
 import subprocess
 import time
 
+from rich.console import Console
 from textual.app import App
 from textual.widgets import ContentSwitcher, Input, Static
 
@@ -42,7 +43,10 @@ class Top(App[int]):
     BINDINGS = layout.BINDINGS
 
     def __init__(self, places: Home, link: Link, environment: Mapping[str, str]) -> None:
-        super().__init__()
+        # Where there are few colours, or none are wanted, the terminal's own.
+        few = Console(force_terminal=True).color_system in (None, "standard")
+        self._is_plain = few or "NO_COLOR" in environment
+        super().__init__(ansi_color=self._is_plain or None)
         self.failure: Exception | None = None
         self._places = places
         self._link = link
@@ -55,7 +59,7 @@ class Top(App[int]):
         self._event_loop: asyncio.AbstractEventLoop | None = None
         self._notes: set[asyncio.Task[None]] = set()
         background = environment.get("COLORFGBG", "").rpartition(";")[2]
-        self.theme = THEMES[background in ("7", "15")]
+        self.theme = THEMES[2 if self._is_plain else background in ("7", "15")]
 
     def compose(self) -> ComposeResult:
         """From above to below."""
@@ -293,7 +297,8 @@ class Top(App[int]):
 
     def action_theme(self) -> None:
         """Other colours."""
-        self.theme = THEMES[(THEMES.index(self.theme) + 1) % len(THEMES)]
+        if not self._is_plain:
+            self.theme = THEMES[(THEMES.index(self.theme) + 1) % len(THEMES)]
 
     # What is done to containers.
 
@@ -321,7 +326,9 @@ class Top(App[int]):
     async def _carry_out(self, action: Action, row: Row) -> None:
         """Run the command, which goes on by itself should the view end; say what it came to."""
         name = printable(row.name)
-        self.notify(f"{action.words[0]} {name} …", timeout=2, markup=False)
+        table = self._table
+        table.doing[row.id] = action.doing
+        table.refresh()
         process = await asyncio.create_subprocess_exec(
             *actions.command(self._places, *action.words, row.id),
             stdin=subprocess.DEVNULL,
@@ -331,6 +338,8 @@ class Top(App[int]):
             start_new_session=True,
         )
         _, said = await process.communicate()
+        table.doing.pop(row.id, None)
+        table.refresh()
         if process.returncode:
             text = printable(said.decode("utf-8", "replace").strip())
             self.notify(text or f"{name}: not {action.done}", severity="error", markup=False)

@@ -62,6 +62,7 @@ class View(NamedTuple):
     cpus: int
     history: dict[str, list[float]]  # per container, percent of a processor
     widths: dict[str, int]
+    doing: dict[str, str] = {}  # per container, what somebody here is doing to it
 
 
 def choose(width: int) -> tuple[list[Column], dict[str, int]]:
@@ -178,6 +179,12 @@ def _name(row: Row, view: View) -> list[Cell]:
     return [(printable(row.name), "bold" if row.is_running else "dim")]
 
 
+def _state(row: Row, view: View) -> list[Cell]:
+    if doing := view.doing.get(row.id):
+        return [(doing, "yellow italic")]
+    return [(state(row), state_style(row))]
+
+
 def _cpu_bar(row: Row, view: View) -> list[Cell]:
     return bar(row.cpu_percent, view.widths["cpubar"]) if row.is_running else []
 
@@ -212,7 +219,7 @@ COLUMNS = (
     Column("image", "IMAGE", 16, 9, lambda row: row.image, _text(lambda r: printable(r.image)),
            False, False),
     Column("state", "STATE", 10, 1, lambda row: (not row.is_running, state(row)),
-           lambda row, view: [(state(row), state_style(row))], False, False),
+           _state, False, False),
     Column("cpu", "CPU%", 5, 2, lambda row: row.cpu_percent,
            lambda row, view: [(f"{row.cpu_percent:.1f}"[:5] if row.is_running else "", "")]),
     Column("cpubar", "", 5, 6, lambda row: row.cpu_percent, _cpu_bar, within=NARROW),

@@ -18,6 +18,7 @@ Table, Pane { overflow-x: hidden; scrollbar-size-vertical: 1; scrollbar-gutter: 
 Table > .table--head { background: $surface; color: $text-muted; text-style: bold; }
 Table > .table--sorted { background: $surface; color: $text; text-style: bold; }
 Table > .table--selected { background: $primary 35%; }
+Table:ansi > .table--selected { background: ansi_default; text-style: reverse; }
 #panes { height: 2fr; }
 .zoomed Table { display: none; }
 #filter { display: none; height: 1; border: none; padding: 0 1; }

@@ -45,6 +45,7 @@ class Table(ScrollView, can_focus=True):
         self.shows_all = True
         self.wanted = ""
         self.nothing = ""
+        self.doing: dict[str, str] = {}  # by id, what is being done
         self.look = Look(0, 1, 0, ())
         self._history: dict[str, list[float]] = {}
         self._selected = ""  # id
@@ -142,7 +143,11 @@ class Table(ScrollView, can_focus=True):
             strip = Strip([Segment(text, under + Style(dim=True))])
             return strip.crop_extend(0, self.size.width, under)
         view = columns.View(
-            self.look.at_ns or time.time_ns(), self.look.cpus, self._history, self._widths
+            self.look.at_ns or time.time_ns(),
+            self.look.cpus,
+            self._history,
+            self._widths,
+            self.doing,
         )
         if line == self._line:
             under = self.get_component_rich_style("table--selected")

@@ -32,6 +32,11 @@ def run(places: Home, environment: Mapping[str, str]) -> int:
         raise WrongArguments(
             "the live view needs a terminal", hint="'cuddy stats' and 'cuddy top --json' do not"
         )
+    if environment.get("TERM") in (None, "", "dumb"):
+        raise WrongArguments(
+            "the live view needs a terminal that can be drawn on",
+            hint="TERM is not set, or 'dumb': 'cuddy stats' does without",
+        )
     check()
     link = feed.start(places)  # before anything has threads
     terminal = Terminal()
