@@ -120,5 +120,11 @@ def test_links_give_a_container_further_names(client: Client, cuddy: Cuddy) -> N
     names = ("ps", "--filter", "name=db", "--format", "{{.Names}}")
     assert cuddy.ok(*names) == "db"
     assert cuddy.ok(*names, "--no-trunc") == "db,web/db,web/store"
+    for path in ("web/store", "/web/db"):
+        assert cuddy.field(path, "{{.Name}}") == "/db"
+        assert cuddy.ok("exec", path, "hostname") == cuddy.ok("exec", "db", "hostname")
+    assert client.get("/containers/web/store/json")["Name"] == "/db"
+    for path in ("web/nothing", "web/store/db", "nobody/db", "web/", "a" + "/b" * 5000):
+        assert "No such" in cuddy("stop", path).err
     cuddy.ok("rm", "web")
     assert client.all()["db"]["Names"] == ["/db"]

@@ -25,10 +25,18 @@ ID_LENGTH = 64
 
 
 def find_id(home: Home, name: str) -> str:
-    """Full id, name, or unique beginning of an id -> full id. Raises NoSuchContainer."""
+    """Full id, name, unique beginning of an id, or another's link -> full id.
+
+    Raises NoSuchContainer.
+    """
     bare = name.removeprefix("/")
-    if not bare or "/" in bare or "\0" in bare or bare in (".", ".."):
+    if not bare or "\0" in bare or bare in (".", ".."):
         raise NoSuchContainer(name)
+    if "/" in bare:
+        # Imported here: few containers have links.
+        from cuddy.engine import links
+
+        return links.follow(home, bare)
     if len(bare) == ID_LENGTH and os.path.isdir(home.container_dir(bare)):
         return bare
     try:
