@@ -202,6 +202,17 @@ def test_a_shell_and_back(cuddy: Cuddy) -> None:
         assert terminal.ends() == 0
 
 
+def test_a_container_without_a_shell(cuddy: Cuddy) -> None:
+    cuddy.ok("run", "-d", "--name", "one", "alpine", "sleep", "1000")
+    cuddy.ok("exec", "one", "rm", "/bin/sh")
+    with top(cuddy) as terminal:
+        terminal.sees(r"one +running")
+        terminal.type("x")
+        terminal.sees(r"(?s)cuddy: .*sh.*press Enter")
+        terminal.line("")
+        terminal.sees(r"one +running")
+
+
 def test_a_view_that_has_to_end_takes_the_shell_with_it(cuddy: Cuddy) -> None:
     cuddy.ok("run", "-d", "--name", "one", "alpine", "sleep", "1000")
     with top(cuddy) as terminal:

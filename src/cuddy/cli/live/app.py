@@ -350,7 +350,7 @@ class Top(App[int]):
         """A shell in the selected container, with the terminal for itself."""
         row = self._table.selected
         if not row or row.status != "running":
-            self.notify("there is a shell in a container that runs", severity="warning")
+            self.notify("only a container that runs can have a shell", severity="warning")
             return
         with self.suspend():
             code = run_shell(actions.shell(self._places, row.id), self._environment, row.name)
