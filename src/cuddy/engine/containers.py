@@ -33,10 +33,7 @@ def find_id(home: Home, name: str) -> str:
     if not bare or "\0" in bare or bare in (".", ".."):
         raise NoSuchContainer(name)
     if "/" in bare:
-        # Imported here: few containers have links.
-        from cuddy.engine import links
-
-        return links.follow(home, bare)
+        return _follow_link(home, bare)
     if len(bare) == ID_LENGTH and os.path.isdir(home.container_dir(bare)):
         return bare
     try:
@@ -52,6 +49,20 @@ def find_id(home: Home, name: str) -> str:
     if not found:
         raise NoSuchContainer(name)
     return found[0]
+
+
+def _follow_link(home: Home, path: str) -> str:
+    """The container that NAME/ALIAS means: what another one calls it. Raises NoSuchContainer."""
+    name, _, alias = path.partition("/")
+    try:
+        record = container.read(home, find_id(home, name))
+        for text in record["HostConfig"].get("Links") or ():
+            other, _, called = text.partition(":/")
+            if called == alias:
+                return find_id(home, other)
+    except NoSuchContainer:
+        pass  # the one or the other is gone: what was asked for is told below
+    raise NoSuchContainer(path)
 
 
 def find(home: Home, name: str) -> Container:

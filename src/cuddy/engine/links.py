@@ -78,20 +78,6 @@ def aliases(linking: Iterable[Container]) -> dict[str, list[str]]:
     return found
 
 
-def follow(home: Home, path: str) -> str:
-    """The container that NAME/ALIAS means: what another one calls it. Raises NoSuchContainer."""
-    name, _, alias = path.partition("/")
-    try:
-        record = container.read(home, containers.find_id(home, name))
-        for text in record["HostConfig"].get("Links") or ():
-            other, _, called = text.partition(":/")
-            if called == alias:
-                return containers.find_id(home, other)
-    except NoSuchContainer:
-        pass  # the one or the other is gone: what was asked for is told below
-    raise NoSuchContainer(path)
-
-
 def remove(home: Home, path: str) -> None:
     """Take a link from a container: NAME/ALIAS. Raises NoSuchContainer, Conflict."""
     name, slash, alias = path.removeprefix("/").rpartition("/")
