@@ -100,7 +100,8 @@ class Post:
             count = self._board.count()
             if count.free < LEAST_FREE:
                 self._ring()
-            if is_welcome(count, owner):
+            is_late = self._is_retired and self._ends_with_server
+            if is_welcome(count, owner) and not is_late:
                 self._is_serving = True
                 if self._is_retired:
                     self.leave()

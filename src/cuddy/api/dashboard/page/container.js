@@ -75,7 +75,7 @@ export class ContainerView {
       document.title = `${this.title} · cuddy`;
       setText(this.name, this.title);
       setText(this.status, container.Status || container.State);
-      setText(this.about, [container.Image, container.Command, ...container.Ports.map(port)].join(" · "));
+      setText(this.about, [container.Image, ...container.Ports.map(port), container.Command].join(" · "));
     }
     this.current.update?.(container, state);
   }
@@ -173,6 +173,7 @@ class ChartPanel {
       setText(this.entry("Networks"), networks.map(([name, each]) => `${name} ${each.IPAddress}`.trim()).join(", ") || "none");
       setText(this.entry("Mounts"), known.Mounts.map((each) => `${each.Name ?? each.Source} → ${each.Destination}`).join(", ") || "none");
       setText(this.entry("Process"), known.State.Running ? `pid ${known.State.Pid} on the host` : `ended with ${known.State.ExitCode}`);
+      setText(this.entry("Command"), container.Command);
     } catch {
       this.shown = ""; // it has just gone, or will be asked again
     }

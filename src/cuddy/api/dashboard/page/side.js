@@ -88,8 +88,7 @@ class ContainerRow {
     setText(this.about, container.State === "running" ? container.Image : container.Status);
     const isKnown = history.now(this.id, "memory") !== null;
     this.link.classList.toggle("idle", !isKnown);
-    this.spark.element.classList.toggle("still", !isKnown);
-    this.spark.update(history.of(this.id).cpu, 100);
+    this.spark.update(history.of(this.id).cpu, 20);
     setText(this.cpu, isKnown ? known(percent, history.now(this.id, "cpu")) : "");
     setText(this.memory, isKnown ? bytes(history.now(this.id, "memory")) : "");
     const use = isKnown ? `, ${this.cpu.textContent} CPU, ${this.memory.textContent}` : "";

@@ -60,9 +60,8 @@ export class Terminal {
   measure() {
     const cell = this.probe.getBoundingClientRect();
     if (!cell.width || !this.box.clientWidth) return;
-    const style = getComputedStyle(this.box);
-    const width = this.box.clientWidth - parseFloat(style.paddingLeft) - parseFloat(style.paddingRight);
-    const height = this.box.clientHeight - parseFloat(style.paddingTop) - parseFloat(style.paddingBottom);
+    const width = this.box.clientWidth - 2 * parseFloat(getComputedStyle(this.box).paddingLeft);
+    const height = this.box.clientHeight - 2 * parseFloat(getComputedStyle(this.live).paddingTop);
     const columns = Math.max(20, Math.min(500, Math.floor((width * 50) / cell.width)));
     const rows = Math.max(5, Math.min(200, Math.floor(height / cell.height)));
     if (rows === this.screen.rows && columns === this.screen.columns) return;
