@@ -314,3 +314,12 @@ def test_a_missing_device_is_named_with_what_mends_it(registry: Registry) -> Non
     for text in (said, complaint):
         assert "/dev/net/tun" in text
         assert "sudo chmod 0666 /dev/net/tun" in text or "sudo modprobe tun" in text
+
+
+def test_a_container_built_in_steps_is_led_out(user: OrdinaryUser) -> None:
+    result = user("run", "--rm", "--step", "alpine", "ip", "route")
+    assert result.code == 0, result.err
+    network = result.out.partition("8/9 network")[2].partition("9/9")[0]
+    assert "lo 127.0.0.1/8, eth0 " in network or "lo 127.0.0.1/8, tap0 " in network, network
+    assert "default via" in result.out
+    assert user.ok("ps", "-aq") == ""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import random
 import re
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,16 @@ import pytest
 
 import images
 import userns_expected
-from console import ENGINE, Cuddy, Terminal, children_of, is_alive, processes_called, wait_until
+from console import (
+    ENGINE,
+    Cuddy,
+    Terminal,
+    children_of,
+    gone_on,
+    is_alive,
+    processes_called,
+    wait_until,
+)
 from cuddy.engine.run_step_stages import STAGES
 
 pytestmark = [
@@ -192,6 +203,38 @@ def test_whatever_ends_it_at_any_stage_leaves_nothing(
         assert code == 128 + how
         wait_until(lambda: not any(map(is_alive, built)))
     assert cuddy.ok("ps", "-aq") == ""
+    assert not [name for name in os.listdir(cuddy.run_root) if len(name) == 64]
+
+
+@pytest.mark.slow
+def test_killed_at_any_moment_between_stages_it_leaves_nothing(cuddy: Cuddy) -> None:
+    chance = random.Random(4)
+    for _ in range(30):
+        gone_on()
+        words = [
+            "run",
+            "--rm",
+            "--step",
+            "-m",
+            "64m",
+            "-v",
+            "kept:/kept",
+            "alpine",
+            "sleep",
+            "1007",
+        ]
+        with cuddy.start(*words) as process:
+            assert process.stdout
+            for _ in range(chance.randrange(len(NAMES) * 10)):
+                process.stdout.readline()
+            time.sleep(chance.uniform(0, 0.02))
+            process.kill()
+            process.communicate()
+        for container_id in cuddy.ok("ps", "-q", "--no-trunc").split():
+            # Its command ran already: that outlives us, as with any `run`.
+            cuddy.ok("rm", "-f", container_id)
+        assert not set(cuddy.ok("ps", "-a", "--format", "{{.State}}").split()) - {"created"}
+        cuddy.remove_all()
     assert not [name for name in os.listdir(cuddy.run_root) if len(name) == 64]
 
 
