@@ -170,6 +170,22 @@ def test_programs_of_an_image_need_a_word_of_trust_before_the_last_lock(cuddy: C
         assert terminal.ends() == 0
 
 
+def test_one_that_keeps_its_powers_is_told_and_needs_trust_to_the_end(cuddy: Cuddy) -> None:
+    with at_a_terminal(cuddy, "--privileged", "alpine", "true") as terminal:
+        for name in NAMES[:-1]:
+            terminal.expect(at(name), timeout=60)
+            terminal.line("")
+        terminal.expect("it is privileged, and keeps all")
+        terminal.expect(at("powers"))
+        terminal.line("echo $((40+2))")
+        terminal.expect(r"Only if you trust the image.*\[y/N\] ")
+        terminal.line("y")
+        terminal.expect("42")
+        terminal.expect(at("powers"))
+        terminal.line("")
+        assert terminal.ends() == 0
+
+
 def test_an_image_without_a_shell_is_built_all_the_same(cuddy: Cuddy) -> None:
     program = images.entry("busybox", images.BUSYBOX.read_bytes(), mode=0o755)
     cuddy.ok("import", "-", "bare", input=images.tar(program))

@@ -164,6 +164,7 @@ run_step         build it one lock at a time, to look around
 run_step_stages  in which order, and what is said of each stage
 run_step_inside  the process that gets the locks
 run_step_sights  what can be seen of it
+run_step_calls   its system calls, as people read them
 rename           give it another name
 rm               remove it
 export           its root as an archive

@@ -5,6 +5,7 @@
                       host's view (layers, control groups, the network)
     run_step_inside   the process itself
     run_step_sights   what can be seen of it
+    run_step_calls    its system calls, as people read them
 
 Nothing is acted: every stage is the kernel's, and what is shown is read from the kernel. The
 process has the container's files, address and groups, but is not its program's: that is started
@@ -15,7 +16,6 @@ in the container's run directory as a monitor's is, so that it is found when we 
 from __future__ import annotations
 
 import os
-import re
 import select
 
 from cuddy import files
@@ -31,6 +31,7 @@ from cuddy.engine import (
     run_step_inside,
     spec,
 )
+from cuddy.engine.run_step_calls import readable
 from cuddy.engine.run_step_sights import Sight, look, short
 from cuddy.engine.run_step_stages import STAGES, Stage
 from cuddy.errors import Conflict, NotPermitted, SystemFailure
@@ -141,7 +142,10 @@ class Lesson(Closing):
             calls = [*getattr(self, stage.name, self.tell)(say)]
             calls += self.read_trace(stage)
             self.sight = look(self.child.pid, self.record["Id"])
-            yield Seen(stage, before, self.sight, tuple(calls))
+            left = ""
+            if stage.name == "powers" and is_as_strong(before, self.sight):
+                left = "it is privileged, and keeps all of root's power"
+            yield Seen(stage, before, self.sight, tuple(calls), left)
 
     def give_namespaces(self, stage: Stage) -> None:
         """Hand over namespaces that are somebody's already: another container's, mostly."""
@@ -368,27 +372,6 @@ class Lesson(Closing):
         self.leaving.run()
 
 
-def readable(line: str, home: Home, container_id: str) -> str:
-    """A line of the trace as people read it: names for flags, short names for our directories."""
-    call = line.partition("] ")[2]
-    for path, name in ((home.container_dir(container_id), "$C"), (home.root, "$ROOT")):
-        call = call.replace(path, name)
-    call = short(call).replace(f",{overlay.SELF_CONTAINED}", "").replace(overlay.VOLATILE, "")
-    return NUMBER.sub(lambda found: found[1] + named(found[1], int(found[2], 0)), call)
-
-
-def named(call: str, number: int) -> str:
-    """A call's first number in the words of its man page."""
-    if call == "unshare(":
-        return "|".join(name for name, bit in UNSHARED.items() if number & bit)
-    return PRCTL.get(number, str(number)) if call == "prctl(" else str(number)
-
-
-NUMBER = re.compile(r"^(unshare\(|prctl\()(0x[0-9a-f]+|[0-9]+)")
-UNSHARED = {
-    "CLONE_NEWNS": namespaces.CLONE_NEWNS, "CLONE_NEWUTS": namespaces.CLONE_NEWUTS,
-    "CLONE_NEWIPC": namespaces.CLONE_NEWIPC, "CLONE_NEWNET": namespaces.CLONE_NEWNET,
-    "CLONE_NEWCGROUP": namespaces.CLONE_NEWCGROUP,
-}  # fmt: skip
-PRCTL = {1: "PR_SET_PDEATHSIG", 4: "PR_SET_DUMPABLE", 8: "PR_SET_KEEPCAPS",
-         24: "PR_CAPBSET_DROP", 38: "PR_SET_NO_NEW_PRIVS", 47: "PR_CAP_AMBIENT"}  # fmt: skip
+def is_as_strong(before: Sight, after: Sight) -> bool:
+    """Whether no power has gone."""
+    return all(before[key] == after[key] for key in ("powers", "filter", "id"))

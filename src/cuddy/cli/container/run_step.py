@@ -117,7 +117,7 @@ class Guide:
 
     def trusts(self, lesson: Lesson, seen: Seen) -> bool:
         """Whether programs of the image may run before all locks are on."""
-        is_locked = seen.stage.name == STAGES[-1].name
+        is_locked = seen.stage.name == STAGES[-1].name and not seen.left
         if self.is_trusted or is_locked or lesson.record["Image"] == host.IMAGE.id:
             return True
         os.write(
