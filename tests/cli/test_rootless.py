@@ -316,3 +316,17 @@ def test_a_container_is_built_in_steps_within_the_users_namespace(user: Ordinary
         assert said in result.out, result.out
     assert result.out.endswith("\n0")
     assert user.ok("ps", "-aq") == ""
+
+
+def test_a_sandbox_has_snapshots_and_forks(user: OrdinaryUser) -> None:
+    user.ok("sandbox", "create", "--name", "box", *NOWHERE, "alpine")
+    user.ok("sandbox", "write", "box", "/words", input=b"one")
+    assert user.ok("sandbox", "snapshot", "box") == "1"
+    user.ok("sandbox", "exec", "box", "rm", "/words", "/etc/passwd")
+    assert "D /etc/passwd" in user.ok("sandbox", "diff", "box").splitlines()
+    user.ok("sandbox", "restore", "box", "1")
+    assert user.ok("sandbox", "exec", "box", "cat", "/words") == "one"
+    assert user.ok("sandbox", "exec", "box", "ls", "/etc/passwd") == "/etc/passwd"
+    user.ok("sandbox", "fork", "--name", "other", "--ttl", "2s", "box")
+    wait_until(lambda: user.ok("sandbox", "ls", "--format", "{{.Name}}") == "box")
+    user.ok("sandbox", "rm", "box")

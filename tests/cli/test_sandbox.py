@@ -100,11 +100,12 @@ def test_what_it_has_used(cuddy: Cuddy) -> None:
 
 
 def test_it_ends_with_the_shell_that_owns_it(cuddy: Cuddy) -> None:
-    with subprocess.Popen(["sleep", "1000"]) as owner:
-        name = make(cuddy, "--owner", str(owner.pid))
-        [row] = rows(cuddy)
-        assert row["Owner"] == str(owner.pid)
-        owner.kill()
+    owner = subprocess.Popen(["sleep", "60"])
+    name = make(cuddy, "--owner", str(owner.pid))
+    [row] = rows(cuddy)
+    owner.kill()
+    owner.wait()
+    assert row["Owner"] == str(owner.pid)
     wait_until(lambda: is_gone(cuddy, name))
 
 
@@ -214,3 +215,19 @@ def test_pruning_images_leaves_the_layers_of_sandboxes(cuddy: Cuddy, box: str) -
     cuddy.ok("sandbox", "restore", "box", "1")
     assert cuddy.ok("sandbox", "read", "box", "/words") == "kept"
     assert cuddy("system", "check").code == 0
+
+
+def test_an_image_of_one_has_the_files_of_all_its_snapshots(cuddy: Cuddy, box: str) -> None:
+    cuddy.ok("sandbox", "write", "box", "/one", input=b"1")
+    cuddy.ok("sandbox", "snapshot", "box")
+    cuddy.ok("sandbox", "exec", "box", "rm", "/etc/passwd")
+    cuddy.ok("sandbox", "snapshot", "box")
+    cuddy.ok("sandbox", "write", "box", "/two", input=b"2")
+    cuddy.ok("commit", "box", "of-sandbox")
+    run = ("run", "--rm", "--network", "none", "of-sandbox")
+    assert cuddy.ok(*run, "cat", "/one", "/two") == "12"
+    assert cuddy(*run, "ls", "/etc/passwd").code == 1
+    assert cuddy.ok("image", "inspect", "-f", "{{.Config.Cmd}}", "of-sandbox") == cuddy.ok(
+        "image", "inspect", "-f", "{{.Config.Cmd}}", "alpine"
+    )
+    cuddy.ok("image", "rm", "of-sandbox")

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import signal
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from console import Cuddy, wait_until
-from cuddy import Engine, Sandbox
+from cuddy import CuddyError, Engine, Sandbox
 from cuddy.errors import Conflict, InvalidArgument
 
 MARK = b"snapshot".hex()
@@ -233,3 +236,61 @@ def test_a_paused_one_has_snapshots_but_cannot_be_restored(box: Sandbox) -> None
         box.restore(0)
     box.unpause()
     assert words(box) == "one"
+
+
+@pytest.mark.parametrize("verb", ["snapshot", "restore", "fork"])
+def test_the_process_behind_may_be_killed_at_any_moment(
+    engine: Engine, cuddy: Cuddy, verb: str
+) -> None:
+    """Each time while it works; nothing changes by what is taken back or finished."""
+    others, before = of_library(), "0"
+    with Engine(root=cuddy.root, run_root=cuddy.run_root) as mine:
+        box = Sandbox("alpine", engine=mine, network="none", files={"/words": "0"})
+        seen = engine.sandboxes.get(box.id)
+        for turn in range(1, 9):
+            caller = threading.Thread(target=attempt, args=(box, verb))
+            caller.start()
+            time.sleep(0.004 * turn)
+            for pid in of_library() - others:
+                kill(pid)
+            caller.join()
+            assert words(seen) == before
+            assert seen.snapshot() >= turn
+            seen.write("/words", str(turn))
+            seen.restore(seen.snapshot())
+            before = str(turn)
+    for each in engine.sandboxes.list():  # forks that were finished are the program's own
+        each.close()
+    assert not engine.sandboxes.list()
+
+
+def attempt(box: Sandbox, verb: str) -> None:
+    """Do it; whoever does it may be killed meanwhile."""
+    try:
+        if verb == "snapshot":
+            box.snapshot()
+        elif verb == "restore":
+            box.restore(box.snapshot())
+        else:
+            box.fork(2)
+    except CuddyError:
+        pass  # as expected now and then
+
+
+def of_library() -> set[int]:
+    """The pids of processes behind programs, with those that just serve."""
+    found = set()
+    for pid in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            if b"cuddy library" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.add(int(pid))
+        except OSError:
+            continue
+    return found
+
+
+def kill(pid: int) -> None:
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        pass  # it has just ended

@@ -25,6 +25,7 @@ from cuddy.image import (
     host,
     index,
     reference,
+    snapshots,
     store,
     workers,
 )  # fmt: skip
@@ -34,7 +35,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from typing import Any
 
     from cuddy.engine.container import Container
@@ -46,6 +47,7 @@ if TYPE_CHECKING:
 
 NOT_CHANGES = frozenset((b"etc/hosts", b"etc/hostname", b"etc/resolv.conf"))
 """Empty files on which those of the engine are mounted: Docker has them below the image's top."""
+SNAPSHOT = "cuddy sandbox snapshot"
 ENDING_S = 1.0
 """From the end of a container's processes to that of its record."""
 FROM_IMAGE = ("ExposedPorts", "Healthcheck", "Shell")
@@ -75,34 +77,44 @@ def commit(home: Home, name: str, options: Options) -> Image:
     wanted = assembly.check_name(options.name)
     container_id = containers.find_id(home, name)
     try:
-        with container.lock(home, container_id):
+        with container.lock(home, container_id) as lock:
             record = containers.read(home, container_id, locked=True)
-        with store.lease(home.storage):
-            if record["Image"] == host.IMAGE.id:
-                hint = f"'cuddy export {name}' makes an archive of it"
-                raise InvalidArgument(f"a container of {host.NAME} cannot be committed", hint=hint)
-            image = store.resolve(home.storage, record["Image"])
-            theirs = image.config.get("config") or {}
-            run_config = build_run_config(record, theirs, options.changes, options.config)
-            added = add_layer(home, record, pause=options.pause)
-            config = build_config(image.config, record, run_config, options, added)
-            manifest = index.manifest(home.storage, image.manifest)
-            sizes = store.layer_sizes(home.storage, image.chain_ids)
-            made = assembly.assemble(
-                home.storage,
-                wanted,
-                config,
-                [*manifest["layers"], *([added.blob] if added else [])],
-                [*map(sizes.__getitem__, image.chain_ids), *([added.size_bytes] if added else [])],
-                parent=image.id,
-            )
-            note(home, record, options, made)
-            return made
+            if "Sandbox" not in record:
+                lock.close()  # of a sandbox nobody makes a snapshot meanwhile
+            with store.lease(home.storage):
+                made = make(home, record, name, wanted, options)
+                note(home, record, options, made)
+                return made
     except (OSError, SystemFailure) as error:
         export.check_presence(home, container_id)  # that would explain it
         if isinstance(error, SystemFailure):
             raise
         raise SystemFailure.from_os("cannot commit the container", error) from error
+
+
+def make(home: Home, record: Container, name: str, wanted: str, options: Options) -> Image:
+    """The image, in a lease of the store. Raises as `commit`."""
+    if record["Image"] == host.IMAGE.id:
+        hint = f"'cuddy export {name}' makes an archive of it"
+        raise InvalidArgument(f"a container of {host.NAME} cannot be committed", hint=hint)
+    image = store.resolve(home.storage, record["Image"])
+    theirs = image.config.get("config") or {}
+    if "Sandbox" in record:  # which has no command: the image keeps its own
+        own = {key: theirs.get(key) for key in ("Cmd", "Entrypoint", "Volumes", "StopSignal")}
+        record = {**record, "Config": {**record["Config"], **own}}
+    run_config = build_run_config(record, theirs, options.changes, options.config)
+    added = add_layers(home, record, pause=options.pause)
+    config = build_config(image.config, record, run_config, options, added)
+    manifest = index.manifest(home.storage, image.manifest)
+    sizes = store.layer_sizes(home.storage, image.chain_ids)
+    return assembly.assemble(
+        home.storage,
+        wanted,
+        config,
+        [*manifest["layers"], *(each.blob for each in added)],
+        [*map(sizes.__getitem__, image.chain_ids), *(each.size_bytes for each in added)],
+        parent=image.id,
+    )
 
 
 def note(home: Home, record: Container, options: Options, made: Image) -> None:
@@ -155,17 +167,20 @@ def build_config(
     record: Container,
     run_config: RunConfig,
     options: Options,
-    added: Added | None,
+    added: Sequence[Added],
 ) -> ImageConfig:
-    """The config of the new image: the old one's, one step on. Pure but for the time."""
+    """The config of the new image: the old one's, one step on; each layer but the last is one that
+    a snapshot has made. Pure but for the time.
+    """
     now = files.now()
     step: History = {"created": now, "created_by": " ".join(record["Config"].get("Cmd") or ())}
     if options.author:
         step["author"] = options.author
     if options.message:
         step["comment"] = options.message
-    if added is None:
+    if not added:
         step["empty_layer"] = True
+    earlier: list[History] = [{"created": now, "created_by": SNAPSHOT} for _ in added[1:]]
     config: dict[str, Any] = {
         **image,
         "created": now,
@@ -173,9 +188,9 @@ def build_config(
         "config": run_config,
         "rootfs": {
             "type": "layers",
-            "diff_ids": [*image["rootfs"]["diff_ids"], *([added.diff_id] if added else [])],
+            "diff_ids": [*image["rootfs"]["diff_ids"], *(each.diff_id for each in added)],
         },
-        "history": [*history.complete(image), step],
+        "history": [*history.complete(image), *earlier, step],
     }
     for key in ("container", "container_config", "docker_version", "parent", "id"):
         config.pop(key, None)  # Docker's words about how the old image came to be
@@ -187,36 +202,61 @@ def is_mount_point(path: bytes, status: os.stat_result) -> bool:
     return not status.st_size and path in NOT_CHANGES
 
 
-def add_layer(home: Home, record: Container, *, pause: bool) -> Added | None:
-    """What the container has changed, as a layer; None if that is nothing."""
+def add_layers(home: Home, record: Container, *, pause: bool) -> list[Added]:
+    """What the container has changed, as layers: of a sandbox those of its snapshots as well."""
+    found: list[Added] = []
+    chain = record["ChainIds"]
+    own = record["Sandbox"]["ImageLayers"] if "Sandbox" in record else len(chain)
+    parents = chain[:own]
+    for chain_id in chain[own:]:
+        where = snapshots.path(home.storage, chain_id)
+        found.append(pack(home, where, parents, lambda: None))
+        parents.append(found[-1].chain_id)
+    if last := add_layer(home, record, parents, pause=pause):
+        found.append(last)
+    return found
+
+
+def add_layer(
+    home: Home, record: Container, parents: Sequence[str], *, pause: bool
+) -> Added | None:  # fmt: skip
+    """What the container has written over its layers, as one more; None if that is nothing."""
     state = record["State"]
     moves = state["Running"] and not state["Paused"]
+    upper = f"{home.container_dir(record['Id'])}/upper"
     standstill = hold(home, record) if pause and moves else None
+
+    def done() -> None:
+        export.check_unchanged(home, record)
+        go_on(home, record, standstill)
+
     try:
-        if not changeset.has_changes(f"{home.container_dir(record['Id'])}/upper"):
-            return None
-        with workers.Crew() as crew:
-            reader, writer = os.pipe2(os.O_CLOEXEC)
-
-            def work(send: Send) -> None:
-                for chunk in changeset.make(rootfs.view_upper(home, record), is_mount_point):
-                    files.write_all(writer, chunk)
-
-            worker = crew.start("reading of the container", work, closing=(reader,))
-            os.close(writer)
-
-            def chunks() -> Iterator[bytes]:
-                try:
-                    yield from blobs.read_chunks(reader)
-                finally:
-                    os.close(reader)
-                worker.finish()
-                export.check_unchanged(home, record)
-                go_on(home, record, standstill)
-
-            return addition.add(home.storage, chunks(), record["ChainIds"])
+        return pack(home, upper, parents, done) if changeset.has_changes(upper) else None
     finally:
         go_on(home, record, standstill)
+
+
+def pack(home: Home, where: str, parents: Sequence[str], done: Callable[[], None]) -> Added:
+    """What is in an upper directory, as a layer over others. `done`: when all of it is read."""
+    with workers.Crew() as crew:
+        reader, writer = os.pipe2(os.O_CLOEXEC)
+
+        def work(send: Send) -> None:
+            for chunk in changeset.make(rootfs.view_files(where), is_mount_point):
+                files.write_all(writer, chunk)
+
+        worker = crew.start("reading of the container", work, closing=(reader,))
+        os.close(writer)
+
+        def chunks() -> Iterator[bytes]:
+            try:
+                yield from blobs.read_chunks(reader)
+            finally:
+                os.close(reader)
+            worker.finish()
+            done()
+
+        return addition.add(home.storage, chunks(), parents)
 
 
 def go_on(home: Home, record: Container, standstill: Standstill | None) -> None:

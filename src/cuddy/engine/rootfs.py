@@ -178,9 +178,8 @@ def join_view(home: Home, record: Container) -> bool:
     return True
 
 
-def view_upper(home: Home, record: Container) -> str:
-    """Enter a sealed view of a container's own files; returns where they are. As `view_root`."""
-    where = f"{home.container_dir(record['Id'])}/upper"
+def view_files(where: str) -> str:
+    """Enter a sealed view of what a container has written; returns where it is. As `view_root`."""
     try:
         namespaces.unshare(namespaces.CLONE_NEWNS)
         mount.set_propagation("/", mount.MS_PRIVATE | mount.MS_REC)
