@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from urllib.parse import quote
 
 import pytest
 
@@ -71,3 +72,16 @@ def test_prune_leaves_named_volumes_but_to_old_clients(api: Api) -> None:
     assert prune("/volumes/prune", filters='{"all": ["true"]}') == ["data"]
     api("POST", "/volumes/create", {"Name": "data"})
     assert prune("/v1.41/volumes/prune") == ["data"]
+
+
+@pytest.mark.parametrize("name", ["a" * 300, "\u1e70\u033a" * 200])
+def test_what_can_be_no_name_is_no_volume(api: Api, name: str) -> None:
+    path = f"/volumes/{quote(name, safe='%')}"
+    assert api("DELETE", path).status == 404
+    assert api("DELETE", path, force=1).status == 204
+
+
+def test_a_path_is_no_volume_however_it_is_removed(cuddy: Cuddy) -> None:
+    container_id = cuddy.ok("create", "alpine", "true")
+    cuddy("volume", "rm", "-f", f"../containers/{container_id}")
+    assert cuddy.ok("ps", "-aq", "--no-trunc") == container_id

@@ -339,7 +339,9 @@ def is_anonymous(volume: Volume) -> bool:
 
 def remove(home: Home, name: str, *, force: bool = False) -> None:
     """Remove a volume that no container uses. Raises NoSuchVolume (not with `force`), InUse."""
-    if not is_name(name) and not force:
+    if not is_name(name):  # and so no path either
+        if force:
+            return
         raise NoSuchVolume(name)
     try:
         with Hold(home, name):
