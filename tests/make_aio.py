@@ -14,11 +14,14 @@ from pathlib import Path
 
 LIBRARY = Path(__file__).parent.parent / "src/cuddy/library"
 NAMES = (
-    "engine", "containers", "container", "sandbox", "sandboxes", "images", "volumes", "networks",
+    "engine", "containers", "container", "attached", "sandbox", "sandboxes", "images", "volumes",
+    "networks",
 )  # fmt: skip
 BASES = {"sandbox": "container"}
 """Modules whose class is derived from one of another's."""
-TALKS = re.compile(r"\btalk\.(ask|follow|hold)\(|\b_link\.close\(|\busual\(\)\.")
+TALKS = re.compile(
+    r"\btalk\.(ask|follow|hold)\(|\b_held\.(close|say|hear)\(|\battached\.attach\(|\b_link\.close\(|\busual\(\)\."
+)
 NOTE = "\n\nMade of `library/{}.py` by tests/make_aio.py.\n"
 
 
@@ -61,7 +64,7 @@ def made(name: str) -> str:
     text = "\n".join(lines)
     text = re.sub(r"\bfor (\w+) in talk\.follow\(", r"async for \1 in talk.follow(", text)
     text = re.sub(
-        rf"(talk\.(?:ask|hold)\(|self\._held\.close\(|self\.({own})\(|usual\(\)\.)",
+        rf"(talk\.(?:ask|hold)\(|self\._held\.(?:close|say|hear)\(|attached\.attach\(|self\.({own})\(|usual\(\)\.)",
         r"await \1",
         text,
     )
@@ -69,8 +72,8 @@ def made(name: str) -> str:
     if "asyncio." in text:
         text = text.replace("annotations\n\n", "annotations\n\nimport asyncio\n", 1)
     text = text.replace("import Generator", "import AsyncGenerator")
-    text = re.sub(r"\bGenerator\[(\w+), None, None\]", r"AsyncGenerator[\1, None]", text)
-    for enter in ("enter", "exit"):
+    text = re.sub(r"\bGenerator\[(.+), None, None\]", r"AsyncGenerator[\1, None]", text)
+    for enter in ("enter", "exit", "iter"):
         text = text.replace(f"def __{enter}__", f"def __a{enter}__")
     text = re.sub(rf"cuddy\.library\.({'|'.join(NAMES)})\b", r"cuddy.library.aio.\1", text)
     text = re.sub(r"^from cuddy\.library import (.*\btalk\b.*)$", _talking, text, flags=re.M)
@@ -84,9 +87,11 @@ def made(name: str) -> str:
 
 def _talking(found: re.Match[str]) -> str:
     """Everything is the same but how it talks."""
-    others = [name for name in found[1].split(", ") if name != "talk"]
+    names = found[1].split(", ")
+    own = [name for name in names if name in ("talk", "attached")]
+    others = [name for name in names if name not in own]
     rest = f"\nfrom cuddy.library import {', '.join(others)}" if others else ""
-    return f"from cuddy.library.aio import talk{rest}"
+    return f"from cuddy.library.aio import {', '.join(own)}{rest}"
 
 
 def formatted(text: str) -> str:

@@ -150,6 +150,7 @@ wait_for         until it is ready
 scopes           what goes when somebody has no more use for it
 top              its processes
 stats            what it uses, in plain numbers
+stats_series     and again and again
 samples          what all use, again and again
 explain          the container beside the host, one row per thing
 explain_facts    what is looked at for that

@@ -9,6 +9,7 @@ container  one of them
 sandbox   a container for commands that come one after the other: `cuddy.Sandbox`
 sandboxes  those that are there
 beginning  what begins when it is made
+attached  the streams of one that runs
 images    its images
 volumes   its volumes
 networks  its networks
@@ -36,5 +37,7 @@ executor  tasks for containers: `cuddy.Executor`
 remote    a Python function on its way into one
 pytest_plugin  fixtures of pytest, whose containers go with a test
 aio       the same for programs with an event loop
+build_wishes  what can be asked of a build
 build     an image from a Dockerfile: `cuddy.build`
+building  the call that builds it
 """

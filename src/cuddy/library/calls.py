@@ -24,10 +24,15 @@ MODULES = {
         "update", "remove", "wait", "wait_for", "top", "stats", "diff", "commit",
         "prune_containers",
     ),
-    "flows": ("logs", "events", "exec", "put", "get", "take", "unpack", "export"),
+    "building": ("build",),
+    "flows": (
+        "logs", "events", "follow_stats", "attach", "exec", "put", "get", "take", "unpack",
+        "export",
+    ),
     "scoping": ("scope", "end_scope"),
     "stock": (
-        "inspect_image", "images", "pull", "tag", "remove_image", "load", "save", "prune_images",
+        "inspect_image", "images", "pull", "push", "tag", "remove_image", "load", "save",
+        "prune_images",
         "create_volume", "inspect_volume", "volumes", "remove_volume", "prune_volumes",
         "create_network", "inspect_network", "networks", "connect", "disconnect",
         "remove_network", "prune_networks",

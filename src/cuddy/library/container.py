@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from cuddy.errors import NoSuchContainer
-from cuddy.library import notebook, talk, tars
+from cuddy.library import attached, notebook, talk, tars
 from cuddy.library.listing import Listing
 from cuddy.library.live import LiveLogs
 from cuddy.library.requests import Request, expect
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
     from typing import Any, Self
 
+    from cuddy.library.attached import Attached
     from cuddy.library.link import Link
 
 
@@ -26,12 +27,13 @@ class Container:
 
     `attrs` is what `docker inspect` shows, as of the last `refresh` or of the last thing done with
     it here. Methods raise NoSuchContainer when it is gone, NotRunning and Conflict as the command
-    of the same name does.
+    of the same name does. `warnings`: what could not be as it was asked for when it was made.
     """
 
     def __init__(self, link: Link, attrs: object) -> None:
         self._link = link
         self.attrs: dict[str, Any] = expect(attrs, dict)
+        self.warnings: list[str] = self.attrs.pop("Warnings", [])
         self.id: str = expect(self.attrs.get("Id"), str)
 
     def __repr__(self) -> str:
@@ -161,6 +163,12 @@ class Container:
         for said in talk.follow(self._link, request):
             yield LogLine.of(said.value)
 
+    def attach(self) -> Attached:
+        """Its streams while it runs: what it writes from now on, and, if it was made `interactive`,
+        what it reads. Raises NotRunning, Conflict.
+        """
+        return attached.attach(self._link, self.id)
+
     def live_logs(self, *, lines: int = 500) -> LiveLogs:
         """For the end of a cell in a notebook: its last lines, which grow until it has ended or the
         cell is interrupted.
@@ -207,6 +215,14 @@ class Container:
         """What it uses right now, as Docker's API tells it."""
         found = self._do("stats")
         return dict(expect(found, dict))
+
+    def follow_stats(self, *, every: float = 1) -> Generator[dict[str, Any], None, None]:
+        """What it uses, again and again, `every` so many seconds, as long as it runs; each reading
+        has the one before as `precpu_stats`.
+        """
+        request = Request("follow_stats", {"name": self.id, "every_s": every})
+        for said in talk.follow(self._link, request):
+            yield said.value
 
     def diff(self) -> Listing[Change]:
         """What it has changed of its image's files."""

@@ -42,6 +42,36 @@ def events(call: Call, filters: list[tuple[str, str]], since: str, until: str) -
         call.item(event)
 
 
+def follow_stats(call: Call, name: str, every_s: float) -> None:
+    """What it uses, as items, as long as it runs."""
+    from cuddy.engine import containers
+    from cuddy.engine.stats_series import Series
+    from cuddy.errors import NoSuchContainer
+
+    series = Series(call.home, containers.find(call.home, name))
+    due_s = time.monotonic()
+    try:
+        reading = series.read()
+        while series.is_alive:
+            call.item(reading)
+            due_s = max(due_s + every_s, time.monotonic())
+            time.sleep(max(0.0, due_s - time.monotonic()))
+            reading = series.read()
+    except NoSuchContainer:
+        pass  # it has gone meanwhile
+
+
+def attach(call: Call, name: str) -> dict[str, Any]:
+    """The streams of one that runs; first an empty item, when nothing more is missed."""
+    from cuddy.engine import attach as attaching
+    from cuddy.library.joining import Joined
+
+    attachment = attaching.attach(call.home, name, stdin=True)
+    call.item(None)
+    Joined(call, attachment, stdin=True).run()
+    return {"ExitCode": attachment.exit_code}
+
+
 def exec_(call: Call, name: str, options: dict[str, Any]) -> dict[str, Any]:
     """One more command in a container, its streams on the call."""
     from cuddy.engine import containers, sandbox_usage

@@ -11,9 +11,11 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Any, TypeVar
 
     Kind = TypeVar("Kind")
+    Heard = Callable[[Any], object]
 
 INPUT_BYTES = 1 << 16
 SILENCE = "the process that did this for cuddy's library was killed"
@@ -85,10 +87,11 @@ class Hearing:
 
 
 class Answer:
-    """All of an answer. `limit_bytes`: of output; 0: any."""
+    """All of an answer. `limit_bytes`: of output; 0: any. `heard`: who takes the items."""
 
-    def __init__(self, limit_bytes: int = 0) -> None:
+    def __init__(self, limit_bytes: int = 0, heard: Heard | None = None) -> None:
         self._limit_bytes = limit_bytes
+        self._heard = heard or self._keep
         self.stdout = bytearray()
         self.stderr = bytearray()
         self.items: list[Any] = []
@@ -104,7 +107,10 @@ class Answer:
         elif said.stream == frames.STDERR:
             self.stderr += said.data
         else:
-            self.items.append(said.value)
+            self._heard(said.value)
+
+    def _keep(self, item: Any) -> None:
+        self.items.append(item)
 
     def result(self) -> Result:
         """As that of a command."""

@@ -51,8 +51,9 @@ def create_(call: Call, options: dict[str, Any]) -> dict[str, Any]:
     from cuddy.engine import inspect
 
     container_id = names.generate_id()
-    make(call.home, read_options(options), container_id, [])
-    return inspect.inspect_container(call.home, container_id)
+    warnings: list[str] = []
+    make(call.home, read_options(options), container_id, warnings)
+    return {**inspect.inspect_container(call.home, container_id), "Warnings": warnings}
 
 
 def launch(call: Call, options: dict[str, Any]) -> dict[str, Any]:
@@ -66,10 +67,11 @@ def begin(call: Call, wanted: ContainerOptions) -> dict[str, Any]:
 
     nursery = Nursery()
     container_id = names.generate_id()
+    warnings: list[str] = []
     try:
-        make(call.home, wanted, container_id, [])
-        start.start(call.home, container_id, nursery=nursery)
-        return inspect.inspect_container(call.home, container_id)
+        make(call.home, wanted, container_id, warnings)
+        warnings += start.start(call.home, container_id, nursery=nursery)
+        return {**inspect.inspect_container(call.home, container_id), "Warnings": warnings}
     except BaseException:
         discard(call.home, container_id)
         raise

@@ -36,14 +36,25 @@ def images(call: Call, filters: Filters) -> None:
 
 
 def pull(call: Call, name: str, platform: str) -> Document:
-    """An image from its registry."""
+    """An image from its registry; how far it is are items."""
     from cuddy.engine import inspect_image as inspecting
     from cuddy.engine import pull as pulling
     from cuddy.engine import registries
 
     settings = registries.settings(os.environ)
-    image = pulling.pull(call.home, name, platform=platform, settings=settings)
+    image = pulling.pull(call.home, name, platform=platform, settings=settings, progress=call.item)
     return inspecting.describe(call.home, image)
+
+
+def push(call: Call, name: str, all_tags: bool, platform: str) -> list[str]:
+    """An image to its registry; its digests. How far it is are items."""
+    from cuddy.engine import push as pushing
+    from cuddy.engine import registries
+
+    return pushing.push(
+        call.home, name, all_tags=all_tags, platform=platform,
+        settings=registries.settings(os.environ), progress=call.item,
+    )  # fmt: skip
 
 
 def tag(call: Call, name: str, new_name: str) -> None:

@@ -9,8 +9,9 @@ import _socket
 import select
 import time
 
+from cuddy.errors import Timeout
 from cuddy.kernel import process
-from cuddy.library.requests import Answer, Hearing
+from cuddy.library.requests import Answer, Hearing, Said, expect
 from cuddy.library.speech import CHUNK_BYTES
 from cuddy.undo import Closing
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from cuddy.library.link import Link
-    from cuddy.library.requests import Request, Said
+    from cuddy.library.requests import Heard, Request
 
 LEAVE_S = 15.0
 """How long what was begun may take to be taken back."""
@@ -31,6 +32,7 @@ class Talk(Closing):
     def __init__(self, link: Link, request: Request, fds: Sequence[int] = ()) -> None:
         self._request = request
         self._hearing = Hearing()
+        self._early: list[Said] = []
         self._unsaid = memoryview(request.encode())
         self._deadline_s = None
         if request.timeout_s is not None:
@@ -55,6 +57,28 @@ class Talk(Closing):
             if self._unsaid:
                 self._say()
             yield self._hear()
+
+    def hear(self, timeout_s: float | None = None) -> Said | None:
+        """What is said next; None at the end. Raises Timeout after so many seconds."""
+        self._deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
+        try:
+            while not self._early and not self._hearing.is_over:
+                self._wait()
+                if self._unsaid:
+                    self._say()
+                self._early += self._hear()
+        except TimeoutError:
+            raise Timeout(timeout_s or 0) from None
+        return self._early.pop(0) if self._early else None
+
+    def say(self, data: bytes) -> None:
+        """Say more. What is heard meanwhile is kept."""
+        self._unsaid = memoryview(bytes(self._unsaid) + data)
+        self._deadline_s = None
+        while self._unsaid and not self._hearing.is_over:
+            self._wait()
+            self._say()
+            self._early += self._hear()
 
     def is_quiet(self, within_s: float) -> bool:
         """Whether nothing more is said for so long."""
@@ -99,9 +123,14 @@ class Talk(Closing):
         self._socket.close()
 
 
-def ask(link: Link, request: Request, fds: Sequence[int] = ()) -> Answer:
-    """Make a call and wait for its end. Raises the error that it ends with; Timeout."""
-    answer = Answer(request.limit_bytes)
+def ask(
+    link: Link, request: Request, fds: Sequence[int] = (), heard: Heard | None = None
+) -> Answer:
+    """Make a call and wait for its end. Raises the error that it ends with; Timeout.
+
+    `heard`: who takes its items as they come.
+    """
+    answer = Answer(request.limit_bytes, heard)
     with Talk(link, request, fds) as talk:
         try:
             for said in talk:
@@ -116,7 +145,7 @@ def hold(link: Link, request: Request) -> tuple[Talk, Said]:
     """Make a call that goes on until it is closed, and what it says first."""
     talk = Talk(link, request)
     try:
-        return talk, next(iter(talk))
+        return talk, expect(talk.hear(), Said)
     except BaseException:
         talk.close()
         raise

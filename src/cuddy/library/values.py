@@ -9,7 +9,7 @@ from cuddy.shapes import NamedTuple
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from typing import Any
 
 STREAMS = {1: "stdout", 2: "stderr"}
@@ -65,6 +65,18 @@ class LogLine(NamedTuple):
         """What was said of it."""
         stream, time, text = item
         return LogLine(STREAMS[stream], time, text.encode(errors="surrogateescape"))
+
+
+class Piece(NamedTuple):
+    """Some of what a container writes."""
+
+    stream: str  # stdout or stderr; with a terminal all is stdout
+    data: bytes
+
+    @staticmethod
+    def of(said: Any) -> Piece:
+        """What was said of it."""
+        return Piece(STREAMS[said.stream], said.data)
 
 
 class Event(NamedTuple):
@@ -137,6 +149,20 @@ class Usage(NamedTuple):
     pids: int | None  # processes and threads just now
     pids_peak: int | None
     pids_limit: int | None
+
+
+class Progress(NamedTuple):
+    """How far a pull or push is with a layer."""
+
+    id: str  # of the layer; "": about the whole
+    state: str  # Downloading, Pull complete, Pushed, Already exists, ... as Docker says it
+    current: int  # bytes
+    total: int  # bytes; 0: not known
+
+
+def progress(listener: Callable[[Progress], object] | None) -> Callable[[Any], object]:
+    """Who takes such items for somebody."""
+    return lambda item: listener and listener(Progress(*item))
 
 
 class Pruned(NamedTuple):

@@ -10,6 +10,7 @@ containers  its containers
 container   one of them
 sandbox     a container for commands that come one after the other
 sandboxes   those that are there
+attached    the streams of one that runs
 images      its images
 volumes     its volumes
 networks    its networks

@@ -5,21 +5,26 @@ Made of `library/images.py` by tests/make_aio.py.
 
 from __future__ import annotations
 
+import builtins
 import os
 
 from cuddy.library import notebook
 from cuddy.library.aio import talk
 from cuddy.library.listing import Listing
 from cuddy.library.requests import Request, expect
-from cuddy.library.values import Pruned
+from cuddy.library.values import Pruned, progress
 from cuddy.library.wishes import pairs, texts
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
-    from typing import Any
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from typing import Any, Unpack
 
+    from cuddy.builder.built import Built
+    from cuddy.builder.report import Event
+    from cuddy.library.build_wishes import BuildWishes
     from cuddy.library.link import Link
+    from cuddy.library.values import Progress
 
 
 class Image:
@@ -77,10 +82,52 @@ class Images:
         answer = await talk.ask(self._link, Request("images", {"filters": pairs(filters)}))
         return Listing(Image(self._link, attrs) for attrs in answer.items)
 
-    async def pull(self, name: str, *, platform: str = "") -> Image:
-        """Bring an image from its registry. Raises RegistryError, NoSuchImage and their kin."""
-        answer = await talk.ask(self._link, Request("pull", {"name": name, "platform": platform}))
+    async def build(
+        self, context: str | os.PathLike[str] = ".", *, stdin_fd: int = -1,
+        on_event: Callable[[Event], object] | None = None, **settings: Unpack[BuildWishes],
+    ) -> Built:  # fmt: skip
+        """Build an image and return what it is. `context`: a directory, an archive, a URL; "-":
+        what `stdin_fd` reads. `on_event`: hears what `cuddy.builder.report` lists, as it happens.
+
+        Raises StepFailed if a step fails, InvalidArgument and others of CuddyError.
+        """
+        from cuddy.builder import report
+        from cuddy.builder.built import Built
+        from cuddy.library import build_wishes
+
+        options = build_wishes.options(context, settings)
+        request = Request("build", {"options": options, "directory": os.getcwd()})
+        fds = [stdin_fd] if stdin_fd >= 0 else []
+
+        def heard(fields: Any) -> None:
+            if on_event:
+                on_event(report.from_fields(fields))
+
+        answer = await talk.ask(self._link, request, fds, heard)
+        image_id, manifest, names = expect(answer.value, list)
+        return Built(image_id, manifest, tuple(names))
+
+    async def pull(
+        self, name: str, *, platform: str = "",
+        on_progress: Callable[[Progress], object] | None = None,
+    ) -> Image:  # fmt: skip
+        """Bring an image from its registry. `on_progress`: hears how far each layer is. Raises
+        RegistryError, NoSuchImage and their kin.
+        """
+        request = Request("pull", {"name": name, "platform": platform})
+        answer = await talk.ask(self._link, request, heard=progress(on_progress))
         return Image(self._link, answer.value)
+
+    async def push(
+        self, name: str, *, all_tags: bool = False, platform: str = "",
+        on_progress: Callable[[Progress], object] | None = None,
+    ) -> builtins.list[str]:  # fmt: skip
+        """Bring an image to its registry; the digests of what is there now. `all_tags`: all that
+        bear the repository's name. Raises RegistryError, Unauthorized, NoSuchImage.
+        """
+        arguments = {"name": name, "all_tags": all_tags, "platform": platform}
+        answer = await talk.ask(self._link, Request("push", arguments), heard=progress(on_progress))
+        return builtins.list(expect(answer.value, list))
 
     async def remove(self, name: str, *, force: bool = False) -> None:
         """Take a name away, and with the last one the image. Raises NoSuchImage, InUse."""

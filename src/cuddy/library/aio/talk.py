@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import asyncio
 
-from cuddy.library.requests import Answer, Hearing
+from cuddy.errors import Timeout
+from cuddy.library.requests import Answer, Hearing, Said, expect
 from cuddy.library.speech import CHUNK_BYTES
 
 TYPE_CHECKING = False
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
 
     from cuddy.library.link import Link
-    from cuddy.library.requests import Request, Said
+    from cuddy.library.requests import Heard, Request
 
 LEAVE_S = 15.0
 """How long what was begun may take to be taken back."""
@@ -31,6 +32,7 @@ class Talk:
 
         self._loop = asyncio.get_running_loop()
         self._hearing = Hearing()
+        self._early: list[Said] = []
         self._socket = socket.socket(fileno=sock.detach())
         self._socket.setblocking(False)
         self._saying = self._loop.create_task(self._say(request.encode()))
@@ -49,12 +51,31 @@ class Talk:
     async def __aiter__(self) -> AsyncIterator[Said]:
         """Raises the error that it ends with."""
         while not self._hearing.is_over:
-            try:
-                data = await self._loop.sock_recv(self._socket, CHUNK_BYTES)
-            except ConnectionResetError:
-                data = b""
-            for said in self._hearing.feed(data):
+            for said in await self._hear():
                 yield said
+
+    async def _hear(self) -> list[Said]:
+        try:
+            data = await self._loop.sock_recv(self._socket, CHUNK_BYTES)
+        except ConnectionResetError:
+            data = b""
+        return self._hearing.feed(data)
+
+    async def hear(self, timeout_s: float | None = None) -> Said | None:
+        """What is said next; None at the end. Raises Timeout after so many seconds."""
+        try:
+            async with asyncio.timeout(timeout_s):
+                while not self._early and not self._hearing.is_over:
+                    self._early += await self._hear()
+        except TimeoutError:
+            raise Timeout(timeout_s or 0) from None
+        return self._early.pop(0) if self._early else None
+
+    async def say(self, data: bytes) -> None:
+        """Say more, once all before is said."""
+        await self._saying
+        self._saying = self._loop.create_task(self._say(data))
+        await self._saying
 
     async def close(self) -> None:
         """Have done with it; if it has not ended, wait until what it has begun is taken back."""
@@ -80,9 +101,14 @@ async def begin(link: Link, request: Request, fds: Sequence[int] = ()) -> Talk:
     return Talk(link.open(fds), request)
 
 
-async def ask(link: Link, request: Request, fds: Sequence[int] = ()) -> Answer:
-    """Make a call and wait for its end. Raises the error that it ends with; Timeout."""
-    answer = Answer(request.limit_bytes)
+async def ask(
+    link: Link, request: Request, fds: Sequence[int] = (), heard: Heard | None = None
+) -> Answer:
+    """Make a call and wait for its end. Raises the error that it ends with; Timeout.
+
+    `heard`: who takes its items as they come.
+    """
+    answer = Answer(request.limit_bytes, heard)
     talk = await begin(link, request, fds)
     try:
         async with asyncio.timeout(request.timeout_s):
@@ -100,7 +126,7 @@ async def hold(link: Link, request: Request) -> tuple[Talk, Said]:
     """Make a call that goes on until it is closed, and what it says first."""
     talk = await begin(link, request)
     try:
-        return talk, await anext(aiter(talk))
+        return talk, expect(await talk.hear(), Said)
     except BaseException:
         await asyncio.shield(talk.close())
         raise
