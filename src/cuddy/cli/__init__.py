@@ -11,7 +11,6 @@ times               how times are shown
 width               columns that a text takes
 fit                 columns that give way to the width of a terminal
 help                help texts in Docker's layout
-escape              what may reach a terminal
 document            JSON as inspect prints it
 inspection          what inspect prints
 nil                 and what its templates see of what is not there

@@ -11,9 +11,9 @@ import sys
 import textwrap
 
 from cuddy.cli import boundary, foreground, terminal
-from cuddy.cli.escape import printable
 from cuddy.engine import run_step
 from cuddy.engine.run_step_stages import STAGES
+from cuddy.escape import printable
 from cuddy.image import host
 
 TYPE_CHECKING = False
