@@ -1,4 +1,4 @@
-"""What is shown to people works: every script of examples/, every piece of docs/library.md."""
+"""What is shown to people works: examples/, and every piece of Python in README and library.md."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from cuddy.library import link
 
 ROOT = Path(__file__).parent.parent.parent
 EXAMPLES = sorted((ROOT / "examples").glob("*.py"))
-PIECES = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs/library.md").read_text(), re.M | re.S)
+PAGES = (("README.md", 1), ("docs/library.md", 6))
+"""And how many pieces of Python each has at least."""
 MAX_LINES = 25
 
 
@@ -35,8 +36,10 @@ def test_an_example_runs_and_is_short(path: Path, capsys: pytest.CaptureFixture[
     assert capsys.readouterr().out
 
 
-def test_what_the_page_shows_is_so() -> None:
-    assert len(PIECES) >= 6
+@pytest.mark.parametrize(("page", "least"), PAGES)
+def test_what_a_page_shows_is_so(page: str, least: int) -> None:
+    pieces = re.findall(r"^```python\n(.*?)^```$", (ROOT / page).read_text(), re.M | re.S)
+    assert len(pieces) >= least
     names: dict[str, object] = {}
-    for piece in PIECES:
-        exec(compile(piece, "docs/library.md", "exec"), names)
+    for piece in pieces:
+        exec(compile(piece, page, "exec"), names)
