@@ -52,7 +52,13 @@ def follow(call: Call, group: Cgroup) -> None:
         if watch.happened():
             write(statistics.oom_event(call.id))
         if time.monotonic() >= due and not watch.is_gone():
-            write(statistics.event(call.id, group))
+            try:
+                found = statistics.event(call.id, group)
+            except OSError:
+                if watch.is_gone():
+                    break  # between the two looks
+                raise
+            write(found)
             due = time.monotonic() + interval_s
     watch.close()
 
