@@ -239,7 +239,7 @@ def is_temporary(name: str) -> bool:
 
 def _owner(name: str) -> tuple[int, int]:
     """pid and start time in a temporary name; zeros in another."""
-    if not name.endswith(".tmp"):
+    if not name.endswith(".tmp") or len(name) > 255:  # no file has a longer one
         return 0, 0
     try:
         pid, began, _ = name[:-4].rsplit(".", 1)[-1].split("-")

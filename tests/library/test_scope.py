@@ -102,3 +102,21 @@ def test_scopes_of_event_loops_end_as_well(engine: Engine, cuddy: Cuddy) -> None
             assert await own.containers.list(all=True) == []
 
     asyncio.run(main())
+
+
+def test_no_image_puts_its_containers_into_a_scope(engine: Engine) -> None:
+    labels = {name: f"{pid}-1-aa.tmp" for name, pid in (("gone", "1"), ("long", "1" * 300))}
+    for name, scope in labels.items():
+        engine.containers.create(
+            "alpine", network="none", labels={"own": "1", "cuddy.scope": scope}
+        ).commit(name)
+    with engine.scope():
+        assert len(engine.containers.list(all=True)) == 1  # whose label is no scope's name
+    for each in engine.containers.list(all=True):
+        each.remove()
+    made = engine.containers.create("gone", "true", network="none")
+    with engine.scope():
+        assert [each.id for each in engine.containers.list(all=True)] == [made.id]
+    assert made.labels == {"own": "1"}
+    own = engine.containers.create("gone", network="none", labels={"cuddy.scope": "mine"})
+    assert own.labels == {"own": "1", "cuddy.scope": "mine"}

@@ -171,7 +171,19 @@ class TestTemporaryNames:
         pid, began, rest = files.name_temporary().split("-")
         assert files.is_abandoned(f"{pid}-{int(began) - 1}-{rest}")
 
-    @pytest.mark.parametrize("name", ["", ".tmp", "x.tmp", "1-2.tmp", "a-b-c.tmp", "1-1-aa", "p"])
+    @pytest.mark.parametrize(
+        "name",
+        [
+            "",
+            ".tmp",
+            "x.tmp",
+            "1-2.tmp",
+            "a-b-c.tmp",
+            "1-1-aa",
+            "p",
+            f"{'1' * 300}-1-aa.tmp",
+        ],
+    )
     def test_names_of_another_form_are_left_alone(self, name: str) -> None:
         assert not files.is_abandoned(name)
 

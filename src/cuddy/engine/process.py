@@ -23,6 +23,8 @@ SECURITY_NAMES = (
 TRUE = ("", "1", "t", "T", "TRUE", "true", "True")
 FALSE = ("0", "f", "F", "FALSE", "false", "False")
 """What strconv.ParseBool of Go takes; a name alone means yes."""
+SCOPE = "cuddy.scope"
+"""The label that names the scope of a container, a network or a volume: see scopes.py."""
 
 
 def command(options: ContainerOptions, image: dict[str, Any]) -> tuple[list[str], list[str]]:
@@ -85,11 +87,15 @@ def with_home(environment: list[str], home: str) -> list[str]:
 
 
 def labels(image: dict[str, str], user: Iterable[Pair]) -> dict[str, str]:
-    """The image's labels and the user's `KEY[=VALUE]` over them."""
+    """The image's labels and the user's `KEY[=VALUE]` over them.
+
+    No image says in whose scope a container is: that one would go when the scope is over.
+    """
     # Imported here: monitors, which import this, make no container.
     from cuddy.engine.options import parted
 
     merged = dict(image)
+    merged.pop(SCOPE, None)
     for entry in user:
         name, _, value = parted(entry)
         if not name and isinstance(entry, str):

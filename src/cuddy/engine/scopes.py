@@ -7,7 +7,7 @@ keeps it (`files.name_temporary`), so that what a killed keeper left is found by
 from __future__ import annotations
 
 from cuddy import files
-from cuddy.engine import containers, networks, rm, volumes
+from cuddy.engine import containers, networks, process, rm, volumes
 from cuddy.errors import NoSuchContainer, NoSuchNetwork, NoSuchVolume
 
 TYPE_CHECKING = False
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from cuddy.engine.home import Home
 
-LABEL = "cuddy.scope"
+LABEL = process.SCOPE
 
 
 def collect(home: Home) -> None:
