@@ -173,9 +173,12 @@ def request(dashboard: Dashboard, first: str, headers: dict[str, str], body: byt
     return "\r\n".join([f"{first} HTTP/1.1", *lines, "", ""]).encode() + body
 
 
-def open_terminal(dashboard: Dashboard) -> socket.socket:
-    """A connection on which a program has begun."""
-    body = b'{"AttachStdin": true, "AttachStdout": true, "Tty": true, "Cmd": ["sleep", "1001"]}'
+def open_terminal(
+    dashboard: Dashboard, more: bytes = b"", answered: bytes = b"101"
+) -> socket.socket:
+    """A connection on which a program has begun. `more`: what else is asked for of it."""
+    body = b'{"AttachStdin": true, "AttachStdout": true, "Tty": true, "Cmd": ["sleep", "1001"]%s}'
+    body %= more
     head = {"Content-Type": "application/json", "Content-Length": str(len(body))}
     with dashboard.connect() as sock:
         first = "POST /containers/box/exec"
@@ -187,8 +190,17 @@ def open_terminal(dashboard: Dashboard) -> socket.socket:
     protocol = {"Sec-WebSocket-Protocol": f"cuddy, token.{dashboard.token}"}
     first = f"GET /cuddy/exec/{made[1].decode()}/terminal"
     sock.sendall(request(dashboard, first, UPGRADE | protocol))
-    assert sock.recv(12) == b"HTTP/1.1 101"
+    assert sock.recv(12) == b"HTTP/1.1 " + answered
     return sock
+
+
+def test_nobody_gets_more_power_by_it_than_a_container_has(
+    dashboard: Dashboard, cuddy: Cuddy
+) -> None:
+    cuddy.ok("run", "-d", "--init", "--name", "box", "alpine", "sleep", "1000")
+    before = len(shells(cuddy))
+    open_terminal(dashboard, b', "Privileged": true', answered=b"403").close()
+    assert len(shells(cuddy)) == before
 
 
 @pytest.mark.parametrize("how", ["ctrl-c", "kill -9"])

@@ -9,6 +9,7 @@ from cuddy.api.attach import STDOUT
 from cuddy.api.conversation import Conversation
 from cuddy.api.websocket import WebSocket
 from cuddy.engine import exec, exec_records
+from cuddy.errors import NotPermitted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,6 +20,8 @@ def terminal(call: Call) -> None:
     """Start it. When the page goes, or we do, its terminal hangs up, and it ends."""
     websocket.accept(call)
     record = exec_records.read(call.home, call.ref)
+    if record.options.privileged:
+        raise NotPermitted("the dashboard gives nobody more power than the container has")
     options = record.options._replace(hangs_up=True)
     exec_records.claim(call.home, record)
     with call.hijack("", protocol="websocket") as sock:
