@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 WORDS = ("sandbox",)
 """What is shown as its command."""
+MAX_PID = (1 << 22) - 1  # proc(5), of pid_max; the library's programs may say any number
 MAX_TTL_S = 10 * 365 * 24 * 3600.0
 
 
@@ -69,7 +70,7 @@ def plan(
 
 def find_owner(pid: int) -> list[int]:
     """A process as the record names it. Raises InvalidArgument."""
-    began = files.start_time(pid) if pid > 0 else 0
+    began = files.start_time(pid) if 0 < pid <= MAX_PID else 0
     if not began:
         raise InvalidArgument(f"no process {pid} that the sandbox could belong to")
     return [pid, began]
