@@ -30,6 +30,7 @@ WANT_STDOUT = 2
 WANT_STDERR = 4
 WANT_SEAM = 8
 WANT_SIZED = 16
+WANT_CLOSING = 32  # that its CLOSE_STDIN ends the container's input, whoever else may have some
 
 HEADER = struct.Struct(">BxxxI")
 WINDOW = struct.Struct(">HH")

@@ -294,7 +294,7 @@ class Relay:
                 self.input += frame.data
                 self.write_input()
         elif frame.kind == frames.CLOSE_STDIN and client.wants & frames.WANT_STDIN:
-            self.end_input()
+            self.end_input(is_wish=bool(client.wants & frames.WANT_CLOSING))
         elif frame.kind == frames.RESIZE and len(frame.data) == frames.WINDOW.size:
             self.resize(*frames.WINDOW.unpack(frame.data))
         elif frame.kind == frames.SIZED:
@@ -335,9 +335,11 @@ class Relay:
         if self.streams.tty and self.streams.stdin >= 0:
             pty.set_size(self.streams.stdin, pty.Size(rows, columns))
 
-    def end_input(self) -> None:
-        """A client's input has ended; the container's does too if it was meant for one client."""
-        if self.stdin_once:
+    def end_input(self, *, is_wish: bool = False) -> None:
+        """A client's input has ended; the container's does too if it was meant for one client, or
+        if that is what the client wishes.
+        """
+        if self.stdin_once or is_wish:
             self.input_ends = True
             self.write_input()
 

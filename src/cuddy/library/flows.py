@@ -62,12 +62,16 @@ def follow_stats(call: Call, name: str, every_s: float) -> None:
 
 
 def attach(call: Call, name: str) -> dict[str, Any]:
-    """The streams of one that runs; first an empty item, when nothing more is missed."""
+    """The streams of one that runs; first an item, when nothing more is missed: can it be written
+    to, and has it a terminal?
+    """
     from cuddy.engine import attach as attaching
+    from cuddy.engine import containers, frames
     from cuddy.library.joining import Joined
 
-    attachment = attaching.attach(call.home, name, stdin=True)
-    call.item(None)
+    config = containers.find(call.home, name)["Config"]
+    attachment = attaching.attach(call.home, name, stdin=True, also=frames.WANT_CLOSING)
+    call.item([config["OpenStdin"], config["Tty"]])
     Joined(call, attachment, stdin=True).run()
     return {"ExitCode": attachment.exit_code}
 

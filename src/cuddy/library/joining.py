@@ -27,7 +27,7 @@ class Joined:
     def __init__(self, call: Call, streams: Streams, *, stdin: bool) -> None:
         self._call = call
         self._streams = streams
-        self._reads = stdin  # whether the program may have more to say
+        self._has_input = stdin  # whether the program may have more of it
         self._inlet = Inlet(streams)
         self._output = bytearray()  # on its way to the program
         self._has_ended = False
@@ -52,9 +52,8 @@ class Joined:
 
     def _interests(self) -> select.poll:
         poll = select.poll()
-        may_read = self._reads and self._inlet.has_room()
         wanted = {
-            self._call.socket.fileno(): (select.POLLIN if may_read else 0)
+            self._call.socket.fileno(): (select.POLLIN if self._inlet.has_room() else 0)
             | (select.POLLOUT if self._output else 0)
             | select.POLLRDHUP
         }
@@ -78,10 +77,10 @@ class Joined:
 
     def _obey(self, said: list[frames.Frame]) -> None:
         for kind, data in said:
-            if kind == frames.STDIN:
+            if kind == frames.STDIN and self._has_input:
                 self._inlet.put(data)
-            elif kind == frames.CLOSE_STDIN:
-                self._reads = False
+            elif kind == frames.CLOSE_STDIN and self._has_input:
+                self._has_input = False
                 self._inlet.end()
             elif kind == frames.RESIZE and len(data) == frames.WINDOW.size:
                 self._streams.resize(*frames.WINDOW.unpack(data))

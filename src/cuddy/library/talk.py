@@ -17,7 +17,7 @@ from cuddy.undo import Closing
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from cuddy.library.link import Link
     from cuddy.library.requests import Heard, Request
@@ -32,7 +32,7 @@ class Talk(Closing):
     def __init__(self, link: Link, request: Request, fds: Sequence[int] = ()) -> None:
         self._request = request
         self._hearing = Hearing()
-        self._early: list[Said] = []
+        self._early: list[Said] = []  # heard, and not told yet
         self._unsaid = memoryview(request.encode())
         self._deadline_s = None
         if request.timeout_s is not None:
@@ -47,6 +47,8 @@ class Talk(Closing):
 
     def __iter__(self) -> Iterator[Said]:
         """Raises the error that it ends with; TimeoutError."""
+        while self._early:
+            yield self._early.pop(0)
         for batch in self.batches():
             yield from batch
 
@@ -60,25 +62,27 @@ class Talk(Closing):
 
     def hear(self, timeout_s: float | None = None) -> Said | None:
         """What is said next; None at the end. Raises Timeout after so many seconds."""
+        self._go_on(lambda: not self._early, timeout_s)
+        return self._early.pop(0) if self._early else None
+
+    def say(self, data: bytes, timeout_s: float | None = None) -> None:
+        """Say more. What is heard meanwhile is kept. Raises Timeout after so many seconds; the rest
+        is said with what is said next.
+        """
+        self._unsaid = memoryview(bytes(self._unsaid) + data)
+        self._go_on(lambda: bool(self._unsaid), timeout_s)
+
+    def _go_on(self, is_wanted: Callable[[], bool], timeout_s: float | None) -> None:
+        """Say and hear, as long as that is wanted, or until the end."""
         self._deadline_s = None if timeout_s is None else time.monotonic() + timeout_s
         try:
-            while not self._early and not self._hearing.is_over:
+            while is_wanted() and not self._hearing.is_over:
                 self._wait()
                 if self._unsaid:
                     self._say()
                 self._early += self._hear()
         except TimeoutError:
             raise Timeout(timeout_s or 0) from None
-        return self._early.pop(0) if self._early else None
-
-    def say(self, data: bytes) -> None:
-        """Say more. What is heard meanwhile is kept."""
-        self._unsaid = memoryview(bytes(self._unsaid) + data)
-        self._deadline_s = None
-        while self._unsaid and not self._hearing.is_over:
-            self._wait()
-            self._say()
-            self._early += self._hear()
 
     def is_quiet(self, within_s: float) -> bool:
         """Whether nothing more is said for so long."""
@@ -121,6 +125,7 @@ class Talk(Closing):
         except OSError:
             pass  # it has ended
         self._socket.close()
+        self._hearing.is_over = True
 
 
 def ask(

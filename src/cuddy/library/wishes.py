@@ -48,7 +48,7 @@ class Wishes(TypedDict, total=False):
     init: bool  # a first process that reaps and hands signals on
     restart: str  # "no", "always", "unless-stopped", "on-failure[:N]"
     tty: bool
-    interactive: bool  # it can be written to by `attach`
+    interactive: bool  # it has an input, which `attach` can write to
     pull: str  # "missing" (the usual one), "always", "never"
     platform: str  # OS/ARCHITECTURE
     options: ContainerOptions
@@ -142,7 +142,7 @@ MEANINGS: dict[str, tuple[str, Callable[[Any], object]]] = {
 """Key: the field of ContainerOptions, and how its value is got."""
 PLAIN = (
     "name", "workdir", "hostname", "read_only", "network", "privileged", "init", "restart", "tty",
-    "interactive",    "pull", "platform",
+    "interactive", "pull", "platform",
 )  # fmt: skip
 
 

@@ -15,7 +15,7 @@ from cuddy.library.speech import CHUNK_BYTES
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
-    from collections.abc import AsyncIterator, Sequence
+    from collections.abc import AsyncIterator, Callable, Sequence
 
     from cuddy.library.link import Link
     from cuddy.library.requests import Heard, Request
@@ -32,54 +32,75 @@ class Talk:
 
         self._loop = asyncio.get_running_loop()
         self._hearing = Hearing()
-        self._early: list[Said] = []
+        self._early: list[Said] = []  # heard, and not told yet
+        self._unsaid = request.encode()
         self._socket = socket.socket(fileno=sock.detach())
         self._socket.setblocking(False)
-        self._saying = self._loop.create_task(self._say(request.encode()))
+        self._saying = self._loop.create_task(self._say())
+        self._listening: asyncio.Task[None] | None = None
 
     @property
     def value(self) -> object:
         """What the call came to, at its end."""
         return self._hearing.value
 
-    async def _say(self, data: bytes) -> None:
+    async def _say(self) -> None:
         try:
-            await self._loop.sock_sendall(self._socket, data)
+            while self._unsaid:
+                data, self._unsaid = self._unsaid, b""
+                await self._loop.sock_sendall(self._socket, data)
         except OSError:
             pass  # it listens no more; what it said last is to come
 
     async def __aiter__(self) -> AsyncIterator[Said]:
         """Raises the error that it ends with."""
-        while not self._hearing.is_over:
-            for said in await self._hear():
-                yield said
+        while said := await self.hear():
+            yield said
 
-    async def _hear(self) -> list[Said]:
+    async def _hear(self) -> None:
         try:
             data = await self._loop.sock_recv(self._socket, CHUNK_BYTES)
         except ConnectionResetError:
             data = b""
-        return self._hearing.feed(data)
+        self._early += self._hearing.feed(data)
 
     async def hear(self, timeout_s: float | None = None) -> Said | None:
         """What is said next; None at the end. Raises Timeout after so many seconds."""
-        try:
-            async with asyncio.timeout(timeout_s):
-                while not self._early and not self._hearing.is_over:
-                    self._early += await self._hear()
-        except TimeoutError:
-            raise Timeout(timeout_s or 0) from None
+        await self._go_on(lambda: not self._early, timeout_s)
         return self._early.pop(0) if self._early else None
 
-    async def say(self, data: bytes) -> None:
-        """Say more, once all before is said."""
-        await self._saying
-        self._saying = self._loop.create_task(self._say(data))
-        await self._saying
+    async def say(self, data: bytes, timeout_s: float | None = None) -> None:
+        """Say more. What is heard meanwhile is kept. Raises Timeout after so many seconds; the rest
+        is said all the same, as it is if the task that waits here is cancelled.
+        """
+        self._unsaid += data
+        if self._saying.done():
+            self._saying = self._loop.create_task(self._say())
+        await self._go_on(lambda: not self._saying.done(), timeout_s)
+
+    async def _go_on(self, is_wanted: Callable[[], bool], timeout_s: float | None) -> None:
+        """Say and hear, as long as that is wanted, or until the end. Any number of tasks may wait
+        here; none of them is who says or hears, for they may be cancelled within a word.
+        """
+        try:
+            async with asyncio.timeout(timeout_s):
+                while is_wanted() and not self._hearing.is_over:
+                    if not self._listening or self._listening.done():
+                        self._listening = self._loop.create_task(self._hear())
+                    listening = self._listening
+                    tasks = {listening} if self._saying.done() else {listening, self._saying}
+                    await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+                    if listening.done():
+                        listening.result()
+        except TimeoutError:
+            raise Timeout(timeout_s or 0) from None
 
     async def close(self) -> None:
         """Have done with it; if it has not ended, wait until what it has begun is taken back."""
-        self._saying.cancel()
+        tasks = [self._saying, *([self._listening] if self._listening else [])]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
         try:
             if not self._hearing.is_over:
                 import socket
@@ -92,6 +113,7 @@ class Talk:
             pass  # it has ended, or takes its time
         finally:
             self._socket.close()
+            self._hearing.is_over = True
 
 
 async def begin(link: Link, request: Request, fds: Sequence[int] = ()) -> Talk:
