@@ -108,6 +108,19 @@ def test_no_link_leads_out_of_it(box: Sandbox, tmp_path: Path) -> None:
         box.read("/secret")
 
 
+def test_no_file_in_it_is_larger_than_the_programs_memory(box: Sandbox) -> None:
+    box.exec("mkdir /out", check=True)
+    box.exec(["truncate", "-s", str(1 << 40), "/out/hole"], check=True)
+    for read in (box.read, box.read_all):
+        with pytest.raises(InvalidArgument, match="more than 1073741824 bytes"):
+            read("/out/hole" if read == box.read else "/out")
+    box.exec("truncate -s 100000 /out/hole", check=True)
+    assert box.read("/out/hole", max_bytes=0) == bytes(100_000)
+    assert box.read_all("/out", max_bytes=110_000) == {"hole": bytes(100_000)}
+    with pytest.raises(InvalidArgument, match="more than 90000 bytes"):
+        box.read_all("/out", max_bytes=90_000)
+
+
 def test_a_command_that_takes_too_long_is_killed_with_all_it_started(box: Sandbox) -> None:
     lines = ["sh", "-c", "echo partial; echo more >&2; (setsid sleep 1000 &); sleep 1000"]
     with pytest.raises(Timeout) as caught:

@@ -29,9 +29,13 @@ MAX_PARTS = 10_000
 
 
 class Carriage:
-    """One copy, and how much it is so far, as a tar. `send` is told now and then."""
+    """One copy, and how much it is so far, as a tar. `send` is told now and then.
 
-    def __init__(self, send: Send | None = None) -> None:
+    `limit_bytes`: so much it may be; 0: as much as there is.
+    """
+
+    def __init__(self, send: Send | None = None, *, limit_bytes: int = 0) -> None:
+        self.limit_bytes = limit_bytes
         self.total = len(tar_writer.END)
         self._send = send
         self._reported = 0
@@ -78,10 +82,12 @@ class Carriage:
                 deposit.add(member, _unpacking(stream, member))
 
     def count(self, member: Member) -> None:
-        """One more entry, in bytes of a tar."""
+        """One more entry, in bytes of a tar. Raises InvalidArgument beyond the limit."""
         is_short = len(member.name) <= tar_writer.NAME_BYTES and not member.xattrs
         self.total += tar.BLOCK if is_short else len(tar_writer.header(member))
         self.total += member.stored_bytes + len(tar_writer.padding(member.stored_bytes))
+        if self.limit_bytes and self.total > self.limit_bytes:
+            raise InvalidArgument(f"there are more than {self.limit_bytes} bytes to copy")
         if self._send and self.total - self._reported >= REPORT_EVERY_BYTES:
             self._reported = self.total
             self._send(done=self.total)

@@ -51,10 +51,11 @@ def look(home: Home, name: str, path: str) -> dict[str, Any]:
         return found
 
 
-def take(home: Home, name: str, path: str, fd: int) -> None:
+def take(home: Home, name: str, path: str, fd: int, *, limit_bytes: int = 0) -> None:
     """Write to a descriptor what is at a path: what it is as a line of JSON, then a tar of it.
 
-    For a process that ends afterwards. Raises as `look` does, and OSError.
+    `limit_bytes`: of the tar; 0: as much as there is. Holes of files count: they take no room there
+    and all of it here. For a process that ends afterwards. Raises as `look` does, and OSError.
     """
     container_id = find(home, name, path)
 
@@ -63,7 +64,8 @@ def take(home: Home, name: str, path: str, fd: int) -> None:
         files.write_all(fd, files.format_json(describe(view, found)).encode() + b"\n")
         carriage.stream(view.gather(found, streamed=True), fd)
 
-    cp.reach(home, container_id, name, work, "archive-path", Carriage(), writable=False)
+    carriage = Carriage(limit_bytes=limit_bytes)
+    cp.reach(home, container_id, name, work, "archive-path", carriage, writable=False)
 
 
 def put(

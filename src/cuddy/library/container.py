@@ -242,10 +242,13 @@ class Container:
         """Copy a file or directory of it to this machine, as `cuddy cp` does."""
         self._do("get", source=source, target=os.path.abspath(target))
 
-    def read(self, path: str) -> bytes:
-        """What a file in it holds. Raises NotFound, InvalidArgument."""
+    def read(self, path: str, *, max_bytes: int = tars.MAX_READ_BYTES) -> bytes:
+        """What a file in it holds. Raises NotFound, InvalidArgument if it is no file, or as a tar
+        more than `max_bytes` (0: as much as there is).
+        """
         with tars.Room() as room:
-            talk.ask(self._link, Request("take", {"name": self.id, "path": path}), [room.fd])
+            arguments = {"name": self.id, "path": path, "limit_bytes": max_bytes}
+            talk.ask(self._link, Request("take", arguments), [room.fd])
             return room.read(path)
 
     def write(self, path: str, data: str | bytes, *, mode: int = 0o644) -> None:

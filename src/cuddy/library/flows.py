@@ -114,11 +114,11 @@ def get(call: Call, name: str, source: str, target: str) -> None:
     cp.cp_out(call.home, name, source, target, cp.Options())
 
 
-def take(call: Call, name: str, path: str) -> None:
+def take(call: Call, name: str, path: str, limit_bytes: int) -> None:
     """What is at a path, as an archive to the descriptor that came along."""
     from cuddy.engine import cp_archive
 
-    cp_archive.take(call.home, name, path, call.fds[0])
+    cp_archive.take(call.home, name, path, call.fds[0], limit_bytes=limit_bytes)
 
 
 def unpack(call: Call, name: str, path: str, to_user: bool) -> None:

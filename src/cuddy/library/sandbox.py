@@ -92,12 +92,14 @@ class Sandbox(Beginning, Container):
             arguments = {"name": self.id, "path": "/", "to_user": True}
             talk.ask(self._link, Request("unpack", arguments), [room.fd])
 
-    def read_all(self, path: str) -> dict[str, bytes]:
+    def read_all(self, path: str, *, max_bytes: int = tars.MAX_READ_BYTES) -> dict[str, bytes]:
         """All files below a directory at once, by their paths from there; of links and devices
-        nothing. Raises NotFound.
+        nothing. Raises NotFound, InvalidArgument if they are more than `max_bytes` as
+        a tar (0: as much as there is).
         """
         with tars.Room() as room:
-            talk.ask(self._link, Request("take", {"name": self.id, "path": path}), [room.fd])
+            arguments = {"name": self.id, "path": path, "limit_bytes": max_bytes}
+            talk.ask(self._link, Request("take", arguments), [room.fd])
             return room.read_all(path)
 
     def snapshot(self) -> int:

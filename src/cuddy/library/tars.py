@@ -13,6 +13,12 @@ if TYPE_CHECKING:
     from tarfile import TarFile, TarInfo
 
 
+MAX_READ_BYTES = 1 << 30
+"""Of what is read into the program's memory, unless it wants more. A program in a container makes a
+file of a terabyte, all of it a hole, by one system call.
+"""
+
+
 class Room(Closing):
     """A file in memory, which the process behind the program reads or writes by `fd`."""
 
