@@ -27,7 +27,7 @@ class Container:
 
     `attrs` is what `docker inspect` shows, as of the last `refresh` or of the last thing done with
     it here. Methods raise NoSuchContainer when it is gone, NotRunning and Conflict as the command
-    of the same name does. `warnings`: what could not be as it was asked for when it was made.
+    of the same name does. `warnings`: what is not as it was asked for, by its creation and starts.
     """
 
     def __init__(self, link: Link, attrs: object) -> None:
@@ -281,3 +281,5 @@ class Container:
     def _change(self, verb: str, **arguments: object) -> None:
         answer = talk.ask(self._link, Request(verb, {"name": self.id, **arguments}))
         self.attrs = expect(answer.value, dict)
+        told: list[str] = self.attrs.pop("Warnings", [])
+        self.warnings += [each for each in told if each not in self.warnings]

@@ -42,11 +42,11 @@ def list_containers(call: Call, all: bool, filters: Filters) -> None:
 
 
 def start(call: Call, name: str) -> Document:
-    """Its program begins."""
+    """Its program begins; and what is not as it was asked for."""
     from cuddy.engine import start as starting
 
-    starting.start(call.home, name)
-    return shown(call.home, name)
+    warnings = starting.start(call.home, name)
+    return {**shown(call.home, name), "Warnings": warnings}
 
 
 def stop(call: Call, name: str, timeout_s: float | None, signal: str) -> Document:
