@@ -104,6 +104,14 @@ def test_scopes_of_event_loops_end_as_well(engine: Engine, cuddy: Cuddy) -> None
     asyncio.run(main())
 
 
+def test_the_end_of_no_scope_is_nobodys(engine: Engine) -> None:
+    with engine.containers.create("alpine", network="none") as box, engine.scope() as scope:
+        scope.name, name = "", scope.name
+        scope.close()
+        assert [each.id for each in engine.containers.list(all=True)] == [box.id]
+        scope.name = name
+
+
 def test_no_image_puts_its_containers_into_a_scope(engine: Engine) -> None:
     labels = {name: f"{pid}-1-aa.tmp" for name, pid in (("gone", "1"), ("long", "1" * 300))}
     for name, scope in labels.items():

@@ -33,7 +33,8 @@ def remove(home: Home, is_over: Callable[[str], bool]) -> None:
     """Remove what belongs to scopes that are over: containers, then what they were on."""
 
     def belongs(labels: Mapping[str, str] | None) -> bool:
-        return is_over((labels or {}).get(LABEL, ""))
+        scope = (labels or {}).get(LABEL, "")
+        return bool(scope) and is_over(scope)  # what is in none has no end, whoever names it so
 
     found = containers.list_containers(home, all=True)
     ids = [each["Id"] for each in found if belongs(each["Config"].get("Labels"))]
