@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.client
+import itertools
 import os
 import signal
 import socket
@@ -94,11 +95,15 @@ def open_shell(page: Page, box: str) -> None:
     page.run(f"location.hash = '#/containers/{box}/terminal'")
     page.await_text("/ #", ".screen")
 
+    attempts = itertools.count()
+
     def is_ready() -> bool:
+        attempt = next(attempts)
         page.press("c", CTRL)
-        page.type("echo rea''dy; while read -r line; do eval \"$line\"; done\n")
+        page.type(f"echo rea''dy {attempt}; while read -r line; do eval \"$line\"; done\n")
+        shown = f"document.querySelector('.screen').innerText.includes('\\nready {attempt}')"
         try:
-            page.wait("document.querySelector('.screen').innerText.includes('\\nready')", timeout=2)
+            page.wait(shown, timeout=2)
         except AssertionError:
             return False
         return True

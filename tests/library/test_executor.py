@@ -217,8 +217,8 @@ def test_it_ends_with_its_program(program: Program, cuddy: Cuddy, number: signal
 executor = cuddy.Executor("alpine", network="none")
 futures = [executor.submit("sleep 1000") for _ in range(2)]
 while not all(future.running() for future in futures): time.sleep(0.01)
-print("ready", flush=True)
 try:
+    print("ready", flush=True)
     time.sleep(1000)
 finally:
     for future in futures: future.cancel()
