@@ -231,3 +231,16 @@ def test_an_image_of_one_has_the_files_of_all_its_snapshots(cuddy: Cuddy, box: s
         "image", "inspect", "-f", "{{.Config.Cmd}}", "alpine"
     )
     cuddy.ok("image", "rm", "of-sandbox")
+
+
+@pytest.mark.parametrize("busy", [True, False])
+def test_ids_of_ones_own_are_shared_with_no_fork(cuddy: Cuddy, busy: bool) -> None:
+    make(cuddy, "--name", "box", "--userns", "auto")
+    cuddy.ok("sandbox", "exec", "box", "touch", "/file")
+    if busy:
+        cuddy.ok("sandbox", "exec", "-d", "box", "sleep", "1000")
+    for words in (["snapshot", "box"], ["fork", "box"]):
+        refused = cuddy("sandbox", *words)
+        assert refused.code != 0
+        assert "users of its own" in refused.err
+    assert len(os.listdir(f"{cuddy.root}/ids")) == 1

@@ -39,6 +39,7 @@ def snapshot(home: Home, name: str, *, first: bool = False) -> int:
 
 def take(turn: Turn, *, first: bool = False) -> list[str]:
     """The layers of the new snapshot, which stands in the record."""
+    turn.check_users()
     chain = turn.record["ChainIds"]
     if len(chain) > MAX_LAYERS:
         hint = "make an image of it ('cuddy commit') and go on with a sandbox of that"

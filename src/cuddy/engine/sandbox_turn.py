@@ -97,8 +97,7 @@ class Turn:
         """Let it stand on other layers, with nothing written over them. `becomes`: the chain id of
         what has been written so far, which goes if it is "". No other process may be in it.
         """
-        if self.record["HostConfig"]["IDMappings"]:
-            raise NotPermitted("a sandbox with users of its own (--userns) has no snapshots")
+        self.check_users()
         note: Note = {
             "Before": sandbox_root.identify(self.home, self.record),
             "Chain": chain, "Becomes": becomes, "Snapshots": snapshots,
@@ -118,6 +117,11 @@ class Turn:
             self.settle()
             raise
         self.finish(note)
+
+    def check_users(self) -> None:
+        """Files of one user stand in a layer, and are not another's. Raises NotPermitted."""
+        if self.record["HostConfig"]["IDMappings"]:
+            raise NotPermitted("a sandbox with users of its own (--userns) has no snapshots")
 
     def make_upper(self, path: str, chain: list[str], top: str) -> None:
         """The directories for what is written over these layers. `top`: what is to be the uppermost
