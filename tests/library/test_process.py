@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from behind import of_library
 from console import TIME_FACTOR, Cuddy, wait_until
 
 Program = Callable[[str], subprocess.Popen[str]]
@@ -28,19 +29,6 @@ def finish(process: subprocess.Popen[str]) -> str:
     return out
 
 
-def of_library() -> list[int]:
-    """The pids of processes behind programs, spares and those that serve."""
-    found = []
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            text = Path(f"/proc/{pid}/cmdline").read_bytes()
-        except OSError:
-            continue
-        if b"cuddy library" in text:
-            found.append(int(pid))
-    return found
-
-
 def runs(cuddy: Cuddy) -> bool:
     return cuddy.ok("ps", "-q") != ""
 
@@ -49,7 +37,7 @@ def test_a_program_that_only_imports_starts_nothing(program: Program) -> None:
     before = of_library()
     with program("cuddy.Engine(), cuddy.run; print('done', flush=True); time.sleep(1000)") as one:
         assert one.stdout and one.stdout.readline() == "done\n"
-        assert set(of_library()) <= set(before)
+        assert of_library() <= before
         one.kill()
 
 
@@ -80,19 +68,19 @@ if pid:
 def test_what_a_program_was_doing_is_taken_back_when_it_ends(
     program: Program, cuddy: Cuddy, number: signal.Signals
 ) -> None:
-    before = set(of_library())
+    before = of_library()
     with program(LONG) as process:
         wait_until(lambda: runs(cuddy))
         process.send_signal(number)
         process.wait(60 * TIME_FACTOR)
     wait_until(lambda: cuddy.ok("ps", "-aq") == "", what="container left")
-    wait_until(lambda: set(of_library()) <= before, what="processes left")
+    wait_until(lambda: of_library() <= before, what="processes left")
 
 
 def test_a_child_that_holds_the_sockets_does_not_keep_it_alive(
     program: Program, cuddy: Cuddy
 ) -> None:
-    before = set(of_library())
+    before = of_library()
     text = """
 cuddy.run("alpine", "true", network="none")
 import _socket
@@ -107,14 +95,14 @@ time.sleep(1000)
         child = int(process.stdout.readline())
         process.kill()
         process.wait(60 * TIME_FACTOR)
-        wait_until(lambda: set(of_library()) <= before, what="processes left")
+        wait_until(lambda: of_library() <= before, what="processes left")
         os.kill(child, signal.SIGKILL)
 
 
 def test_a_child_that_holds_the_socket_of_a_call_does_not_keep_its_container_alive(
     program: Program, cuddy: Cuddy
 ) -> None:
-    before = set(of_library())
+    before = of_library()
     text = """
 import threading
 call = ["sh", "-c", "sleep 1000"]
@@ -134,7 +122,7 @@ time.sleep(1000)
         process.kill()
         process.wait(60 * TIME_FACTOR)
         wait_until(lambda: cuddy.ok("ps", "-aq") == "", what="container left")
-        wait_until(lambda: set(of_library()) <= before, what="processes left")
+        wait_until(lambda: of_library() <= before, what="processes left")
         os.kill(child, signal.SIGKILL)
 
 
@@ -205,7 +193,7 @@ print(cuddy.run("alpine", "echo two", network="none").stdout)
 
 
 def test_it_has_nothing_of_the_program_but_the_way_to_it(program: Program, tmp_path: Path) -> None:
-    before = set(of_library())
+    before = of_library()
     text = f"""
 os.chdir({str(tmp_path)!r})
 fd = os.open("kept", os.O_CREAT | os.O_RDWR)
@@ -216,9 +204,9 @@ time.sleep(1000)
 """
     with program(text) as process:
         assert process.stdout and process.stdout.readline() == "ready\n"
-        for pid in set(of_library()) - before:
+        for pid in of_library() - before:
             assert os.readlink(f"/proc/{pid}/cwd") == "/"
             for fd in os.listdir(f"/proc/{pid}/fd"):
                 assert str(tmp_path) not in os.readlink(f"/proc/{pid}/fd/{fd}")
         process.kill()
-    wait_until(lambda: set(of_library()) <= before, what="processes left")
+    wait_until(lambda: of_library() <= before, what="processes left")

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 import cuddy as package
+from behind import of_library
 from console import TIME_FACTOR, Cuddy, sleeps, wait_until
 from cuddy import Engine, Sandbox, Timeout, aio
 from cuddy.errors import InvalidArgument, NoSuchContainer, NotFound
@@ -254,18 +255,6 @@ def test_programs_with_an_event_loop_await_it(engine: Engine, cuddy: Cuddy) -> N
 
     assert asyncio.run(main()) == ["one", "two"]
     assert is_gone(cuddy)
-
-
-def of_library() -> set[int]:
-    """The pids of processes behind programs."""
-    found = set()
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if b"cuddy library" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.add(int(pid))
-        except OSError:
-            continue
-    return found
 
 
 def test_it_is_there_in_less_than_a_moment(engine: Engine) -> None:

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from behind import of_library
 from console import Cuddy, wait_until
 from cuddy import CuddyError, Engine, Sandbox
 from cuddy.errors import Conflict, InvalidArgument
@@ -277,18 +278,6 @@ def attempt(box: Sandbox, verb: str) -> None:
             box.fork(2)
     except CuddyError:
         pass  # as expected now and then
-
-
-def of_library() -> set[int]:
-    """The pids of processes behind programs, with those that just serve."""
-    found = set()
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            if b"cuddy library" in Path(f"/proc/{pid}/cmdline").read_bytes():
-                found.add(int(pid))
-        except OSError:
-            continue
-    return found
 
 
 def parent(pid: int) -> int:

@@ -17,12 +17,16 @@ from cuddy.undo import Undo
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Literal
+
     from cuddy.engine.container import Container
     from cuddy.engine.home import Home
     from cuddy.engine.sandboxes import Sandbox
 
+    OwnPath = Literal["ResolvConfPath", "HostnamePath", "HostsPath", "LogPath"]
+
 MAX_FORKS = 1000
-OF_ITS_OWN = ("ResolvConfPath", "HostnamePath", "HostsPath", "LogPath")
+OF_ITS_OWN: tuple[OwnPath, ...] = ("ResolvConfPath", "HostnamePath", "HostsPath", "LogPath")
 
 
 def fork(
@@ -86,7 +90,7 @@ def derive(home: Home, turn: Turn, chain: list[str], life: Sandbox) -> Container
     own_id = names.generate_id()
     where = home.container_dir(own_id)
     for key in OF_ITS_OWN:
-        record[key] = record[key].replace(f"{turn.where}/", f"{where}/")  # type: ignore[literal-required]
+        record[key] = record[key].replace(f"{turn.where}/", f"{where}/")
     record["HostConfig"]["ContainerIDFile"] = ""
     if record["Config"]["Hostname"] == turn.id[:12]:
         record["Config"]["Hostname"] = own_id[:12]
