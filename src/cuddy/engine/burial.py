@@ -27,7 +27,6 @@ from cuddy.undo import Undo
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
-    from collections.abc import Callable
 
     from cuddy.engine.container import Container, Status
     from cuddy.engine.exit_report import ExitReport
@@ -129,22 +128,11 @@ def leave(
     leaving = Undo()
     leaving.add(tell)  # whoever has not heard it yet
     if removed:
-        leaving.add(discard, home, record, tell)
+        leaving.add(removal.discard, home, record["Id"], tell=tell)
     leaving.add(give_back, home, record["Id"], relay.listener)
     leaving.add(rootfs.umount_root, home, record)
     leaving.run()
     relay.drain()
-
-
-def discard(home: Home, record: Container, tell: Callable[[], object]) -> None:
-    """Remove the container whose end that is. `tell`: as of `removal.discard`."""
-    if "Sandbox" in record:
-        # Imported here: most containers stand on their image alone.
-        from cuddy.engine import sandbox_sweep
-
-        sandbox_sweep.discard(home, record)
-    else:
-        removal.discard(home, record["Id"], tell=tell)
 
 
 def record_end(home: Home, record: Container, end: End, report: ExitReport) -> Status:

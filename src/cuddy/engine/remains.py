@@ -105,12 +105,7 @@ def bury(home: Home, container_id: str, exit_code: int, why: str, report: ExitRe
     record = container.read(home, container_id)
     connection.note_disconnection(home, record["Id"], record["NetworkSettings"])
     events.emit_container(home, "die", record, {"exitCode": str(status["State"]["ExitCode"])})
-    if "Sandbox" in record:
-        # Imported here: few are.
-        from cuddy.engine import sandbox_sweep
-
-        sandbox_sweep.discard(home, record)
-    elif record["HostConfig"]["AutoRemove"]:
+    if record["HostConfig"]["AutoRemove"]:
         removal.discard(home, container_id)
 
 

@@ -21,15 +21,17 @@ def discard(
 ) -> None:
     """Take a container that does not run out of sight in one rename, then remove its files.
 
-    `volumes`: its anonymous volumes go too, unless other containers use them. `tell`: called when
-    it is gone for everybody, though files are still to go. Raises SystemFailure if one cannot be
-    removed: what is left is a dead container, to be removed again.
+    `volumes`: its anonymous volumes go too, unless other containers use them. What only a sandbox
+    stood on goes as well. `tell`: called when it is gone for everybody, though files are still to
+    go. Raises SystemFailure if one cannot be removed: what is left is a dead container, to be
+    removed again.
     """
     where = home.container_dir(container_id)
     aside = f"{home.tmp_dir}/{container_id}.{files.name_temporary()}"
     record = last_words(where, container_id)
     has_mounts = record is None or record.get("Mounts")
     mounted = volumes_of(home, container_id, record, kept=not volumes) if has_mounts else []
+    layers = snapshots_of(home, record) if record and "Sandbox" in record else []
     with files.Lock(home.lock_path):
         try:
             os.rename(where, aside)
@@ -50,6 +52,10 @@ def discard(
 
         note(home, container_id, record)
         volume_use.leave(home, container_id, mounted)
+    if layers:
+        from cuddy.engine import sandbox_sweep
+
+        sandbox_sweep.release(home, layers)
 
 
 def note(home: Home, container_id: str, record: Container | None) -> None:
@@ -121,6 +127,14 @@ def volumes_of(home: Home, container_id: str, record: Container | None, *, kept:
     if kept:
         volume_use.keep(home, found)
     return found
+
+
+def snapshots_of(home: Home, record: Container) -> list[str]:
+    """The layers of a sandbox that is to go."""
+    # Imported here: most containers stand on their image alone.
+    from cuddy.engine import sandbox_layers
+
+    return sandbox_layers.claims(home, record)
 
 
 def last_words(directory: str, container_id: str) -> Container | None:

@@ -32,7 +32,7 @@ def rm(home: Home, name: str, *, force: bool = False, volumes: bool = False) -> 
             with container.lock(home, container_id):
                 record = read(home, container_id, force=force)
                 if not record or not record["State"]["Running"]:
-                    discard(home, record, container_id, volumes=volumes)
+                    removal.discard(home, container_id, volumes=volumes)
                     return
                 if not force or attempt == ATTEMPTS - 1:
                     raise refuse(record)
@@ -40,17 +40,6 @@ def rm(home: Home, name: str, *, force: bool = False, volumes: bool = False) -> 
             if force:
                 return  # with --rm its monitor has removed it already
             raise NoSuchContainer(name) from None
-
-
-def discard(home: Home, record: Container | None, container_id: str, *, volumes: bool) -> None:
-    """Remove it; what only a sandbox stood on as well."""
-    if record and "Sandbox" in record:
-        # Imported here: few are.
-        from cuddy.engine import sandbox_sweep
-
-        sandbox_sweep.discard(home, record, volumes=volumes)
-    else:
-        removal.discard(home, container_id, volumes=volumes)
 
 
 def refuse(record: Container) -> Conflict:

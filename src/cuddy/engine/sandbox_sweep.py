@@ -3,22 +3,14 @@
 from __future__ import annotations
 
 from cuddy import files
-from cuddy.engine import in_use, removal, sandbox_layers
+from cuddy.engine import in_use, sandbox_layers
 from cuddy.image import garbage
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from cuddy.engine.container import Container
     from cuddy.engine.home import Home
-
-
-def discard(home: Home, record: Container, *, volumes: bool = True) -> None:
-    """Remove a sandbox that does not run, and what only it stood on. As `removal.discard`."""
-    claimed = sandbox_layers.claims(home, record)
-    removal.discard(home, record["Id"], volumes=volumes)
-    release(home, claimed)
 
 
 def release(home: Home, chain_ids: Iterable[str]) -> None:

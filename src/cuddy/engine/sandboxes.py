@@ -14,7 +14,7 @@ from __future__ import annotations
 import time
 
 from cuddy import files
-from cuddy.engine import container, containers, sandbox_sweep
+from cuddy.engine import container, containers, removal, sandbox_sweep
 from cuddy.errors import InvalidArgument, NoSuchContainer
 from cuddy.shapes import TypedDict
 from cuddy.undo import Undo
@@ -128,7 +128,7 @@ def discard_unbegun(home: Home, container_id: str) -> None:
         with container.lock(home, container_id):
             record = containers.read(home, container_id, locked=True)
             if record["State"]["Status"] == "created":
-                sandbox_sweep.discard(home, record)
+                removal.discard(home, container_id)
     except NoSuchContainer:
         pass  # somebody else was faster
 
