@@ -185,15 +185,15 @@ class Target:
         """Of files with several names, those names that are the host's already: no changes, as it
         had them before or an `apply` that was cut off has made them.
         """
-        changed = {change.path for change in found}
+        changed, prefixes = {change.path for change in found}, {}
         for change in found:
             if change.letter == "D":
                 continue
             with Source(change) as source:
-                if source.key is None or source.key in self.linked:
-                    continue
-            prefix = change.path.removesuffix(change.inside)
-            top_fd = os.open(change.top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+                if source.key:
+                    prefixes[change.top] = change.path.removesuffix(change.inside)
+        for top, prefix in prefixes.items():
+            top_fd = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
             try:
                 for inside, status in walk.walk(top_fd):
                     if (key := key_of(status)) and prefix + inside not in changed:
