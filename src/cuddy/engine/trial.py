@@ -129,7 +129,10 @@ def heed(pid: int) -> dict[int, Any]:
     """Keys of the terminal are for the command; who ends us means it as well. What was before."""
 
     def pass_on(number: int, _: object) -> None:
-        os.kill(pid, number)
+        try:
+            os.kill(pid, number)
+        except ProcessLookupError:
+            pass  # it has just ended, and so does what is left of it
 
     handlers = dict.fromkeys((_signal.SIGINT, _signal.SIGQUIT), _signal.SIG_IGN)
     handlers |= dict.fromkeys((_signal.SIGTERM, _signal.SIGHUP), pass_on)
