@@ -258,9 +258,12 @@ class Relay:
                     self.drop(client)
 
     def dismiss(self, outcome: dict[str, object]) -> None:
-        """Tell every client how the container ended; each leaves when it has heard all."""
+        """Tell every client how the container ended that has not been told; each leaves when it has
+        heard all.
+        """
         for client in list(self.clients):
-            client.dismiss(outcome)
+            if not client.is_leaving:
+                client.dismiss(outcome)
             if not client.flush() or client.is_done():
                 self.drop(client)
 
