@@ -26,6 +26,7 @@ from cuddy.undo import Undo
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import Any
 
     from cuddy.engine.container import Container
     from cuddy.engine.held_ports import HeldPorts
@@ -48,7 +49,11 @@ WAKE = (
 
 
 class Held(NamedTuple):
-    """The descriptors that a monitor keeps while its container runs."""
+    """The descriptors that a monitor keeps while its container runs.
+
+    A sleeping one may be woken by another version of this program: a field that is added comes
+    last and has a default, and none is ever taken away or moved.
+    """
 
     pidfd: int
     listener: int
@@ -233,7 +238,7 @@ def wake(order: str) -> None:
     """Where the sleeper's successor begins, with what `sleep` had to remember."""
     root, run_root, container_id, *held, idle_s = files.parse_json(order)
     process.set_title(f"cuddy monitor {container_id[:12]}")
-    descriptors = Held(*held)
+    descriptors = recall(held)
     outputs = [fd for fd, _ in descriptors.outputs]
     single = (*descriptors[:3], descriptors.carrier, descriptors.owner)
     for fd in (*single, *outputs, *descriptors.holders):
@@ -245,6 +250,11 @@ def wake(order: str) -> None:
     except BaseException as error:
         note_crash(home, container_id, error)
         raise
+
+
+def recall(values: list[Any]) -> Held:
+    """What is held, as this or another version of this program has written it: see `Held`."""
+    return Held(*values[: len(Held._fields)])
 
 
 def note_crash(home: Home, container_id: str, error: BaseException) -> None:
