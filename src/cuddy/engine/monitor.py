@@ -39,7 +39,7 @@ def main(home: Home, order: Order, attached: int, channel: _socket.socket) -> No
     """
     code = 1
     try:
-        background.leave(title(order.container_id), {attached, channel.fileno()})
+        background.leave(watch.title(order.container_id), {attached, channel.fileno()})
         live(home, order, attached, channel)
         code = 0
     except BaseException as error:
@@ -117,7 +117,7 @@ def follow(
 def attend(home: Home, begun: Begun, owner: Owner) -> None:
     """The same in the process of the client for whom it runs."""
     container_id = begun.record["Id"]
-    process.set_title(title(container_id))
+    process.set_title(watch.title(container_id))
     owner.end = lambda: end(home, begun.record)
     try:
         follow(home, begun, owner=owner)
@@ -134,11 +134,6 @@ def end(home: Home, record: Container) -> None:
         kill.send(home, record, kill.SIGKILL, by="who ran it")
     except NotRunning:
         pass  # it has just ended
-
-
-def title(container_id: str) -> str:
-    """What ps(1) shows for a monitor."""
-    return f"cuddy monitor {container_id[:12]}"
 
 
 def guests(home: Home, container_id: str) -> list[tuple[int, int]]:

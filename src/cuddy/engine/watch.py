@@ -217,7 +217,9 @@ def sleep(home: Home, container_id: str, held: Held, relay: Relay, idle_s: float
     others = [*(relay.ports.watched() if relay.ports else ()), *({now.owner} - {-1})]
     left_s = None
     if now.ends:
-        left_s = max(now.ends - time.clock_gettime(time.CLOCK_BOOTTIME), 0)
+        from cuddy.engine import sandboxes  # here, as above: few have an end
+
+        left_s = max(now.ends - sandboxes.clock(), 0)
     program = small_sleeper.assemble(
         watched, others, f"{home.run_dir(container_id)}/exit",
         timeout_s=left_s, goes_on=not now.ends and now.owner < 0,
@@ -234,10 +236,15 @@ def sleep(home: Home, container_id: str, held: Held, relay: Relay, idle_s: float
             os.close(sleeper_fd)
 
 
+def title(container_id: str) -> str:
+    """What ps(1) shows for a monitor."""
+    return f"cuddy monitor {container_id[:12]}"
+
+
 def wake(order: str) -> None:
     """Where the sleeper's successor begins, with what `sleep` had to remember."""
     root, run_root, container_id, *held, idle_s = files.parse_json(order)
-    process.set_title(f"cuddy monitor {container_id[:12]}")
+    process.set_title(title(container_id))
     descriptors = recall(held)
     outputs = [fd for fd, _ in descriptors.outputs]
     single = (*descriptors[:3], descriptors.carrier, descriptors.owner)
