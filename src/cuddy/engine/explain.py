@@ -10,6 +10,7 @@ A running container is shown as it is, one that does not run as it would be.
 from __future__ import annotations
 
 from cuddy.engine import (
+    container,
     explain_facts,
     explain_layers,
     explain_limits,
@@ -59,7 +60,7 @@ def describe(facts: Facts, topics: list[Topic]) -> dict[str, Any]:
     record = facts.record
     return {
         "Id": record["Id"],
-        "Name": record["Name"].removeprefix("/"),
+        "Name": container.display_name(record),
         "Image": record["Config"]["Image"],
         "Running": facts.inside is not None,
         "Topics": {

@@ -94,10 +94,9 @@ def begin(facts: Facts, ground: Ground) -> list[Step]:
         "namespaces. `end` takes away what is there, at any time."
     )
     joined, _ = plan(facts)
-    lines = [
-        'rm -rf --one-file-system "${C:?}" "$S"',
-        *(f"rmdir {' '.join(map(place, joined))} 2> /dev/null" for _ in joined[:1]),
-    ]
+    lines = ['rm -rf --one-file-system "${C:?}" "$S"']
+    if joined:
+        lines.append(f"rmdir {' '.join(map(place, joined))} 2> /dev/null")
     if ground.wiring and not ground.wiring.is_there and ("net", "") in kinds(facts):
         lines.append(f"ip link del {quote(ground.wiring.bridge)} 2> /dev/null")
     copying = (

@@ -58,7 +58,8 @@ def wait_for(home: Home, name: str, wanted: Readiness, timeout_s: float) -> None
         raise NotRunning(name)
     if wanted.healthy and not health.command(record["Config"]):
         hint = "give it one, or wait for a port or a line of its log"
-        raise InvalidArgument(f"container {title(record)} has no health check", hint=hint)
+        shown = container.display_name(record)
+        raise InvalidArgument(f"container {shown} has no health check", hint=hint)
     vigil = Vigil(home, record, timeout_s)
     if wanted.log:
         vigil.hear(wanted.log)
@@ -158,13 +159,9 @@ class Vigil:
             code = state["ExitCode"]
             memory = " for want of memory" if state.get("OOMKilled") else ""
             how = f"and ended{memory} with exit code {code}"
-        message = f"container {title(self._record)} is not ready {how}: {missing}"
+        name = container.display_name(self._record)
+        message = f"container {name} is not ready {how}: {missing}"
         raise NotReady(message, last_lines(self._home, self._record), code)
-
-
-def title(record: Container) -> str:
-    """Its name."""
-    return record["Name"].removeprefix("/")
 
 
 def last_lines(home: Home, record: Container, count: int = LAST_LINES) -> str:
