@@ -15,6 +15,7 @@ in the container's run directory as a monitor's is, so that it is found when we 
 
 from __future__ import annotations
 
+import _signal
 import os
 import select
 
@@ -249,7 +250,7 @@ class Lesson(Closing):
         from cuddy.kernel import syscall
 
         try:
-            process.prctl(process.PR_SET_PDEATHSIG, 9)
+            process.prctl(process.PR_SET_PDEATHSIG, _signal.SIGKILL)
             os.setsid()
             syscall.tracer = syscall.Trace(say)
             try:

@@ -44,7 +44,6 @@ ROOT = -1
 DEVICES = 1 << 16
 """Numbers from here on are those of devices, which nobody can make in a user namespace."""
 NODE = mount.Change(mount.MOUNT_ATTR_NOSUID | mount.MOUNT_ATTR_NOEXEC, propagation=mount.MS_PRIVATE)
-NOT_FOUND, NOT_EXECUTABLE = 127, 126
 
 
 class Place(rootfs.Place):
@@ -347,7 +346,7 @@ def become(inside: Inside, terminal_fd: int, status_fd: int) -> NoReturn:
         if not isinstance(error, OSError | CuddyError):
             raise
     finally:
-        os._exit(NOT_EXECUTABLE if kind == b"x" else NOT_FOUND)
+        os._exit((CommandNotExecutable if kind == b"x" else CommandNotFound).exit_code)
 
 
 def in_words(error: Exception) -> str:

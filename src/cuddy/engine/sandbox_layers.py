@@ -42,5 +42,5 @@ def claims(home: Home, record: Container) -> list[str]:
             note = files.read_json(f"{home.container_dir(record['Id'])}/{NOTE}")
             found.update(dict.fromkeys(note["Chain"]))
         except (OSError, ValueError, LookupError, CorruptContent):
-            pass  # none is on its way
+            pass  # none is on its way; or the machine crashed meanwhile, and the sandbox with it
     return [*found]

@@ -2,8 +2,8 @@
 
 A sandbox is a container in everything: it is listed, executed in, copied to, limited and removed as
 one. What it has beyond that stands in its record: on whom its life depends (lifeline.py), and the
-snapshots of its files (snapshots.py). It begins with a process of ours that needs nothing of the
-image (kernel/small_init.py), and its end is its removal.
+snapshots of its files (sandbox_snapshot.py). It begins with a process of ours that needs nothing of
+the image (kernel/small_init.py), and its end is its removal.
 
     create ──▶ exec, cp ... ──▶ snapshot ──▶ 1 ──▶ restore(1)
                                              └───▶ fork: others that begin with its files
