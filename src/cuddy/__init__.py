@@ -30,6 +30,7 @@ __version__ = "0.1.0"
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from cuddy import aio as aio
+    from cuddy import errors as errors
     from cuddy.errors import CommandFailed as CommandFailed
     from cuddy.errors import CuddyError as CuddyError
     from cuddy.errors import Timeout as Timeout
@@ -50,16 +51,21 @@ PUBLIC = {
     "run": "library.engine",
 }  # fmt: skip
 """Name: the module that has it. The rest of the errors are in `cuddy.errors`."""
+MODULES = ("aio", "errors")
 
 
-def __getattr__(name: str) -> object:
+def _find(name: str) -> object:
     """What is public is imported when it is first used."""
-    if name not in PUBLIC and name != "aio":
+    if name not in PUBLIC and name not in MODULES:
         raise AttributeError(f"module 'cuddy' has no attribute {name!r}")
     # Imported here, and only now: `from cuddy import ...` of a module asks for its name first.
     from importlib import import_module
 
-    if name == "aio":
-        return import_module("cuddy.aio")
+    if name in MODULES:
+        return import_module(f"cuddy.{name}")
     value: object = getattr(import_module(f"cuddy.{PUBLIC[name]}"), name)
     return value
+
+
+if not TYPE_CHECKING:  # checkers that knew of it would take every misspelled name for an object
+    __getattr__ = _find
