@@ -107,7 +107,8 @@ class Executor(Futures):
         def submit(
             self, fn: str | Sequence[str], /, *args: str, env: Mapping[str, str] | None = None,
             user: str | int = "", workdir: str = "", input: str | bytes | None = None,
-            timeout: float | None = None, check: bool = False,
+            timeout: float | None = None, check: bool = False, privileged: bool = False,
+            max_output: int = 0,
         ) -> Future[Result]: ...  # fmt: skip
 
     def submit(self, fn: Any, /, *args: Any, **kwargs: Any) -> Future[Any]:
