@@ -42,13 +42,19 @@ class Request(NamedTuple):
 
     def encode(self) -> bytes:
         """As it is said."""
-        said = [speech.encode(speech.CALL, {"name": self.name, "arguments": self.arguments})]
+        said = speech.encode(speech.CALL, {"name": self.name, "arguments": self.arguments})
         if self.input is not None:
-            view = memoryview(self.input)
-            for start in range(0, len(view), INPUT_BYTES):
-                said.append(frames.encode(frames.STDIN, bytes(view[start : start + INPUT_BYTES])))
-            said.append(frames.encode(frames.CLOSE_STDIN))
-        return b"".join(said)
+            said += input_frames(self.input) + frames.encode(frames.CLOSE_STDIN)
+        return said
+
+
+def input_frames(data: bytes) -> bytes:
+    """What a command or container is to read, as it is said."""
+    view = memoryview(data)
+    starts = range(0, len(view), INPUT_BYTES)
+    return b"".join(
+        frames.encode(frames.STDIN, bytes(view[start : start + INPUT_BYTES])) for start in starts
+    )
 
 
 class Said(NamedTuple):

@@ -9,7 +9,7 @@ from cuddy.engine import frames
 from cuddy.errors import Conflict
 from cuddy.library.aio import talk
 from cuddy.library.aio.closing import Closing
-from cuddy.library.requests import Request, expect
+from cuddy.library.requests import Request, expect, input_frames
 from cuddy.library.values import Piece
 
 TYPE_CHECKING = False
@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
     from cuddy.library.link import Link
-
-INPUT_BYTES = 1 << 16
 
 
 class Attached(Closing):
@@ -55,10 +53,9 @@ class Attached(Closing):
         Raises Conflict if it was not made `interactive`, or after `close_input`.
         """
         self._check_input()
-        view = memoryview(data.encode() if isinstance(data, str) else data)
-        chunks = [view[at : at + INPUT_BYTES] for at in range(0, len(view), INPUT_BYTES)]
-        said = b"".join(frames.encode(frames.STDIN, bytes(chunk)) for chunk in chunks)
-        await self._held.say(said, timeout)
+        await self._held.say(
+            input_frames(data.encode() if isinstance(data, str) else data), timeout
+        )
 
     async def close_input(self) -> None:
         """No more is written: it reads the end of its input, once and for all. Raises Conflict as
