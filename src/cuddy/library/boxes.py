@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cuddy.library.lives import shown
+from cuddy.library.lives import show_all, shown, told
 from cuddy.library.running import begin, read_options
 
 TYPE_CHECKING = False
@@ -31,13 +31,8 @@ def inspect_sandbox(call: Call, name: str) -> Document:
 def list_sandboxes(call: Call) -> None:
     """What is known of each, as items."""
     from cuddy.engine import sandboxes
-    from cuddy.errors import NoSuchContainer
 
-    for record in sandboxes.list_all(call.home):
-        try:
-            call.item(shown(call.home, record["Id"]))
-        except NoSuchContainer:
-            pass  # it has gone meanwhile
+    show_all(call, sandboxes.list_all(call.home))
 
 
 def usage(call: Call, name: str) -> Document:
@@ -76,5 +71,4 @@ def changes(call: Call, name: str, since: int | None) -> list[list[str]]:
     """What has changed of its files."""
     from cuddy.engine import sandbox_diff
 
-    found = sandbox_diff.diff(call.home, name, since)
-    return [[each.letter, "/" + each.path.decode(errors="surrogateescape")] for each in found]
+    return told(sandbox_diff.diff(call.home, name, since))

@@ -227,7 +227,7 @@ class Container:
     def diff(self) -> Listing[Change]:
         """What it has changed of its image's files."""
         found = self._do("diff")
-        return Listing(Change(letter, os.fsencode(path)) for letter, path in expect(found, list))
+        return Listing(map(Change.of, expect(found, list)))
 
     def commit(self, name: str = "", *, message: str = "", author: str = "") -> str:
         """Make an image of it as it is now; the image's id. `name`: repository[:tag]."""

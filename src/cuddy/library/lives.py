@@ -10,8 +10,11 @@ from cuddy.errors import NoSuchContainer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from typing import Any
 
+    from cuddy.engine.container import Container
+    from cuddy.engine.diff import Change
     from cuddy.engine.home import Home
     from cuddy.library.serving import Call
 
@@ -34,7 +37,12 @@ def list_containers(call: Call, all: bool, filters: Filters) -> None:
     from cuddy.engine import ps
 
     found = ps.ps(call.home, all=all, wanted=[(name, value) for name, value in filters])
-    for record in found.containers:
+    show_all(call, found.containers)
+
+
+def show_all(call: Call, records: Iterable[Container]) -> None:
+    """What is known of each, as items."""
+    for record in records:
         try:
             call.item(shown(call.home, record["Id"]))
         except NoSuchContainer:
@@ -160,8 +168,12 @@ def diff(call: Call, name: str) -> list[list[str]]:
     """What it has changed of its image."""
     from cuddy.engine import diff as differing
 
-    found = differing.diff(call.home, name)
-    return [[each.letter, "/" + each.path.decode(errors="surrogateescape")] for each in found]
+    return told(differing.diff(call.home, name))
+
+
+def told(changes: Iterable[Change]) -> list[list[str]]:
+    """Changes, as they are said."""
+    return [[each.letter, "/" + each.path.decode(errors="surrogateescape")] for each in changes]
 
 
 def commit(call: Call, name: str, new_name: str, message: str, author: str) -> str:

@@ -136,7 +136,7 @@ class Sandbox(Beginning, Container):
     def diff(self, since: int | None = None) -> Listing[Change]:
         """What has changed of its files since a snapshot; None: of its image's."""
         found = self._do("changes", since=since)
-        return Listing(Change(letter, os.fsencode(path)) for letter, path in expect(found, list))
+        return Listing(map(Change.of, expect(found, list)))
 
     def usage(self) -> Usage:
         """What it has used so far, and what it may."""

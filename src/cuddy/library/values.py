@@ -124,6 +124,12 @@ class Change(NamedTuple):
         """Itself in a table."""
         return {"change": self.letter, "path": self.path}
 
+    @staticmethod
+    def of(item: Any) -> Change:
+        """What was said of it."""
+        letter, path = item
+        return Change(letter, path.encode(errors="surrogateescape"))
+
 
 class Top(NamedTuple):
     """Processes of a container."""

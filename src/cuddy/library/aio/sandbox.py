@@ -142,7 +142,7 @@ class Sandbox(Beginning, Container):
     async def diff(self, since: int | None = None) -> Listing[Change]:
         """What has changed of its files since a snapshot; None: of its image's."""
         found = await self._do("changes", since=since)
-        return Listing(Change(letter, os.fsencode(path)) for letter, path in expect(found, list))
+        return Listing(map(Change.of, expect(found, list)))
 
     async def usage(self) -> Usage:
         """What it has used so far, and what it may."""
