@@ -32,6 +32,10 @@ class Container:
 
     def __init__(self, link: Link, attrs: object) -> None:
         self._link = link
+        self._become(attrs)
+
+    def _become(self, attrs: object) -> None:
+        """The container that these are about."""
         self.attrs: dict[str, Any] = expect(attrs, dict)
         self.warnings: list[str] = self.attrs.pop("Warnings", [])
         self.id: str = expect(self.attrs.get("Id"), str)

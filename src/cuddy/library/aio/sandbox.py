@@ -70,9 +70,7 @@ class Sandbox(Beginning, Container):
 
     def _become(self, attrs: object) -> None:
         self._wanted = None
-        self.attrs = expect(attrs, dict)
-        self.warnings = self.attrs.pop("Warnings", [])
-        self.id = expect(self.attrs.get("Id"), str)
+        super()._become(attrs)
 
     async def _fill(self, files: Files) -> None:
         contents = {k: v for k, v in files.items() if isinstance(v, (str, bytes))}
