@@ -18,9 +18,10 @@ def build(call: Call, options: dict[str, Any], directory: str) -> list[Any]:
     from cuddy.builder import journal, report
     from cuddy.builder.options import BuildOptions
     from cuddy.engine import registries
+    from cuddy.library import speech
 
     os.chdir(directory)  # this process is of one call
-    values: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in options.items()}
+    values = speech.with_tuples(options)
     values["environment"] = tuple((name, value) for name, value in values["environment"])
     wanted = BuildOptions(**values)
     wanted = wanted._replace(build_id=wanted.build_id or journal.new_id())

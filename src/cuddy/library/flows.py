@@ -81,16 +81,14 @@ def exec_(call: Call, name: str, options: dict[str, Any]) -> dict[str, Any]:
     from cuddy.engine import containers, sandbox_usage
     from cuddy.engine import exec as executing
     from cuddy.engine.options import ExecOptions
+    from cuddy.library import speech
     from cuddy.library.joining import Joined
 
-    values: dict[str, Any] = {
-        key: tuple(v) if isinstance(v, list) else v for key, v in options.items()
-    }
     container_id = containers.find_id(call.home, name)
     killed = sandbox_usage.oom_kills(call.home, container_id)
-    session = executing.exec_attached(call.home, name, ExecOptions(**values))
+    session = executing.exec_attached(call.home, name, ExecOptions(**speech.with_tuples(options)))
     try:
-        Joined(call, session, stdin=bool(values["interactive"])).run()
+        Joined(call, session, stdin=bool(options["interactive"])).run()
         code = session.wait()
     finally:
         session.close()

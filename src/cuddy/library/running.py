@@ -83,10 +83,7 @@ def read_options(given: dict[str, Any]) -> ContainerOptions:
     """The options of a new container, as they came; what the machine's config.toml says counts
     where the program has said nothing.
     """
-    values = {
-        key: tuple(value) if isinstance(value, list) else value for key, value in given.items()
-    }
-    return ContainerOptions(**{**options.configured(os.environ), **values})
+    return ContainerOptions(**{**options.configured(os.environ), **speech.with_tuples(given)})
 
 
 def make(home: Home, wanted: ContainerOptions, container_id: str, warnings: list[str]) -> None:

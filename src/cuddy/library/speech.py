@@ -37,6 +37,11 @@ def decoder() -> frames.Decoder:
     return frames.Decoder(MAX_FRAME_BYTES)
 
 
+def with_tuples(options: dict[str, Any]) -> dict[str, Any]:
+    """Options as the engine has them, whose lists are tuples; JSON knows of none."""
+    return {name: tuple(v) if isinstance(v, list) else v for name, v in options.items()}
+
+
 def failure(error: CuddyError, trace: str = "") -> dict[str, Any]:
     """An error as the other side can raise it again; its facts are what it knows beyond words.
 
