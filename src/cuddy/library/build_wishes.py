@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 
 from cuddy.builder.options import BuildOptions
-from cuddy.library.wishes import texts
+from cuddy.library.wishes import assignments, meant, texts
 from cuddy.shapes import TypedDict
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from typing import Any
+
+    from cuddy.library.wishes import Meanings
 
 
 class BuildWishes(TypedDict, total=False):
@@ -36,12 +38,11 @@ class BuildWishes(TypedDict, total=False):
     options: BuildOptions
 
 
-MEANINGS: dict[str, tuple[str, Callable[[Any], object]]] = {
+MEANINGS: Meanings = {
     "tags": ("tags", texts), "dockerfile": ("dockerfile", os.fspath),
     "platform": ("platforms", lambda value: (value,) if value else ()),
     "secrets": ("secrets", texts), "outputs": ("outputs", texts),
-    "build_contexts": ("build_contexts", lambda value: _pairs(value)),
-    "labels": ("labels", lambda value: _pairs(value)),
+    "build_contexts": ("build_contexts", assignments), "labels": ("labels", assignments),
     "build_args": ("build_args", lambda value: _arguments(value)),
 }  # fmt: skip
 PLAIN = ("target", "network", "timestamp", "pull", "no_cache")
@@ -50,25 +51,15 @@ PLAIN = ("target", "network", "timestamp", "pull", "no_cache")
 def options(context: str | os.PathLike[str], wishes: Mapping[str, Any]) -> dict[str, Any]:
     """The fields of BuildOptions. Raises TypeError."""
     start: BuildOptions = wishes.get("options") or BuildOptions("")
-    found: dict[str, Any] = {"context": os.fspath(context)}
-    for key, value in wishes.items():
-        if key in MEANINGS:
-            name, meaning = MEANINGS[key]
-            found[name] = meaning(value)
-        elif key in PLAIN:
-            found[key] = value
-        elif key != "options":
-            raise TypeError(f"a build has no setting {key!r}")
+    given = {key: value for key, value in wishes.items() if key != "options"}
+    found: dict[str, Any] = meant(given, MEANINGS, PLAIN, "a build")
     environment = start.environment or tuple(os.environ.items())
-    return start._replace(environment=environment, **found)._asdict()
+    found |= {"context": os.fspath(context), "environment": environment}
+    return start._replace(**found)._asdict()
 
 
 def _arguments(mapping: Mapping[str, str | None]) -> tuple[str, ...]:
     found = {
         name: os.environ.get(name) if value is None else value for name, value in mapping.items()
     }
-    return _pairs({name: value for name, value in found.items() if value is not None})
-
-
-def _pairs(mapping: Mapping[str, str]) -> tuple[str, ...]:
-    return tuple(f"{name}={value}" for name, value in mapping.items())
+    return assignments({name: value for name, value in found.items() if value is not None})

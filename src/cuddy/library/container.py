@@ -10,7 +10,7 @@ from cuddy.library.listing import Listing
 from cuddy.library.live import LiveLogs
 from cuddy.library.requests import Request, expect
 from cuddy.library.values import Change, LogLine, Result, Top
-from cuddy.library.wishes import limits, pattern, words
+from cuddy.library.wishes import assignments, limits, pattern, words
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -198,7 +198,7 @@ class Container:
         it is after it has written more bytes than that, with TooMuchOutput; 0: as many as it likes.
         """
         options = {
-            "command": words(command), "env": [f"{k}={v}" for k, v in (env or {}).items()],
+            "command": words(command), "env": assignments(env or {}),
             "user": str(user), "workdir": workdir, "interactive": input is not None,
             "privileged": privileged, "timeout_s": timeout,
         }  # fmt: skip

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
     from cuddy.engine.options import ContainerOptions
 
+    Meanings = Mapping[str, tuple[str, Callable[[Any], object]]]
+
 
 class Wishes(TypedDict, total=False):
     """The settings of a new container, all of them optional. The words are those of `docker run`.
@@ -91,7 +93,8 @@ def over(usual: Wishes, given: Wishes) -> Wishes:
     return both
 
 
-def _pairs(value: Mapping[str, str]) -> tuple[str, ...]:
+def assignments(value: Mapping[str, str]) -> tuple[str, ...]:
+    """Variables, labels and their like: NAME=TEXT."""
     return tuple(f"{name}={text}" for name, text in value.items())
 
 
@@ -123,10 +126,10 @@ def _memory(value: int | str) -> int:
         raise InvalidArgument(f"memory: {error}", hint='bytes, or a text like "64m"') from None
 
 
-MEANINGS: dict[str, tuple[str, Callable[[Any], object]]] = {
+MEANINGS: Meanings = {
     "entrypoint": ("entrypoint", texts),
-    "env": ("env", _pairs),
-    "labels": ("labels", _pairs),
+    "env": ("env", assignments),
+    "labels": ("labels", assignments),
     "user": ("user", str),
     "volumes": ("volumes", _volumes),
     "tmpfs": ("tmpfs", texts),
@@ -161,17 +164,23 @@ def check(wishes: Mapping[str, Any]) -> dict[str, object]:
     return meant({key: value for key, value in wishes.items() if key != "options"})
 
 
-def meant(wishes: Mapping[str, Any]) -> dict[str, object]:
-    """The same as fields of the engine's options. Raises TypeError, InvalidArgument."""
+def meant(
+    wishes: Mapping[str, Any], meanings: Meanings = MEANINGS, plain: Sequence[str] = PLAIN,
+    of: str = "a container",
+) -> dict[str, object]:  # fmt: skip
+    """The same as fields of the engine's options. Raises TypeError, InvalidArgument.
+
+    `plain`: what is a field of the same name. `of`: what it is that has such settings.
+    """
     found: dict[str, object] = {}
     for key, value in wishes.items():
-        if key in MEANINGS:
-            name, meaning = MEANINGS[key]
+        if key in meanings:
+            name, meaning = meanings[key]
             found[name] = meaning(value)
-        elif key in PLAIN:
+        elif key in plain:
             found[key] = value
         else:
-            raise TypeError(f"a container has no setting {key!r}")
+            raise TypeError(f"{of} has no setting {key!r}")
     return found
 
 
