@@ -15,7 +15,6 @@ from typing import Any, overload
 
 from cuddy.errors import (
     CommandNotFound,
-    CuddyError,
     NoSuchContainer,
     NotRunning,
     TaskFailed,
@@ -177,8 +176,8 @@ class Executor(Futures):
             task.set_exception(error)
         except BaseException as error:
             task.set_exception(CancelledError() if task._is_stopped else error)
-            if not isinstance(error, (Exception, CuddyError)):
-                raise
+            if not isinstance(error, Exception):
+                raise  # the program is to end: that is not for this task alone
 
     def _run(self, task: Task, command: list[str], wanted: dict[str, Any]) -> Result:
         for attempt in range(ATTEMPTS):
