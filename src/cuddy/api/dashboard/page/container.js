@@ -149,11 +149,10 @@ class ChartPanel {
 
   update(container, { history }) {
     if (!container) return;
-    this.charts.update(history.of(container.Id), history.machine);
+    this.charts.update(history.of(container.Id));
     this.nothing.hidden = container.State === "running" || container.State === "paused";
     const now = history.latest[container.Id];
     if (now) {
-      this.charts.memory.least = 1e6;
       const limit = now.MemoryLimitBytes < history.machine.MemoryBytes ? bytes(now.MemoryLimitBytes) : "none";
       setText(this.entry("Processes"), String(now.Processes));
       setText(this.entry("Memory limit"), limit);

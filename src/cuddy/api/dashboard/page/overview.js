@@ -35,7 +35,7 @@ export class Overview {
   }
 
   update({ containers, history }) {
-    this.charts.update(history.of(ALL), history.machine);
+    this.charts.update(history.of(ALL));
     const running = containers.filter((each) => history.now(each.Id, "memory") !== null);
     for (const id of this.rows.keys()) {
       if (!running.some((each) => each.Id === id)) this.rows.delete(id);
