@@ -7,12 +7,11 @@ import os
 
 from cuddy import unforeseen
 from cuddy.api import log
-from cuddy.engine.departure import unwind_once
+from cuddy.engine.departure import unwind
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from typing import NoReturn
 
 
 ENDING = (_signal.SIGTERM, _signal.SIGHUP)
@@ -52,11 +51,6 @@ def begin(leave: Callable[[], int], work: Callable[[int], None]) -> int:
 
 def _set_signals() -> None:
     for number in ENDING:
-        _signal.signal(number, _unwind)
+        _signal.signal(number, unwind)
     _signal.signal(_signal.SIGINT, _signal.SIG_IGN)  # the server tells us
     _signal.signal(_signal.SIGCHLD, _signal.SIG_DFL)
-
-
-def _unwind(number: int, frame: object) -> NoReturn:
-    unwind_once()
-    raise SystemExit(128 + number)

@@ -13,7 +13,7 @@ import time
 
 from cuddy.api import board as boards
 from cuddy.api.connection import refusal
-from cuddy.engine.departure import unwind_once
+from cuddy.engine.departure import unwind
 from cuddy.kernel import process
 
 TYPE_CHECKING = False
@@ -122,8 +122,7 @@ class Post:
         """
         self._is_retired = True
         if self._ends_with_server and self._is_serving:
-            unwind_once()
-            raise SystemExit(128 + RETIRE)
+            unwind(RETIRE, None)
         if self._is_serving:
             self.leave()
 

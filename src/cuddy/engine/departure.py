@@ -13,7 +13,7 @@ import select
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import _socket
-    from typing import Any
+    from typing import Any, NoReturn
 
 
 class ClientLeft(BaseException):
@@ -31,6 +31,12 @@ def unwind_once() -> None:
     """Whoever raises what unwinds calls it before: no signal interrupts what is taken back then."""
     for number in (_signal.SIGIO, _signal.SIGTERM, _signal.SIGHUP):
         _signal.signal(number, lambda *_: None)  # no SIG_IGN, which programs would inherit
+
+
+def unwind(number: int, frame: object) -> NoReturn:
+    """For a signal that ends a process: what it does is taken back."""
+    unwind_once()
+    raise SystemExit(128 + number)
 
 
 class UntilClientLeaves:

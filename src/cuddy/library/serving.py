@@ -7,7 +7,7 @@ import _socket
 
 from cuddy import files, unforeseen
 from cuddy.engine import frames, nursery
-from cuddy.engine.departure import ClientLeft, UntilClientLeaves, unwind_once
+from cuddy.engine.departure import ClientLeft, UntilClientLeaves, unwind
 from cuddy.engine.home import Home, open_home
 from cuddy.errors import CuddyError, SystemFailure
 from cuddy.library import calls, speech
@@ -15,7 +15,7 @@ from cuddy.undo import Shield
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, NoReturn
+    from typing import Any
 
 UNWINDING = (_signal.SIGTERM, _signal.SIGHUP)
 
@@ -81,7 +81,7 @@ def await_call(channel: _socket.socket) -> tuple[_socket.socket, list[int]] | No
 def serve(home: Home | CuddyError, sock: _socket.socket, fds: list[int]) -> None:
     """Do what is asked on a socket, and say what came of it; or why there is no home."""
     for number in UNWINDING:
-        _signal.signal(number, _unwind)
+        _signal.signal(number, unwind)
     try:
         if isinstance(home, CuddyError):
             call = Call(Home(), sock, fds)
@@ -113,8 +113,3 @@ def attempt(call: Call) -> tuple[int, object]:
         trace = "".join(traceback.format_exception(error))
         failure = SystemFailure(unforeseen.explain(error))
         return speech.ERROR, speech.failure(failure, trace)
-
-
-def _unwind(number: int, frame: object) -> NoReturn:
-    unwind_once()
-    raise SystemExit(128 + number)
