@@ -11,6 +11,7 @@ from urllib.parse import quote, unquote
 from cuddy import files
 from cuddy.api import errors, log, routes
 from cuddy.api.connection import Connection
+from cuddy.api.errors import Misdirected
 from cuddy.api.http import Call
 from cuddy.engine.departure import ClientLeft
 from cuddy.engine.info import API_VERSION, MIN_API_VERSION
@@ -30,10 +31,6 @@ VERSION = re.compile(r"/v([0-9.]+)(/.*)", re.DOTALL)
 
 ABSOLUTE = re.compile("^https?://[^/?]*", re.IGNORECASE)
 """What a client writes before the path when it takes us for a proxy (RFC 9112, 3.2.2)."""
-
-
-class Misdirected(InvalidArgument):
-    http_status = 421
 
 
 def converse(

@@ -9,7 +9,14 @@ from __future__ import annotations
 from cuddy import files, unforeseen
 from cuddy.api import log
 from cuddy.api.http import JSON
-from cuddy.errors import CuddyError, InvalidReference, NameTaken, NoSuchImage, NotFound
+from cuddy.errors import (
+    CuddyError,
+    InvalidArgument,
+    InvalidReference,
+    NameTaken,
+    NoSuchImage,
+    NotFound,
+)
 from cuddy.image import reference
 
 TYPE_CHECKING = False
@@ -24,6 +31,12 @@ class PageNotFound(NotFound):
 
     def __init__(self) -> None:
         super().__init__("page not found")
+
+
+class Misdirected(InvalidArgument):
+    """Whoever asks has been led here by another name."""
+
+    http_status = 421
 
 
 def attempt(call: Call, handle: Handler) -> None:

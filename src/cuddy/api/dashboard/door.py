@@ -13,7 +13,8 @@ from __future__ import annotations
 import hmac
 
 from cuddy.api.dashboard import files
-from cuddy.errors import CuddyError, InvalidArgument, NotPermitted
+from cuddy.api.errors import Misdirected
+from cuddy.errors import CuddyError, NotPermitted
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -41,12 +42,6 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-
-
-class Misdirected(InvalidArgument):
-    """Somebody has the browser ask us by another name."""
-
-    http_status = 421
 
 
 class NoToken(CuddyError):
