@@ -30,10 +30,9 @@ TEXT = (
 
 def escaped(text: str, *, keep: str = "") -> str:
     """The text as HTML, with what is not printable made visible but for `keep`."""
-    plain = printable(text, keep=keep)
-    for character, name in (("&", "amp"), ("<", "lt"), (">", "gt"), ('"', "quot"), ("'", "#x27")):
-        plain = plain.replace(character, f"&{name};")
-    return plain
+    import html
+
+    return html.escape(printable(text, keep=keep))
 
 
 def table(rows: Iterable[Row]) -> str:
