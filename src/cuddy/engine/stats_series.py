@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import time
+
 from cuddy import files
 from cuddy.engine import container, containers, stats
+from cuddy.errors import NoSuchContainer
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from typing import Any
 
     from cuddy.engine.container import Container
@@ -31,6 +35,21 @@ class Series:
         document = stats.document(self._record, self._last, found, read=when, preread=self._when)
         self._last, self._when = (found, when) if found.usage else (None, container.NEVER)
         return document
+
+    def readings(self, every_s: float) -> Iterator[dict[str, Any]]:
+        """One now and one more every so many seconds, until the container is gone. Raises
+        NoSuchContainer if it is gone before the first.
+        """
+        due_s = time.monotonic()
+        reading = self.read()
+        while True:
+            yield reading
+            due_s = max(due_s + every_s, time.monotonic())
+            time.sleep(max(0.0, due_s - time.monotonic()))
+            try:
+                reading = self.read()
+            except NoSuchContainer:
+                return
 
     @property
     def is_alive(self) -> bool:

@@ -46,19 +46,12 @@ def follow_stats(call: Call, name: str, every_s: float) -> None:
     """What it uses, as items, as long as it runs."""
     from cuddy.engine import containers
     from cuddy.engine.stats_series import Series
-    from cuddy.errors import NoSuchContainer
 
     series = Series(call.home, containers.find(call.home, name))
-    due_s = time.monotonic()
-    try:
-        reading = series.read()
-        while series.is_alive:
-            call.item(reading)
-            due_s = max(due_s + every_s, time.monotonic())
-            time.sleep(max(0.0, due_s - time.monotonic()))
-            reading = series.read()
-    except NoSuchContainer:
-        pass  # it has gone meanwhile
+    for reading in series.readings(every_s):
+        if not series.is_alive:
+            return
+        call.item(reading)
 
 
 def attach(call: Call, name: str) -> dict[str, Any]:
