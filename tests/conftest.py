@@ -40,6 +40,8 @@ DETECTOR = pytest.StashKey[Detector]()
 
 def pytest_configure(config: pytest.Config) -> None:
     """As root, move the whole session into namespaces and come back only with its exit code."""
+    # A shell has what it starts by "&" ignore Ctrl-C, and so would all that tests interrupt.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     if os.geteuid() != 0:
         return
     if isolation.is_inside():
