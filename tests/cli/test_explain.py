@@ -31,7 +31,8 @@ def explained(cuddy: Cuddy, *words: str) -> dict[str, Any]:
 def test_what_is_shown_is_what_the_kernel_says(cuddy: Cuddy) -> None:
     script = "echo x > /written; sleep 1001 & wait"
     words = ["--name", "one", "--hostname", "inside", "--cap-drop", "chown", "-m", "48m"]
-    cuddy.ok("run", "-d", *words, "--pids-limit", "30", "alpine", "sh", "-c", script)
+    words += ["--memory-swap", "96m", "--pids-limit", "30"]
+    cuddy.ok("run", "-d", *words, "alpine", "sh", "-c", script)
     wait_until(lambda: len(cuddy.ok("top", "one").splitlines()) == 3)
     told, pid = explained(cuddy, "one"), cuddy.pid("one")
     assert list(told) == list(explain.TOPICS)
@@ -51,6 +52,8 @@ def test_what_is_shown_is_what_the_kernel_says(cuddy: Cuddy) -> None:
     assert told["network"]["eth0"]["Container"].startswith(f"{address}/")
     assert told["limits"]["memory"]["Container"].endswith("of 48MiB")
     assert told["limits"]["processes"]["Container"] == "2 of 30"
+    swap = told["limits"]["the swap limit"]
+    assert swap["Container"] == ("96MiB" if "memsw" in swap["Note"] else "48MiB")
     file = told["limits"]["memory"]["Note"].split()[-1]
     assert int(Path(file).read_text()) == 48 << 20
     assert told["files"]["top"]["Container"] == "2B"

@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 UNLIMITED = "no limit"
 KNOWN = ("memory.limit_in_bytes", "memory.max", "pids.max", "cpu.max", "cpu.cfs_quota_us")
 """Files that have a row of their own."""
+SIZES = (
+    "memory.memsw.", "memory.swap.max", "memory.soft_limit", "memory.low", "memory.kmem.",
+    "hugetlb.",
+)  # fmt: skip
+"""How the names of other files begin that hold bytes."""
 SECOND = 1_000_000_000
 
 
@@ -30,7 +35,7 @@ def limits(facts: Facts) -> list[Row]:
         pids(facts, writes),
         cpu(facts, writes),
         *(
-            Row(write.limit or write.file, "", write.value, place(facts, write))
+            Row(write.limit or write.file, "", shown(write), place(facts, write))
             for write in writes
             if write.file not in KNOWN
         ),
@@ -99,6 +104,12 @@ def quota_of(writes: list[CgroupWrite]) -> float:
     if not quota.isdecimal():
         return 0
     return int(quota) / int(period or 100_000)
+
+
+def shown(write: CgroupWrite) -> str:
+    """What a limit is set to: of memory as a size."""
+    is_size = write.file.startswith(SIZES) and write.value.isdecimal()
+    return human_memory(int(write.value)) if is_size else write.value
 
 
 def value_of(writes: list[CgroupWrite], *names: str) -> str:
