@@ -7,7 +7,7 @@ from __future__ import annotations
 import time
 
 from cuddy.cli.container import ps
-from cuddy.engine import containers, explain, explain_facts, status
+from cuddy.engine import containers, explain, status
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ TOPICS = (
     "limits", "network", "namespaces", "users", "mounts", "capabilities", "seccomp",
 )  # fmt: skip
 """Of `explain`, the most asked for first. Whose the files are takes too long to find out."""
-
-own_namespaces = explain_facts.own_namespaces
 
 
 def gather(home: Home, container_id: str, outside: Mapping[str, int]) -> Topics:

@@ -19,8 +19,8 @@ import time
 
 from cuddy import files, unforeseen
 from cuddy.cli.live import details
-from cuddy.cli.live.log_reader import LogReader
-from cuddy.engine import event_log
+from cuddy.cli.live.log_reader import GONE, LogReader
+from cuddy.engine import event_log, explain_facts
 from cuddy.engine.home import Home, open_home
 from cuddy.engine.samples import Look, Row, Sampler, Traffic
 from cuddy.errors import CuddyError, SystemFailure
@@ -137,17 +137,17 @@ def _live(places: Home, control: socket.socket, log: socket.socket) -> None:
             os.dup2(null, fd)
         _tell(places, control, log)
         code = 0
-    except OSError:
-        pass  # the view has gone
+    except GONE:
+        pass
     finally:
         os._exit(code)
 
 
 def _tell(places: Home, control: socket.socket, log: socket.socket) -> None:
-    """Serve the view until it goes; what goes wrong is told it. Raises OSError."""
+    """Serve the view until it goes; what else goes wrong is told it. Raises what is GONE."""
     try:
         # Before an ordinary user's process becomes root elsewhere.
-        outside = details.own_namespaces()
+        outside = explain_facts.own_namespaces()
         if os.geteuid():
             from cuddy.engine import rootless
 
@@ -163,7 +163,7 @@ def _tell(places: Home, control: socket.socket, log: socket.socket) -> None:
     except CuddyError as error:
         message = ["end", error.message, error.hint, error.exit_code]
         control.sendall(files.format_json(message).encode() + b"\n")
-    except OSError:
+    except GONE:
         raise
     except Exception as error:
         message = ["end", unforeseen.explain(error), "", 1]
@@ -191,7 +191,7 @@ class Feed:
         self._rest = bytearray()
 
     def serve(self) -> None:
-        """Look, again and again, until the view has gone. Raises OSError then, CuddyError."""
+        """Look, again and again, until the view has gone. Raises what is GONE, CuddyError."""
         self._control.setblocking(True)
         self._send("ready")
         for event in list(self._events.read())[-EVENTS:]:

@@ -12,7 +12,7 @@ import os
 import socket
 import time
 
-from cuddy import files
+from cuddy import files, unforeseen
 from cuddy.cli.live import sgr
 from cuddy.engine import logs
 from cuddy.errors import CuddyError
@@ -33,6 +33,8 @@ MOMENT_S = 0.2
 REST_S = 0.8
 """After a moment with too many lines."""
 PACKET_BYTES = 1 << 15
+GONE = (BrokenPipeError, ConnectionResetError)
+"""What writing to the view raises once it has gone."""
 LONGEST = 1 << 16
 """Bytes of a line whose end is not waited for any more."""
 
@@ -50,8 +52,8 @@ class LogReader(Closing):
             if os.getppid() == parent:
                 process.set_title("cuddy top: log")
                 _tell(home, outbox, container_id, serial)
-        except OSError:
-            pass  # the view has gone
+        except GONE:
+            pass
         finally:
             os._exit(0)
 
@@ -62,16 +64,19 @@ class LogReader(Closing):
 
 
 def _tell(home: Home, outbox: socket.socket, container_id: str, serial: int) -> None:
-    """Follow the log, or say why it cannot be."""
+    """Follow the log, or say why it cannot be. Raises what is GONE."""
     try:
         _follow(home, outbox, container_id, serial)
-    except CuddyError as error:
-        line = [0, "", [[printable(error.message), "italic"]]]
+    except GONE:
+        raise
+    except Exception as error:
+        text = error.message if isinstance(error, CuddyError) else unforeseen.explain(error)
+        line = [0, "", [[printable(text), "italic"]]]
         outbox.send(files.format_json([serial, [line], 0]).encode())
 
 
 def _follow(home: Home, outbox: socket.socket, container_id: str, serial: int) -> None:
-    """Until the container has stopped. Raises OSError once nobody listens."""
+    """Until the container has stopped. Raises what is GONE once nobody listens."""
     since = ""
     batch = Batch(outbox, serial)
     _signal.signal(_signal.SIGALRM, batch.on_alarm)
