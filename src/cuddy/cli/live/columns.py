@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     Cell = tuple[str, str]
 
 _UNITS = ("", "k", "M", "G", "T", "P", "E")
+_TIMES = ((1, 31_557_600, "y"), (10, 604_800, "w"), (1, 86_400, "d"), (1, 3600, "h"), (1, 60, "m"))
+"""From how many on, of so many seconds, which unit is told."""
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 _LEVELS = " ▁▂▃▄▅▆▇█"
 NAME_LEAST = 12
@@ -127,15 +129,9 @@ def amount(number: float) -> str:
 def duration(nanoseconds: int) -> str:
     """A time in at most four characters: 9s, 5m, 3h, 12d, 40w, 9y."""
     seconds = max(0, nanoseconds // 10**9)
-    for size, unit in (
-        (31_557_600, "y"),
-        (604_800 * 10, ""),
-        (86_400, "d"),
-        (3600, "h"),
-        (60, "m"),
-    ):
-        if seconds >= size:
-            return f"{seconds // size}{unit}" if unit else f"{seconds // 604_800}w"
+    for least, size, unit in _TIMES:
+        if seconds >= least * size:
+            return f"{seconds // size}{unit}"
     return f"{seconds}s"
 
 
