@@ -69,7 +69,8 @@ def check(count: int, new_names: tuple[str, ...]) -> None:
     if not 0 < count <= MAX_FORKS:
         raise InvalidArgument(f"{count} forks cannot be made", hint=f"1 to {MAX_FORKS}")
     if new_names and len(new_names) != count:
-        raise InvalidArgument(f"{len(new_names)} names are not those of {count} forks")
+        hint = "give each one, or none"
+        raise InvalidArgument(f"names: {len(new_names)}, forks: {count}", hint=hint)
     for each in new_names:
         names.check(each)
 

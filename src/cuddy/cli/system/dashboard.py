@@ -31,7 +31,8 @@ LEADING = """\
 
 def dashboard(home: Home, args: Args) -> int:
     if not 0 <= args.port <= 65535:
-        raise InvalidArgument(f"there is no port {args.port}")
+        hint = "1 to 65535, or 0 for any that is free"
+        raise InvalidArgument(f"there is no port {args.port}", hint=hint)
     # Imported here: the help of this command needs none of it.
     import secrets
 
