@@ -35,7 +35,7 @@ def walk(home: Home, container_id: str) -> bool:
             guide.tell(seen)
             if not guide.wait(lesson, seen):
                 return False
-    guide.tell_end(lesson)
+    guide.tell_end()
     return True
 
 
@@ -85,7 +85,7 @@ class Guide:
             break_on_hyphens=False,
         ) or [first]  # fmt: skip
 
-    def tell_end(self, lesson: Lesson) -> None:
+    def tell_end(self) -> None:
         self.say(
             "",
             *textwrap.wrap(
