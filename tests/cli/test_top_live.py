@@ -107,7 +107,7 @@ def test_keys_sort_and_filter(cuddy: Cuddy) -> None:
 
 
 def test_what_is_done_to_a_container_is_confirmed(cuddy: Cuddy) -> None:
-    cuddy.ok("run", "-d", "--name", "one", "alpine", "sleep", "1000")
+    cuddy.ok("run", "-d", "--name", "one", "--stop-timeout", "1", "alpine", "sleep", "1000")
     with top(cuddy) as terminal:
         terminal.sees(r"one +running")
         terminal.type("K")
@@ -353,7 +353,8 @@ def test_one_sample_for_programs(cuddy: Cuddy) -> None:
 
 def test_an_ordinary_users_containers(registry: Registry) -> None:
     with with_alpine(OrdinaryUser("cuddy-top", has_ids=False), registry) as user:
-        user.ok("run", "-d", "--name", "own", "--network", "none", "alpine", "sleep", "1000")
+        words = ["--name", "own", "--network", "none", "--stop-timeout", "1"]
+        user.ok("run", "-d", *words, "alpine", "sleep", "1000")
         with top(user) as terminal:
             terminal.sees(r"own +running")
             terminal.type("s")
