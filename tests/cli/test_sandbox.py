@@ -80,6 +80,15 @@ def test_files_by_standard_streams(cuddy: Cuddy, box: str, tmp_path: Path) -> No
     assert cuddy("sandbox", "write", "box", "/").code == 1
 
 
+def test_no_directory_gives_way_to_a_file(cuddy: Cuddy, box: str) -> None:
+    refused = cuddy("sandbox", "write", "box", "/etc", input=b"x")
+    assert refused.code == 1
+    assert "/etc" in refused.complaint
+    assert "root:" in cuddy.ok("sandbox", "read", "box", "/etc/passwd")
+    cuddy.ok("sandbox", "write", "box", "/etc/passwd", input=b"another")
+    assert cuddy.ok("sandbox", "read", "box", "/etc/passwd") == "another"
+
+
 def test_forks_with_names(cuddy: Cuddy, box: str) -> None:
     cuddy.ok("sandbox", "write", "box", "/words", input=b"common")
     made = cuddy.ok("sandbox", "fork", "--name", "left", "--name", "right", "box").split()

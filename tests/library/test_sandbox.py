@@ -17,7 +17,7 @@ import cuddy as package
 from behind import of_library
 from console import TIME_FACTOR, Cuddy, sleeps, wait_until
 from cuddy import Engine, Sandbox, Timeout, aio
-from cuddy.errors import InvalidArgument, NoSuchContainer, NotFound
+from cuddy.errors import Conflict, InvalidArgument, NoSuchContainer, NotFound
 
 Program = Callable[[str], subprocess.Popen[str]]
 BEGIN = 'box = cuddy.Sandbox("alpine", network="none"{})\nprint(box.id, flush=True)\n'
@@ -93,6 +93,14 @@ def test_directories_travel_whole(box: Sandbox, tmp_path: Path) -> None:
     assert box.read_all("/again") == found
     with pytest.raises(NotFound):
         box.read_all("/nowhere")
+
+
+def test_no_directory_gives_way_to_a_file(box: Sandbox) -> None:
+    with pytest.raises(Conflict, match="/etc"):
+        box.write("/etc", "x")
+    assert b"root:" in box.read("/etc/passwd")
+    box.write("/etc/passwd", "another")
+    assert box.read("/etc/passwd") == b"another"
 
 
 def test_no_link_leads_out_of_it(box: Sandbox, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ def write(home: Home, name: str, path: str, *, source_fd: int) -> None:
     archive_fd = pack(inside, source_fd)
 
     def work(send: Send) -> None:
-        cp_archive.put(home, name, "/", archive_fd, to_user=True, gives_way=True)
+        cp_archive.put(home, name, "/", archive_fd, to_user=True, gives_way=True, replaces=False)
 
     try:
         with workers.Crew() as crew:

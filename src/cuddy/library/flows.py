@@ -116,7 +116,10 @@ def unpack(call: Call, name: str, path: str, to_user: bool) -> None:
     """An archive from the descriptor, into a directory of a container; `to_user`: its user's."""
     from cuddy.engine import cp_archive
 
-    cp_archive.put(call.home, name, path, call.fds[0], to_user=to_user, gives_way=to_user)
+    cp_archive.put(
+        call.home, name, path, call.fds[0],
+        to_user=to_user, gives_way=to_user, replaces=not to_user,
+    )  # fmt: skip
 
 
 def export(call: Call, name: str) -> None:
