@@ -106,6 +106,13 @@ class TestRemove:
         assert not is_alive(pid)
         assert cuddy.ok("ps", "-aq") == ""
 
+    def test_force_names_those_that_remove_themselves_too(self, cuddy: Cuddy) -> None:
+        names = [f"fleeting{number}" for number in range(4)]
+        for name in names:
+            cuddy.ok("run", "-d", "--rm", "--name", name, "alpine", "sleep", "1000")
+        removed = cuddy("rm", "-f", *names)
+        assert (removed.code, removed.err, removed.out.split()) == (0, "", names)
+
     def test_what_can_be_removed_is_and_the_rest_is_an_error(self, cuddy: Cuddy) -> None:
         cuddy.ok("create", "--name", "one", "alpine")
         cuddy.ok("create", "--name", "two", "alpine")

@@ -51,18 +51,22 @@ def refuse(record: Container) -> Conflict:
     return Conflict(f"{what}: container is {status}: {advice}")
 
 
-def end_all(home: Home, names: list[str]) -> None:
+def end_all(home: Home, names: list[str]) -> set[str]:
     """Kill all that run, waiting for none: what their monitors then do goes on side by side.
 
-    What is wrong with a name is said when it is removed.
+    The names of those that were killed: a monitor may remove its container by itself (`--rm`)
+    before anybody else does. What is wrong with a name is said when it is removed.
     """
+    killed = set()
     for name in names:
         try:
             record = containers.find(home, name)
             kill.ask_to_stop(home, record["Id"], kill.USER)
             kill.send(home, record, kill.SIGKILL, by=BY)
+            killed.add(name)
         except (NoSuchContainer, NotRunning, CorruptContent, InvalidArgument):
-            pass
+            continue
+    return killed
 
 
 def end(home: Home, container_id: str) -> None:

@@ -23,12 +23,14 @@ def rm_(home: Home, args: Args) -> int:
             # What is not there need not be forced away: docker says so and is content.
             if not args.force:
                 raise
-            boundary.complain(str(error), 0)
-        else:
-            print(name, flush=True)
+            if name not in killed:
+                boundary.complain(str(error), 0)
+                return
+        print(name, flush=True)
 
+    killed: set[str] = set()
     if args.force and not args.link and len(args.names) > 1:
-        rm.end_all(home, args.names)
+        killed = rm.end_all(home, args.names)
     return boundary.each(args.names, remove)
 
 
