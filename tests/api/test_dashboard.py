@@ -79,7 +79,7 @@ def test_a_shell_ends_when_the_page_goes(
     box = cuddy.ok("run", "-d", "--name", "box", "alpine", "sleep", "1000")
     page = browser.open(dashboard.url)
     open_shell(page, box)
-    page.type("nohup sleep 1001\n")
+    page.type("sh -c \"trap '' HUP; exec sleep 1001\"\n")
     wait_until(lambda: "sleep 1001" in cuddy.ok("top", "box"))
     page.close()
     wait_until(lambda: "sleep 1001" not in cuddy.ok("top", "box"))

@@ -106,7 +106,7 @@ def test_a_failure_is_told_with_the_log_of_its_containers(session: Session, usua
         def test_it(cuddy, server):
             words = ["sh", "-c", "seq 100; printf '\\\\033[31mred'; exit 3"]
             cuddy.containers.run("alpine", words, network="none", name="box").wait()
-            server.exec("nc -z 127.0.0.1 80", check=True)
+            server.exec("nc 127.0.0.1 80", input="", check=True)
             server.wait_for(log="asked")
             assert False
 

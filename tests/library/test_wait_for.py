@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import socket
 import time
 
 import pytest
 
+import netns
 from cuddy import Engine
 from cuddy.engine.options import ContainerOptions
 from cuddy.errors import InvalidArgument, NotReady, NotRunning
@@ -20,10 +22,10 @@ def box(engine: Engine, script: str, **settings: str) -> Container:
 
 
 def test_a_port_is_ready_when_somebody_listens_there(engine: Engine) -> None:
-    script = "sleep 0.5; nc -l -p 80 & nc -u -l -p 53 & wait"
-    with box(engine, script) as container:
-        assert container.wait_for(port=[80, "53/udp"]) is container
-        assert container.exec("nc -z 127.0.0.1 80").exit_code == 0
+    with box(engine, "sleep 0.5; nc -l -p 80; sleep 1000") as container:
+        with netns.echoing(container.attrs["State"]["Pid"], 53):
+            assert container.wait_for(port=[80, "53/udp"]) is container
+        assert container.exec("nc 127.0.0.1 80", input="").exit_code == 0
 
 
 def test_nothing_is_sent_to_the_port(engine: Engine) -> None:
@@ -34,10 +36,11 @@ def test_nothing_is_sent_to_the_port(engine: Engine) -> None:
 
 
 def test_a_port_on_its_own_loopback_is_ready_for_nobody_else(engine: Engine) -> None:
-    words = ["sh", "-c", "nc -l -p 80 -s 127.0.0.1"]
-    container = engine.containers.run("alpine", words, init=True)
-    with container, pytest.raises(NotReady, match=r"on 127\.0\.0\.1 only"):
-        container.wait_for(port=80, timeout=1)
+    with engine.containers.run("alpine", "sleep 1000", init=True) as container:
+        with netns.entered(container.attrs["State"]["Pid"]):
+            server = socket.create_server(("127.0.0.1", 80))
+        with server, pytest.raises(NotReady, match=r"on 127\.0\.0\.1 only"):
+            container.wait_for(port=80, timeout=1)
 
 
 def test_a_line_of_the_log_may_be_a_text_or_a_pattern(engine: Engine) -> None:
