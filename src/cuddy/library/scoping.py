@@ -24,10 +24,12 @@ def scope(call: Call) -> None:
     undo.add(scopes.end, call.home, name)
     try:
         call.item({scopes.LABEL: name})
+        # Else the news that the program has left could come twice, and end what takes things back.
+        call.settle()
         poll = select.poll()
         poll.register(call.socket, select.POLLRDHUP)
         while not poll.poll(LOOK_MS):
-            pass  # signals are answered between two looks
+            continue  # signals are answered between two looks
     finally:
         undo.run()
 
